@@ -1,0 +1,1 @@
+"""What every Tamga service stands on: events, messaging, storage, web, money, workflow."""

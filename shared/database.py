@@ -1,0 +1,371 @@
+"""One transaction per request or message: engines, the unit of work, and storage of entities.
+
+An entity is stored as its canonical state (JSONB) beside the columns that queries need, under an
+optimistic version. State and outbox rows are written in the same transaction, by `UnitOfWork` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Column, Connection, DateTime, Engine, Integer, MetaData, String, Table, create_engine, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.clock import Clock, Ids, new_id, utc_now
+from shared.entity import Entity, Recorded
+from shared.errors import NotFoundError, StaleVersionError
+from shared.events import Actor, Event
+from shared.messaging.tables import inbox_tables, outbox_tables
+
+CHANNEL = "tamga_outbox"
+E = TypeVar("E", bound=Entity)
+
+
+def _encode(value: Any) -> str:
+    def default(item: Any) -> Any:
+        if isinstance(item, Decimal | UUID):
+            return str(item)
+        if isinstance(item, datetime):
+            return item.isoformat()
+        raise TypeError(f"{type(item).__name__} has no JSON form")
+
+    return json.dumps(value, default=default, ensure_ascii=False)
+
+
+def engine_for(url: str, *, pool_size: int = 10, application_name: str = "tamga") -> Engine:
+    """Return an engine for a service's database; times come back in UTC, statements are bounded to 30 s."""
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_pre_ping=True,
+        json_serializer=_encode,
+        connect_args={
+            "application_name": application_name,
+            "options": "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000",
+            "connect_timeout": 5,
+        },
+    )
+
+
+def service_metadata(*, publishes: bool = True, consumes: bool = True) -> MetaData:
+    """Return metadata that has the messaging tables already."""
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+            "uq": "%(table_name)s_%(column_0_N_name)s_uq",
+            "ck": "%(table_name)s_%(constraint_name)s_ck",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fk",
+            "pk": "%(table_name)s_pk",
+        }
+    )
+    if publishes:
+        outbox_tables(metadata)
+    if consumes:
+        inbox_tables(metadata)
+    return metadata
+
+
+def entity_table(name: str, metadata: MetaData, *columns: Any) -> Table:
+    """Return a table that stores one kind of entity: its state, its version, who changed it last, and `columns`."""
+    return Table(
+        name,
+        metadata,
+        Column("id", String(80), primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("state", JSONB, nullable=False),
+        Column("created_at", DateTime(timezone=True), nullable=False),
+        Column("updated_at", DateTime(timezone=True), nullable=False),
+        Column("updated_by", String(80), nullable=False),
+        Column("updated_by_name", String(200), nullable=False),
+        Column("last_changes", JSONB, nullable=False),
+        *columns,
+    )
+
+
+@dataclass(frozen=True)
+class Context:
+    """On whose behalf a unit of work acts, and what caused it."""
+
+    actor: Actor
+    correlation_id: UUID = field(default_factory=new_id)
+    causation_id: UUID | None = None
+    traceparent: str | None = None
+    reason: str | None = None
+
+    def because(self, reason: str | None) -> Context:
+        """Return this context with the reason that the person gave for the act."""
+        return replace(self, reason=reason)
+
+
+def system(service: str) -> Actor:
+    """Return the actor for what a service does on its own account (timers, consumers)."""
+    return Actor(id=f"service:{service}", kind="system", name=service)
+
+
+class UnitOfWork:
+    """One transaction. Use as a context manager at the edge: leaves with commit, or with rollback on any error.
+
+    Handlers use `connection` for SQL (through their storage module), repositories for entities, and
+    `record` for the rare event that has no entity of its own.
+    """
+
+    def __init__(
+        self, engine: Engine, source: str, context: Context, *, clock: Clock = utc_now, ids: Ids = new_id
+    ) -> None:
+        self.engine, self.source, self.context, self.clock, self.ids = engine, source, context, clock, ids
+        self._connection: Connection | None = None
+        self._tracked: dict[tuple[str, str], tuple[Entity, Repository[Any], dict[str, Any] | None]] = {}
+        self._loose: list[dict[str, Any]] = []
+        self.after_commit: list[Callable[[], None]] = []
+
+    @property
+    def connection(self) -> Connection:
+        """Return the connection of this transaction."""
+        if self._connection is None:
+            raise RuntimeError("the unit of work has not been entered")
+        return self._connection
+
+    def now(self) -> datetime:
+        """Return the present moment by the injected clock."""
+        return self.clock()
+
+    def __enter__(self) -> Self:
+        self._connection = self.engine.connect()
+        self._connection.begin()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        connection = self.connection
+        try:
+            if kind is None:
+                self.flush()
+                connection.commit()
+            else:
+                connection.rollback()
+        finally:
+            connection.close()
+            self._connection = None
+        if kind is None:
+            for call in self.after_commit:
+                call()
+
+    def track(self, entity: Entity, repository: Repository[Any], loaded: dict[str, Any] | None) -> None:
+        """Remember an entity so that `flush` stores what became of it; `loaded` is None for a new one."""
+        self._tracked[(repository.table.name, entity.id)] = (entity, repository, loaded)
+
+    def tracked(self, table: str, entity_id: str) -> Entity | None:
+        """Return the entity of that id if this transaction has it already."""
+        found = self._tracked.get((table, entity_id))
+        return found[0] if found else None
+
+    def record(
+        self,
+        event: Event,
+        *,
+        entity: str,
+        case: str | None = None,
+        programme: str | None = None,
+        outcome: str = "success",
+        parties: dict[str, list[str]] | None = None,
+        changes: dict[str, list[Any]] | None = None,
+        after_hash: str | None = None,
+    ) -> UUID:
+        """Record an event about `entity` ("kind:id") that no Entity object stands for; returns the event's id."""
+        event_id = self.ids()
+        self._loose.append(
+            self._row(event_id, Recorded(event=event, changes=changes or {}, after_hash=after_hash or ""), entity)
+            | {"case": case, "programme": programme, "outcome": outcome}
+            | {"parties": parties or {}}
+        )
+        return event_id
+
+    def flush(self) -> None:
+        """Write tracked entities and recorded events; called by leaving the unit of work."""
+        rows: list[dict[str, Any]] = []
+        for key, (entity, repository, loaded) in list(self._tracked.items()):
+            recorded = entity.collect()
+            state = entity.state()
+            if recorded or loaded is None or state != loaded:
+                repository.store(entity, state, new=loaded is None, events=recorded)
+                self._tracked[key] = (entity, repository, state)
+            about = {
+                "case": entity.case(),
+                "programme": entity.programme_id(),
+                "outcome": "success",
+                "parties": entity.parties(),
+            }
+            rows += [self._row(self.ids(), item, f"{entity.KIND}:{entity.id}") | about for item in recorded]
+        rows += self._loose
+        self._loose = []
+        for row in rows:
+            self._insert(row)
+        if rows:
+            self.connection.execute(text(f"NOTIFY {CHANNEL}"))
+
+    def _row(self, event_id: UUID, recorded: Recorded, entity: str) -> dict[str, Any]:
+        return {
+            "id": event_id,
+            "type": recorded.event.TYPE,
+            "version": recorded.event.VERSION,
+            "entity": entity,
+            "recorded": recorded,
+        }
+
+    def _insert(self, row: dict[str, Any]) -> None:
+        recorded: Recorded = row.pop("recorded")
+        body = {
+            "data": recorded.event.model_dump(mode="json"),
+            "actor": self.context.actor.model_dump(mode="json"),
+            "changes": recorded.changes,
+            "after_hash": recorded.after_hash or None,
+            "parties": row.pop("parties"),
+            "reason": self.context.reason,
+        }
+        sequence = self.connection.execute(
+            text(
+                "INSERT INTO outbox_sequence (entity, last) VALUES (:entity, 1)"
+                " ON CONFLICT (entity) DO UPDATE SET last = outbox_sequence.last + 1 RETURNING last"
+            ),
+            {"entity": row["entity"]},
+        ).scalar_one()
+        self.connection.execute(
+            text(
+                'INSERT INTO outbox (id, type, version, entity, sequence, "time", correlation_id, causation_id,'
+                ' traceparent, programme, "case", outcome, body) VALUES (:id, :type, :version, :entity, :sequence,'
+                " :time, :correlation_id, :causation_id, :traceparent, :programme, :case, :outcome, CAST(:body AS jsonb))"
+            ),
+            row
+            | {
+                "sequence": sequence,
+                "time": self.now(),
+                "correlation_id": self.context.correlation_id,
+                "causation_id": self.context.causation_id,
+                "traceparent": self.context.traceparent,
+                "body": _encode(body),
+            },
+        )
+
+    def next_reference(self, prefix: str) -> str:
+        """Return the next reference of this year's series, such as BSO-2026-0041; rolled back with the transaction."""
+        series = f"{prefix}-{self.now():%Y}"
+        last = self.connection.execute(
+            text(
+                "INSERT INTO reference_counter (prefix, last) VALUES (:p, 1)"
+                " ON CONFLICT (prefix) DO UPDATE SET last = reference_counter.last + 1 RETURNING last"
+            ),
+            {"p": series},
+        ).scalar_one()
+        return f"{series}-{last:04d}"
+
+
+class Repository(Generic[E]):
+    """Entities of one kind in one table. `columns` gives the query columns' values of an entity."""
+
+    def __init__(
+        self, uow: UnitOfWork, table: Table, kind: type[E], columns: Callable[[E], dict[str, Any]] = lambda _: {}
+    ) -> None:
+        self.uow, self.table, self.kind, self.columns = uow, table, kind, columns
+
+    def add(self, entity: E) -> E:
+        """Store a new entity when the unit of work commits."""
+        self.uow.track(entity, self, None)
+        return entity
+
+    def find(self, entity_id: str, *, expected: int | None = None, for_update: bool = False) -> E | None:
+        """Return the entity or None; see `get`."""
+        known = self.uow.tracked(self.table.name, entity_id)
+        if known is not None:
+            return known  # type: ignore[return-value]  # one table holds one kind
+        query = select(self.table).where(self.table.c.id == entity_id)
+        row = self.uow.connection.execute(query.with_for_update() if for_update else query).mappings().one_or_none()
+        if row is None:
+            return None
+        if expected is not None and expected != row["version"]:
+            raise StaleVersionError(
+                expected=expected,
+                current=row["version"],
+                by=row["updated_by_name"],
+                at=row["updated_at"],
+                changes=row["last_changes"],
+            )
+        return self._load(row)
+
+    def get(self, entity_id: str, *, expected: int | None = None, for_update: bool = True) -> E:
+        """Return the entity, locked for this transaction unless `for_update` is false.
+
+        Raises NotFoundError, or StaleVersionError when `expected` is not its present version.
+        """
+        entity = self.find(entity_id, expected=expected, for_update=for_update)
+        if entity is None:
+            raise NotFoundError("There is no such %(kind)s", kind=self.kind.KIND)
+        return entity
+
+    def where(self, *conditions: Any, order_by: Any = None, limit: int = 200) -> list[E]:
+        """Return entities that fulfil `conditions`, at most `limit`, not locked."""
+        query = select(self.table).where(*conditions).limit(limit)
+        if order_by is not None:
+            query = query.order_by(order_by)
+        rows = self.uow.connection.execute(query).mappings().all()
+        return [self._load(row) for row in rows]
+
+    def _load(self, row: Any) -> E:
+        known = self.uow.tracked(self.table.name, row["id"])
+        if known is not None:
+            return known  # type: ignore[return-value]  # one table holds one kind
+        entity = self.kind.model_validate(row["state"] | {"version": row["version"]})
+        entity.loaded()
+        self.uow.track(entity, self, entity.state())
+        return entity
+
+    def store(self, entity: E, state: dict[str, Any], *, new: bool, events: list[Recorded]) -> None:
+        """Write the entity's row under its version; raises StaleVersionError when somebody was faster."""
+        actor, before = self.uow.context.actor, entity.version
+        changes: dict[str, Any] = {}
+        for item in events:
+            changes |= item.changes
+        values = {
+            "state": state,
+            "version": before + 1,
+            "updated_at": self.uow.now(),
+            "updated_by": actor.id,
+            "updated_by_name": actor.name or actor.id,
+            "last_changes": changes,
+        } | self.columns(entity)
+        if new:
+            insert = self.table.insert().values(id=entity.id, created_at=values["updated_at"], **values)
+            self.uow.connection.execute(insert)
+        else:
+            update = self.table.update().where(self.table.c.id == entity.id, self.table.c.version == before)
+            if self.uow.connection.execute(update.values(**values)).rowcount != 1:
+                self._stale(entity.id, before)
+        entity.version = before + 1
+
+    def _stale(self, entity_id: str, expected: int) -> None:
+        row = self.uow.connection.execute(select(self.table).where(self.table.c.id == entity_id)).mappings().one()
+        raise StaleVersionError(
+            expected=expected,
+            current=row["version"],
+            by=row["updated_by_name"],
+            at=row["updated_at"],
+            changes=row["last_changes"],
+        )
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for reads alone: a read-only transaction, rolled back at the end."""
+    with engine.connect() as connection:
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        try:
+            yield connection
+        finally:
+            connection.rollback()

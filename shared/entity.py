@@ -1,0 +1,89 @@
+"""The base of every entity: state that can be hashed, and the events that it records about itself."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, ClassVar
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from shared.events.base import Event
+
+HIDDEN = "[private]"
+
+
+def canonical_hash(state: dict[str, Any]) -> str:
+    """Return the hex SHA-256 of the RFC 8785 form of `state` (JSON types only; decimals are strings)."""
+    return hashlib.sha256(rfc8785.dumps(state)).hexdigest()
+
+
+def difference(before: dict[str, Any], after: dict[str, Any], private: frozenset[str]) -> dict[str, list[Any]]:
+    """Return {field: [old, new]} of the top-level fields that differ; private fields show only that they changed."""
+    names = sorted(before.keys() | after.keys())
+    changed = {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
+    return {name: [HIDDEN, HIDDEN] if name in private else pair for name, pair in changed.items()}
+
+
+class Recorded(BaseModel):
+    """An event as its entity recorded it: what changed, and the hash of the state after it."""
+
+    event: Event
+    changes: dict[str, list[Any]]
+    after_hash: str
+
+
+class Entity(BaseModel):
+    """An entity: `id`, `version` (counts stored changes, from 1) and state.
+
+    A state change is a verb on the entity; after changing its fields the verb calls `record`.
+    Subclasses set `KIND` (the entity's name in events, e.g. "application") and may set
+    `PRIVATE` (fields whose values must not stand in the record of changes).
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    KIND: ClassVar[str]
+    PRIVATE: ClassVar[frozenset[str]] = frozenset()
+
+    id: str
+    version: int = 0
+
+    _events: list[Recorded] = PrivateAttr(default_factory=list)
+    _snapshot: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as JSON types: decimals as strings, times in UTC with microseconds."""
+        return self.model_dump(mode="json", exclude={"version"})
+
+    def loaded(self) -> None:
+        """Remember the present state as the one before the next event (storage calls this after a read)."""
+        self._snapshot = self.state()
+
+    def record(self, event: Event) -> None:
+        """Record that `event` happened; its changes are the difference since the last recorded event."""
+        after = self.state()
+        changes = difference(self._snapshot, after, self.PRIVATE)
+        changes.pop("id", None)
+        self._events.append(Recorded(event=event, changes=changes, after_hash=canonical_hash(after)))
+        self._snapshot = after
+
+    def collect(self) -> list[Recorded]:
+        """Return the recorded events and forget them."""
+        events, self._events = self._events, []
+        return events
+
+    def parties(self) -> dict[str, list[str]]:
+        """Return who stands where in this case: {"applicant": ["org:…"], "officer": ["user:…"]}.
+
+        Notifications are addressed by these names; every event of the entity carries them.
+        """
+        return {}
+
+    def case(self) -> str | None:
+        """Return the reference under which people find this case in every service, such as BSO-2026-0041."""
+        return None
+
+    def programme_id(self) -> str | None:
+        """Return the programme that this entity belongs to, if any."""
+        return None

@@ -1,0 +1,111 @@
+"""The refusals that a person or a machine gets: each with a stable type, a status and words.
+
+`message` is a gettext id with %(name)s places, so that the edge can say it in the reader's language.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+class TamgaError(Exception):
+    """A refusal that is no bug: it has a stable `type`, an HTTP status and a sentence for people."""
+
+    type: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "The request was refused"
+
+    def __init__(self, message: str, /, **params: Any) -> None:
+        self.message = message
+        self.params = params
+        super().__init__(message % params if params else message)
+
+    def extras(self) -> dict[str, Any]:
+        """Return members that problem+json carries beside the standard ones."""
+        return {}
+
+
+class NotFoundError(TamgaError):
+    """There is no such thing, or this person may not know of it."""
+
+    type = "not-found"
+    status = 404
+    title = "Not found"
+
+
+class ForbiddenError(TamgaError):
+    """This person may know of the thing but may not do this to it."""
+
+    type = "forbidden"
+    status = 403
+    title = "Not allowed"
+
+
+class InvalidError(TamgaError):
+    """Input that breaks rules; `fields` maps each field's name to the rule it breaks."""
+
+    type = "invalid"
+    status = 422
+    title = "Some answers need attention"
+
+    def __init__(self, fields: dict[str, str], message: str = "Some answers need attention", **params: Any) -> None:
+        super().__init__(message, **params)
+        self.fields = fields
+
+    def extras(self) -> dict[str, Any]:
+        return {"errors": [{"field": name, "rule": rule} for name, rule in self.fields.items()]}
+
+
+class ConflictError(TamgaError):
+    """The act does not fit the present state of the thing."""
+
+    type = "conflict"
+    status = 409
+    title = "This does not fit the present state"
+
+
+class IllegalTransitionError(ConflictError):
+    """A move that the workflow does not allow from here; names the legal ones."""
+
+    type = "illegal-transition"
+    title = "That move is not possible now"
+
+    def __init__(self, attempted: str, stage: str, legal: list[str], why: list[str] | None = None) -> None:
+        self.attempted, self.stage, self.legal, self.why = attempted, stage, legal, why or []
+        super().__init__(
+            "%(attempted)s is not possible at %(stage)s. Possible now: %(legal)s.%(why)s",
+            attempted=attempted,
+            stage=stage,
+            legal=", ".join(legal) or "-",
+            why="".join(f" {reason}." for reason in self.why),
+        )
+
+    def extras(self) -> dict[str, Any]:
+        return {"attempted": self.attempted, "stage": self.stage, "legal": self.legal, "blocked_by": self.why}
+
+
+class StaleVersionError(ConflictError):
+    """The page was older than the record: says who changed what, and when."""
+
+    type = "stale-version"
+    title = "Somebody changed this while your page was open"
+
+    def __init__(
+        self, *, expected: int, current: int, by: str, at: datetime, changes: dict[str, Any] | None = None
+    ) -> None:
+        self.expected, self.current, self.by, self.at, self.changes = expected, current, by, at, changes or {}
+        super().__init__(
+            "Changed by %(by)s at %(at)s. Nothing of yours was saved; look at the present state and decide again.",
+            by=by,
+            at=f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        )
+
+    def extras(self) -> dict[str, Any]:
+        return {
+            "expected_version": self.expected,
+            "current_version": self.current,
+            "changed_by": self.by,
+            "changed_at": self.at.isoformat(),
+            "changes": self.changes,
+        }

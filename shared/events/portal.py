@@ -1,0 +1,88 @@
+"""Events that the portal service publishes."""
+
+from __future__ import annotations
+
+from shared.events.base import Event, attempt_and_view
+
+AttemptRefused, RecordViewed = attempt_and_view("portal")
+
+
+class UserRegistered(Event):
+    """A person may sign in from now on. Entity user:<id>."""
+
+    TYPE = "portal.user.registered"
+    PERSONAL = True
+    user_id: str
+    name: str
+    email: str
+    locale: str = "en"
+    roles: list[str]
+    organisation: str | None = None
+    programmes: list[str] = []
+
+
+class UserChanged(Event):
+    """A person's name, address, language, roles or organisation changed; the whole present state."""
+
+    TYPE = "portal.user.changed"
+    PERSONAL = True
+    user_id: str
+    name: str
+    email: str
+    locale: str
+    roles: list[str]
+    organisation: str | None = None
+    programmes: list[str] = []
+
+
+class UserDeactivated(Event):
+    """A person can no longer sign in; the record of what they did stays."""
+
+    TYPE = "portal.user.deactivated"
+    user_id: str
+    reason: str
+
+
+class OrganisationRegistered(Event):
+    """An organisation is known: BSO, lead firm, MSME, bank, MFI, programme office. Entity organisation:<id>."""
+
+    TYPE = "portal.organisation.registered"
+    organisation_id: str
+    name: str
+    kind: str
+    country: str | None = None
+    registration_number: str | None = None
+
+
+class ProgrammeLoaded(Event):
+    """A programme pack was loaded or replaced; the whole pack travels. Entity programme:<id>."""
+
+    TYPE = "portal.programme.loaded"
+    programme_id: str
+    pack_version: int
+    sha256: str
+    pack: dict[str, object]
+
+
+class SessionOpened(Event):
+    """A person signed in. Entity user:<id>."""
+
+    TYPE = "portal.session.opened"
+    user_id: str
+
+
+class SessionClosed(Event):
+    """A person signed out, or the session was revoked."""
+
+    TYPE = "portal.session.closed"
+    user_id: str
+    reason: str
+
+
+class SignInRefused(Event):
+    """A sign-in failed. The address tried is not kept, only its hash. Entity attempt:<id>."""
+
+    TYPE = "portal.signin.refused"
+    account_hash: str
+    user_id: str | None
+    reason: str

@@ -1,0 +1,1 @@
+"""The messaging guarantees: outbox, relay, inbox, quarantine, consumer, topology."""

@@ -1,0 +1,138 @@
+"""The messaging tables that every service's own database has."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+def outbox_tables(metadata: MetaData) -> None:
+    """Add the tables of a service that publishes."""
+    Table(
+        "outbox",
+        metadata,
+        # Order of insertion, not of commit: only `position`, given by the one leader relay, is gapless.
+        Column("row", BigInteger, Identity(always=True), primary_key=True),
+        Column("id", Uuid, nullable=False, unique=True),
+        Column("type", String(120), nullable=False),
+        Column("version", Integer, nullable=False),
+        Column("entity", String(160), nullable=False),
+        Column("sequence", BigInteger, nullable=False),
+        Column("position", BigInteger, unique=True),
+        Column("time", DateTime(timezone=True), nullable=False),
+        Column("correlation_id", Uuid, nullable=False, index=True),
+        Column("causation_id", Uuid),
+        Column("traceparent", String(64)),
+        Column("programme", String(80)),
+        Column("case", String(80)),
+        Column("outcome", String(16), nullable=False),
+        Column("body", JSONB, nullable=False),
+        Column("not_before", DateTime(timezone=True)),
+        # When the row was written, by the database's clock, to measure commit-to-handled.
+        Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+        Column("published_at", DateTime(timezone=True)),
+        Column("held_reason", Text),
+        UniqueConstraint("entity", "sequence"),
+        Index("outbox_unpublished", "row", postgresql_where=text("published_at IS NULL")),
+        Index("outbox_case", "case", "row"),
+    )
+    Table(
+        "outbox_sequence",
+        metadata,
+        Column("entity", String(160), primary_key=True),
+        Column("last", BigInteger, nullable=False),
+    )
+    Table(
+        "outbox_position",
+        metadata,
+        Column("source", String(40), primary_key=True),
+        Column("last", BigInteger, nullable=False),
+    )
+    Table(
+        "reference_counter",
+        metadata,
+        Column("prefix", String(40), primary_key=True),
+        Column("last", BigInteger, nullable=False),
+    )
+
+
+def inbox_tables(metadata: MetaData) -> None:
+    """Add the tables of a service that consumes."""
+    Table(
+        "inbox",
+        metadata,
+        Column("consumer", String(40), primary_key=True),
+        Column("event_id", Uuid, primary_key=True),
+        Column("source", String(40), nullable=False),
+        Column("type", String(120), nullable=False),
+        Column("entity", String(160), nullable=False),
+        Column("sequence", BigInteger, nullable=False),
+        Column("position", BigInteger),
+        Column("correlation_id", Uuid, index=True),
+        Column("handled_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    )
+    Table(
+        "inbox_head",
+        metadata,
+        Column("consumer", String(40), primary_key=True),
+        # "source/kind:id": two services may have entities of one name.
+        Column("entity", String(200), primary_key=True),
+        Column("last_sequence", BigInteger, nullable=False),
+    )
+    Table(
+        "inbox_parked",
+        metadata,
+        Column("consumer", String(40), primary_key=True),
+        Column("event_id", Uuid, primary_key=True),
+        Column("entity", String(200), nullable=False),
+        Column("sequence", BigInteger, nullable=False),
+        Column("why", String(16), nullable=False),  # gap | retry
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("not_before", DateTime(timezone=True)),
+        Column("parked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+        Column("headers", JSONB, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("last_error", Text),
+        Index("inbox_parked_due", "consumer", "not_before"),
+        Index("inbox_parked_entity", "consumer", "entity", "sequence"),
+    )
+    Table(
+        "quarantine",
+        metadata,
+        Column("id", Uuid, primary_key=True),
+        Column("consumer", String(40), nullable=False),
+        Column("event_id", Uuid),  # unknown when the envelope itself can't be read
+        Column("entity", String(200)),
+        Column("sequence", BigInteger),
+        Column("type", String(120)),
+        Column("routing_key", String(255)),
+        Column("headers", JSONB, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("error", Text, nullable=False),
+        Column("traceback", Text, nullable=False),
+        Column("fingerprint", String(64), nullable=False, index=True),
+        Column("attempts", Integer, nullable=False),
+        Column("consumer_version", String(40), nullable=False),
+        Column("first_seen", DateTime(timezone=True), nullable=False),
+        Column("last_seen", DateTime(timezone=True), nullable=False),
+        Column("state", String(16), nullable=False, index=True),  # held | replayed | discarded
+        Column("settled_by", String(120)),
+        Column("settled_at", DateTime(timezone=True)),
+        Column("settled_reason", Text),
+        UniqueConstraint("consumer", "event_id"),
+    )

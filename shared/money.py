@@ -1,0 +1,120 @@
+"""Money is a Decimal with its currency; two currencies never add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+
+# Minor units by ISO 4217; everything not named here has two.
+_DECIMALS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "UGX": 0, "XAF": 0, "XOF": 0, "BHD": 3, "KWD": 3, "TND": 3}
+
+MAX_DIGITS = 20
+
+
+class CurrencyMismatchError(ValueError):
+    """Two amounts of different currencies were put together."""
+
+    def __init__(self, left: str, right: str) -> None:
+        super().__init__(f"{left} and {right} are different currencies; convert at a stated rate first")
+
+
+def decimals_of(currency: str) -> int:
+    """Return the number of decimals of an ISO 4217 currency code."""
+    return _DECIMALS.get(currency, 2)
+
+
+def _to_decimal(value: Any) -> Decimal:
+    if isinstance(value, float):
+        raise ValueError("write the amount as text or a whole number, never as a binary float")
+    if isinstance(value, str):
+        value = value.strip().replace("\u00a0", "").replace(" ", "").replace(",", "")
+    try:
+        amount = Decimal(value)
+    except (InvalidOperation, TypeError) as error:
+        raise ValueError("is not an amount: write digits, with a point before the decimals") from error
+    if not amount.is_finite():
+        raise ValueError("is not a finite amount")
+    return amount
+
+
+Amount = Annotated[Decimal, BeforeValidator(_to_decimal), PlainSerializer(str, return_type=str)]
+
+
+class Money(BaseModel):
+    """An amount in one currency, exact to that currency's minor unit.
+
+    `Money(amount="48200.00", currency="EUR")`; travels as a decimal string.
+    Raises a validation error for floats, more decimals than the currency has, or over 20 digits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amount: Amount
+    currency: Annotated[str, BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)]
+
+    @model_validator(mode="after")
+    def _exact(self) -> Self:
+        if len(self.currency) != 3 or not self.currency.isascii() or not self.currency.isalpha():
+            raise ValueError("currency is not a three-letter ISO 4217 code")
+        places = decimals_of(self.currency)
+        exact = self.amount.quantize(Decimal(1).scaleb(-places)) if self.amount.adjusted() < MAX_DIGITS else None
+        if exact is None or len(exact.as_tuple().digits) > MAX_DIGITS:
+            raise ValueError(f"amount has more than {MAX_DIGITS} digits")
+        if exact != self.amount:
+            raise ValueError(f"amount has more than the {places} decimals of {self.currency}")
+        object.__setattr__(self, "amount", exact)
+        return self
+
+    @classmethod
+    def of(cls, amount: Decimal | str | int, currency: str) -> Money:
+        """Return `amount` rounded half-even to the currency's minor unit."""
+        exact = Decimal(amount).quantize(Decimal(1).scaleb(-decimals_of(currency)), rounding=ROUND_HALF_EVEN)
+        return cls(amount=exact, currency=currency)
+
+    @classmethod
+    def zero(cls, currency: str) -> Money:
+        """Return nothing, in that currency."""
+        return cls.of(0, currency)
+
+    def _same(self, other: Money) -> Decimal:
+        if other.currency != self.currency:
+            raise CurrencyMismatchError(self.currency, other.currency)
+        return other.amount
+
+    def __add__(self, other: Money) -> Money:
+        return Money.of(self.amount + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money.of(self.amount - self._same(other), self.currency)
+
+    def __mul__(self, factor: Decimal | int) -> Money:
+        return Money.of(self.amount * factor, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.amount <= self._same(other)
+
+    def __gt__(self, other: Money) -> bool:
+        return self.amount > self._same(other)
+
+    def __ge__(self, other: Money) -> bool:
+        return self.amount >= self._same(other)
+
+    def __bool__(self) -> bool:
+        return self.amount != 0
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self.currency}"
+
+
+def total(amounts: Iterable[Money], currency: str) -> Money:
+    """Return the sum of `amounts`, which all are in `currency`; raises CurrencyMismatchError otherwise."""
+    result = Money.zero(currency)
+    for amount in amounts:
+        result = result + amount
+    return result

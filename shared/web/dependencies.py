@@ -1,0 +1,95 @@
+"""What a route asks for: who is there, whether they may, and a transaction that commits before the answer leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection
+
+from shared.clock import new_id
+from shared.database import Context, UnitOfWork, reading
+from shared.errors import TamgaError
+from shared.events import Actor
+from shared.web.identity import Identity
+from shared.web.policy import Policy
+
+ANONYMOUS = Actor(id="anonymous", kind="person", name="")
+
+
+class NotSignedInError(TamgaError):
+    """Nobody is signed in: pages answer with the sign-in form, the API with 401."""
+
+    type = "not-signed-in"
+    status = 401
+    title = "Sign in first"
+
+
+def maybe_identity(request: Request) -> Identity | None:
+    """Return the person whose verified statement came with the request, or None."""
+    return getattr(request.state, "identity", None)
+
+
+def identity(request: Request) -> Identity:
+    """Return the signed-in person; raises NotSignedInError."""
+    found = maybe_identity(request)
+    if found is None:
+        raise NotSignedInError("Your session has ended or you have not signed in")
+    return found
+
+
+def request_context(request: Request) -> Context:
+    """Return on whose behalf this request acts: its correlation id and trace come from the middleware."""
+    who = maybe_identity(request)
+    correlation: UUID = getattr(request.state, "correlation_id", None) or new_id()
+    actor = who.actor(getattr(request.state, "acting_role", None)) if who else ANONYMOUS
+    return Context(actor=actor, correlation_id=correlation, traceparent=getattr(request.state, "traceparent", None))
+
+
+class Allowed:
+    """A dependency that declares a route's action of the policy table and refuses who may not do it at all.
+
+    Every route must have exactly one; a contract test fails the build otherwise. Use as
+    `dependencies=[allowed("grants.application.read")]`. The scope (own, org, …) is checked by the
+    handler against the thing itself, with `policy.role_for`.
+    """
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+
+    def __call__(self, request: Request) -> None:
+        policy: Policy = request.app.state.policy
+        request.state.action = self.action
+        who = maybe_identity(request)
+        if who is None and "anyone" not in policy.table[self.action]:
+            raise NotSignedInError("Your session has ended or you have not signed in")
+        scopes = policy.require(self.action, who)
+        request.state.acting_role = next(iter(scopes))
+
+
+def allowed(action: str) -> Any:
+    """Return the dependency that declares `action` for a route."""
+    return Depends(Allowed(action))
+
+
+def unit_of_work(request: Request) -> Iterator[UnitOfWork]:
+    """Give the request's transaction; it commits when the handler has returned, before the answer is sent."""
+    state = request.app.state
+    with UnitOfWork(state.engine, state.service, request_context(request), clock=state.clock) as uow:
+        yield uow
+
+
+def reader(request: Request) -> Iterator[Connection]:
+    """Give a read-only connection."""
+    with reading(request.app.state.engine) as connection:
+        yield connection
+
+
+Who = Annotated[Identity, Depends(identity)]
+MaybeWho = Annotated[Identity | None, Depends(maybe_identity)]
+# scope="function": left (committed) after the handler returns and before the answer goes out, so
+# that a failed commit is an error for the client and never a success that did not happen.
+Uow = Annotated[UnitOfWork, Depends(unit_of_work, scope="function")]
+Reader = Annotated[Connection, Depends(reader, scope="function")]

@@ -1,0 +1,87 @@
+"""Who a request comes from: the one-minute signed statement that the front door gives each request.
+
+The portal exchanges a cookie or an API key for a statement (EdDSA JWT); every service verifies it by
+the public key alone. A statement that arrives from outside is stripped at the front door.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from pydantic import BaseModel, ConfigDict
+
+from shared.events import Actor
+
+HEADER = "x-tamga-identity"
+ISSUER = "tamga-portal"
+LIFETIME = 60
+
+ROLES = (
+    "applicant",
+    "officer",
+    "reviewer",
+    "programme_manager",
+    "finance_officer",
+    "finance_partner",
+    "auditor",
+    "operator",
+)
+
+
+class Identity(BaseModel):
+    """A signed-in person as every service sees them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user: str
+    name: str
+    roles: tuple[str, ...]
+    organisation: str | None = None
+    organisation_name: str | None = None
+    programmes: tuple[str, ...] = ()
+    locale: str = "en"
+    session: str = ""  # hash of the session
+    csrf: str = ""  # what forms of this session carry in their `csrf` field
+
+    def actor(self, role: str | None = None) -> Actor:
+        """Return this person as the actor of an act done in `role`."""
+        return Actor(
+            id=f"user:{self.user}",
+            name=self.name,
+            role=role or (self.roles[0] if self.roles else None),
+            organisation=self.organisation,
+            session=self.session or None,
+        )
+
+
+class StatementError(Exception):
+    """A statement that is not ours, is too old, or was tampered with."""
+
+
+def sign(identity: Identity, key: OKPKey, *, now: float | None = None) -> str:
+    """Return the statement for `identity`, valid for a minute."""
+    issued = int(now if now is not None else time.time())
+    claims = identity.model_dump(mode="json") | {"iss": ISSUER, "iat": issued, "exp": issued + LIFETIME}
+    return jwt.encode({"alg": "Ed25519"}, claims, key, algorithms=["Ed25519"])
+
+
+def verify(statement: str, key: OKPKey, *, now: float | None = None) -> Identity:
+    """Return who the statement is about; raises StatementError."""
+    try:
+        token = jwt.decode(statement, key, algorithms=["Ed25519"])
+    except (JoseError, ValueError) as error:
+        raise StatementError("not a statement of this house") from error
+    claims = token.claims
+    moment = now if now is not None else time.time()
+    if claims.get("iss") != ISSUER or not claims.get("iat", 0) - 5 <= moment <= claims.get("exp", 0):
+        raise StatementError("the statement is out of date")
+    return Identity.model_validate({name: claims[name] for name in Identity.model_fields if name in claims})
+
+
+def load_key(path: Path) -> OKPKey:
+    """Return an Ed25519 key from a PEM file."""
+    return OKPKey.import_key(path.read_text())
