@@ -1,0 +1,5 @@
+"""Co-financing: api."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

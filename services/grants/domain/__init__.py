@@ -1,0 +1,1 @@
+"""Rules of the grants service: plain Python, no input or output."""

@@ -1,0 +1,10 @@
+"""Use cases of co-financing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.database import UnitOfWork
+from shared.events import Envelope
+
+ON: dict[str, Callable[[UnitOfWork, Envelope], None]] = {}

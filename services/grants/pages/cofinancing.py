@@ -1,0 +1,5 @@
+"""Co-financing: pages."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

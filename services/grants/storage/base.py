@@ -1,0 +1,7 @@
+"""The metadata to which every table of this service belongs."""
+
+from __future__ import annotations
+
+from shared.database import service_metadata
+
+metadata = service_metadata()

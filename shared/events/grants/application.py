@@ -1,0 +1,1 @@
+"""What happens to a grant application, its reviews and its award."""

@@ -1,0 +1,1 @@
+"""What happens to a co-financing agreement with a lead firm."""
