@@ -16,7 +16,19 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, DateTime, Engine, Integer, MetaData, String, Table, create_engine, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.clock import Clock, Ids, new_id, utc_now
@@ -241,7 +253,8 @@ class UnitOfWork:
             text(
                 'INSERT INTO outbox (id, type, version, entity, sequence, "time", correlation_id, causation_id,'
                 ' traceparent, programme, "case", outcome, body) VALUES (:id, :type, :version, :entity, :sequence,'
-                " :time, :correlation_id, :causation_id, :traceparent, :programme, :case, :outcome, CAST(:body AS jsonb))"
+                " :time, :correlation_id, :causation_id, :traceparent, :programme, :case, :outcome,"
+                " CAST(:body AS jsonb))"
             ),
             row
             | {

@@ -28,7 +28,9 @@ def decimals_of(currency: str) -> int:
 
 def _to_decimal(value: Any) -> Decimal:
     if isinstance(value, float):
-        raise ValueError("write the amount as text or a whole number, never as a binary float")
+        raise ValueError(  # noqa: TRY004 - pydantic turns ValueError alone into a field error
+            "write the amount as text or a whole number, never as a binary float"
+        )
     if isinstance(value, str):
         value = value.strip().replace("\u00a0", "").replace(" ", "").replace(",", "")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from shared.events.base import Event, attempt_and_view
 
 AttemptRefused, RecordViewed = attempt_and_view("portal")
@@ -18,7 +20,7 @@ class UserRegistered(Event):
     locale: str = "en"
     roles: list[str]
     organisation: str | None = None
-    programmes: list[str] = []
+    programmes: list[str] = Field(default_factory=list)
 
 
 class UserChanged(Event):
@@ -32,7 +34,7 @@ class UserChanged(Event):
     locale: str
     roles: list[str]
     organisation: str | None = None
-    programmes: list[str] = []
+    programmes: list[str] = Field(default_factory=list)
 
 
 class UserDeactivated(Event):
