@@ -4,7 +4,36 @@ from __future__ import annotations
 
 from shared.web.policy import Policy
 
-APPLICATIONS: dict[str, dict[str, str]] = {}
+_STAFF = {"officer": "programme", "programme_manager": "programme"}
+_FINANCE = {"finance_officer": "programme"}
+
+APPLICATIONS: dict[str, dict[str, str]] = {
+    "grants.call.read": {"signed_in": "all"},
+    "grants.application.start": {"applicant": "all"},
+    "grants.application.write": {"applicant": "own"},
+    "grants.application.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.application.queue": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.application.mine": {"applicant": "all"},
+    # Which moves a role may make stands in the workflow; this only says who may try.
+    "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
+    "grants.application.assign": _STAFF,
+    "grants.application.check": _STAFF,
+    "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
+    "grants.review.mine": {"reviewer": "all"},
+    "grants.review.assign": _STAFF,
+    "grants.review.read": {"reviewer": "assigned", **_STAFF, "auditor": "all"},
+    "grants.review.declare": {"reviewer": "assigned"},
+    "grants.review.score": {"reviewer": "assigned"},
+    "grants.award.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.award.offer": _STAFF,
+    "grants.award.accept": {"applicant": "own", "programme_manager": "programme"},
+    "grants.milestone.evidence": {"applicant": "own"},
+    "grants.milestone.verify": {"officer": "programme"},
+    "grants.tranche.request": {"officer": "programme", **_FINANCE},
+    "grants.tranche.release": _FINANCE,
+    "grants.payment.confirm": _FINANCE,
+    "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
+}
 
 COFINANCING: dict[str, dict[str, str]] = {}
 

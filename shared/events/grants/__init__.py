@@ -1,10 +1,8 @@
 """Events that the grants service publishes."""
 
-from __future__ import annotations
-
-from shared.events.base import Event, attempt_and_view
-from shared.events.grants import application, cofinancing
+from shared.events.base import attempt_and_view
+from shared.events.grants import application, award, cofinancing, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
-__all__ = ["AttemptRefused", "Event", "RecordViewed", "application", "cofinancing"]
+__all__ = ["AttemptRefused", "RecordViewed", "application", "award", "cofinancing", "review"]

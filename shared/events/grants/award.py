@@ -1,0 +1,111 @@
+"""What happens to an award: agreement, milestones, tranches, payments."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from shared.events.base import Event
+from shared.money import Money
+
+
+class AwardFact(Event):
+    """What every event of an award says about it; `reference` is the application's."""
+
+    reference: str
+    title: str
+    organisation_id: str
+    organisation_name: str
+    amount: Money
+    notify: list[str] = []
+
+
+class AgreementOffered(AwardFact):
+    """The programme offers an agreement in these words: milestones, and a tranche for each. Entity award:<reference>."""
+
+    TYPE = "grants.award.offered"
+    agreement_version: int
+    milestones: list[str]
+    tranches: list[Money]
+
+
+class AgreementAccepted(AwardFact):
+    """One side accepted the agreement; `side` is programme or recipient."""
+
+    TYPE = "grants.award.accepted"
+    agreement_version: int
+    side: str
+    signed_by: str
+
+
+class AgreementConcluded(AwardFact):
+    """Both sides have accepted the agreement."""
+
+    TYPE = "grants.award.concluded"
+    agreement_version: int
+
+
+class MilestoneFact(AwardFact):
+    """What every event of a milestone says about it; milestones count from 1."""
+
+    milestone: int
+    milestone_title: str
+
+
+class MilestoneEvidenced(MilestoneFact):
+    """The recipient showed a document that the milestone is reached."""
+
+    TYPE = "grants.award.milestone_evidenced"
+    document_id: str
+    document_name: str
+    sha256: str
+
+
+class MilestoneVerified(MilestoneFact):
+    """An officer found the evidence good."""
+
+    TYPE = "grants.award.milestone_verified"
+    note: str
+
+
+class MilestoneReturned(MilestoneFact):
+    """An officer found the evidence wanting and said why."""
+
+    TYPE = "grants.award.milestone_returned"
+    why: str
+
+
+class TrancheFact(AwardFact):
+    """What every event of a tranche says about it; tranches count from 1."""
+
+    tranche: int
+    tranche_amount: Money
+
+
+class TrancheRequested(TrancheFact):
+    """Somebody asked that a tranche be paid."""
+
+    TYPE = "grants.award.tranche_requested"
+    due: date | None = None
+
+
+class TrancheReleased(TrancheFact):
+    """Another person released the tranche for payment."""
+
+    TYPE = "grants.award.tranche_released"
+    requested_by: str
+
+
+class TrancheRefused(TrancheFact):
+    """Finance did not release the tranche and said why; it can be requested again."""
+
+    TYPE = "grants.award.tranche_refused"
+    why: str
+
+
+class PaymentConfirmed(TrancheFact):
+    """The money has left: the bank's reference and the day it was paid."""
+
+    TYPE = "grants.award.payment_confirmed"
+    payment_reference: str
+    paid_on: date
+    paid_so_far: Money
