@@ -1,0 +1,1 @@
+"""Real broker and database for tests, throw-away and quick."""

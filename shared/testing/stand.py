@@ -1,0 +1,165 @@
+"""A throw-away database server and broker for tests, and fresh databases on it within milliseconds.
+
+TAMGA_TEST_DATABASE_URL and TAMGA_TEST_AMQP_URL point to servers that run already; otherwise private
+ones are started when first asked for, in a temporary folder, and ended for sure.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import NullPool
+
+from shared.database import engine_for
+from shared.infrastructure.databases import (
+    admin_engine,
+    app_role,
+    at,
+    drop_database,
+    ensure_database,
+    owner_role,
+    run,
+)
+from shared.infrastructure.postgres import Postgres
+from shared.infrastructure.rabbitmq import ADMIN, RabbitMQ
+from shared.infrastructure.system import free_port
+
+VHOSTS = 32
+
+
+class Stand:
+    """The servers of one test session. Use as a context manager."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(4)
+        self._admin_url = os.environ.get("TAMGA_TEST_DATABASE_URL", "")
+        self._given_amqp_url = os.environ.get("TAMGA_TEST_AMQP_URL", "")
+        self._folder: Path | None = None
+        self._postgres: Postgres | None = None
+        self._rabbitmq: RabbitMQ | None = None
+        self._templates: dict[str, str] = {}
+        self._databases: list[str] = []
+        self._engines: list[Engine] = []
+        self._vhosts = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def folder(self) -> Path:
+        """Return the temporary folder of this stand; servers' own users can reach it."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="tamga-stand-", dir="/tmp"))
+            self._folder.chmod(0o755)
+        return self._folder
+
+    @property
+    def admin_url(self) -> str:
+        """Return the superuser's URL of the database server, started at the first call."""
+        if not self._admin_url:
+            postgres = Postgres(self.folder / "postgresql", free_port(), throw_away=True)
+            postgres.start()
+            self._postgres = postgres
+            postgres.wait()
+            self._admin_url = postgres.admin_url
+        return self._admin_url
+
+    @property
+    def rabbitmq(self) -> RabbitMQ:
+        """Return the private broker, started at the first call; tests that stop brokers use their own."""
+        if self._rabbitmq is None:
+            node = RabbitMQ(
+                self.folder / "rabbitmq",
+                free_port(),
+                free_port(),
+                {ADMIN: "stand"},
+                vhosts=tuple(f"tests-{number}" for number in range(VHOSTS)),
+            )
+            node.start()
+            self._rabbitmq = node
+            node.wait()
+        return self._rabbitmq
+
+    @property
+    def amqp_url(self) -> str:
+        """Return the URL of a virtual host that nobody used before.
+
+        On a broker given by TAMGA_TEST_AMQP_URL it is the given host every time: name things uniquely.
+        """
+        if self._given_amqp_url:
+            return self._given_amqp_url
+        node = self.rabbitmq
+        if self._vhosts == VHOSTS:
+            raise RuntimeError(f"tests have used all {VHOSTS} virtual hosts of the stand: raise VHOSTS")
+        self._vhosts += 1
+        return node.url(vhost=f"tests-{self._vhosts - 1}")
+
+    def database(self, service: str) -> Engine:
+        """Return an engine of a new database of `service`, connected as the role the service works as."""
+        name = self.database_name(service)
+        engine = engine_for(at(self.admin_url, database=name, user=app_role(service)), pool_size=5)
+        self._engines.append(engine)
+        return engine
+
+    def database_name(self, service: str) -> str:
+        """Make a new database of `service`, complete with its tables, and return its name."""
+        if service not in self._templates:
+            self._templates[service] = self._build_template(service)
+        name = f"test_{self.token}_{service}_{len(self._databases)}"
+        with admin_engine(self.admin_url).connect() as connection:
+            template, owner = self._templates[service], owner_role(service)
+            statement = "CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}"
+            run(connection, statement, name=name, template=template, owner=owner)
+            run(connection, "GRANT CONNECT ON DATABASE {name} TO {app}", name=name, app=app_role(service))
+        self._databases.append(name)
+        return name
+
+    def empty_database(self, service: str) -> str:
+        """Make a database of `service` with its roles and no tables, and return its name."""
+        name = f"test_{self.token}_{service}_{len(self._databases)}"
+        ensure_database(self.admin_url, name, service)
+        self._databases.append(name)
+        return name
+
+    def owner(self, database: str, service: str) -> Engine:
+        """Return an engine of a database of this stand, connected as the tables' owner."""
+        return create_engine(at(self.admin_url, database=database, user=owner_role(service)), poolclass=NullPool)
+
+    def superuser(self, engine: Engine) -> Engine:
+        """Return an engine of the same database that may do everything: for tampering in tests."""
+        return create_engine(at(self.admin_url, database=str(engine.url.database)), poolclass=NullPool)
+
+    def _build_template(self, service: str) -> str:
+        from shared import migrations  # noqa: PLC0415 - alembic is slow to import and not every test asks
+
+        name = self.empty_database(service)
+        with self.owner(name, service).begin() as connection:
+            if migrations.has_versions(service):
+                migrations.upgrade(service, connection)
+            else:
+                migrations.create(service, connection)
+        return name
+
+    def close(self) -> None:
+        """Drop every database, end every server, remove the folder."""
+        for engine in self._engines:
+            engine.dispose()
+        if self._postgres is None and self._admin_url:
+            for name in self._databases:
+                drop_database(self._admin_url, name)
+        self._databases, self._templates = [], {}
+        for server in (self._rabbitmq, self._postgres):
+            if server is not None:
+                server.stop()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""Fixtures of all tests: a throw-away stand, units of work on it, and no network for unit tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket, enable_socket
+from sqlalchemy import Engine
+
+from shared.clock import Clock, utc_now
+from shared.database import Context, UnitOfWork, system
+from shared.events import Actor
+from shared.testing.stand import Stand
+
+UNIT = Path(__file__).parent / "unit"
+UowFor = Callable[..., UnitOfWork]
+
+
+@pytest.fixture(scope="session")
+def stand() -> Iterator[Stand]:
+    """Give the throw-away database server and broker of this session."""
+    with Stand() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def uow_for() -> UowFor:
+    """Give `uow_for(engine, service, actor=None, clock=utc_now)`: a unit of work on a test database."""
+
+    def make(engine: Engine, service: str, actor: Actor | None = None, *, clock: Clock = utc_now) -> UnitOfWork:
+        return UnitOfWork(engine, service, Context(actor=actor or system(service)), clock=clock)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _unit_tests_stay_offline(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not request.path.is_relative_to(UNIT):
+        yield
+        return
+    disable_socket(allow_unix_socket=True)
+    yield
+    enable_socket()
