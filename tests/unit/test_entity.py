@@ -35,9 +35,7 @@ def test_an_event_carries_what_changed_and_the_hash_after_it() -> None:
     after_first = canonical_hash(thing.state())
     thing.change("3")
     first, second = thing.collect()
-    assert first.changes == {
-        "price": [{"amount": "1.00", "currency": "EUR"}, {"amount": "2.00", "currency": "EUR"}]
-    }
+    assert first.changes == {"price": [{"amount": "1.00", "currency": "EUR"}, {"amount": "2.00", "currency": "EUR"}]}
     assert first.after_hash == after_first
     assert second.changes["price"][1]["amount"] == "3.00"
     assert second.after_hash == canonical_hash(thing.state())
