@@ -1,0 +1,26 @@
+"""Delegated authority: up to what amount which role may do which act, as a programme's data says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.money import Money
+
+
+def authority_limits(delegations: Iterable[Mapping[str, Any]], roles: Iterable[str], currency: str) -> dict[str, Money]:
+    """Return {act: highest amount} for a person with `roles`.
+
+    `delegations` are a pack's lines such as `{role: programme_manager, act: approve, up_to: {amount: "25000.00",
+    currency: EUR}}`; an act is a transition's id. Lines in another currency than `currency` give nothing.
+    """
+    held = set(roles)
+    limits: dict[str, Money] = {}
+    for line in delegations:
+        limit = Money.model_validate(line["up_to"])
+        if line["role"] not in held or limit.currency != currency:
+            continue
+        act = str(line["act"])
+        if act not in limits or limits[act] < limit:
+            limits[act] = limit
+    return limits

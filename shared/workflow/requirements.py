@@ -1,0 +1,138 @@
+"""What a move requires, and the sentence a person reads when it is not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from shared.money import Money
+
+# Given with the act itself, in its form: they never grey out a button.
+ASKED = ("reason", "comment")
+# Requirements without a parameter, with one, and with or without.
+PLAIN = frozenset({*ASKED, "no_open_conflicts", "four_eyes", "authority", "step_up"})
+WITH_PARAMETER = frozenset({"document", "reviews", "checklist", "four_eyes"})
+
+
+class Sentence(str):
+    """A sentence in English that can be said in other languages: a gettext id and its values."""
+
+    message: str
+    params: dict[str, Any]
+
+    __slots__ = ("message", "params")
+
+    def __new__(cls, message: str, /, **params: Any) -> Self:
+        self = super().__new__(cls, message % params if params else message)
+        self.message, self.params = message, params
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known about a case at the moment of an act.
+
+    `values` are what guards read; `documents`, `checklists` the ids of those present and done;
+    `earlier_actors` who must not do a `four_eyes` move (they made the thing or decided before);
+    `done_by` who did which transition last, for `four_eyes:<transition>`; `limits` up to what amount
+    this actor may do which transition (see `authority_limits`).
+    """
+
+    actor: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    documents: frozenset[str] = frozenset()
+    checklists: frozenset[str] = frozenset()
+    reviews_done: int = 0
+    open_conflicts: int = 0
+    earlier_actors: tuple[str, ...] = ()
+    done_by: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    comment: str | None = None
+    amount: Money | None = None
+    limits: Mapping[str, Money] = field(default_factory=dict)
+    stepped_up: bool = False
+
+
+def known(requirement: str) -> bool:
+    """Return whether `requirement` is one that the engine can check."""
+    name, colon, parameter = requirement.partition(":")
+    if not colon:
+        return name in PLAIN
+    return name in WITH_PARAMETER and bool(parameter) and (name != "reviews" or parameter.isdecimal())
+
+
+def missing(requirement: str, transition: str, facts: Facts) -> Sentence | None:
+    """Return what is missing for `requirement`, or None when it is fulfilled."""
+    name, _, parameter = requirement.partition(":")
+    return _CHECKS[name](parameter, transition, facts)
+
+
+def _reason(_parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return None if (facts.reason or "").strip() else Sentence("Say the reason")
+
+
+def _comment(_parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return None if (facts.comment or "").strip() else Sentence("Write a comment")
+
+
+def _document(parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return None if parameter in facts.documents else Sentence("The document “%(type)s” is missing", type=parameter)
+
+
+def _reviews(parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    if facts.reviews_done >= int(parameter):
+        return None
+    return Sentence("%(done)s of %(needed)s reviews are in", done=facts.reviews_done, needed=parameter)
+
+
+def _checklist(parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return None if parameter in facts.checklists else Sentence("The checklist “%(id)s” is not finished", id=parameter)
+
+
+def _no_open_conflicts(_parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    if facts.open_conflicts == 0:
+        return None
+    return Sentence("Conflicts of interest not settled: %(count)s", count=facts.open_conflicts)
+
+
+def _four_eyes(parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    if parameter:
+        earlier: tuple[str, ...] = (facts.done_by[parameter],) if parameter in facts.done_by else ()
+    else:
+        earlier = facts.earlier_actors
+    if not facts.actor or not earlier:
+        return Sentence("A second person must do this, and it is not recorded who was the first")
+    if facts.actor in earlier:
+        return Sentence("You did the step before this one; another person must do this one")
+    return None
+
+
+def _authority(_parameter: str, transition: str, facts: Facts) -> Sentence | None:
+    if facts.amount is None:
+        return Sentence("The amount is not settled yet")
+    limit = facts.limits.get(transition)
+    if limit is None:
+        return Sentence("You have no delegated authority for this")
+    if limit.currency != facts.amount.currency or facts.amount > limit:
+        return Sentence(
+            "%(amount)s is above your delegated authority of %(limit)s", amount=str(facts.amount), limit=str(limit)
+        )
+    return None
+
+
+def _step_up(_parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return None if facts.stepped_up else Sentence("Confirm who you are first")
+
+
+_CHECKS: dict[str, Callable[[str, str, Facts], Sentence | None]] = {
+    "reason": _reason,
+    "comment": _comment,
+    "document": _document,
+    "reviews": _reviews,
+    "checklist": _checklist,
+    "no_open_conflicts": _no_open_conflicts,
+    "four_eyes": _four_eyes,
+    "authority": _authority,
+    "step_up": _step_up,
+}
