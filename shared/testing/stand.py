@@ -10,6 +10,8 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -107,7 +109,11 @@ class Stand:
     def database(self, service: str) -> Engine:
         """Return an engine of a new database of `service`, connected as the role the service works as."""
         name = self.database_name(service)
-        engine = engine_for(at(self.admin_url, database=name, user=app_role(service)), pool_size=5)
+        return self.engine(at(self.admin_url, database=name, user=app_role(service)))
+
+    def engine(self, url: str) -> Engine:
+        """Return an engine that is disposed of when the session ends."""
+        engine = engine_for(url, pool_size=5)
         self._engines.append(engine)
         return engine
 
@@ -124,12 +130,25 @@ class Stand:
         self._databases.append(name)
         return name
 
-    def empty_database(self, service: str) -> str:
+    def bare_database(self, service: str) -> str:
         """Make a database of `service` with its roles and no tables, and return its name."""
         name = f"test_{self.token}_{service}_{len(self._databases)}"
         ensure_database(self.admin_url, name, service)
         self._databases.append(name)
         return name
+
+    @contextmanager
+    def empty_database(self) -> Iterator[Engine]:
+        """Give an engine of a new database without tables, as superuser; dropped when the block ends."""
+        name = f"test_{self.token}_empty_{secrets.token_hex(3)}"
+        with admin_engine(self.admin_url).connect() as connection:
+            run(connection, "CREATE DATABASE {name}", name=name)
+        engine = engine_for(at(self.admin_url, database=name), pool_size=5)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            drop_database(self.admin_url, name)
 
     def owner(self, database: str, service: str) -> Engine:
         """Return an engine of a database of this stand, connected as the tables' owner."""
@@ -142,7 +161,7 @@ class Stand:
     def _build_template(self, service: str) -> str:
         from shared import migrations  # noqa: PLC0415 - alembic is slow to import and not every test asks
 
-        name = self.empty_database(service)
+        name = self.bare_database(service)
         with self.owner(name, service).begin() as connection:
             if migrations.has_versions(service):
                 migrations.upgrade(service, connection)
