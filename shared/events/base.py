@@ -39,7 +39,7 @@ class Event(BaseModel):
 
 def event_types() -> dict[tuple[str, int], type[Event]]:
     """Return every known event by (type, version), importing all modules of the published language."""
-    from shared.events import audit, grants, loans, notifications, portal  # noqa: F401, PLC0415 - registration
+    from shared.events import audit, grants, loans, notifications, portal, quarantine  # noqa: F401, PLC0415 - registration
 
     return dict(_TYPES)
 

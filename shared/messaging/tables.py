@@ -46,9 +46,17 @@ def outbox_tables(metadata: MetaData) -> None:
         # When the row was written, by the database's clock, to measure commit-to-handled.
         Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
         Column("published_at", DateTime(timezone=True)),
+        # Why the broker would not take it, and when the relay tries again.
         Column("held_reason", Text),
+        Column("held_until", DateTime(timezone=True)),
         UniqueConstraint("entity", "sequence"),
         Index("outbox_unpublished", "row", postgresql_where=text("published_at IS NULL")),
+        Index(
+            "outbox_waiting",
+            "entity",
+            "sequence",
+            postgresql_where=text("published_at IS NULL AND (not_before IS NOT NULL OR held_until IS NOT NULL)"),
+        ),
         Index("outbox_case", "case", "row"),
     )
     Table(
@@ -106,6 +114,8 @@ def inbox_tables(metadata: MetaData) -> None:
         Column("not_before", DateTime(timezone=True)),
         Column("parked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
         Column("headers", JSONB, nullable=False),
+        Column("routing_key", String(255), nullable=False, server_default=""),
+        Column("user_id", String(255)),
         Column("body", LargeBinary, nullable=False),
         Column("last_error", Text),
         Index("inbox_parked_due", "consumer", "not_before"),
@@ -120,12 +130,13 @@ def inbox_tables(metadata: MetaData) -> None:
         Column("entity", String(200)),
         Column("sequence", BigInteger),
         Column("type", String(120)),
-        Column("routing_key", String(255)),
+        Column("routing_key", String(255), nullable=False, server_default=""),
+        Column("user_id", String(255)),
         Column("headers", JSONB, nullable=False),
         Column("body", LargeBinary, nullable=False),
         Column("error", Text, nullable=False),
         Column("traceback", Text, nullable=False),
-        Column("fingerprint", String(64), nullable=False, index=True),
+        Column("fingerprint", String(300), nullable=False, index=True),
         Column("attempts", Integer, nullable=False),
         Column("consumer_version", String(40), nullable=False),
         Column("first_seen", DateTime(timezone=True), nullable=False),

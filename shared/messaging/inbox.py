@@ -1,0 +1,226 @@
+"""What a consumer does with an event, whatever carried it: exactly one effect, in the order of its entity.
+
+The inbox row, the handler's changes and its own events are one transaction. Nothing here knows the broker,
+so the same code runs in the worker, in tests and in the simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from enum import Enum
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy import exc as sql
+
+from shared.clock import Clock, utc_now
+from shared.database import Context, UnitOfWork, system
+from shared.errors import StaleVersionError
+from shared.events import Envelope, event_types
+from shared.events.envelope import UnknownEventError
+from shared.messaging import heads, quarantine
+from shared.messaging.wire import Raw, Received, UnreadableError, decode, entity_key
+
+Handler = Callable[[UnitOfWork, Envelope], None]
+Handlers = Mapping[str, Handler]
+Batch = Callable[[Connection, list[Received]], None]
+
+# What may be gone by the next attempt. Deadlocks, serialization failures and lock timeouts are OperationalErrors.
+TRANSIENT = (
+    sql.OperationalError,
+    sql.InterfaceError,
+    sql.TimeoutError,
+    TimeoutError,
+    ConnectionError,
+    StaleVersionError,
+)
+# What the next attempt cannot mend.
+HOPELESS = (UnknownEventError, ValidationError, UnreadableError)
+_PATIENCE = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
+# Any other failure may be one of order between entities (a person not yet known), or a bug: two more attempts.
+_POISON_ATTEMPTS = 2
+
+
+class Verdict(Enum):
+    """What the inbox says of an event: handle it, forget it, or let it wait."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    TOO_EARLY = "too early"
+
+
+class Outcome(Enum):
+    """What became of a message; each of them allows the ack."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    PARKED = "parked"
+    QUARANTINED = "quarantined"
+
+
+class StorageDownError(RuntimeError):
+    """The consumer's own database cannot be reached: nothing may be acked; wait and try again."""
+
+
+# Insert first: a concurrent duplicate waits on the primary key until the first one's transaction ends. The head
+# row is locked by the upsert even where its condition is false, so what follows may rely on it.
+_ADMIT = text("""
+WITH fresh AS (
+  INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
+  SELECT :consumer, :id, :source, :type, :entity, :sequence, CAST(:position AS bigint), :correlation_id
+  WHERE :again
+     OR NOT EXISTS (SELECT FROM inbox_parked WHERE consumer = :consumer AND event_id = :id)
+    AND NOT EXISTS (SELECT FROM quarantine WHERE consumer = :consumer AND event_id = :id AND state <> 'replayed')
+  ON CONFLICT DO NOTHING RETURNING 1
+), head AS (
+  INSERT INTO inbox_head AS h (consumer, entity, last_sequence)
+  SELECT :consumer, :key, :sequence FROM fresh
+  WHERE :sequence = 1 OR EXISTS (SELECT FROM inbox_head WHERE consumer = :consumer AND entity = :key)
+  ON CONFLICT (consumer, entity) DO UPDATE SET last_sequence = excluded.last_sequence
+  WHERE h.last_sequence = excluded.last_sequence - 1 RETURNING 1
+)
+SELECT (SELECT count(*) FROM fresh) AS fresh, (SELECT count(*) FROM head) AS advanced
+""")
+
+
+def admit(connection: Connection, consumer: str, envelope: Envelope, *, again: bool = False) -> Verdict:
+    """Write the event into the inbox if its turn has come; part of the handler's transaction.
+
+    NEW: the row is written and the entity's head moved on. DUPLICATE: it was handled, or waits parked or in
+    quarantine already (`again` is for the attempt that takes it from there). TOO_EARLY: a predecessor is missing.
+    """
+    key = entity_key(envelope)
+    facts = {name: getattr(envelope, name) for name in ("id", "source", "type", "entity", "sequence", "position")}
+    facts |= {"consumer": consumer, "key": key, "again": again, "correlation_id": envelope.correlation_id}
+    row = connection.execute(_ADMIT, facts).one()
+    if not row.fresh:
+        return Verdict.DUPLICATE
+    if row.advanced:
+        return Verdict.NEW
+    # Rare: a gap, an event that was given up, or a head that came into being a moment ago.
+    head = heads.lock_head(connection, consumer, key)
+    if head == envelope.sequence - 1:
+        heads.set_head(connection, consumer, key, envelope.sequence)
+        return Verdict.NEW
+    connection.execute(text("DELETE FROM inbox WHERE consumer = :consumer AND event_id = :id"), facts)
+    return Verdict.DUPLICATE if envelope.sequence <= head else Verdict.TOO_EARLY
+
+
+def handle(
+    engine: Engine, consumer: str, on: Handlers, envelope: Envelope, raw: Raw, *, clock: Clock = utc_now
+) -> Outcome:
+    """Handle one event and then the parked ones that waited for it, each in a transaction of its own.
+
+    Every outcome may be acked. Raises StorageDownError when the outcome could not be written down.
+    """
+    received = Received(envelope, raw)
+    outcome = _attempt(engine, consumer, on, received, clock, again=False)
+    if outcome is Outcome.APPLIED:
+        _release(engine, consumer, on, received.key, clock)
+    return outcome
+
+
+def refuse(engine: Engine, consumer: str, raw: Raw, error: Exception, *, clock: Clock = utc_now) -> Outcome:
+    """Put an unreadable message into quarantine."""
+    try:
+        with engine.begin() as connection:
+            quarantine.hold(connection, consumer, raw, error, attempts=1, now=clock())
+    except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
+        raise StorageDownError(str(down)) from down
+    return Outcome.QUARANTINED
+
+
+def receive(engine: Engine, consumer: str, on: Handlers, raw: Raw, *, clock: Clock = utc_now) -> Outcome:
+    """Handle a message as it came from the wire, readable or not."""
+    try:
+        envelope = decode(raw)
+    except UnreadableError as error:
+        return refuse(engine, consumer, raw, error, clock=clock)
+    return handle(engine, consumer, on, envelope, raw, clock=clock)
+
+
+def sweep(engine: Engine, consumer: str, on: Handlers, *, clock: Clock = utc_now, limit: int = 100) -> int:
+    """Try again what is due, and release followers that a crash left behind; returns how many were taken up."""
+    try:
+        with engine.connect() as connection:
+            waiting = heads.due(connection, consumer, clock(), limit)
+    except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
+        raise StorageDownError(str(down)) from down
+    for received in waiting:
+        if _attempt(engine, consumer, on, received, clock, again=True) is Outcome.APPLIED:
+            _release(engine, consumer, on, received.key, clock)
+    return len(waiting)
+
+
+def _release(engine: Engine, consumer: str, on: Handlers, key: str, clock: Clock) -> None:
+    while True:
+        with engine.connect() as connection:
+            follower = heads.next_in_line(connection, consumer, key, clock())
+        if not follower:
+            return
+        if _attempt(engine, consumer, on, follower, clock, again=True) in {Outcome.PARKED, Outcome.QUARANTINED}:
+            return
+
+
+def _attempt(engine: Engine, consumer: str, on: Handlers, received: Received, clock: Clock, *, again: bool) -> Outcome:
+    envelope = received.envelope
+    try:
+        with UnitOfWork(engine, consumer, _context(consumer, envelope), clock=clock) as uow:
+            verdict = admit(uow.connection, consumer, envelope, again=again)
+            if again and verdict is not Verdict.TOO_EARLY:
+                heads.unpark(uow.connection, consumer, received)
+            if verdict is Verdict.TOO_EARLY:
+                heads.park(uow.connection, consumer, received, why="gap")
+                return Outcome.PARKED
+            if verdict is Verdict.DUPLICATE:
+                return Outcome.DUPLICATE
+            _call(on, uow, envelope)
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept, with its traceback, by postpone
+        return _postpone(engine, consumer, received, error, clock)
+    return Outcome.APPLIED
+
+
+def _call(on: Handlers, uow: UnitOfWork, envelope: Envelope) -> None:
+    handler = on.get(envelope.type)
+    if handler is None:
+        return  # an event of an entity that we follow, of a kind that means nothing to us
+    if (envelope.type, envelope.version) not in event_types():
+        raise UnknownEventError(envelope.type, envelope.version)
+    handler(uow, envelope)
+
+
+def _context(consumer: str, envelope: Envelope) -> Context:
+    return Context(
+        actor=system(consumer),
+        correlation_id=envelope.correlation_id,
+        causation_id=envelope.id,
+        traceparent=envelope.traceparent,
+    )
+
+
+def _postpone(engine: Engine, consumer: str, received: Received, error: Exception, clock: Clock) -> Outcome:
+    """Write down that an attempt failed: the next one later, or quarantine when patience is at its end."""
+    try:
+        with engine.begin() as connection:
+            if heads.lock_head(connection, consumer, received.key) >= received.envelope.sequence:
+                # The commit had gone through although its answer was lost, or somebody else was faster.
+                heads.unpark(connection, consumer, received)
+                return Outcome.DUPLICATE
+            tried = heads.attempts_so_far(connection, consumer, received) + 1
+            if tried > _attempts_allowed(error):
+                heads.unpark(connection, consumer, received)
+                quarantine.hold(connection, consumer, received.raw, error, attempts=min(tried, 6), now=clock())
+                return Outcome.QUARANTINED
+            due = clock() + _PATIENCE[tried - 1]
+            why = f"{type(error).__name__}: {error}"[:2000].replace("\x00", "\\0")
+            heads.park(connection, consumer, received, why="retry", attempts=tried, not_before=due, error=why)
+            return Outcome.PARKED
+    except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
+        raise StorageDownError(str(down)) from down
+
+
+def _attempts_allowed(error: Exception) -> int:
+    if isinstance(error, HOPELESS):
+        return 0
+    return len(_PATIENCE) if isinstance(error, TRANSIENT) else _POISON_ATTEMPTS

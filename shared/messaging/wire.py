@@ -1,0 +1,141 @@
+"""An envelope as it stands on the wire: CloudEvents headers in binary mode, and the JSON body as bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from shared.events.envelope import CONTENT_TYPE, PREFIX, Body, Envelope
+from shared.settings import SERVICES
+
+EXCHANGE = "events"
+# CloudEvents compares `sequence` as text, so it is padded.
+_DIGITS = 20
+
+# header name (without the prefix) → attribute of the envelope, for those that may be absent
+_OPTIONAL = {
+    "position": "position",
+    "causationid": "causation_id",
+    "traceparent": "traceparent",
+    "programme": "programme",
+    "case": "case",
+}
+
+
+class UnreadableError(ValueError):
+    """The message is no event envelope, or claims a source that its sender may not speak for."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A message as it came: what quarantine keeps, and what can be read again later."""
+
+    headers: dict[str, Any]
+    body: bytes
+    routing_key: str = ""
+    user_id: str | None = None
+    message_id: str | None = None
+
+    def headers_json(self) -> str:
+        """Return the headers as JSON text that PostgreSQL stores: no NUL, no lone surrogates, foreign types as text."""
+        return json.dumps(_storable(self.headers), default=repr, ensure_ascii=False)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\\0").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_storable(str(name)): _storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Received:
+    """A readable message: the envelope, and the message that it came in."""
+
+    envelope: Envelope
+    raw: Raw = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Return the entity under which a consumer keeps order."""
+        return entity_key(self.envelope)
+
+
+def entity_key(envelope: Envelope) -> str:
+    """Return "source/kind:id": two services may have entities of one name."""
+    return f"{envelope.source}/{envelope.entity}"
+
+
+def headers_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the AMQP headers of an envelope's attributes (an outbox row has the same names)."""
+    plain = {
+        "specversion": "1.0",
+        "id": str(attributes["id"]),
+        "source": attributes["source"],
+        "type": attributes["type"],
+        "dataversion": str(attributes["version"]),
+        "subject": attributes["entity"],
+        "sequence": f"{attributes['sequence']:0{_DIGITS}d}",
+        "time": attributes["time"].astimezone(UTC).isoformat(),
+        "correlationid": str(attributes["correlation_id"]),
+        "outcome": attributes["outcome"],
+    }
+    optional = {name: attributes[attribute] for name, attribute in _OPTIONAL.items()}
+    plain |= {name: str(value) for name, value in optional.items() if value is not None}
+    return {PREFIX + name: value for name, value in plain.items()}
+
+
+def encode(envelope: Envelope) -> Raw:
+    """Return the message of an envelope."""
+    attributes = {name: getattr(envelope, name) for name in Envelope.model_fields if name != "body"}
+    body = envelope.body.model_dump_json().encode()
+    return Raw(headers=headers_of(attributes), body=body, routing_key=envelope.type, message_id=str(envelope.id))
+
+
+def decode(raw: Raw) -> Envelope:
+    """Return the envelope of a message; raises UnreadableError, saying what is wrong."""
+    values = {
+        name.removeprefix(PREFIX): value
+        for name, value in raw.headers.items()
+        if isinstance(name, str) and name.startswith(PREFIX)
+    }
+    try:
+        envelope = Envelope(
+            id=UUID(values["id"]),
+            source=values["source"],
+            type=values["type"],
+            version=int(values.get("dataversion", 1)),
+            entity=values["subject"],
+            sequence=int(values["sequence"]),
+            time=datetime.fromisoformat(values["time"]),
+            correlation_id=UUID(values["correlationid"]),
+            outcome=values.get("outcome", "success"),
+            body=Body.model_validate_json(raw.body),
+            **{attribute: values[name] for name, attribute in _OPTIONAL.items() if name in values},
+        )
+    except (KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
+        raise UnreadableError(f"not an event envelope: {type(error).__name__}: {error}") from error
+    _check(envelope, raw)
+    return envelope
+
+
+def _check(envelope: Envelope, raw: Raw) -> None:
+    if envelope.sequence < 1:
+        raise UnreadableError(f"sequence {envelope.sequence}: an entity's events are counted from 1")
+    if envelope.type.split(".", 1)[0] != envelope.source:
+        raise UnreadableError(f"{envelope.source} may not publish {envelope.type}")
+    # The broker vouches for user_id; on one machine all services may share one user.
+    if raw.user_id in SERVICES and raw.user_id != envelope.source:
+        raise UnreadableError(f"user {raw.user_id} may not speak for {envelope.source}")
+
+
+__all__ = ["CONTENT_TYPE", "EXCHANGE", "Raw", "Received", "UnreadableError", "decode", "encode", "headers_of"]
