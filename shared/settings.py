@@ -33,6 +33,7 @@ class Settings(BaseModel):
     identity_key_file: Path | None = None  # every service: its public half (PEM)
     documents: Path | None = None
     programmes: Path = Path("programmes")
+    time_zone: str = "Europe/Skopje"  # in which people read times; stored times are UTC
     log_level: str = "INFO"
 
     def database_url(self, service: str) -> str:

@@ -43,7 +43,7 @@ class Policy:
             raise ForbiddenError("Your role does not allow this")
         return scopes
 
-    def role_for(  # noqa: PLR0913 - one keyword a scope
+    def role_for(
         self,
         action: str,
         identity: Identity,

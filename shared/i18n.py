@@ -1,0 +1,100 @@
+"""Words in the reader's language: gettext catalogues read from .po files at start, and which language to use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from functools import cache
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Any, Literal
+
+from babel.messages.pofile import read_po
+from babel.support import Translations
+
+LOCALES = ("en", "ru")
+DEFAULT = "en"
+NAMES = {"en": "English", "ru": "Русский"}
+ROOT = Path(__file__).resolve().parent.parent
+
+# Set once a request (or once a letter) at the edge; templates and error pages read it.
+current_locale: ContextVar[str] = ContextVar("current_locale", default=DEFAULT)
+
+
+class Catalogue(NullTranslations):
+    """The messages of several .po files in one language; earlier files win, English falls through."""
+
+    def __init__(self, messages: dict[Any, str], plural: Any) -> None:
+        super().__init__()
+        self._messages, self._plural = messages, plural
+
+    def gettext(self, message: str) -> str:
+        return self._messages.get(message) or message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        found = self._messages.get((msgid1, self._plural(n)))
+        return found or (msgid1 if n == 1 else msgid2)
+
+
+def _entries(path: Path, locale: str) -> tuple[dict[Any, str], Any]:
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=locale)
+    messages: dict[Any, str] = {}
+    for message in catalogue:
+        if not message.id or message.fuzzy or not message.string:
+            continue
+        if isinstance(message.id, str):
+            messages[message.id] = str(message.string)
+        else:
+            messages |= {(message.id[0], number): text for number, text in enumerate(message.string) if text}
+    return messages, _plural_rule(catalogue.plural_expr)
+
+
+@cache
+def _plural_rule(expression: str) -> Any:
+    from gettext import c2py  # noqa: PLC0415 - CPython's own compiler of plural rules
+
+    return c2py(expression)
+
+
+@cache
+def catalogue(service: str, locale: str) -> NullTranslations:
+    """Return the messages of `service` over those of the shared pages; untranslated ids stay as they are."""
+    if locale == DEFAULT or locale not in LOCALES:
+        return Translations()
+    messages: dict[Any, str] = {}
+    plural: Any = _plural_rule("n != 1")
+    for path in catalogue_files(service, locale):
+        found, plural = _entries(path, locale)
+        messages = found | messages
+    return Catalogue(messages, plural)
+
+
+def catalogue_files(service: str, locale: str) -> list[Path]:
+    """Return the .po files of a service in order of precedence, those that exist."""
+    places = (ROOT / "services" / service / "locale", ROOT / "shared" / "web" / "locale")
+    return [path for place in places if (path := place / locale / "messages.po").exists()]
+
+
+def translate(service: str, message: str, params: dict[str, Any] | None = None, *, locale: str | None = None) -> str:
+    """Return `message` in the reader's language with its %(name)s places filled."""
+    text = catalogue(service, locale or current_locale.get()).gettext(message)
+    return text % params if params else text
+
+
+def choose_locale(candidates: Iterable[str | None], accept_language: str = "") -> str:
+    """Return the first candidate we speak, else the best of an Accept-Language header, else English."""
+    for candidate in candidates:
+        if candidate in LOCALES:
+            return candidate
+    ranked = []
+    for position, part in enumerate(accept_language[:200].split(",")):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            ranked.append((-float(quality or 1), position, tag.split("-")[0].lower()))
+        except ValueError:
+            continue
+    return next((tag for _, _, tag in sorted(ranked) if tag in LOCALES), DEFAULT)
+
+
+Locale = Literal["en", "ru"]

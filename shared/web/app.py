@@ -1,0 +1,88 @@
+"""The app of a service: one call gives identity, policy, errors, forms, pages, static files and health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from joserfc.jwk import OKPKey
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+
+from shared.clock import Clock, utc_now
+from shared.errors import TamgaError
+from shared.settings import Settings
+from shared.web import health, static
+from shared.web.body import checked_body
+from shared.web.errors import Answers
+from shared.web.identity import load_key
+from shared.web.middleware import Frame
+from shared.web.pages import Pages
+from shared.web.policy import Policy
+
+MAX_BODY = 10 * 1024 * 1024
+
+
+def _public_key(settings: Settings) -> OKPKey | None:
+    return load_key(settings.identity_key_file) if settings.identity_key_file else None
+
+
+def create_service_app(
+    *,
+    service: str,
+    engine: Engine | None,
+    policy: Policy,
+    routers: Sequence[APIRouter],
+    templates: Path,
+    settings: Settings,
+    clock: Clock = utc_now,
+    key: OKPKey | None = None,
+) -> FastAPI:
+    """Return the ASGI app of `service`. `key` verifies statements of identity; by default it comes from settings."""
+    answers = Answers(service)
+    app = FastAPI(
+        title=f"Tamga {service}",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(checked_body)],
+        max_body_size=MAX_BODY,
+        exception_handlers=_handlers(answers),
+        middleware=[
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6),
+            Middleware(Frame, key=key or _public_key(settings), answers=answers, origin=settings.base_url.rstrip("/")),
+        ],
+    )
+    state = app.state
+    state.service, state.engine, state.clock, state.settings = service, engine, clock, settings
+    state.policy = Policy(dict(policy.table) | health.policy(service))
+    state.pages = Pages(service, templates, clock, settings.time_zone)
+    app.mount("/static", Mount("", app=static.serve))
+    app.include_router(health.router(service))
+    app.include_router(_description(service))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _handlers(answers: Answers) -> Any:
+    return dict.fromkeys((TamgaError, RequestValidationError, HTTPException, SQLAlchemyError), answers.__call__)
+
+
+def _description(service: str) -> APIRouter:
+    """Return the route of the machine-readable description of the JSON API."""
+    router = APIRouter()
+
+    @router.get("/api/openapi.json", dependencies=[health.described(service)], include_in_schema=False)
+    def openapi(request: Request) -> dict[str, Any]:
+        application: FastAPI = request.app
+        return application.openapi()
+
+    return router

@@ -1,0 +1,119 @@
+"""The frame around every request: who, which trace, which language, what headers, and no answer that tells too much."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from joserfc.jwk import OKPKey
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.clock import new_id
+from shared.errors import InvalidError
+from shared.i18n import choose_locale, current_locale
+from shared.web.csrf import SAFE, CrossSiteError, same_origin
+from shared.web.errors import Answers
+from shared.web.identity import HEADER, StatementError, verify
+
+log = structlog.get_logger()
+LANGUAGE_COOKIE = "tamga_language"
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+CSP = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
+    "img-src 'self' data:"
+)
+SECURITY_HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+@dataclass
+class Frame:
+    """ASGI middleware of every service; `key` is the public half of the portal's signing key."""
+
+    app: ASGIApp
+    key: OKPKey | None
+    answers: Answers
+    origin: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        self._introduce(request)
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._headers(request, MutableHeaders(scope=message))
+            await send(message)
+
+        try:
+            self._check(request)
+            await self.app(scope, receive, sending)
+        except Exception as error:  # the last resort: whatever it is, it is logged and nothing of it is told
+            if started:
+                raise
+            response = await self.answers.unforeseen(request, error)
+            await response(scope, receive, sending)
+
+    def _introduce(self, request: Request) -> None:
+        state, headers = request.state, request.headers
+        state.identity = self._identity(headers)
+        state.correlation_id = new_id()
+        state.traceparent = traceparent(headers.get("traceparent"))
+        wanted = (request.query_params.get("language"), request.cookies.get(LANGUAGE_COOKIE))
+        locale = choose_locale(
+            (wanted[1], state.identity.locale if state.identity else None), headers.get("accept-language", "")
+        )
+        state.locale = locale
+        current_locale.set(locale)
+        structlog.contextvars.bind_contextvars(correlation_id=str(state.correlation_id))
+
+    def _identity(self, headers: Headers) -> Any:
+        statement = headers.get(HEADER)
+        if not statement or self.key is None:
+            return None
+        try:
+            return verify(statement, self.key)
+        except StatementError as error:
+            log.warning("a statement of identity was refused", reason=str(error))
+            return None
+
+    def _check(self, request: Request) -> None:
+        raw = unquote_to_bytes(request.scope.get("raw_path") or request.scope["path"].encode())
+        if b"\x00" in raw or b"\x00" in unquote_to_bytes(request.scope.get("query_string", b"")):
+            raise InvalidError({"address": "must not have a NUL character"})
+        if request.method not in SAFE and same_origin(request.headers, self.origin) is False:
+            raise CrossSiteError("This request was made by another site, so nothing was done")
+
+    def _headers(self, request: Request, headers: MutableHeaders) -> None:
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        if self.origin.startswith("https://"):
+            headers.setdefault("strict-transport-security", HSTS)
+        if not request.scope["path"].startswith("/static/"):
+            headers.setdefault("cache-control", "no-store")
+        headers["x-correlation-id"] = str(request.state.correlation_id)
+
+
+def traceparent(given: str | None) -> str:
+    """Return a W3C traceparent for our span: in the trace that was given if that is valid, else in a new one."""
+    found = _TRACEPARENT.fullmatch(given or "")
+    trace, flags = (found[1], found[2]) if found else (secrets.token_hex(16), "01")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"

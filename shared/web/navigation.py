@@ -1,0 +1,63 @@
+"""The side navigation by role, as data: (heading or None, [(address, label), …])."""
+
+from __future__ import annotations
+
+from shared.web.identity import Identity
+
+Link = tuple[str, str]
+
+# The labels are gettext ids; `shared/web/locale` translates them.
+BY_ROLE: dict[str, list[Link]] = {
+    "applicant": [
+        ("/grants/mine", "My applications"),
+        ("/grants/calls", "Open calls"),
+        ("/loans/mine", "My proposals"),
+    ],
+    "officer": [
+        ("/grants/", "Applications"),
+        ("/grants/cofinancing", "Co-financing"),
+        ("/loans/proposals", "Proposals"),
+    ],
+    "reviewer": [("/grants/reviews", "My reviews")],
+    "programme_manager": [
+        ("/grants/", "Applications"),
+        ("/grants/cofinancing", "Co-financing"),
+        ("/programmes", "Programmes"),
+    ],
+    "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing")],
+    "finance_partner": [("/loans/referrals", "Referrals")],
+    "auditor": [("/audit/", "Audit log")],
+    "operator": [
+        ("/operations", "Operations"),
+        ("/notifications/mail", "Mail"),
+        ("/people", "People"),
+        ("/programmes", "Programmes"),
+    ],
+}
+EVERYBODY: list[Link] = [("/notifications/inbox", "Inbox"), ("/account", "My account")]
+
+# Where the search box of a role leads; the words travel as `q`.
+SEARCH = {
+    "officer": "/grants/",
+    "programme_manager": "/grants/",
+    "finance_officer": "/grants/payments",
+    "reviewer": "/grants/reviews",
+    "finance_partner": "/loans/referrals",
+    "auditor": "/audit/",
+    "operator": "/people",
+    "applicant": "/grants/mine",
+}
+
+
+def links_for(who: Identity | None) -> list[Link]:
+    """Return the links of all roles that a person holds, each once, home first."""
+    if who is None:
+        return []
+    links = [("/", "Home"), *(link for role in who.roles for link in BY_ROLE.get(role, [])), *EVERYBODY]
+    return list(dict.fromkeys(links))
+
+
+def current(links: list[Link], path: str) -> str:
+    """Return the address of the link whose page `path` is in: the longest that `path` begins with."""
+    fits = [href for href, _ in links if path == href or (href != "/" and path.startswith(href.rstrip("/") + "/"))]
+    return max(fits, key=len, default="")

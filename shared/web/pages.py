@@ -1,0 +1,152 @@
+"""Pages: one Jinja environment a service, with the words, numbers and times of the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from shared import i18n
+from shared.clock import Clock
+from shared.money import decimals_of
+from shared.web import navigation
+from shared.web.csrf import masked
+from shared.web.static import static_url
+
+TEMPLATES = Path(__file__).parent / "templates"
+DASH = "–"
+
+
+def _moment_value(value: datetime | str) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+class Pages:
+    """Renders a service's templates over the shared ones. `zone` is the time zone that people read."""
+
+    def __init__(self, service: str, templates: Path, clock: Clock, zone: str = "UTC") -> None:
+        self.service, self.clock, self.zone = service, clock, ZoneInfo(zone)
+        self.env = Environment(
+            loader=ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(TEMPLATES)]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.env.install_gettext_callables(self._gettext, self._ngettext, newstyle=True)  # type: ignore[attr-defined]
+        self.env.filters |= {
+            "money": self.money,
+            "number": self.number,
+            "percent": self.percent,
+            "moment": self.moment,
+            "day": self.day,
+            "ago": self.ago,
+            "translated": self._gettext,
+        }
+        self.env.globals |= {"static": static_url, "languages": i18n.NAMES, "errors": {}, "given": {}, "crumbs": []}
+        # Macros of parts.html see neither the page's context nor the reader, so these are global and take arguments.
+
+    def _gettext(self, message: str) -> str:
+        return i18n.catalogue(self.service, i18n.current_locale.get()).gettext(message)
+
+    def _ngettext(self, singular: str, plural: str, number: int) -> str:
+        return i18n.catalogue(self.service, i18n.current_locale.get()).ngettext(singular, plural, number)
+
+    def money(self, value: Any) -> str:
+        """Return an amount with its currency: Money, or its JSON form; a dash for nothing."""
+        if value is None:
+            return DASH
+        amount, currency = (
+            (value["amount"], value["currency"]) if isinstance(value, Mapping) else (value.amount, value.currency)
+        )
+        places = decimals_of(currency)
+        pattern = "#,##0." + "0" * places if places else "#,##0"
+        text = format_decimal(Decimal(amount), format=pattern, locale=i18n.current_locale.get())
+        return f"{text} {currency}".replace(" ", "\u00a0")
+
+    def number(self, value: Any, places: int = 0) -> str:
+        """Return a number grouped as the reader's language groups it."""
+        if value is None:
+            return DASH
+        pattern = "#,##0" + ("." + "0" * places if places else "")
+        return str(format_decimal(Decimal(str(value)), format=pattern, locale=i18n.current_locale.get()))
+
+    def percent(self, value: Any, places: int = 0) -> str:
+        """Return a fraction as per cent."""
+        return DASH if value is None else f"{self.number(Decimal(str(value)) * 100, places)}\u00a0%"
+
+    def moment(self, value: datetime | str | None) -> str:
+        """Return a point in time in the people's time zone, with the exact UTC time on hover."""
+        if value is None:
+            return DASH
+        moment = _moment_value(value)
+        text = format_datetime(moment, "d MMM y, HH:mm", tzinfo=self.zone, locale=i18n.current_locale.get())
+        exact = moment.astimezone(ZoneInfo("UTC")).isoformat(timespec="milliseconds")
+        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, text)
+
+    def day(self, value: date | str | None) -> str:
+        """Return a date."""
+        if value is None:
+            return DASH
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
+        if isinstance(value, datetime):
+            value = value.astimezone(self.zone).date()
+        return str(format_date(value, "d MMM y", locale=i18n.current_locale.get()))
+
+    def ago(self, value: datetime | str | None) -> str:
+        """Return how long ago (or how soon) a point in time is, in words."""
+        if value is None:
+            return DASH
+        delta = _moment_value(value) - self.clock()
+        return str(format_timedelta(delta, add_direction=True, locale=i18n.current_locale.get()))
+
+    def html(self, template: str, **context: Any) -> str:
+        """Return a rendered template."""
+        return self.env.get_template(template).render(**context)
+
+    def render(self, request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
+        """Return a template as an answer; see `shared_context` for what every template may use."""
+        return HTMLResponse(self.html(template, **(shared_context(request) | context)), status_code)
+
+
+def _csrf_field(token: str) -> Callable[[], Markup]:
+    def field() -> Markup:
+        return Markup('<input type="hidden" name="csrf" value="{}">').format(masked(token))
+
+    return field
+
+
+def shared_context(request: Request) -> dict[str, Any]:
+    """Return what every page may use: who, nav, csrf_field(), locale, path, correlation_id, notice."""
+    state = request.state
+    who = getattr(state, "identity", None)
+    links = navigation.links_for(who)
+    path = request.scope["path"]
+    return {
+        "request": request,
+        "who": who,
+        "links": links,
+        "here": navigation.current(links, path),
+        "path": path,
+        "locale": getattr(state, "locale", i18n.DEFAULT),
+        "csrf_field": _csrf_field(who.csrf if who else ""),
+        "correlation_id": getattr(state, "correlation_id", ""),
+    }
+
+
+def render(request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
+    """Return a template of the request's own service as an answer."""
+    pages: Pages = request.app.state.pages
+    return pages.render(request, template, status_code=status_code, **context)
