@@ -1,0 +1,16 @@
+"""Notifications: who is told what, in which language, through which channel, and whether it arrived."""
+
+OWNS = ("delivery", "preference", "ruleset")
+PUBLISHES = (
+    "notifications.attempt.refused",
+    "notifications.delivery.failed",
+    "notifications.delivery.queued",
+    "notifications.delivery.read",
+    "notifications.delivery.sent",
+    "notifications.delivery.suppressed",
+    "notifications.preference.changed",
+    "notifications.record.viewed",
+    "notifications.ruleset.adopted",
+    "notifications.ruleset.refused",
+)
+CONSUMES = ("portal.user.#", "portal.organisation.#", "portal.programme.#", "grants.#", "loans.#")

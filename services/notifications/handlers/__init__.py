@@ -1,0 +1,32 @@
+"""What the service does: learns people and rules, decides who is told, sends, and keeps inboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.notifications.handlers.deciding import tell
+from services.notifications.handlers.learning import (
+    deactivate_person,
+    learn_organisation,
+    learn_person,
+    learn_rules,
+)
+from services.notifications.handlers.sending import send_due
+from shared.database import UnitOfWork
+from shared.events import Envelope, event_types
+
+# A programme's rules may speak about any event of a case, so all of them are looked at.
+_TOLD_OF = ("grants", "loans")
+
+Handler = Callable[[UnitOfWork, Envelope], None]
+
+_PORTAL: dict[str, Handler] = {
+    "portal.user.registered": learn_person,
+    "portal.user.changed": learn_person,
+    "portal.user.deactivated": deactivate_person,
+    "portal.organisation.registered": learn_organisation,
+    "portal.programme.loaded": learn_rules,
+}
+ON: dict[str, Handler] = _PORTAL | {name: tell for name, _ in sorted(event_types()) if name.split(".")[0] in _TOLD_OF}
+
+TIMERS = ((1.0, send_due),)

@@ -1,0 +1,77 @@
+"""Keeping a local copy of who there is, and of what each programme wants people to be told."""
+
+from __future__ import annotations
+
+from services.notifications import storage
+from services.notifications.domain.audience import Person
+from services.notifications.domain.programme import ProgrammeRules
+from services.notifications.domain.ruleset import RuleSet, UnreadableRulesError, read_pack
+from services.notifications.handlers.deciding import tell
+from services.notifications.linting import lint
+from shared.database import UnitOfWork
+from shared.events import Envelope
+from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserChanged, UserDeactivated, UserRegistered
+
+
+def learn_person(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Keep a person's present state, and write them the letters that waited for their being known."""
+    event = envelope.event()
+    if not isinstance(event, UserRegistered | UserChanged):
+        raise TypeError(f"{envelope.type} does not tell about a person")
+    known = Person(
+        id=event.user_id,
+        name=event.name,
+        email=event.email,
+        locale=event.locale,
+        roles=tuple(event.roles),
+        organisation=event.organisation,
+        programmes=tuple(event.programmes),
+    )
+    storage.save_person(uow.connection, known)
+    for waiting in storage.decisions_waiting_for(uow.connection, f"user:{known.id}"):
+        tell(uow, Envelope.model_validate(waiting))
+
+
+def deactivate_person(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Stop writing to a person who is gone."""
+    event = UserDeactivated.model_validate(envelope.data)
+    storage.deactivate_person(uow.connection, event.user_id)
+
+
+def learn_organisation(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Keep an organisation's name."""
+    event = OrganisationRegistered.model_validate(envelope.data)
+    storage.save_organisation(uow.connection, event.organisation_id, event.name, event.kind)
+
+
+def learn_rules(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Put a programme's rules in force, or refuse them and say why; those before stay in force then."""
+    event = ProgrammeLoaded.model_validate(envelope.data)
+    repository = storage.rulesets(uow)
+    programme = repository.find(event.programme_id, for_update=True)
+    programme = programme or repository.add(ProgrammeRules(id=event.programme_id))
+    rules, problems, warnings = examine(dict(event.pack))
+    if rules is None:
+        programme.refuse(problems, pack_version=event.pack_version, sha256=event.sha256)
+        return
+    facts = event.pack.get("programme")
+    name = facts.get("name") if isinstance(facts, dict) else None
+    programme.adopt(
+        rules,
+        name=name if isinstance(name, str) else event.programme_id,
+        pack_version=event.pack_version,
+        sha256=event.sha256,
+        warnings=warnings,
+    )
+
+
+def examine(pack: dict[str, object]) -> tuple[RuleSet | None, list[str], list[str]]:
+    """Return a pack's rules (None when they have errors), what is wrong with them, and what is doubtful."""
+    try:
+        rules = read_pack(pack)
+    except UnreadableRulesError as error:
+        return None, error.problems, []
+    findings = lint(rules)
+    problems = [str(finding) for finding in findings if finding.error]
+    warnings = [str(finding) for finding in findings if not finding.error]
+    return (None if problems else rules), problems, warnings
