@@ -96,7 +96,7 @@ class InformationRequested(StageFact):
 
 
 class ApplicationMoved(StageFact):
-    """Any other move: answered, sent on, recommended, approved, rejected, withdrawn, declined …"""
+    """Any other move: answered, sent on, recommended, approved, rejected, withdrawn, declined."""
 
     TYPE = "grants.application.moved"
 
@@ -107,6 +107,13 @@ class OfficerAssigned(ApplicationFact):
     TYPE = "grants.application.assigned"
     officer_id: str
     officer_name: str
+
+
+class ReviewersInvited(ApplicationFact):
+    """Reviews of the application were asked of these people."""
+
+    TYPE = "grants.application.reviewers_invited"
+    reviewers: list[str]
 
 
 class ChecklistAnswered(ApplicationFact):

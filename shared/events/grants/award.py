@@ -20,7 +20,7 @@ class AwardFact(Event):
 
 
 class AgreementOffered(AwardFact):
-    """The programme offers an agreement in these words: milestones, and a tranche for each. Entity award:<reference>."""
+    """The programme offers an agreement: milestones, and a tranche for each. Entity award:<reference>."""
 
     TYPE = "grants.award.offered"
     agreement_version: int

@@ -42,6 +42,13 @@ class ReviewerRecused(ReviewFact):
     nature: str
 
 
+class ReviewerExcused(ReviewFact):
+    """The reviewer is out for another reason, such as no answer."""
+
+    TYPE = "grants.review.excused"
+    why: str
+
+
 class ReviewSaved(ReviewFact):
     """Scores were saved and can still change; `criteria` names those that have a score."""
 

@@ -1,0 +1,318 @@
+"""A grant application: a draft, then a case that moves along its programme's workflow."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.entity import Entity
+from shared.errors import ConflictError, NotFoundError
+from shared.events.grants.application import (
+    ApplicationAwarded,
+    ApplicationMoved,
+    ApplicationSaved,
+    ApplicationStarted,
+    ApplicationSubmitted,
+    ChecklistAnswered,
+    DocumentAdded,
+    DocumentRemoved,
+    InformationRequested,
+    OfficerAssigned,
+    ReviewersInvited,
+    StageFact,
+)
+from shared.money import Money, total
+from shared.workflow import Transition, Turn, Visit, Workflow, turn
+
+MAX_DOCUMENTS = 30
+
+
+class Part(BaseModel):
+    """A value inside an application."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BudgetLine(Part):
+    """What one budget line asks of the programme and what the applicant gives, in the call's currency."""
+
+    line: str
+    note: str = ""
+    grant: Money
+    own: Money
+
+
+class Document(Part):
+    """A document attached to a case; `kind` is the type that the call asks for."""
+
+    id: str
+    kind: str
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    added_by: str
+    added_by_name: str
+    added_at: datetime
+
+
+class Check(Part):
+    """An answered item of the due-diligence checklist."""
+
+    answer: str
+    note: str
+    by: str
+    by_name: str
+    at: datetime
+
+
+class Done(Part):
+    """A move that was made: the stage it led to is where the case has been since `at`."""
+
+    transition: str
+    from_stage: str
+    to_stage: str
+    by: str
+    by_name: str
+    role: str | None
+    at: datetime
+    reason: str | None = None
+    comment: str | None = None
+
+
+class Person(Part):
+    """Who acts, as the case remembers them; `id` is "user:<id>"."""
+
+    id: str
+    name: str
+    role: str | None = None
+
+
+class Calendar(Part):
+    """Where the programme works: its country's holidays and its time zone count for what is due."""
+
+    country: str
+    zone: str
+
+
+class Application(Entity):
+    """One organisation's application to one call. Its id is the reference that everybody sees."""
+
+    KIND: ClassVar[str] = "application"
+    # What the applicant wrote stays in the service; the record of changes says which answers changed.
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"answers"})
+
+    programme: str
+    call: str
+    pack_version: int
+    workflow: str
+    workflow_version: int
+    organisation: str
+    organisation_name: str
+    started_by: str
+    started_at: datetime
+    currency: str
+    title: str = ""
+    answers: dict[str, str] = {}
+    budget: list[BudgetLine] = []
+    documents: list[Document] = []
+    stage: str
+    holder: str | None = None
+    due: date | None = None
+    paused: bool = False
+    terminal: bool = False
+    submitted_at: datetime | None = None
+    officer: str | None = None
+    officer_name: str | None = None
+    reviewers: list[str] = []
+    checks: dict[str, Check] = {}
+    history: list[Done] = []
+    awarded: Money | None = None
+
+    def case(self) -> str:
+        return self.id
+
+    def programme_id(self) -> str:
+        return self.programme
+
+    def parties(self) -> dict[str, list[str]]:
+        return {
+            "applicant": [f"org:{self.organisation}"],
+            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
+            "reviewer": [f"user:{reviewer}" for reviewer in self.reviewers],
+            "manager": ["role:programme_manager"],
+            "finance": ["role:finance_officer"],
+        }
+
+    @property
+    def amount(self) -> Money:
+        """Return the grant that the budget asks for."""
+        return total((line.grant for line in self.budget), self.currency)
+
+    @property
+    def own_share(self) -> Money:
+        """Return what the applicant gives by the budget."""
+        return total((line.own for line in self.budget), self.currency)
+
+    def since(self) -> datetime:
+        """Return when the case came to its present stage."""
+        return self.history[-1].at if self.history else self.started_at
+
+    def visits(self) -> list[Visit]:
+        """Return the stays in stages so far, the last one still lasting."""
+        stages = [(self.history[0].from_stage if self.history else self.stage, self.started_at)]
+        stages += [(move.to_stage, move.at) for move in self.history]
+        ends = [at for _, at in stages[1:]]
+        return [Visit(stage, since, until) for (stage, since), until in zip(stages, [*ends, None], strict=True)]
+
+    def turn(self, workflow: Workflow, calendar: Calendar, now: datetime) -> Turn:
+        """Return whose turn it is, since when, until when."""
+        return turn(workflow, self.visits(), country=calendar.country, zone=calendar.zone, now=now)
+
+    def document(self, document_id: str) -> Document:
+        """Return the attached document of that id; raises NotFoundError."""
+        for document in self.documents:
+            if document.id == document_id:
+                return document
+        raise NotFoundError("There is no such document")
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "reference": self.id,
+            "title": self.title,
+            "call": self.call,
+            "organisation_id": self.organisation,
+            "organisation_name": self.organisation_name,
+        }
+
+    @classmethod
+    def start(cls, *, call_title: str, workflow: Workflow, **fields: Any) -> Application:
+        """Return a new draft at the workflow's first stage."""
+        first = workflow.stage(workflow.initial)
+        application = cls(
+            workflow=workflow.workflow, workflow_version=workflow.version, stage=first.id, holder=first.holder, **fields
+        )
+        application.record(
+            ApplicationStarted(
+                **application._facts(),
+                call_title=call_title,
+                workflow=workflow.workflow,
+                workflow_version=workflow.version,
+                pack_version=application.pack_version,
+            )
+        )
+        return application
+
+    def save(self, *, title: str, answers: dict[str, str], budget: list[BudgetLine]) -> list[str]:
+        """Keep what the applicant wrote; returns the names of what changed, and records nothing when nothing did."""
+        changed = [name for name in sorted(answers) if self.answers.get(name, "") != answers[name]]
+        changed += ["title"] if title != self.title else []
+        changed += ["budget"] if budget != self.budget else []
+        if changed:
+            self.title, self.budget = title, budget
+            self.answers = self.answers | answers
+            self.record(ApplicationSaved(**self._facts(), fields=changed, amount=self.amount))
+        return changed
+
+    def attach(self, document: Document) -> None:
+        """Add a document; raises ConflictError beyond thirty."""
+        if len(self.documents) >= MAX_DOCUMENTS:
+            raise ConflictError("A case has at most %(most)s documents", most=MAX_DOCUMENTS)
+        self.documents = [*self.documents, document]
+        about = document.model_dump(include={"kind", "name", "media_type", "size", "sha256"})
+        self.record(DocumentAdded(**self._facts(), document_id=document.id, **about))
+
+    def detach(self, document_id: str) -> None:
+        """Take a document out of the application."""
+        gone = self.document(document_id)
+        self.documents = [document for document in self.documents if document.id != document_id]
+        about = gone.model_dump(include={"kind", "name", "sha256"})
+        self.record(DocumentRemoved(**self._facts(), document_id=gone.id, **about))
+
+    def assign(self, officer: str, name: str) -> None:
+        """Give the case to an officer."""
+        if officer != self.officer:
+            self.officer, self.officer_name = officer, name
+            self.record(OfficerAssigned(**self._facts(), officer_id=officer, officer_name=name, notify=["officer"]))
+
+    def check(self, item: str, check: Check, *, items: list[str]) -> None:
+        """Answer one item of the checklist, of which `items` are all."""
+        self.checks = self.checks | {item: check}
+        done = sum(1 for name in items if name in self.checks)
+        self.record(
+            ChecklistAnswered(
+                **self._facts(), item=item, answer=check.answer, note=check.note, answered=done, of=len(items)
+            )
+        )
+
+    def move(
+        self,
+        transition: Transition,
+        workflow: Workflow,
+        calendar: Calendar,
+        by: Person,
+        now: datetime,
+        *,
+        reason: str | None = None,
+        comment: str | None = None,
+    ) -> None:
+        """Make a move that the workflow allowed, and tell whom the workflow names."""
+        before, initial = self.stage, workflow.initial
+        done = Done(
+            transition=transition.id,
+            from_stage=before,
+            to_stage=transition.to,
+            by=by.id,
+            by_name=by.name,
+            role=by.role,
+            at=now,
+            reason=reason or None,
+            comment=comment or None,
+        )
+        self.history = [*self.history, done]
+        stage = workflow.stage(transition.to)
+        self.stage, self.terminal = stage.id, stage.terminal
+        clock = self.turn(workflow, calendar, now)
+        self.holder, self.due, self.paused = clock.holder, clock.due, clock.paused
+        if before == initial and not stage.terminal:
+            self.submitted_at = self.submitted_at or now
+        kind = self._kind(before, initial, paused=self.paused)
+        self.record(kind(**self._facts(), **self._stage_fact(done, transition, workflow)))
+
+    def _kind(self, before: str, initial: str, *, paused: bool) -> type[StageFact]:
+        if paused:
+            return InformationRequested
+        return ApplicationSubmitted if before == initial and not self.terminal else ApplicationMoved
+
+    def _stage_fact(self, done: Done, transition: Transition, workflow: Workflow) -> dict[str, Any]:
+        stage = workflow.stage(self.stage)
+        return {
+            "transition": transition.id,
+            "from_stage": done.from_stage,
+            "to_stage": done.to_stage,
+            "stage_name": stage.name,
+            "public_name": stage.public_name or stage.name,
+            "holder": self.holder or "",
+            "due": self.due,
+            "paused": self.paused,
+            "amount": self.awarded or self.amount,
+            "reason": done.reason,
+            "comment": done.comment,
+            "notify": list(transition.notify),
+        }
+
+    def invite(self, reviewers: list[str]) -> None:
+        """Remember whom reviews were asked of, so that they stand among the parties."""
+        self.reviewers = sorted({*self.reviewers, *reviewers})
+        self.record(ReviewersInvited(**self._facts(), reviewers=reviewers))
+
+    def award(self, amount: Money) -> None:
+        """Both sides have signed: the grant is concluded."""
+        self.awarded = amount
+        self.record(
+            ApplicationAwarded(
+                **self._facts(), programme=self.programme, amount=amount, notify=["applicant", "officer", "finance"]
+            )
+        )

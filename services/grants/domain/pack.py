@@ -1,0 +1,235 @@
+"""What grants needs of a programme's pack: calls with their forms, scoring sheets, checklists, limits.
+
+An application is pinned to the version of the pack under which it was started, so nothing in here
+changes under a live case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from services.grants.domain.application import Calendar
+from shared.errors import NotFoundError
+from shared.money import Money
+from shared.workflow import Workflow
+
+Names = dict[str, str]
+Answer = Literal["yes", "no", "not_applicable"]
+
+
+class Model(BaseModel):
+    """A part of a pack; members that grants does not need are let be."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Option(Model):
+    """One choice of a field."""
+
+    id: str
+    name: Names
+
+
+class Question(Model):
+    """A field of the form."""
+
+    id: str
+    kind: Literal["text", "long_text", "number", "choice", "date", "yes_no"]
+    label: Names
+    required: bool = False
+    max_words: int | None = None
+    min: Decimal | None = None
+    max: Decimal | None = None
+    options: tuple[Option, ...] = ()
+
+
+class Section(Model):
+    """A page of the form."""
+
+    id: str
+    name: Names
+    fields: tuple[Question, ...]
+
+
+class Category(Model):
+    """A kind of budget line; `max_percent` is of the amount requested."""
+
+    id: str
+    name: Names
+    max_percent: Decimal | None = None
+
+
+class DocumentType(Model):
+    """A kind of document that the call takes."""
+
+    type: str
+    name: Names
+    required: bool = False
+
+
+class MilestoneTemplate(Model):
+    """What an agreement starts from; `percent` is of the award."""
+
+    id: str
+    name: Names
+    percent: Decimal
+
+
+class Eligibility(Model):
+    """Who may apply: kinds of organisation, none named means every kind."""
+
+    kinds: tuple[str, ...] = ()
+
+
+class Call(Model):
+    """A call for applications; dates are local and inclusive."""
+
+    call: str
+    name: Names
+    summary: Names = {}
+    reference_prefix: str = "BSO"
+    opens_on: date
+    closes_on: date | None = None
+    budget: Money | None = None
+    ceiling: Money
+    floor: Money | None = None
+    workflow: str
+    scoring: str
+    checklists: dict[str, str] = {}
+    reviewers_needed: int = 2
+    eligibility: Eligibility = Eligibility()
+    documents: tuple[DocumentType, ...] = ()
+    sections: tuple[Section, ...] = ()
+    budget_lines: tuple[Category, ...] = ()
+    milestones: tuple[MilestoneTemplate, ...] = ()
+
+    @property
+    def currency(self) -> str:
+        """Return the currency of every amount of this call."""
+        return self.ceiling.currency
+
+    @cached_property
+    def questions(self) -> dict[str, Question]:
+        """Return the questions of all sections by id."""
+        return {question.id: question for section in self.sections for question in section.fields}
+
+    def is_open(self, today: date) -> bool:
+        """Return whether applications may be handed in on that day."""
+        return self.opens_on <= today and (self.closes_on is None or today <= self.closes_on)
+
+
+class CheckItem(Model):
+    """A point of a checklist; `must` means that `no` fails the checklist."""
+
+    id: str
+    text: Names
+    must: bool = True
+    may_skip: bool = False
+
+
+class Risk(Model):
+    """The rating with which a checklist ends."""
+
+    required: bool = False
+    ratings: tuple[str, ...] = ()
+
+
+class Checklist(Model):
+    """Points that staff answer with yes, no or not applicable, each with a note."""
+
+    checklist: str
+    name: Names
+    items: tuple[CheckItem, ...]
+    risk: Risk | None = None
+
+    def passed(self, answers: Mapping[str, str], risk: str | None) -> bool:
+        """Return whether every point is answered, none that must be yes is no, and the risk is rated."""
+        rated = not (self.risk and self.risk.required) or risk is not None
+        return rated and all(
+            answers.get(item.id) is not None and not (item.must and answers[item.id] == "no") for item in self.items
+        )
+
+
+class Criterion(Model):
+    """A criterion of the scoring sheet with its weight in hundredths."""
+
+    id: str
+    name: Names
+    weight: Decimal
+    help: Names = {}
+
+
+class Sheet(Model):
+    """The scoring sheet: each criterion is scored 0 to `max`; weights add up to 100."""
+
+    scoring: str
+    max: int = Field(gt=0, le=100)
+    threshold: Decimal
+    comment_required: bool = True
+    criteria: tuple[Criterion, ...]
+
+    def weighted(self, points: Mapping[str, int]) -> Decimal:
+        """Return sum(weight * points / max) over the criteria, 0 to 100, to two decimals."""
+        score = sum((item.weight * points[item.id] / self.max for item in self.criteria), Decimal(0))
+        return score.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)
+
+
+class Pack(Model):
+    """One version of a programme's pack as grants reads it."""
+
+    programme: str
+    name: Names
+    calendar: Calendar
+    delegations: tuple[dict[str, Any], ...]
+    calls: dict[str, Call]
+    workflows: dict[str, Workflow]
+    scoring: dict[str, Sheet]
+    checklists: dict[str, Checklist]
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Pack:
+        """Return the pack of a loaded programme; raises a validation error for what it can't use."""
+        facts = content.get("programme", {})
+        settings = facts.get("settings", {})
+        calls = TypeAdapter(list[Call]).validate_python(list(content.get("calls", {}).values()))
+        sheets = TypeAdapter(list[Sheet]).validate_python(list(content.get("scoring", {}).values()))
+        lists = TypeAdapter(list[Checklist]).validate_python(list(content.get("checklists", {}).values()))
+        workflows = [Workflow.checked(source) for source in content.get("workflows", {}).values()]
+        return cls(
+            programme=facts.get("programme", ""),
+            name=facts.get("name", {}),
+            calendar=Calendar(country=settings.get("country", "MK"), zone=settings.get("timezone", "UTC")),
+            delegations=tuple(facts.get("delegated_authority", ())),
+            calls={item.call: item for item in calls},
+            workflows={item.workflow: item for item in workflows},
+            scoring={item.scoring: item for item in sheets},
+            checklists={item.checklist: item for item in lists},
+        )
+
+    def call(self, call_id: str) -> Call:
+        """Return a call; raises NotFoundError."""
+        if call_id not in self.calls:
+            raise NotFoundError("There is no such call")
+        return self.calls[call_id]
+
+    def sheet_of(self, call: Call) -> Sheet:
+        """Return the scoring sheet of a call."""
+        return self.scoring[call.scoring]
+
+    def checklists_of(self, call: Call) -> list[Checklist]:
+        """Return the checklists of a call, in the order in which the case meets them."""
+        return [self.checklists[name] for name in call.checklists.values() if name in self.checklists]
+
+
+def mean(scores: Iterable[Decimal]) -> Decimal | None:
+    """Return the panel's score: the mean of the reviews' scores to two decimals; None without a review."""
+    given = list(scores)
+    if not given:
+        return None
+    return (sum(given, Decimal(0)) / len(given)).quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)

@@ -1,0 +1,180 @@
+"""A review: who was asked, whether they have a conflict, how they scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from services.grants.domain.application import Part
+from services.grants.domain.pack import Sheet
+from shared.entity import Entity
+from shared.errors import ConflictError, ForbiddenError, InvalidError
+from shared.events.grants.review import (
+    ConflictDeclared,
+    ReviewAssigned,
+    ReviewerExcused,
+    ReviewerRecused,
+    ReviewSaved,
+    ReviewSubmitted,
+)
+
+Status = Literal["assigned", "open", "submitted", "recused", "excused"]
+Recommendation = Literal["fund", "fund_with_changes", "do_not_fund"]
+MAX_COMMENT = 4000
+
+
+class Score(Part):
+    """Points for one criterion and why."""
+
+    points: int
+    comment: str = ""
+
+
+class Review(Entity):
+    """One reviewer's review of one application.
+
+    `status`: assigned (no declaration yet) → open (no conflict) → submitted; recused or excused instead.
+    """
+
+    KIND: ClassVar[str] = "review"
+    # Scores are blind: they travel in no event until the review is final, and comments never do.
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"scores", "summary"})
+
+    application: str
+    programme: str
+    title: str
+    organisation: str
+    organisation_name: str
+    officer: str | None = None
+    reviewer: str
+    reviewer_name: str
+    assigned_at: datetime
+    due: date | None = None
+    status: Status = "assigned"
+    ground: Literal["", "declared", "derived"] = ""
+    nature: str = ""
+    scores: dict[str, Score] = {}
+    summary: str = ""
+    recommendation: Recommendation | None = None
+    score: Decimal | None = None
+    submitted_at: datetime | None = None
+
+    def case(self) -> str:
+        return self.application
+
+    def programme_id(self) -> str:
+        return self.programme
+
+    def parties(self) -> dict[str, list[str]]:
+        return {
+            "reviewer": [f"user:{self.reviewer}"],
+            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
+            "manager": ["role:programme_manager"],
+        }
+
+    @property
+    def may_read(self) -> bool:
+        """Return whether the reviewer may see the application: declared, and without a conflict."""
+        return self.status in {"open", "submitted"}
+
+    def _facts(self, *notify: str) -> dict[str, Any]:
+        return {
+            "review_id": self.id,
+            "reference": self.application,
+            "title": self.title,
+            "organisation_name": self.organisation_name,
+            "reviewer_id": self.reviewer,
+            "reviewer_name": self.reviewer_name,
+            "notify": list(notify),
+        }
+
+    @classmethod
+    def ask(cls, **fields: Any) -> Review:
+        """Return a new review, asked of somebody."""
+        review = cls(**fields)
+        review.record(ReviewAssigned(**review._facts("reviewer"), due=review.due))
+        return review
+
+    def declare(self, *, conflict: bool, nature: str, reviewer_organisation: str | None) -> None:
+        """Declare a conflict or none. One's own organisation's application is a conflict whatever is declared."""
+        if self.status != "assigned":
+            raise ConflictError("You have declared already")
+        if conflict and not nature.strip():
+            raise InvalidError({"nature": "is required: say what the conflict is"})
+        self.record(ConflictDeclared(**self._facts(), conflict=conflict, nature=nature))
+        if reviewer_organisation == self.organisation:
+            self.recuse("derived", "The applicant is the reviewer's own organisation")
+        elif conflict:
+            self.recuse("declared", nature)
+        else:
+            self.status = "open"
+
+    def recuse(self, ground: Literal["declared", "derived"], nature: str) -> None:
+        """Take the reviewer out because of a conflict of interest."""
+        self.status, self.ground, self.nature = "recused", ground, nature
+        self.record(ReviewerRecused(**self._facts("officer"), ground=ground, nature=nature))
+
+    def excuse(self, why: str) -> None:
+        """Take the reviewer out for another reason: no answer, no time."""
+        if self.status not in {"assigned", "open"}:
+            raise ConflictError("This review is %(status)s; its reviewer can't be excused", status=self.status)
+        self.status, self.nature = "excused", why
+        self.record(ReviewerExcused(**self._facts("reviewer"), why=why))
+
+    def _must_be_open(self) -> None:
+        if self.status == "assigned":
+            raise ForbiddenError("Declare first whether you have a conflict of interest")
+        if self.status == "recused":
+            raise ForbiddenError("You are recused from this case because of a conflict of interest")
+        if self.status != "open":
+            raise ConflictError("This review is %(status)s; it can't be changed", status=self.status)
+
+    def save(
+        self, scores: Mapping[str, Score], summary: str, recommendation: Recommendation | None, sheet: Sheet
+    ) -> None:
+        """Keep scores that can still change; refuses unknown criteria and points outside the scale."""
+        self._must_be_open()
+        known = {criterion.id for criterion in sheet.criteria}
+        wrong = {f"scores.{name}": "is not a criterion of this sheet" for name in scores if name not in known}
+        for name, score in scores.items():
+            if not 0 <= score.points <= sheet.max:
+                wrong[f"scores.{name}"] = f"must be 0 to {sheet.max}"
+            if len(score.comment) > MAX_COMMENT:
+                wrong[f"scores.{name}.comment"] = f"is longer than {MAX_COMMENT} characters"
+        if len(summary) > MAX_COMMENT:
+            wrong["summary"] = f"is longer than {MAX_COMMENT} characters"
+        if wrong:
+            raise InvalidError(wrong)
+        self.scores, self.summary, self.recommendation = dict(scores), summary, recommendation
+        self.record(ReviewSaved(**self._facts(), criteria=sorted(scores)))
+
+    def submit(self, sheet: Sheet, now: datetime) -> None:
+        """Make the review final: every criterion scored, each with a comment, and a recommendation."""
+        self._must_be_open()
+        wrong = {}
+        for criterion in sheet.criteria:
+            score = self.scores.get(criterion.id)
+            if score is None:
+                wrong[f"scores.{criterion.id}"] = "is required"
+            elif sheet.comment_required and not score.comment.strip():
+                wrong[f"scores.{criterion.id}.comment"] = "is required"
+        if self.recommendation is None:
+            wrong["recommendation"] = "is required"
+        if wrong:
+            raise InvalidError(wrong)
+        self.score = sheet.weighted({name: score.points for name, score in self.scores.items()})
+        self.status, self.submitted_at = "submitted", now
+        self.record(
+            ReviewSubmitted(**self._facts("officer"), score=str(self.score), recommendation=self.recommendation or "")
+        )
+
+
+def scores_visible(viewer: str, reviews: Sequence[Review], *, staff: bool) -> bool:
+    """Return whether `viewer` (a user id) may see others' scores: staff, and reviewers who have submitted their own.
+
+    Staff who were asked for a review themselves are blind like every reviewer until theirs is in.
+    """
+    own = next((review for review in reviews if review.reviewer == viewer), None)
+    return staff if own is None else own.status == "submitted"
