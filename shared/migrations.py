@@ -145,7 +145,7 @@ def _on_scratch(service: str, action: str, message: str = "") -> int:
     from shared.testing.stand import Stand  # noqa: PLC0415 - a throw-away server, for developers alone
 
     with Stand() as stand:
-        engine = stand.owner(stand.empty_database(service), service)
+        engine = stand.owner(stand.bare_database(service), service)
         with engine.begin() as connection:
             if has_versions(service):
                 upgrade(service, connection)

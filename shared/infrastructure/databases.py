@@ -10,17 +10,9 @@ from psycopg import sql
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from shared.infrastructure.names import app_role, owner_role
+
 ROWS = "SELECT, INSERT, UPDATE, DELETE"
-
-
-def app_role(service: str) -> str:
-    """Return the name of the role a service works as."""
-    return f"tamga_{service}"
-
-
-def owner_role(service: str) -> str:
-    """Return the name of the role that owns a service's tables and runs its migrations."""
-    return f"tamga_{service}_owner"
 
 
 def admin_engine(url: str | URL) -> Engine:

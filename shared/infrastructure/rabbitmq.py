@@ -15,7 +15,6 @@ from typing import Any
 
 from shared.infrastructure import system
 from shared.infrastructure.system import InfrastructureError
-from shared.settings import SERVICES
 
 USER = "rabbitmq"
 ADMIN = "tamga-admin"
@@ -162,8 +161,3 @@ class RabbitMQ:
         """End the node in order: queues are closed, messages are on disk."""
         if self.process:
             system.stop(self.process, patience=30)
-
-
-def new_passwords() -> dict[str, str]:
-    """Return a fresh random password for every service and the topology admin."""
-    return {name: secrets.token_urlsafe(24) for name in (*SERVICES, ADMIN)}

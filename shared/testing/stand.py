@@ -22,13 +22,12 @@ from sqlalchemy.pool import NullPool
 from shared.database import engine_for
 from shared.infrastructure.databases import (
     admin_engine,
-    app_role,
     at,
     drop_database,
     ensure_database,
-    owner_role,
     run,
 )
+from shared.infrastructure.names import app_role, owner_role
 from shared.infrastructure.postgres import Postgres
 from shared.infrastructure.rabbitmq import ADMIN, RabbitMQ
 from shared.infrastructure.system import free_port

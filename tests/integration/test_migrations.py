@@ -8,7 +8,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from shared import migrations
 from shared.database import service_metadata
-from shared.infrastructure.databases import app_role, at
+from shared.infrastructure.databases import at
+from shared.infrastructure.names import app_role
 from shared.settings import SERVICES
 from shared.testing.stand import Stand
 
@@ -59,7 +60,7 @@ def test_the_app_role_may_do_only_what_the_table_says(
     with app.begin() as connection:
         connection.execute(text("INSERT INTO log VALUES (1)"))
     for forbidden in ("UPDATE log SET id = 2", "DELETE FROM log", "TRUNCATE log", "CREATE TABLE mine (id int)"):
-        with pytest.raises(ProgrammingError, match="permission denied|must be owner"), app.begin() as connection:
+        with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), app.begin() as connection:
             connection.execute(text(forbidden))
 
 

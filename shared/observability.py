@@ -1,0 +1,124 @@
+"""Logs as JSON without personal data, metrics for Prometheus, and heartbeat files that say who is alive."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from structlog.typing import Processor
+
+# Never in a log, whoever passes them: what identifies a person or lets somebody in.
+PRIVATE = frozenset(
+    {"name", "email", "phone", "address", "password", "secret", "token", "cookie", "csrf", "session", "body", "data"}
+)
+HIDDEN = "(hidden)"
+BEAT_SECONDS = 2.0
+STALE_SECONDS = 15.0
+
+REGISTRY = CollectorRegistry()
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+def counter(name: str, what: str, *labels: str) -> Counter:
+    """Return a counter of Tamga's registry."""
+    return Counter(name, what, labels, namespace="tamga", registry=REGISTRY)
+
+
+def gauge(name: str, what: str, *labels: str) -> Gauge:
+    """Return a gauge of Tamga's registry."""
+    return Gauge(name, what, labels, namespace="tamga", registry=REGISTRY)
+
+
+def histogram(name: str, what: str, *labels: str) -> Histogram:
+    """Return a histogram of seconds of Tamga's registry."""
+    return Histogram(name, what, labels, namespace="tamga", registry=REGISTRY, buckets=LATENCY_BUCKETS)
+
+
+def exposition() -> bytes:
+    """Return all metrics in Prometheus' text format."""
+    return generate_latest(REGISTRY)
+
+
+def without_personal_data(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide the values that must not be in a log, at any depth."""
+    for key, value in event.items():
+        event[key] = _hidden(key, value)
+    return event
+
+
+def _hidden(key: str, value: Any) -> Any:
+    if key.lower() in PRIVATE:
+        return HIDDEN
+    if isinstance(value, dict):
+        return {inner: _hidden(str(inner), item) for inner, item in value.items()}
+    return value
+
+
+def configure_logging(process: str, level: str = "INFO") -> None:
+    """Send this process's logs, the standard library's too, to stderr as one JSON object a line."""
+    structlog.contextvars.bind_contextvars(process=process)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_personal_data,
+    ]
+    rendering: list[Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for chatty in ("uvicorn.access", "amqp", "kombu", "nameko.containers"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def heartbeat_file(home: Path, name: str) -> Path:
+    """Return the file whose age says whether `name` ("worker.grants", "relay.audit") is alive."""
+    return home / "heartbeats" / name
+
+
+def beat(home: Path, name: str) -> None:
+    """Say that `name` is alive at this moment."""
+    path = heartbeat_file(home, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def is_alive(home: Path, name: str, *, now: float | None = None) -> bool:
+    """Say whether `name` gave a sign of life within the last quarter of a minute."""
+    path = heartbeat_file(home, name)
+    return path.exists() and (now if now is not None else time.time()) - path.stat().st_mtime < STALE_SECONDS
+
+
+def keep_beating(home: Path, names: Callable[[], list[str]], stopped: threading.Event) -> threading.Thread:
+    """Beat for what `names` returns until `stopped`; asked anew every time, so that the dead fall silent."""
+
+    def run() -> None:
+        while not stopped.is_set():
+            for name in names():
+                beat(home, name)
+            stopped.wait(BEAT_SECONDS)
+
+    thread = threading.Thread(target=run, name="heartbeat", daemon=True)
+    thread.start()
+    return thread
