@@ -79,9 +79,9 @@ def hold(
     connection.execute(
         text(
             "INSERT INTO quarantine (id, consumer, event_id, entity, sequence, type, routing_key, user_id, headers,"
-            " body, error, traceback, fingerprint, attempts, consumer_version, first_seen, last_seen, state) VALUES (:id,"
-            " :consumer, :event_id, :entity, :sequence, :type, :routing_key, :user_id, CAST(:headers AS jsonb), :body,"
-            " :error, :traceback, :fingerprint, :attempts, :version, :now, :now, 'held')"
+            " body, error, traceback, fingerprint, attempts, consumer_version, first_seen, last_seen, state)"
+            " VALUES (:id, :consumer, :event_id, :entity, :sequence, :type, :routing_key, :user_id,"
+            " CAST(:headers AS jsonb), :body, :error, :traceback, :fingerprint, :attempts, :version, :now, :now, 'held')"
             " ON CONFLICT (id) DO UPDATE SET error = excluded.error, traceback = excluded.traceback,"
             " fingerprint = excluded.fingerprint, attempts = quarantine.attempts + excluded.attempts,"
             " consumer_version = excluded.consumer_version, last_seen = excluded.last_seen, state = 'held',"

@@ -1,0 +1,27 @@
+"""What the audit service does in the background: appends every event to the log, in batches."""
+
+from __future__ import annotations
+
+from services.audit import handlers
+from shared.messaging import batch
+from shared.messaging.consumer import ServiceWorker, TimedAct, every, subscribe_batch, timers
+from shared.messaging.inbox import Outcome
+from shared.messaging.wire import Raw
+
+
+class AuditWorker(ServiceWorker):
+    """Consumes the queue `audit`, to which every event is routed."""
+
+    name = "audit"
+
+    @subscribe_batch("audit")
+    def receive(self, raws: list[Raw]) -> list[Outcome]:
+        return batch.handle_batch(self.engine, self.name, handlers.append, raws)
+
+    @every(0.5)
+    def sweep(self) -> int:
+        return batch.sweep_batch(self.engine, self.name, handlers.append)
+
+    @timers(handlers.TIMERS)
+    def tick(self, act: TimedAct) -> None:
+        self.act(act)

@@ -1,0 +1,380 @@
+"""How the services' workers take events from the broker: nameko, with what it does wrong put right.
+
+This module and the `worker.py` files alone know nameko. What happens to an event is in `inbox` and `batch`;
+here is only when it is taken, in which order, and when it is acked. The process that runs workers patches the
+standard library first (`import shared.messaging.green`).
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar
+
+import eventlet
+import structlog
+from amqp import exceptions as amqp
+from kombu.connection import Connection
+from kombu.entity import Queue
+from nameko.containers import ServiceContainer
+from nameko.extensions import DependencyProvider
+from nameko.messaging import Consumer, QueueConsumer
+from nameko.timer import Timer
+from nameko.utils.concurrency import SpawningProxy
+from sqlalchemy import Engine, text
+
+from shared.database import Context, UnitOfWork, system
+from shared.events.envelope import PREFIX
+from shared.messaging.inbox import StorageDownError
+from shared.messaging.wire import Raw
+
+log = structlog.get_logger(__name__)
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+TimedAct = Callable[[UnitOfWork], object]
+
+# Wrong queue, wrong rights, wrong arguments: no retry mends them, so the service dies and says so.
+FATAL = (amqp.PreconditionFailed, amqp.NotFound, amqp.AccessRefused, amqp.ResourceLocked, amqp.NotAllowed)
+MAX_WORKERS = 40  # more than any prefetch and all timers, so that beginning a message never blocks the connection
+_LONGEST_PAUSE = 10.0  # seconds between attempts while the database is away
+_LINGER = 0.005  # seconds that a batch may wait for more
+_LOOP = 0.5  # seconds between looks at what else is to do when nothing arrives
+
+
+class Database(DependencyProvider):  # type: ignore[misc]  # nameko has no types
+    """Gives the worker its engine. Connecting is left to the handler: a failure here would kill the container."""
+
+    def get_dependency(self, worker_ctx: Any) -> Engine:  # noqa: ARG002 - nameko's signature
+        engine: Engine = self.container.config["engine"]
+        return engine
+
+
+class ServiceWorker:
+    """The base of every service's worker class; `name` is the service's."""
+
+    name: ClassVar[str]
+    engine: Engine = Database()
+
+    def act(self, act: TimedAct) -> None:
+        """Run a timed act in a unit of work, unless another process of this service is at it."""
+        with UnitOfWork(self.engine, self.name, Context(actor=system(self.name))) as uow:
+            mine = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+            if uow.connection.execute(mine, {"name": f"timer {act.__module__}.{act.__qualname__}"}).scalar_one():
+                act(uow)
+
+
+class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
+    """One connection of a service, which stays up until the last message in work is acked."""
+
+    def __init__(self) -> None:
+        self._unsettled: set[tuple[int, int]] = set()
+        self._writing = eventlet.semaphore.Semaphore()
+        super().__init__()
+
+    @property
+    def connection(self) -> Connection:
+        config = self.container.config
+        return Connection(config["AMQP_URI"], heartbeat=config["HEARTBEAT"], connect_timeout=5)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def establish_connection(self) -> Iterator[Connection]:
+        connection = self.create_connection()
+        try:
+            connection.ensure_connection(self.on_connection_error, self.connect_max_retries)
+            yield connection
+        except BaseException:
+            connection.collect(socket_timeout=1)  # close() would wait for an answer that a broken link never gives
+            raise
+        connection.release()
+
+    def run(self, **kwargs: Any) -> None:
+        """Consume, and reconnect after failures of the link; die on what reconnecting can't mend."""
+        link = (*self.connection.connection_errors, *self.connection.channel_errors)
+        while not self.should_stop:
+            try:
+                for _ in self.consume(limit=None, safety_interval=_LOOP, **kwargs):
+                    pass
+            except FATAL:
+                log.exception("the broker refuses this consumer", service=self.container.service_name)
+                raise
+            except link as error:
+                log.warning("connection to the broker lost", service=self.container.service_name, error=str(error))
+                eventlet.sleep(1)
+
+    def get_consumers(self, consumer_cls: Any, channel: Any) -> list[Any]:
+        """Check that each queue is there and set its own prefetch; types and arguments are `topology.apply`'s."""
+        self._unsettled.clear()  # what the old channel delivered comes again on this one
+        self._consumers = {}
+        for provider in self._providers:
+            channel.queue_declare(provider.queue, passive=True)
+            provider.forget()
+            take = partial(self._take, provider)
+            queue = Queue(provider.queue, no_declare=True)  # type: ignore[no-untyped-call]
+            consumer = consumer_cls([queue], on_message=take, on_decode_error=take, auto_declare=False)
+            consumer.qos(prefetch_count=provider.prefetch)
+            self._consumers[provider] = consumer
+        return list(self._consumers.values())
+
+    def _take(self, provider: Any, message: Any, _error: Exception | None = None) -> None:
+        self._unsettled.add(_tag(message))
+        provider.take(message)
+
+    def settle(self, message: Any, *, ack: bool = True, multiple: bool = False) -> None:
+        """Ack exactly once, or (`ack` false) leave the message to be delivered again."""
+        if _tag(message) not in self._unsettled:
+            return
+        try:
+            if ack and message.channel.connection:
+                with self._writing:
+                    message.ack(multiple=multiple)
+        except (*self.connection_errors, *self.channel_errors) as error:
+            log.warning("ack lost with its connection; the message comes again", error=str(error))
+        finally:
+            self._unsettled.discard(_tag(message))
+
+    def on_iteration(self) -> None:
+        """Cancel consumers when asked; leave the loop only after the last ack."""
+        self._cancel_consumers_if_requested()
+        if not self._consumers and not self._unsettled:
+            self.should_stop = True
+
+
+def _tag(message: Any) -> tuple[int, int]:
+    return id(message.channel), message.delivery_tag
+
+
+def raw_of(message: Any) -> Raw:
+    """Return a kombu message as it came, undecoded."""
+    body = message.body
+    if isinstance(body, str):
+        body = body.encode(message.content_encoding or "utf-8", "surrogateescape")
+    properties = message.properties
+    return Raw(
+        headers=dict(message.headers or {}),
+        body=bytes(body or b""),
+        routing_key=message.delivery_info.get("routing_key", ""),
+        user_id=properties.get("user_id"),
+        message_id=properties.get("message_id"),
+    )
+
+
+class _Entrypoint(Consumer):  # type: ignore[misc]
+    """What both kinds of subscriber share: the connection, the pause while the database is away, the end."""
+
+    queue_consumer = DrainingQueueConsumer()
+
+    def __init__(self, queue: str, *, prefetch: int) -> None:
+        super().__init__(queue, expected_exceptions=(StorageDownError,))
+        self.prefetch = prefetch
+        self.stopping = False
+
+    def stop(self) -> None:
+        self.stopping = True
+        super().stop()
+
+    def pause(self, attempt: int) -> None:
+        """Wait before the next attempt; meanwhile nothing is acked, so the broker sends no more than `prefetch`."""
+        eventlet.sleep(min(_LONGEST_PAUSE, 0.5 * 2**attempt))
+
+
+class Subscriber(_Entrypoint):
+    """Hands each message to the method at once; those of one entity one after the other, others side by side."""
+
+    def __init__(self, queue: str, *, prefetch: int = 16) -> None:
+        super().__init__(queue, prefetch=prefetch)
+        self._lanes: dict[Any, deque[Any]] = {}
+
+    def forget(self) -> None:
+        """Drop what a lost connection delivered and nobody has begun: it comes again."""
+        for lane in self._lanes.values():
+            lane.clear()
+
+    def take(self, message: Any) -> None:
+        lane = self._lane_of(message)
+        if lane in self._lanes:
+            self._lanes[lane].append(message)
+        else:
+            self._lanes[lane] = deque()
+            self._begin(lane, message)
+
+    @staticmethod
+    def _lane_of(message: Any) -> Any:
+        headers = message.headers or {}
+        entity = headers.get(f"{PREFIX}source"), headers.get(f"{PREFIX}subject")
+        return entity if all(isinstance(part, str) for part in entity) else message.delivery_tag
+
+    def _begin(self, lane: Any, message: Any, attempt: int = 0) -> None:
+        done = partial(self._done, lane, message, attempt)
+        self.container.spawn_worker(self, (raw_of(message),), {}, handle_result=done)
+
+    def _done(
+        self, lane: Any, message: Any, attempt: int, _ctx: Any, result: Any, exc_info: ExcInfo | None
+    ) -> tuple[Any, ExcInfo | None]:
+        if exc_info is None or self.stopping:
+            self.queue_consumer.settle(message, ack=exc_info is None)
+            self._next(lane)
+        else:
+            self.container.spawn_managed_thread(partial(self._again, lane, message, attempt))
+        return result, exc_info
+
+    def _again(self, lane: Any, message: Any, attempt: int) -> None:
+        self.pause(attempt)
+        if self.stopping or not message.channel.connection:
+            self.queue_consumer.settle(message, ack=False)
+            self._next(lane)
+        else:
+            self._begin(lane, message, attempt + 1)
+
+    def _next(self, lane: Any) -> None:
+        if self._lanes[lane]:
+            self._begin(lane, self._lanes[lane].popleft())
+        else:
+            del self._lanes[lane]
+
+
+class BatchSubscriber(_Entrypoint):
+    """Hands all that has arrived to the method, up to `size` messages, as soon as the previous batch is done."""
+
+    def __init__(self, queue: str, *, size: int = 500) -> None:
+        super().__init__(queue, prefetch=2 * size)
+        self.size = size
+        self._waiting: list[Any] = []
+        self._busy = False
+
+    def forget(self) -> None:
+        """Drop what a lost connection delivered: it comes again."""
+        self._waiting.clear()
+
+    def take(self, message: Any) -> None:
+        self._waiting.append(message)
+        if not self._busy:
+            self._busy = True
+            self.container.spawn_managed_thread(self._gather)
+
+    def _gather(self) -> None:
+        with eventlet.Timeout(_LINGER, exception=False):
+            seen = 0
+            while seen < len(self._waiting) < self.size:
+                seen = len(self._waiting)
+                eventlet.sleep(0)
+        batch, self._waiting = self._waiting[: self.size], self._waiting[self.size :]
+        if batch:
+            self._begin(batch)
+        else:
+            self._busy = False
+
+    def _begin(self, batch: list[Any], attempt: int = 0) -> None:
+        done = partial(self._done, batch, attempt)
+        self.container.spawn_worker(self, ([raw_of(message) for message in batch],), {}, handle_result=done)
+
+    def _done(
+        self, batch: list[Any], attempt: int, _ctx: Any, result: Any, exc_info: ExcInfo | None
+    ) -> tuple[Any, ExcInfo | None]:
+        if exc_info is None or self.stopping:
+            self._settle(batch, ack=exc_info is None)
+        else:
+            self.container.spawn_managed_thread(partial(self._again, batch, attempt))
+        return result, exc_info
+
+    def _again(self, batch: list[Any], attempt: int) -> None:
+        self.pause(attempt)
+        if self.stopping or not batch[-1].channel.connection:
+            self._settle(batch, ack=False)
+        else:
+            self._begin(batch, attempt + 1)
+
+    def _settle(self, batch: list[Any], *, ack: bool) -> None:
+        # Nothing else is delivered on this channel, so one ack covers the batch.
+        self.queue_consumer.settle(batch[-1], ack=ack, multiple=True)
+        for message in batch[:-1]:
+            self.queue_consumer.settle(message, ack=False)
+        self._gather()
+
+
+class Every(Timer):  # type: ignore[misc]
+    """Calls the method every so many seconds, with `args`; a failure is logged and the next time comes."""
+
+    def __init__(self, seconds: float, *args: Any) -> None:
+        super().__init__(seconds, expected_exceptions=(StorageDownError,))
+        self.args = args
+
+    def handle_timer_tick(self) -> None:
+        self.container.spawn_worker(self, self.args, {}, handle_result=self.handle_result)
+
+
+subscribe = Subscriber.decorator
+subscribe_batch = BatchSubscriber.decorator
+every = Every.decorator
+
+
+def timers(acts: tuple[tuple[float, TimedAct], ...]) -> Callable[[Any], Any]:
+    """Decorate a method `(self, act)` that is called with each act at its own interval."""
+
+    def decorate(method: Any) -> Any:
+        for seconds, act in acts:
+            method = every(seconds, act)(method)
+        return method
+
+    return decorate
+
+
+class _Stop:
+    """Remembers that the process was asked to end."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, *_signal: object) -> None:
+        self.asked = True
+
+
+def run_workers(
+    workers: Sequence[type[ServiceWorker]],
+    *,
+    amqp_url: Callable[[str], str],
+    engine: Callable[[str], Engine],
+    heartbeat: Path | None = None,
+    drain: float = 25.0,
+    amqp_heartbeat: int = 30,
+) -> int:
+    """Run services' workers in this process until SIGTERM or SIGINT; returns the exit code.
+
+    `amqp_url` and `engine` are asked once for each service, here, after the standard library is patched.
+    `heartbeat` is touched by the hub's loop, so an old file means that a handler blocks all others. When asked
+    to end, messages in work are finished and acked, for at most `drain` seconds; what is left is delivered again.
+    """
+    if not eventlet.patcher.is_monkey_patched("socket"):
+        raise RuntimeError("import shared.messaging.green before anything else")
+    stop = _Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    containers = [
+        ServiceContainer(
+            worker,
+            {
+                "AMQP_URI": amqp_url(worker.name),
+                "HEARTBEAT": amqp_heartbeat,
+                "engine": engine(worker.name),
+                "max_workers": MAX_WORKERS,
+            },
+        )
+        for worker in workers
+    ]
+    every_one = SpawningProxy(containers)
+    every_one.start()
+    death = eventlet.spawn(partial(SpawningProxy(containers, abort_on_error=True).wait))
+    while not stop.asked and not death.dead:
+        if heartbeat:
+            heartbeat.touch()
+        eventlet.sleep(_LOOP / 2)
+    failed = not stop.asked
+    with eventlet.Timeout(drain, exception=False):
+        every_one.stop()
+        return 1 if failed else 0
+    log.error("work was not done in time; what is not acked is delivered again", seconds=drain)
+    return 1

@@ -1,0 +1,140 @@
+"""Publishes rows of an outbox with pipelined confirms, and never waits for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from amqp import Message
+
+from shared.messaging.link import connect, user_of
+from shared.messaging.wire import CONTENT_TYPE, EXCHANGE, headers_of
+
+_PERSISTENT = 2
+LARGEST = 8 * 1024 * 1024  # bytes of a body; RabbitMQ 4 takes 16 MiB by default
+
+
+class PublishError(RuntimeError):
+    """The broker did not answer in time: the connection is given up, and what was not confirmed goes out again."""
+
+
+@dataclass
+class Result:
+    """What became of a batch: rows the broker has safely, and rows it would not take, with the reason."""
+
+    confirmed: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+class Publisher:
+    """One connection and one channel in confirm mode. After any error: `abandon`, and make a new one."""
+
+    def __init__(self, amqp_url: str, *, exchange: str = EXCHANGE) -> None:
+        self.exchange = exchange
+        self.blocked: str | None = None
+        self._user = user_of(amqp_url)
+        self._connection = connect(amqp_url, on_blocked=self._on_blocked, on_unblocked=self._on_unblocked)
+        try:
+            self._channel = self._connection.default_channel
+            self._channel.confirm_select()
+        except BaseException:
+            self.abandon()
+            raise
+        self._channel.events["basic_ack"].add(self._on_ack)
+        self._channel.events["basic_nack"].add(self._on_nack)
+        self._channel.events["basic_return"].add(self._on_return)
+        self._tag = 0
+        self._pending: dict[int, int] = {}  # delivery tag → row, in the order of publishing
+        self._rows: dict[str, int] = {}  # message id → row
+        self._result = Result()
+
+    def publish(self, source: str, rows: Sequence[dict[str, Any]], *, timeout: float = 10.0) -> Result:
+        """Publish `rows` in order and wait until each is confirmed or refused.
+
+        Raises PublishError when an answer is missing after `timeout` seconds, or the broker has blocked us.
+        """
+        self._result, self._pending = Result(), {}
+        self._rows = {str(row["id"]): row["row"] for row in rows}
+        for row in rows:
+            self._tag += 1
+            self._pending[self._tag] = row["row"]
+            self._channel.basic_publish(
+                self._message(source, row), exchange=self.exchange, routing_key=row["type"], mandatory=True
+            )
+        self._wait(time.monotonic() + timeout)
+        # A returned message is confirmed as well: the broker has dealt with it, by giving it back.
+        refused = self._result.refused
+        self._result.confirmed = [row for row in self._result.confirmed if row not in refused]
+        return self._result
+
+    def _message(self, source: str, row: dict[str, Any]) -> Message:
+        return Message(
+            row["body"].encode(),
+            content_type=CONTENT_TYPE,
+            delivery_mode=_PERSISTENT,
+            message_id=str(row["id"]),
+            type=row["type"],
+            app_id=source,
+            user_id=self._user,
+            application_headers=headers_of(row | {"source": source}),
+        )
+
+    def _wait(self, deadline: float) -> None:
+        while self._pending:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise PublishError(f"{len(self._pending)} messages were not confirmed in time")
+            try:
+                self._connection.drain_events(timeout=remaining)
+            except TimeoutError as error:
+                raise PublishError(f"{len(self._pending)} messages were not confirmed in time") from error
+
+    def tend(self, wait: float = 0.0) -> None:
+        """Keep the connection alive: read what has arrived, within `wait` seconds, and send a heartbeat if due."""
+        try:
+            while True:
+                self._connection.drain_events(timeout=wait or 0.0001)
+                wait = 0.0
+        except TimeoutError:
+            self._connection.heartbeat_check()
+
+    def abandon(self) -> None:
+        """Drop the connection at once: close() would wait for an answer that a broken link never gives."""
+        self._connection.collect(socket_timeout=1)
+
+    def close(self) -> None:
+        """End in good order if the broker is listening."""
+        if self.blocked:
+            self.abandon()
+        else:
+            self._connection.release()
+
+    def _settle(self, tag: int, multiple: bool) -> list[int]:
+        if not multiple:
+            return [self._pending.pop(tag)] if tag in self._pending else []
+        settled = []
+        for first in list(self._pending):
+            if first > tag:
+                break
+            settled.append(self._pending.pop(first))
+        return settled
+
+    def _on_ack(self, tag: int, multiple: bool) -> None:
+        self._result.confirmed += self._settle(tag, multiple)
+
+    def _on_nack(self, tag: int, multiple: bool) -> None:
+        for row in self._settle(tag, multiple):
+            self._result.refused.setdefault(row, "a queue refused it (full?)")
+
+    def _on_return(self, error: Any, _exchange: str, routing_key: str, message: Any) -> None:
+        row = self._rows.get(message.properties.get("message_id", ""))
+        if row is not None:
+            self._result.refused[row] = f"{getattr(error, 'reply_text', error)}: no queue is bound to {routing_key}"
+
+    def _on_blocked(self, reason: Any) -> None:
+        self.blocked = str(reason) or "blocked"
+
+    def _on_unblocked(self) -> None:
+        self.blocked = None

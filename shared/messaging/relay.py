@@ -1,0 +1,228 @@
+"""Carries a service's committed events to the broker: in order, none lost, duplicates only after a crash.
+
+One leader a source, by an advisory lock. The lock, the numbering and the marking share one database session,
+so a statement that succeeds proves that this relay still leads. Per batch: transaction A gives the next rows
+their positions; the broker confirms them; transaction B marks them. A crash between leads to publishing again
+under the same ids and positions, which the inbox forgets.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import structlog
+from amqp.exceptions import AMQPError
+from prometheus_client import Gauge
+from psycopg.rows import dict_row
+from sqlalchemy.engine import make_url
+
+from shared.database import CHANNEL
+from shared.messaging.publisher import LARGEST, Publisher, PublishError
+
+log = structlog.get_logger(__name__)
+
+OLDEST = Gauge("tamga_outbox_oldest_seconds", "Age of the oldest event not yet published", ["source"])
+
+BATCH = 500
+_IDLE = 0.5  # seconds without a notification until the relay looks by itself
+_STANDBY = 1.0  # seconds between tries to become leader
+_LOOK = 5.0  # seconds between measurements
+_HOLD = 30.0  # seconds until an event that the broker refused is tried again
+_DRAIN = 5.0  # seconds to publish what is committed when asked to end
+_LONGEST_BACKOFF = 10.0
+BROKEN = (AMQPError, PublishError, OSError)
+
+_LEAD = "SELECT pg_try_advisory_lock(hashtextextended('tamga relay ' || %s, 0))"
+
+# Transaction A. An event that waits (undo window, refused by the broker) holds back its entity's later
+# events, and nobody else's; it gets its position when it goes out for the first time.
+_NEXT = """
+WITH waiting AS (
+  SELECT entity, min(sequence) AS first FROM outbox
+  WHERE published_at IS NULL AND (not_before IS NOT NULL OR held_until IS NOT NULL)
+    AND greatest(not_before, held_until) > clock_timestamp()
+  GROUP BY entity
+), batch AS (
+  SELECT o.* FROM outbox o LEFT JOIN waiting w ON w.entity = o.entity
+  WHERE o.published_at IS NULL AND (w.first IS NULL OR o.sequence < w.first)
+  ORDER BY o.row LIMIT %(limit)s
+), new AS (
+  SELECT row, row_number() OVER (ORDER BY row) AS number FROM batch WHERE position IS NULL
+), counter AS (
+  INSERT INTO outbox_position AS p (source, last) SELECT %(source)s, count(*) FROM new HAVING count(*) > 0
+  ON CONFLICT (source) DO UPDATE SET last = p.last + excluded.last RETURNING last
+), numbered AS (
+  UPDATE outbox SET position = counter.last - (SELECT count(*) FROM new) + new.number
+  FROM new, counter WHERE outbox.row = new.row RETURNING outbox.row, outbox.position
+)
+SELECT b.row, b.id, b.type, b.version, b.entity, b.sequence, coalesce(b.position, n.position) AS position, b.time,
+       b.correlation_id, b.causation_id, b.traceparent, b.programme, b."case", b.outcome, b.body::text AS body
+FROM batch b LEFT JOIN numbered n ON n.row = b.row ORDER BY b.row
+"""
+
+# Transaction B need not be on disk at once: a mark that a crash of the database forgets is made again.
+_MARK = """
+UPDATE outbox SET published_at = clock_timestamp(), held_reason = NULL, held_until = NULL
+FROM (SELECT set_config('synchronous_commit', 'off', true)) AS s WHERE row = ANY(%s)
+"""
+_REFUSE = """
+UPDATE outbox SET held_reason = %s, held_until = clock_timestamp() + make_interval(secs => %s) WHERE row = %s
+"""
+_OLDEST = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8 AS age
+FROM outbox WHERE published_at IS NULL
+"""
+
+
+class Relay:
+    """The relay of one source. `run` returns soon after `stop` is set, whatever the network does meanwhile."""
+
+    def __init__(
+        self,
+        source: str,
+        database_url: str,
+        amqp_url: str,
+        *,
+        heartbeat: Path | None = None,
+        batch: int = BATCH,
+        confirm_timeout: float = 10.0,
+    ) -> None:
+        self.source, self.amqp_url, self.batch, self.confirm_timeout = source, amqp_url, batch, confirm_timeout
+        url = make_url(database_url).set(drivername="postgresql")
+        self._conninfo = url.render_as_string(hide_password=False)
+        self._heartbeat = heartbeat
+        self.state = "starting"
+        self.oldest = 0.0
+        self._measured = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Lead or stand by until `stop` is set; reconnect with backoff after every failure."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                with self._session() as db:
+                    if self._lead(db, stop):
+                        failures = 0
+                        self._serve(db, stop)
+            except psycopg.Error as error:
+                failures += 1
+                self._say("database away", error=str(error).strip())
+                stop.wait(_backoff(failures))
+        self._say("stopped")
+
+    @contextmanager
+    def _session(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+        db = psycopg.connect(
+            self._conninfo,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=5,
+            application_name=f"tamga relay {self.source}",
+            options="-c timezone=UTC -c statement_timeout=20000 -c lock_timeout=10000",
+            keepalives_idle=10,
+            tcp_user_timeout=15000,
+        )
+        try:
+            yield db
+        finally:
+            db.close()
+
+    def _lead(self, db: psycopg.Connection[dict[str, Any]], stop: threading.Event) -> bool:
+        while not stop.is_set():
+            row = db.execute(_LEAD, (self.source,)).fetchone()
+            if row and row["pg_try_advisory_lock"]:
+                db.execute(f"LISTEN {CHANNEL}".encode())
+                return True
+            self._say("standby")
+            stop.wait(_STANDBY)
+        return False
+
+    def _serve(self, db: psycopg.Connection[dict[str, Any]], stop: threading.Event) -> None:
+        failures = 0
+        while not stop.is_set():
+            publisher = None
+            try:
+                publisher = Publisher(self.amqp_url)
+                failures = 0
+                self._publish(db, publisher, stop)
+                publisher.close()
+            except BROKEN as error:
+                failures += 1
+                self._say("broker away", error=str(error))
+                if publisher:
+                    publisher.abandon()
+                self._measure(db)
+                stop.wait(_backoff(failures))
+            except BaseException:
+                if publisher:
+                    publisher.abandon()
+                raise
+
+    def _publish(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher, stop: threading.Event) -> None:
+        while not stop.is_set():
+            publisher.tend()
+            self._measure(db)
+            if publisher.blocked:
+                self._say("blocked", reason=publisher.blocked)
+                publisher.tend(wait=_IDLE)
+                continue
+            self._say("leading")
+            if self.relay_batch(db, publisher) < self.batch:
+                list(db.notifies(timeout=_IDLE, stop_after=1))
+        end = time.monotonic() + _DRAIN
+        while not publisher.blocked and time.monotonic() < end and self.relay_batch(db, publisher):
+            pass
+
+    def relay_batch(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher) -> int:
+        """Take the next rows through numbering, publishing and marking; return how many there were."""
+        rows = db.execute(_NEXT, {"limit": self.batch, "source": self.source}).fetchall()
+        if not rows:
+            return 0
+        fitting, refused = _fitting(rows)
+        result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout)
+        if result.confirmed:
+            db.execute(_MARK, (result.confirmed,))
+        for row, reason in (refused | result.refused).items():
+            log.error("event held back", source=self.source, row=row, reason=reason)
+            db.execute(_REFUSE, (reason, _HOLD, row))
+        return len(rows)
+
+    def _measure(self, db: psycopg.Connection[dict[str, Any]]) -> None:
+        if time.monotonic() - self._measured < _LOOK:
+            return
+        self._measured = time.monotonic()
+        row = db.execute(_OLDEST).fetchone()
+        self.oldest = row["age"] if row else 0.0
+        OLDEST.labels(self.source).set(self.oldest)
+
+    def _say(self, state: str, **facts: Any) -> None:
+        if state != self.state:
+            log.info("relay", source=self.source, state=state, **facts)
+        self.state = state
+        if self._heartbeat:
+            self._heartbeat.write_text(json.dumps({"state": state, "oldest_seconds": round(self.oldest, 3)}))
+
+
+def _fitting(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """Return the rows that may go out, and those too large for the broker; both without such rows' followers."""
+    too_large: dict[str, tuple[int, int]] = {}
+    fitting = []
+    for row in rows:
+        if row["entity"] in too_large:
+            continue
+        if (size := len(row["body"].encode())) > LARGEST:
+            too_large[row["entity"]] = (row["row"], size)
+        else:
+            fitting.append(row)
+    return fitting, {row: f"{size} bytes are more than {LARGEST}" for row, size in too_large.values()}
+
+
+def _backoff(failures: int) -> float:
+    return float(min(_LONGEST_BACKOFF, 0.2 * 2 ** min(failures, 10)))

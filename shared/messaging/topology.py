@@ -1,0 +1,93 @@
+"""What stands on the broker, as code: one topic exchange, a quorum queue a consumer, its bindings, dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import amqp
+
+from shared.messaging.link import channel_of
+from shared.messaging.wire import EXCHANGE
+
+DEAD_LETTERS = "dead-letters"
+# Retries and quarantine are in the database. The limit is a last resort against a message that kills every
+# process that takes it; at-least-once dead-lettering needs reject-publish.
+QUEUE_ARGUMENTS: dict[str, Any] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": 1_000_000,
+    "x-dead-letter-exchange": DEAD_LETTERS,
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+}
+_DEAD_ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum"}
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How many messages wait in a queue, and how many consumers it has."""
+
+    messages: int
+    consumers: int
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The exchange, each consumer's queue, and the routing keys bound to it."""
+
+    exchange: str
+    queues: tuple[str, ...]
+    bindings: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, consumers: Mapping[str, tuple[str, ...]], *, exchange: str = EXCHANGE) -> Topology:
+        """Return the topology of services that consume: {service: its CONSUMES}."""
+        wanted = {queue: keys for queue, keys in consumers.items() if keys}
+        return cls(exchange, tuple(wanted), tuple((queue, key) for queue, keys in wanted.items() for key in keys))
+
+
+def apply(amqp_url: str, consumers: Mapping[str, tuple[str, ...]]) -> Topology:
+    """Declare everything; what is there already with other arguments raises amqp.PreconditionFailed.
+
+    Bindings that a former release made and this one has not stay: a message more is ignored, one less is lost.
+    """
+    topology = Topology.of(consumers)
+    with channel_of(amqp_url) as channel:
+        channel.exchange_declare(topology.exchange, "topic", durable=True, auto_delete=False)
+        channel.exchange_declare(DEAD_LETTERS, "fanout", durable=True, auto_delete=False)
+        channel.queue_declare(DEAD_LETTERS, durable=True, auto_delete=False, arguments=_DEAD_ARGUMENTS)
+        channel.queue_bind(DEAD_LETTERS, DEAD_LETTERS)
+        for queue in topology.queues:
+            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
+        for queue, key in topology.bindings:
+            channel.queue_bind(queue, topology.exchange, key)
+    return topology
+
+
+def check(amqp_url: str, consumers: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return what is missing on the broker (empty: all is there); changes nothing."""
+    topology, missing = Topology.of(consumers), []
+    for kind, name in [("exchange", topology.exchange), *(("queue", queue) for queue in topology.queues)]:
+        try:
+            with channel_of(amqp_url) as channel:
+                if kind == "exchange":
+                    channel.exchange_declare(name, "topic", passive=True)
+                else:
+                    channel.queue_declare(name, passive=True)
+        except amqp.NotFound:
+            missing.append(f"{kind} {name}")
+    return missing
+
+
+def depths(amqp_url: str, queues: tuple[str, ...] | list[str]) -> dict[str, Depth]:
+    """Return each queue's depth; a queue that is not there is left out."""
+    found: dict[str, Depth] = {}
+    for queue in queues:
+        try:
+            with channel_of(amqp_url) as channel:
+                _, messages, consumers = channel.queue_declare(queue, passive=True)
+                found[queue] = Depth(messages, consumers)
+        except amqp.NotFound:
+            continue
+    return found
