@@ -1,0 +1,1 @@
+"""The five services, each in its own folder with its own database, and the programs that run them."""

@@ -1,13 +1,10 @@
-"""Logs as JSON without personal data, metrics for Prometheus, and heartbeat files that say who is alive."""
+"""Logs as JSON without personal data, metrics for Prometheus."""
 
 from __future__ import annotations
 
 import logging
 import sys
-import threading
-import time
-from collections.abc import Callable, MutableMapping
-from pathlib import Path
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -19,8 +16,6 @@ PRIVATE = frozenset(
     {"name", "email", "phone", "address", "password", "secret", "token", "cookie", "csrf", "session", "body", "data"}
 )
 HIDDEN = "(hidden)"
-BEAT_SECONDS = 2.0
-STALE_SECONDS = 15.0
 
 REGISTRY = CollectorRegistry()
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -90,35 +85,3 @@ def configure_logging(process: str, level: str = "INFO") -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for chatty in ("uvicorn.access", "amqp", "kombu", "nameko.containers"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def heartbeat_file(home: Path, name: str) -> Path:
-    """Return the file whose age says whether `name` ("worker.grants", "relay.audit") is alive."""
-    return home / "heartbeats" / name
-
-
-def beat(home: Path, name: str) -> None:
-    """Say that `name` is alive at this moment."""
-    path = heartbeat_file(home, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-
-
-def is_alive(home: Path, name: str, *, now: float | None = None) -> bool:
-    """Say whether `name` gave a sign of life within the last quarter of a minute."""
-    path = heartbeat_file(home, name)
-    return path.exists() and (now if now is not None else time.time()) - path.stat().st_mtime < STALE_SECONDS
-
-
-def keep_beating(home: Path, names: Callable[[], list[str]], stopped: threading.Event) -> threading.Thread:
-    """Beat for what `names` returns until `stopped`; asked anew every time, so that the dead fall silent."""
-
-    def run() -> None:
-        while not stopped.is_set():
-            for name in names():
-                beat(home, name)
-            stopped.wait(BEAT_SECONDS)
-
-    thread = threading.Thread(target=run, name="heartbeat", daemon=True)
-    thread.start()
-    return thread

@@ -1,0 +1,64 @@
+"""The `tamga` command. Each group's module is imported only when that group is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Command: (module, its attribute, what the menu says). The attribute is a Typer app or a plain function.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("services.__main__", "run", "Run everything on this machine."),
+    "demo": ("services.demo.cli", "demo", "Drive the story of the programme over HTTP and check every act."),
+    "status": ("services.status", "status", "Say how each part is."),
+    "user": ("services.portal.cli", "user", "People: add, deactivate, grant a role."),
+    "programme": ("services.portal.cli", "programme", "Programme packs: load, list."),
+    "events": ("shared.messaging.cli", "events", "Events: list, trace, lag."),
+    "quarantine": ("shared.messaging.cli", "quarantine", "Events that could not be handled: list, show, settle."),
+    "reconcile": ("shared.messaging.cli", "reconcile", "Account for every event at every consumer."),
+    "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
+    "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram."),
+}
+
+
+def run(
+    port: Annotated[int, typer.Option(envvar="TAMGA_PORT", help="Where the pages are served.")] = 8400,
+    home: Annotated[Path, typer.Option(envvar="TAMGA_HOME", help="Where everything is kept.")] = Path(".tamga"),
+) -> None:
+    """Run everything on this machine: broker, database, web, workers, relays. Ctrl-C stops all of it."""
+    from services import launcher  # noqa: PLC0415 - other commands do not need it
+
+    raise typer.Exit(launcher.run(home, port))
+
+
+def menu() -> None:
+    """Tamga runs the money side of private-sector development programmes, and keeps a record anybody can verify."""
+
+
+def not_called() -> None:
+    """Stand in the menu for a command whose module is not imported."""
+
+
+def gathered(chosen: str | None) -> typer.Typer:
+    """Return the whole menu, with the real command behind `chosen` alone: imports are slow."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+    app.callback()(menu)
+    for name, (module, attribute, words) in COMMANDS.items():
+        found = getattr(importlib.import_module(module), attribute) if name == chosen else not_called
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, help=words)
+        else:
+            app.command(name=name, help=words)(found)
+    return app
+
+
+def main() -> None:
+    """Run the `tamga` command."""
+    gathered(next((word for word in sys.argv[1:] if not word.startswith("-")), None))(prog_name="tamga")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""`tamga run`: everything on one machine, from an empty folder to a table of what is up, and back down in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from services.launcher import health, preflight
+from services.launcher.parts import Part, Preparation
+from services.launcher.screen import Screen
+from shared.infrastructure import ladder
+from shared.infrastructure.system import InfrastructureError
+
+DEFAULT_PORT = 8400
+PEOPLE = "people.json"
+HEALTHY_SECONDS = 90
+
+
+class StopAskedError(Exception):
+    """Somebody pressed Ctrl-C, or the machine goes down."""
+
+
+class Signals:
+    """The first Ctrl-C or SIGTERM interrupts whatever goes on; each further one only hurries the stop."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise StopAskedError
+
+    def hurried(self) -> bool:
+        """Say whether somebody asked twice."""
+        return self.asked > 1
+
+
+@dataclass
+class Launcher:
+    """One run of Tamga in `home`, its web pages on `port`."""
+
+    home: Path
+    port: int
+    screen: Screen
+    signals: Signals
+    _mail_port: int | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Return the address that people open."""
+        return os.environ.get("TAMGA_BASE_URL", f"http://127.0.0.1:{self.port}")
+
+    @property
+    def own_url(self) -> str:
+        """Return the address at which we ask the web process ourselves."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self) -> None:
+        """Start everything, watch it, and stop it in order when asked to or when something fails."""
+        preflight.check_python()
+        preflight.make_home(self.home)
+        with preflight.only_one(self.home):
+            preflight.check_disk(self.home)
+            preflight.check_port(self.port)
+            runtime = self.home / "runtime.json"
+            runtime.unlink(missing_ok=True)
+            health.forget(self.home)
+            with ExitStack() as started:
+                started.callback(runtime.unlink, missing_ok=True)
+                parts = self._start(started)
+                self._watch(parts)
+
+    def _start(self, started: ExitStack) -> list[Part]:
+        with self.screen.step("Finding a database and a broker") as details:
+            database, broker = ladder.find_database(self.home), ladder.find_broker(self.home)
+            details.append(database.how if database.how == broker.how else f"{database.how}, {broker.how}")
+        for found in (database, broker):
+            if found.server:
+                started.callback(found.server.stop)
+                found.server.start()
+        settings = self._settings(database, broker)
+        preparation = Preparation(self.home, settings, database.admin_url)
+        started.callback(preparation.close)
+        # The parts start at once: while the servers come up they import, then they wait for the runtime file.
+        parts = self._parts()
+        started.callback(self._stop_parts, parts)
+        for part in parts:
+            part.start()
+        people = self._prepare(preparation, database, broker)
+        self._write_runtime(settings)
+        self._wait_healthy(parts, preparation)
+        preparation.close()
+        self.screen.ready(self.base_url, self._states(), memory_of(parts))
+        self.screen.people(people, str(self.home / PEOPLE))
+        self.screen.say("\nCtrl-C stops everything. The data stay.")
+        return parts
+
+    def _settings(self, database: ladder.Part, broker: ladder.Part) -> dict[str, Any]:
+        keys = self.home / "keys"
+        given = os.environ.get("TAMGA_SMTP_URL")
+        self._mail_port = None if given else ladder.ports(self.home, "mail")["mail"]
+        return ladder.service_urls(self.home, database, broker) | {
+            "home": str(self.home),
+            "base_url": self.base_url,
+            "amqp_admin_url": broker.admin_url,
+            "smtp_url": given or f"smtp://127.0.0.1:{self._mail_port}",
+            "signing_key_file": str(keys / "identity-private.pem"),
+            "identity_key_file": str(keys / "identity-public.pem"),
+            "documents": str(self.home / "documents"),
+            "programmes": str(Path("programmes").resolve()),
+        }
+
+    def _parts(self) -> list[Part]:
+        catcher = {} if self._mail_port is None else {"TAMGA_MAIL_CATCHER": str(self._mail_port)}
+        web = {"TAMGA_PORT": str(self.port)} | catcher
+        return [Part("web", self.home, web), Part("work", self.home), Part("relay", self.home)]
+
+    def _prepare(self, preparation: Preparation, database: ladder.Part, broker: ladder.Part) -> list[dict[str, Any]]:
+        with self.screen.step("Starting the database"):
+            if database.server:
+                database.server.wait()
+            preparation.order("database")
+            preparation.order("people")
+        with self.screen.step("Databases, roles and migrations") as details:
+            applied = preparation.answer()["applied"]
+            details.append(f"{applied} applied" if applied else "up to date")
+        with self.screen.step("Keys, programme and people") as details:
+            people: list[dict[str, Any]] = preparation.answer()["people"]
+            details.append(f"{len(people)} people made" if people else "there already")
+        with self.screen.step("Starting the broker"):
+            if broker.server:
+                broker.server.wait()
+            preparation.order("broker")
+        with self.screen.step("Exchange, queues and bindings"):
+            preparation.answer()
+        return people
+
+    def _write_runtime(self, settings: dict[str, Any]) -> None:
+        ladder.remember(self.home, "runtime.json", settings)
+
+    def _wait_healthy(self, parts: list[Part], preparation: Preparation) -> None:
+        with self.screen.step("Web, workers and relays"):
+            deadline = time.monotonic() + HEALTHY_SECONDS
+            while wrong := [f"{part} {state}" for part, state in self._states().items() if state != "ok"]:
+                self._refuse_crashed(parts)
+                if time.monotonic() > deadline:
+                    raise InfrastructureError(f"Not every part came up: {', '.join(wrong)} (see {self.home / 'log'}).")
+                time.sleep(0.1)
+        with self.screen.step("First events published and handled") as details:
+            preparation.order("settle")
+            left = preparation.answer()["unaccounted"]
+            details.append("all accounted for" if not left else f"{left} still under way")
+
+    def _states(self) -> dict[str, str]:
+        return health.states(self.home, self.own_url)
+
+    def _refuse_crashed(self, parts: list[Part]) -> None:
+        for part in parts:
+            if part.crashed():
+                lines = part.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+                raise InfrastructureError(f"{part.name} did not start: {lines[-1].strip()[:300]} (see {part.log}).")
+
+    def _watch(self, parts: list[Part]) -> None:
+        while True:
+            for part in parts:
+                if news := part.watch():
+                    self.screen.say(news)
+            time.sleep(0.5)
+
+    def _stop_parts(self, parts: list[Part]) -> None:
+        # Nothing new comes in first, then what was taken is finished, then what was recorded is published.
+        self.screen.say("Stopping: web, workers, relays, broker, database.")
+        for part in parts:
+            part.ask_to_stop()
+            part.wait_stopped(self.signals.hurried)
+
+
+def memory_of(parts: list[Part]) -> int:
+    """Return the resident memory of our own Python processes, this one included, in MB."""
+    pids = [os.getpid(), *(part.process.pid for part in parts if part.process)]
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+@contextmanager
+def refusing(screen: Screen) -> Iterator[list[int]]:
+    """Turn what can't go on into one sentence; the yielded list holds the exit code."""
+    code = [0]
+    try:
+        yield code
+    except InfrastructureError as error:
+        screen.refuse(str(error))
+        code[0] = 1
+    except StopAskedError:
+        screen.say("Stopped. The data are kept.")
+
+
+def run(home: Path, port: int, *, screen: Screen | None = None, signals: Callable[[], Signals] = Signals) -> int:
+    """Run Tamga until somebody stops it; returns the exit code."""
+    shown = screen or Screen()
+    with refusing(shown) as code:
+        Launcher(home.resolve(), port, shown, signals()).run()
+    return code[0]

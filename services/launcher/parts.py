@@ -1,0 +1,172 @@
+"""The child processes of `tamga run`: started, watched, restarted when they crash, drained in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.infrastructure import system
+from shared.infrastructure.gate import WAITING
+from shared.infrastructure.system import InfrastructureError
+
+LARGEST_LOG = 5 * 1024 * 1024
+LONGEST_PAUSE = 30.0
+CALM_SECONDS = 60.0
+
+
+def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of Tamga's own processes."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return (
+        kept
+        | {
+            "TAMGA_HOME": str(home),
+            WAITING: "1",
+            # Compiled modules are kept in the home folder: the next start is quicker, the checkout stays clean.
+            "PYTHONPYCACHEPREFIX": str(home / "pycache"),
+            "PYTHONUNBUFFERED": "1",
+            # Few allocation arenas: threads of a small machine share them, and memory stays low.
+            "MALLOC_ARENA_MAX": "2",
+        }
+        | (extra or {})
+    )
+
+
+def fresh_log(home: Path, name: str) -> Path:
+    """Return a part's log file; one that has grown large is kept once as `.1`."""
+    log = home / "log" / f"{name}.log"
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
+    return log
+
+
+@dataclass
+class Part:
+    """One of Tamga's own processes: `python -m services.<name>`."""
+
+    name: str
+    home: Path
+    extra: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    _pause: float = 1.0
+    _started: float = 0.0
+    _due: float | None = None
+
+    @property
+    def log(self) -> Path:
+        """Return the file with what the part says."""
+        return self.home / "log" / f"{self.name}.log"
+
+    def start(self) -> None:
+        """Start the process."""
+        log = fresh_log(self.home, self.name)
+        command = [sys.executable, "-m", f"services.{self.name}"]
+        self.process = system.start(command, log=log, folder=Path.cwd(), environment=environment(self.home, self.extra))
+        self._started, self._due = time.monotonic(), None
+
+    def crashed(self) -> bool:
+        """Say whether the process has ended though nobody asked it to."""
+        return self.process is not None and self.process.poll() is not None
+
+    def watch(self) -> str | None:
+        """Restart the process some time after it crashed; returns what happened in words, or None."""
+        if self.process is None or (code := self.process.poll()) is None:
+            return None
+        now = time.monotonic()
+        if self._due is None:
+            calm = now - self._started > CALM_SECONDS
+            self._pause = 1.0 if calm else min(self._pause * 2, LONGEST_PAUSE)
+            self._due = now + self._pause
+            return f"{self.name} ended with code {code}: restarting in {self._pause:.0f} s (see {self.log})."
+        if now < self._due:
+            return None
+        self.restarts += 1
+        self.start()
+        return f"{self.name} was restarted."
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM: what is under way is finished."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def wait_stopped(self, hurried: Callable[[], bool], seconds: float = 40) -> None:
+        """Wait until it has ended; by force when time is up or somebody is in a hurry."""
+        if self.process is None:
+            return
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None:
+            if hurried() or time.monotonic() > deadline:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+                return
+            time.sleep(0.05)
+
+
+class Preparation:
+    """The process that makes databases, keys, people and topology ready; see services/prepare.py."""
+
+    def __init__(self, home: Path, settings: dict[str, Any], database_admin_url: str) -> None:
+        self.log = fresh_log(home, "prepare")
+        guard = shutil.which("setpriv")
+        command = [*([guard, "--pdeathsig", "TERM"] if guard else []), sys.executable, "-m", "services.prepare"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=environment(home),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self._tell(json.dumps({"settings": settings, "database_admin_url": database_admin_url}))
+
+    def _tell(self, line: str) -> None:
+        if self.process.stdin is None:
+            raise RuntimeError("the preparation has no input")
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._died() from error
+
+    def order(self, step: str) -> None:
+        """Say that `step` can be done now; the answers come in the order of the orders."""
+        self._tell(step)
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the next step's answer; raises InfrastructureError when it failed."""
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        if not line:
+            raise self._died()
+        answer: dict[str, Any] = json.loads(line)
+        if "failed" in answer:
+            raise InfrastructureError(f"Could not prepare the {answer['failed']} (see {self.log}).")
+        return answer
+
+    def _died(self) -> InfrastructureError:
+        self.process.wait()
+        lines = self.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        return InfrastructureError(f"The preparation ended early: {lines[-1].strip()} (see {self.log}).")
+
+    def close(self) -> None:
+        """Let the process end."""
+        if self.process.stdin:
+            self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()

@@ -1,0 +1,67 @@
+"""What `tamga run` says: a line per step, the table at the end, one sentence when it can't go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Screen:
+    """Lines of progress; colour and a turning sign only on a terminal."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self.began = time.monotonic()
+
+    @contextmanager
+    def step(self, words: str) -> Iterator[list[str]]:
+        """Show one step; append to the given list what shall stand behind it when it is done."""
+        began, details = time.monotonic(), list[str]()
+        turning = self.console.status(words) if self.console.is_terminal else nullcontext()
+        try:
+            with turning:
+                yield details
+        except BaseException:
+            self.console.print(f"[red]✘[/] {words}")
+            raise
+        took = time.monotonic() - began
+        behind = f" [dim]{', '.join(details)}[/]" if details else ""
+        self.console.print(f"[green]✔[/] {words}{behind} [dim]{took:.1f} s[/]")
+
+    def say(self, words: str) -> None:
+        """Print a line."""
+        self.console.print(words)
+
+    def refuse(self, sentence: str) -> None:
+        """Say in one sentence why it can't go on, and nothing else."""
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{sentence}[/]")
+
+    def ready(self, url: str, health: dict[str, str], memory: int) -> None:
+        """Print where it is and how each part is."""
+        table = Table(title=f"Tamga is ready: {url}", title_justify="left", title_style="bold", show_edge=False)
+        table.add_column("part")
+        table.add_column("health")
+        for part, state in health.items():
+            table.add_row(part, f"[green]{state}[/]" if state == "ok" else f"[red]{state}[/]")
+        self.console.print()
+        self.console.print(table)
+        self.console.print(f"[dim]ready after {time.monotonic() - self.began:.1f} s, {memory} MB of memory[/]")
+
+    def people(self, people: list[dict[str, Any]], file: str) -> None:
+        """Print who can sign in; passwords only when they were made just now."""
+        self.console.print()
+        if not people:
+            self.console.print(f"Sign in as one of the people in {file} (it is readable by you alone).")
+            return
+        table = Table(title="Sign in as", title_justify="left", title_style="bold", show_edge=False)
+        for column in ("role", "name", "e-mail", "password"):
+            table.add_column(column, no_wrap=True)
+        for person in people:
+            table.add_row(person["role"].replace("_", " "), person["name"], person["email"], person["password"])
+        self.console.print(table)
+        self.console.print(f"[dim]Shown this once; kept in {file}, readable by you alone.[/]")

@@ -1,0 +1,107 @@
+"""What must be in place before the parts of `tamga run` start: databases, keys, people, topology.
+
+The launcher starts this process at once, so that its imports overlap with the servers' own start. It
+talks over pipes, a line a time: in come the settings, then "database" and "broker" as each takes
+connections, then "settle"; out comes `{"done": step, ...}` for each, or `{"failed": one sentence}`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.portal import bootstrap
+from shared import migrations
+from shared.infrastructure import databases, ladder
+from shared.infrastructure.names import database_name
+from shared.messaging import topology
+from shared.settings import SERVICES, Settings
+
+SETTLE_SECONDS = 90
+
+
+def ensure_keys(private: Path, public: Path) -> bool:
+    """Make the Ed25519 pair that signs identities unless it is there; returns whether it was made."""
+    if private.exists() and public.exists():
+        return False
+    private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = Ed25519PrivateKey.generate()
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private.touch(mode=0o600)
+    private.write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
+    public.write_bytes(key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo))
+    return True
+
+
+def prepare_databases(settings: Settings, admin_url: str) -> dict[str, Any]:
+    """Make every service's database and roles and bring them to the newest version."""
+    passwords = ladder.passwords(settings.home)
+    for service in SERVICES:
+        databases.ensure_database(admin_url, database_name(service), service, passwords)
+    applied = migrations.upgrade_all(settings)
+    return {"applied": sum(len(versions) for versions in applied.values())}
+
+
+def prepare_people(settings: Settings) -> dict[str, Any]:
+    """Make keys, the first programme and its people unless they are there; returns who can sign in."""
+    if settings.signing_key_file is None or settings.identity_key_file is None:
+        raise RuntimeError("the settings name no key files")
+    ensure_keys(settings.signing_key_file, settings.identity_key_file)
+    return {"people": [credential.model_dump(mode="json") for credential in bootstrap.ensure(settings)]}
+
+
+def prepare_topology(settings: Settings) -> dict[str, Any]:
+    """Declare exchange, queues and bindings."""
+    consumers = {service: importlib.import_module(f"services.{service}").CONSUMES for service in SERVICES}
+    topology.apply(settings.amqp_admin_url, consumers)
+    return {}
+
+
+def settle(settings: Settings) -> dict[str, Any]:
+    """Wait until every event recorded so far was published and handled by everyone it is for."""
+    from shared.messaging.accounting import unaccounted  # noqa: PLC0415 - asked for last of all
+
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (left := unaccounted(settings)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return {"unaccounted": left}
+
+
+def main() -> int:
+    """Do each step when its line comes in; ends with the input."""
+    settings, admin_url = None, ""
+    steps: dict[str, Callable[[Settings], dict[str, Any]]] = {
+        "database": lambda known: prepare_databases(known, admin_url),
+        "people": prepare_people,
+        "broker": prepare_topology,
+        "settle": settle,
+    }
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for line in sys.stdin:
+        order = line.strip()
+        if settings is None:
+            given = json.loads(order)
+            settings, admin_url = Settings.model_validate(given["settings"]), given["database_admin_url"]
+            continue
+        try:
+            answer = {"done": order} | steps[order](settings)
+        except (SQLAlchemyError, OSError, RuntimeError, ValueError) as error:
+            logging.getLogger(__name__).exception("%s failed", order)
+            answer = {"failed": f"{order}: {str(error).splitlines()[0]}"}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
