@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 
 import shared.messaging.green
@@ -16,15 +17,19 @@ from shared.settings import SERVICES
 PATCHED = shared.messaging.green
 
 
-def workers(names: list[str]) -> list[type[ServiceWorker]]:
-    """Return the worker classes of the named services; all that consume anything when none is named."""
-    wanted = names or [service for service in SERVICES if importlib.import_module(f"services.{service}").CONSUMES]
-    return [importlib.import_module(f"services.{service}.worker").Worker for service in wanted]
+def worker_of(service: str) -> type[ServiceWorker] | None:
+    """Return the worker class of a service, or None for one that has none."""
+    if importlib.util.find_spec(f"services.{service}.worker") is None:
+        return None
+    module = importlib.import_module(f"services.{service}.worker")
+    kinds = (kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__)
+    return next(kind for kind in kinds if issubclass(kind, ServiceWorker))
 
 
-def main(arguments: list[str]) -> int:
-    """Run the workers until SIGTERM; returns the exit code."""
-    classes = workers(arguments)
+def main(services: list[str]) -> int:
+    """Run the named services' workers, all there are when none is named, until SIGTERM; returns the exit code."""
+    found = [worker_of(service) for service in services or SERVICES]
+    classes = [worker for worker in found if worker is not None]
     settings = settings_when_ready()
     configure_logging("work", settings.log_level)
     beat = heartbeat_file(settings.home, "workers")

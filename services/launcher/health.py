@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from shared.heartbeat import is_alive
+from shared.heartbeat import heartbeat_file, is_alive
 from shared.settings import SERVICES
 
 
@@ -37,6 +38,12 @@ def forget(home: Path) -> None:
 
 def states(home: Path, base_url: str) -> dict[str, str]:
     """Return how every part is: "ok" or what is wrong."""
-    beats = ["workers", *(f"relay.{service}" for service in SERVICES)]
-    alive = {name.replace(".", " "): "ok" if is_alive(home, name) else "no sign of life" for name in beats}
-    return alive | web_states(base_url)
+    workers = {"workers": "ok" if is_alive(home, "workers") else "no sign of life"}
+    return workers | {f"relay {service}": _relay_state(home, service) for service in SERVICES} | web_states(base_url)
+
+
+def _relay_state(home: Path, service: str) -> str:
+    if not is_alive(home, f"relay.{service}"):
+        return "no sign of life"
+    state: str = json.loads(heartbeat_file(home, f"relay.{service}").read_text() or "{}").get("state", "starting")
+    return "ok" if state == "leading" else state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,3 +48,17 @@ def _services_stay_off() -> Iterator[None]:
     finally:
         for path in written:
             path.unlink(missing_ok=True)
+
+
+def main(names: list[str]) -> int:
+    """Install the named packages; returns the exit code."""
+    try:
+        install(names)
+    except InfrastructureError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+# `make` prints this menu. Two commands matter on a fresh machine: `make run` and `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PY := .venv/bin/python
+STAMP := .venv/.lock-$(shell sha256sum requirements.lock | cut -c1-16)
+SECONDS_OF_TESTS := 360
+
+help: ## Print this menu
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Run it
+setup: $(STAMP) ## Make .venv from the lock file (again only when the lock has changed)
+
+run: setup ## Start everything on this machine; Ctrl-C stops all of it
+	@exec $(PY) -m services run
+
+demo: setup ## Drive the programme's story over HTTP and check every act
+	@exec $(PY) -m services demo
+
+##@ Work on it
+test: setup ## Run all tests; T=path for some of them
+	@deploy/test-machine
+	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(T)
+
+lint: setup ## Check style, types and the walls between the modules
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports --config pyproject.toml
+
+fmt: setup ## Format the code and fix what can be fixed
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+bench: setup ## Measure; writes down figures
+	@exec $(PY) -m pytest tests/bench -q -s
+
+##@ Tidy up
+clean: ## Remove caches and .venv; the data in .tamga stay
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP):
+	@PYTHON=$(PYTHON) deploy/setup $(STAMP)
+
+.PHONY: help setup run demo test lint fmt bench clean

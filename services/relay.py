@@ -1,0 +1,58 @@
+"""The relay process: a thread for each source takes committed events from its database to the broker."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+import structlog
+
+from shared.heartbeat import heartbeat_file
+from shared.infrastructure.gate import settings_when_ready
+from shared.messaging.relay import Relay
+from shared.observability import configure_logging
+from shared.settings import SERVICES, Settings
+
+
+def relay_of(service: str, settings: Settings) -> Relay:
+    """Return the relay of one source; the file of its heartbeat says its state."""
+    beat = heartbeat_file(settings.home, f"relay.{service}")
+    beat.parent.mkdir(parents=True, exist_ok=True)
+    return Relay(service, settings.database_url(service), settings.amqp_url(service), heartbeat=beat)
+
+
+def main(services: list[str]) -> int:
+    """Relay the named services' events, all services' when none is named, until SIGTERM; returns the exit code."""
+    stop, failed = threading.Event(), threading.Event()
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    settings = settings_when_ready()
+    configure_logging("relay", settings.log_level)
+
+    def run(service: str) -> None:
+        try:
+            relay_of(service, settings).run(stop)
+        except Exception:
+            # One relay that can't go on ends the process: whoever started it starts all of them anew.
+            structlog.get_logger(__name__).exception("relay failed", source=service)
+            failed.set()
+            stop.set()
+
+    threads = [threading.Thread(target=run, args=(service,), name=service) for service in services or SERVICES]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            # Short waits: Python handles signals between them.
+            thread.join(0.5)
+    return 1 if failed.is_set() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
