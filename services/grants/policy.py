@@ -35,6 +35,17 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }
 
-COFINANCING: dict[str, dict[str, str]] = {}
+COFINANCING: dict[str, dict[str, str]] = {
+    "grants.cofinancing.start": {"applicant": "all"},
+    "grants.cofinancing.list": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.cofinancing.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.cofinancing.write": {"applicant": "own"},
+    "grants.cofinancing.move": {"applicant": "own", **_STAFF, **_FINANCE},
+    "grants.cofinancing.draw": {"officer": "programme"},
+    "grants.cofinancing.contribute": {"applicant": "own"},
+    "grants.cofinancing.verify": {"officer": "programme"},
+    "grants.cofinancing.request-release": {"officer": "programme", **_FINANCE},
+    "grants.cofinancing.release": _FINANCE,
+}
 
 POLICY = Policy({**APPLICATIONS, **COFINANCING})

@@ -31,7 +31,7 @@ class Rules(Part):
     first_in: bool = False
     evidence: dict[str, tuple[str, ...]]
     ineligible: tuple[str, ...]
-    kinds: tuple[str, ...]
+    kinds: dict[str, dict[str, str]]
     acts_at: dict[str, tuple[str, ...]]
     agreed_by: dict[str, str]
 
@@ -51,7 +51,7 @@ class Rules(Part):
             first_in=pack["first_in"],
             evidence=pack["evidence"],
             ineligible=[item["id"] for item in pack["ineligible"]],
-            kinds=[item["id"] for item in pack["kinds"]],
+            kinds={item["id"]: item["name"] for item in pack["kinds"]},
             acts_at=pack["acts_at"],
             agreed_by=pack["agreed_by"],
         )
