@@ -11,7 +11,6 @@ import importlib
 import json
 import logging
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.launcher import settling
 from services.portal import bootstrap
 from shared import migrations
 from shared.infrastructure import databases, ladder
@@ -27,7 +27,8 @@ from shared.infrastructure.names import database_name
 from shared.messaging import topology
 from shared.settings import SERVICES, Settings
 
-SETTLE_SECONDS = 90
+SETTLE_SECONDS = 60
+PEOPLE = "people.json"
 
 
 def ensure_keys(private: Path, public: Path) -> bool:
@@ -57,7 +58,19 @@ def prepare_people(settings: Settings) -> dict[str, Any]:
     if settings.signing_key_file is None or settings.identity_key_file is None:
         raise RuntimeError("the settings name no key files")
     ensure_keys(settings.signing_key_file, settings.identity_key_file)
-    return {"people": [credential.model_dump(mode="json") for credential in bootstrap.ensure(settings)]}
+    added = [credential.as_dict() for credential in bootstrap.ensure(settings)]
+    if added:
+        remember_people(settings.home / PEOPLE, added)
+    return {"people": added}
+
+
+def remember_people(file: Path, added: list[dict[str, Any]]) -> None:
+    """Add people with their first passwords to the file that only its owner can read."""
+    known = json.loads(file.read_text()) if file.exists() else []
+    draft = file.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(known + added, indent=2, ensure_ascii=False) + "\n")
+    draft.replace(file)
 
 
 def prepare_topology(settings: Settings) -> dict[str, Any]:
@@ -67,16 +80,6 @@ def prepare_topology(settings: Settings) -> dict[str, Any]:
     return {}
 
 
-def settle(settings: Settings) -> dict[str, Any]:
-    """Wait until every event recorded so far was published and handled by everyone it is for."""
-    from shared.messaging.accounting import unaccounted  # noqa: PLC0415 - asked for last of all
-
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while (left := unaccounted(settings)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return {"unaccounted": left}
-
-
 def main() -> int:
     """Do each step when its line comes in; ends with the input."""
     settings, admin_url = None, ""
@@ -84,7 +87,7 @@ def main() -> int:
         "database": lambda known: prepare_databases(known, admin_url),
         "people": prepare_people,
         "broker": prepare_topology,
-        "settle": settle,
+        "settle": lambda known: {"unaccounted": settling.settle(known, SETTLE_SECONDS)},
     }
     logging.getLogger("alembic").setLevel(logging.WARNING)
     for line in sys.stdin:

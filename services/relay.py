@@ -38,7 +38,7 @@ def main(services: list[str]) -> int:
     def run(service: str) -> None:
         try:
             relay_of(service, settings).run(stop)
-        except Exception:
+        except Exception:  # noqa: BLE001 - written down with its traceback, and it ends the process
             # One relay that can't go on ends the process: whoever started it starts all of them anew.
             structlog.get_logger(__name__).exception("relay failed", source=service)
             failed.set()

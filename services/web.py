@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from services.portal.frontdoor import FrontDoor
+from services.portal.frontdoor import front_door
 from shared.heartbeat import keep_beating
 from shared.infrastructure.gate import settings_when_ready
 from shared.observability import configure_logging
@@ -47,8 +47,7 @@ def create(settings: Settings | None = None) -> ASGIApp:
             yield
 
     composite = Starlette(routes=[*mounts, Mount("/", app=apps["portal"])], lifespan=lifespan)
-    front: ASGIApp = FrontDoor(composite, engine=apps["portal"].state.engine, settings=settings)
-    return front
+    return front_door(composite, settings)
 
 
 class Server(uvicorn.Server):

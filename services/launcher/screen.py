@@ -62,6 +62,8 @@ class Screen:
         for column in ("role", "name", "e-mail", "password"):
             table.add_column(column, no_wrap=True)
         for person in people:
-            table.add_row(person["role"].replace("_", " "), person["name"], person["email"], person["password"])
+            table.add_row(
+                ", ".join(person["roles"]).replace("_", " "), person["name"], person["email"], person["password"]
+            )
         self.console.print(table)
         self.console.print(f"[dim]Shown this once; kept in {file}, readable by you alone.[/]")
