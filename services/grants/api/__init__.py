@@ -1,8 +1,9 @@
-"""The grants service's routes: api."""
+"""JSON over HTTP for machines, under /grants/api."""
 
 from fastapi import APIRouter
 
-from services.grants.api import cofinancing
+from services.grants.api import applications, awards, cofinancing, reviews
 
 router = APIRouter()
-router.include_router(cofinancing.router)
+for part in (applications, reviews, awards, cofinancing):
+    router.include_router(part.router)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from services.grants.handlers import cofinancing
+from services.grants.handlers import cofinancing, learning
 from shared.database import UnitOfWork
 from shared.events import Envelope
 
@@ -26,4 +26,7 @@ def gather(*maps: dict[str, Handler]) -> dict[str, Handler]:
     return {name: partial(_all_of, tuple(one[name] for one in maps if name in one)) for name in sorted(types)}
 
 
-ON: dict[str, Handler] = gather(cofinancing.ON)
+ON: dict[str, Handler] = gather(learning.ON, cofinancing.ON)
+
+# Acts that this service does by the clock: (seconds between, act).
+TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = ()

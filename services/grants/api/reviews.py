@@ -1,0 +1,89 @@
+"""JSON: reviews."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from services.grants.api.views import ReviewView, review_view
+from services.grants.handlers import listing, reviewing, viewing
+from shared.web.dependencies import Reader, Uow, Who, allowed
+
+router = APIRouter(prefix="/api", tags=["reviews"])
+
+
+class ReviewPage(BaseModel):
+    """Some reviews and the cursor of those after them."""
+
+    items: list[ReviewView]
+    next: str | None
+
+
+class ReviewSeen(BaseModel):
+    """A review, what it is about, and the others' reviews once one's own is in."""
+
+    review: ReviewView
+    application: dict[str, Any] | None
+    others: list[ReviewView]
+
+
+@router.get("/reviews", dependencies=[allowed("grants.review.mine")])
+def mine(who: Who, connection: Reader, cursor: str | None = None) -> ReviewPage:
+    """Return the reviews that were asked of me."""
+    page = listing.my_reviews(connection, who, cursor)
+    return ReviewPage(items=[review_view(review, scores=True) for review in page.items], next=page.next)
+
+
+@router.get("/reviews/{review_id}", dependencies=[allowed("grants.review.read")])
+def review(review_id: str, who: Who, uow: Uow) -> ReviewSeen:
+    """Return a review; its application only after a declaration of no conflict. The read is recorded."""
+    review, application, others = viewing.review_seen(uow, who, review_id)
+    about = {"id", "title", "organisation_name", "answers", "budget", "documents"}
+    shown = application.model_dump(mode="json", include=about)
+    reads_it = review.may_read or review.reviewer != who.user
+    return ReviewSeen(
+        review=review_view(review, scores=True),
+        application=shown if reads_it else None,
+        others=[review_view(other, scores=True) for other in others],
+    )
+
+
+@router.post("/reviews/{review_id}/declaration", dependencies=[allowed("grants.review.declare")])
+def declare(review_id: str, command: reviewing.Declare, who: Who, uow: Uow) -> ReviewView:
+    """Declare a conflict of interest, or none."""
+    review = reviewing.declare(uow, who, review_id, command)
+    uow.flush()
+    return review_view(review, scores=True)
+
+
+@router.put("/reviews/{review_id}", dependencies=[allowed("grants.review.score")])
+def score(review_id: str, command: reviewing.SaveReview, who: Who, uow: Uow) -> ReviewView:
+    """Keep scores; with `submit` the review is final."""
+    review = reviewing.score(uow, who, review_id, command)
+    uow.flush()
+    return review_view(review, scores=True)
+
+
+@router.post("/reviews/{review_id}/excuse", dependencies=[allowed("grants.review.assign")])
+def excuse(review_id: str, command: reviewing.Excuse, who: Who, uow: Uow) -> ReviewView:
+    """Let a reviewer go, with a reason."""
+    review = reviewing.excuse(uow, who, review_id, command)
+    uow.flush()
+    return review_view(review, scores=False)
+
+
+@router.get("/applications/{reference}/reviews", dependencies=[allowed("grants.review.read")])
+def of_application(reference: str, who: Who, uow: Uow) -> list[ReviewView]:
+    """Return the reviews of an application. The read is recorded."""
+    _, every, visible = viewing.reviews_seen(uow, who, reference)
+    return [review_view(review, scores=visible and review.status == "submitted") for review in every]
+
+
+@router.post("/applications/{reference}/reviews", status_code=201, dependencies=[allowed("grants.review.assign")])
+def ask(reference: str, command: reviewing.AskForReviews, who: Who, uow: Uow) -> list[ReviewView]:
+    """Ask people for reviews."""
+    made = reviewing.ask(uow, who, reference, command)
+    uow.flush()
+    return [review_view(review, scores=False) for review in made]

@@ -1,0 +1,158 @@
+"""What an applicant does: start, write, attach, take away."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+from services.grants.domain.application import Application, BudgetLine, Document
+from services.grants.domain.form import check_draft, problems
+from services.grants.domain.pack import Pack
+from services.grants.handlers.base import Command, Frame, act_as, application_for, pack_of
+from services.grants.policy import POLICY
+from services.grants.storage import reads
+from services.grants.storage.tables import applications
+from shared.database import UnitOfWork
+from shared.documents import DocumentStore
+from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, StaleVersionError
+from shared.web.identity import Identity
+
+START, WRITE = "grants.application.start", "grants.application.write"
+
+
+class StartApplication(Command):
+    """An organisation begins an application to a call."""
+
+    call: str
+
+
+class SaveAnswers(Command):
+    """What the form says now. `version` is that of the application the form was filled from."""
+
+    version: int
+    title: str = ""
+    answers: dict[str, str] = {}
+    budget: list[BudgetLine] = []
+
+
+def start(uow: UnitOfWork, who: Identity, command: StartApplication) -> Application:
+    """Start a draft under the present version of the programme's pack."""
+    role = POLICY.role_for(START, who)
+    if who.organisation is None:
+        raise ForbiddenError("Your account belongs to no organisation; ask the programme office to add it")
+    found = reads.find_calls(uow.connection, command.call[:80])
+    if not found:
+        raise NotFoundError("There is no such call")
+    pack = pack_of(uow.connection, found[0]["programme"], found[0]["pack_version"])
+    call, by = pack.call(command.call), act_as(uow, role)
+    if not call.is_open(uow.now().astimezone(ZoneInfo(pack.calendar.zone)).date()):
+        raise ConflictError("This call is not open")
+    name = _eligible_name(uow, who.organisation, call.eligibility.kinds, who.organisation_name)
+    application = Application.start(
+        id=uow.next_reference(call.reference_prefix),
+        call_title=call.name.get("en", call.call),
+        workflow=pack.workflows[call.workflow],
+        programme=found[0]["programme"],
+        call=call.call,
+        pack_version=found[0]["pack_version"],
+        organisation=who.organisation,
+        organisation_name=name,
+        started_by=by.id,
+        started_at=uow.now(),
+        currency=call.currency,
+    )
+    return applications(uow).add(application)
+
+
+def _eligible_name(uow: UnitOfWork, organisation: str, kinds: tuple[str, ...], otherwise: str | None) -> str:
+    known = reads.find_organisation(uow.connection, organisation)
+    if kinds and (known is None or known["kind"] not in kinds):
+        raise ForbiddenError("This call is for other kinds of organisation: %(kinds)s", kinds=", ".join(kinds))
+    return str(known["name"]) if known else otherwise or organisation
+
+
+def save(uow: UnitOfWork, who: Identity, reference: str, command: SaveAnswers) -> Application:
+    """Keep what the form says; a form older than the application gets what changed since, by whom."""
+    application, role = application_for(uow, who, WRITE, reference)
+    if application.version != command.version:
+        raise _changed_since(uow, application, command)
+    frame = Frame(uow.connection, application)
+    _must_be_writable(application, frame)
+    check_draft(frame.call, command.title, command.answers, command.budget)
+    act_as(uow, role)
+    application.save(title=command.title, answers=command.answers, budget=command.budget)
+    return application
+
+
+def _changed_since(uow: UnitOfWork, application: Application, command: SaveAnswers) -> Exception:
+    """Return the refusal of a form filled from an older version: {field: [yours, theirs]} of what differs."""
+    stored = reads.last_change(uow.connection, application.id)
+    theirs: dict[str, Any] = {f"answers.{name}": application.answers.get(name, "") for name in command.answers}
+    theirs |= {"title": application.title, "budget": [line.model_dump(mode="json") for line in application.budget]}
+    yours: dict[str, Any] = {f"answers.{name}": text for name, text in command.answers.items()}
+    yours |= {"title": command.title, "budget": [line.model_dump(mode="json") for line in command.budget]}
+    return StaleVersionError(
+        expected=command.version,
+        current=application.version,
+        by=stored["updated_by_name"],
+        at=stored["updated_at"],
+        changes={name: [yours[name], theirs[name]] for name in yours if yours[name] != theirs[name]},
+    )
+
+
+def _must_be_writable(application: Application, frame: Frame) -> None:
+    if application.stage != frame.workflow.initial:
+        raise ConflictError("The application is handed in; it can't be rewritten")
+
+
+def _may_attach(application: Application) -> bool:
+    """Return whether it is the applicant's turn: while writing, when asked, and with a grant's evidence."""
+    return application.holder == "applicant"
+
+
+def attach(
+    uow: UnitOfWork,
+    who: Identity,
+    reference: str,
+    *,
+    store: DocumentStore,
+    kind: str,
+    name: str,
+    content: BinaryIO,
+    version: int | None = None,
+) -> Document:
+    """Check, store and attach a document."""
+    application, role = application_for(uow, who, WRITE, reference, expected=version)
+    frame = Frame(uow.connection, application)
+    if not _may_attach(application):
+        raise ConflictError("It is not your turn: documents can't be added at this stage")
+    kinds = [item.type for item in frame.call.documents]
+    if kind not in kinds:
+        raise InvalidError({"kind": f"must be one of: {', '.join(kinds)}"})
+    stored = store.put(name, content)
+    by = act_as(uow, role)
+    document = Document(
+        id=str(uow.ids()),
+        kind=kind,
+        **stored.model_dump(),
+        added_by=by.id,
+        added_by_name=by.name,
+        added_at=uow.now(),
+    )
+    application.attach(document)
+    return document
+
+
+def detach(uow: UnitOfWork, who: Identity, reference: str, document_id: str, version: int | None = None) -> Application:
+    """Take a document out of a draft."""
+    application, role = application_for(uow, who, WRITE, reference, expected=version)
+    _must_be_writable(application, Frame(uow.connection, application))
+    act_as(uow, role)
+    application.detach(document_id)
+    return application
+
+
+def missing(uow: UnitOfWork, application: Application, pack: Pack) -> dict[str, str]:
+    """Return what keeps the application from being handed in now."""
+    today = uow.now().astimezone(ZoneInfo(pack.calendar.zone)).date()
+    return problems(pack.call(application.call), application, today)

@@ -1,0 +1,176 @@
+"""The agreement, its milestones, and the money."""
+
+from __future__ import annotations
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from services.grants.domain.application import Application
+from services.grants.domain.award import Award, Plan, Side
+from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
+from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
+from services.grants.storage.tables import awards
+from shared.database import UnitOfWork
+from shared.errors import ConflictError, ForbiddenError, InvalidError
+from shared.web.identity import Identity
+from shared.workflow import authority_limits
+
+DRAW_UP, ACCEPT = "grants.award.offer", "grants.award.accept"
+EVIDENCE, VERIFY = "grants.milestone.evidence", "grants.milestone.verify"
+REQUEST, RELEASE, CONFIRM = "grants.tranche.request", "grants.tranche.release", "grants.payment.confirm"
+
+
+class OfferAgreement(Command):
+    """An agreement is drawn up; `version` is the application's."""
+
+    milestones: list[Plan]
+    conditions: str = ""
+    version: int
+
+
+class AcceptAgreement(Command):
+    """One side accepts that version of the agreement."""
+
+    agreement_version: int
+
+
+class ShowEvidence(Command):
+    """A document of the case shows that a milestone is reached; `version` is the award's, as in all below."""
+
+    document: str
+    version: int
+
+
+class SettleMilestone(Command):
+    """An officer verifies the evidence, or returns it."""
+
+    good: bool
+    note: str
+    version: int
+
+
+class RequestTranche(Command):
+    """A tranche is asked for."""
+
+    version: int
+
+
+class DecideTranche(Command):
+    """Finance releases a tranche, or refuses with a reason."""
+
+    release: bool = True
+    reason: str = ""
+    version: int
+
+
+class ConfirmPayment(Command):
+    """The bank paid: its reference and the day."""
+
+    payment_reference: str
+    paid_on: date
+    version: int
+
+
+def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement) -> Award:
+    """Draw up the agreement of an approved application and send it to both sides."""
+    application, role = application_for(uow, who, DRAW_UP, reference, expected=command.version)
+    award = awards(uow).find(application.id, for_update=True)
+    if award is None:
+        award = awards(uow).add(Award.of(application, application.amount))
+    by = act_as(uow, role)
+    step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
+    award.offer(command.milestones, command.conditions, by, uow.now())
+    return award
+
+
+def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreement) -> Award:
+    """Sign for one's side; the second signature concludes the agreement and the grant is awarded."""
+    application, role = application_for(uow, who, ACCEPT, reference)
+    award = awards(uow).get(application.id)
+    leaving = Frame(uow.connection, application).workflow.leaving(application.stage)
+    if not award.concluded_at and CONCLUDE not in {transition.id for transition in leaving}:
+        raise ConflictError("The agreement is not on offer now: the stage is %(stage)s", stage=application.stage)
+    by = act_as(uow, role)
+    side: Side = "recipient" if role == "applicant" else "programme"
+    if side == "programme" and owns(who, application.organisation):
+        raise ForbiddenError("You belong to the recipient's organisation; another person must sign for the programme")
+    if award.accept(side, command.agreement_version, by, uow.now()):
+        move = MoveApplication(transition=CONCLUDE, version=application.version)
+        step(uow, who, application, move, role=role)
+        application.award(award.amount)
+    return award
+
+
+def _award_for(
+    uow: UnitOfWork, who: Identity, action: str, reference: str, version: int
+) -> tuple[Application, Award, str]:
+    """Return a concluded award that runs, its application, and the role of `who`."""
+    application, role = application_for(uow, who, action, reference)
+    award = awards(uow).get(application.id, expected=version)
+    running = {item.to for item in Frame(uow.connection, application).workflow.transitions if item.id == CONCLUDE}
+    if award.concluded_at and application.stage not in running:
+        raise ConflictError("The grant is not running now: its stage is %(stage)s", stage=application.stage)
+    return application, award, role
+
+
+def evidence(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ShowEvidence) -> Award:
+    """Show a document of the case as evidence of a milestone."""
+    application, award, role = _award_for(uow, who, EVIDENCE, reference, command.version)
+    award.evidence(number, application.document(command.document), act_as(uow, role))
+    return award
+
+
+def settle(uow: UnitOfWork, who: Identity, reference: str, number: int, command: SettleMilestone) -> Award:
+    """Verify a milestone, or return its evidence."""
+    application, award, role = _award_for(uow, who, VERIFY, reference, command.version)
+    _no_relation(who, application)
+    if not command.note:
+        raise InvalidError({"note": "is required: say what you saw"})
+    award.settle(number, good=command.good, note=command.note, by=act_as(uow, role, command.note), now=uow.now())
+    return award
+
+
+def _no_relation(who: Identity, application: Application) -> None:
+    if owns(who, application.organisation):
+        raise ForbiddenError("You belong to the recipient's organisation; another person must do this")
+
+
+def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command: RequestTranche) -> Award:
+    """Ask that a tranche be paid."""
+    application, award, role = _award_for(uow, who, REQUEST, reference, command.version)
+    _no_relation(who, application)
+    award.request(number, act_as(uow, role))
+    return award
+
+
+def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command: DecideTranche) -> Award:
+    """Release a requested tranche within one's delegated authority, or refuse it."""
+    application, award, role = _award_for(uow, who, RELEASE, reference, command.version)
+    _no_relation(who, application)
+    by = act_as(uow, role, command.reason or None)
+    if not command.release:
+        if not command.reason:
+            raise InvalidError({"reason": "is required"})
+        award.refuse(number, command.reason, by)
+        return award
+    limits = authority_limits(Frame(uow.connection, application).pack.delegations, [role], application.currency)
+    amount, limit = award.tranche(number).amount, limits.get("release")
+    if limit is None or amount > limit:
+        raise ForbiddenError(
+            "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
+        )
+    award.release(number, by)
+    return award
+
+
+def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ConfirmPayment) -> Award:
+    """Confirm that the bank paid a released tranche."""
+    application, award, role = _award_for(uow, who, CONFIRM, reference, command.version)
+    _no_relation(who, application)
+    if not 1 <= len(command.payment_reference) <= 80:
+        raise InvalidError({"payment_reference": "must have 1 to 80 characters"})
+    act_as(uow, role)
+    zone = Frame(uow.connection, application).calendar.zone
+    today = uow.now().astimezone(ZoneInfo(zone)).date()
+    award.confirm(number, command.payment_reference, command.paid_on, today)
+    return award

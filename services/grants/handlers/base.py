@@ -1,0 +1,95 @@
+"""What every use case here needs: commands, the pack a case is pinned to, and who may touch a case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
+
+from services.grants.domain.application import Application, Calendar, Person
+from services.grants.domain.pack import Call, Pack
+from services.grants.policy import POLICY
+from services.grants.storage import reads
+from services.grants.storage.tables import applications
+from shared.database import UnitOfWork
+from shared.errors import NotFoundError
+from shared.web.identity import Identity
+from shared.workflow import Workflow
+
+STAFF = ("officer", "programme_manager", "finance_officer")
+MAX_REFERENCE = 80
+
+
+class Command(BaseModel):
+    """What somebody wants done: exact fields, trimmed text of bounded length."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, str_max_length=20_000)
+
+
+# Packs by the hash of their content, which never changes under a hash.
+_PACKS: dict[str, Pack] = {}
+_MOST_PACKS = 64
+
+
+def pack_of(connection: Connection, programme: str, version: int) -> Pack:
+    """Return one version of a programme's pack; raises NotFoundError."""
+    sha256 = reads.pack_hash(connection, programme, version)
+    if sha256 is None:
+        raise NotFoundError("This programme is not loaded")
+    if sha256 not in _PACKS:
+        if len(_PACKS) >= _MOST_PACKS:
+            _PACKS.clear()
+        _PACKS[sha256] = Pack.read(reads.pack_content(connection, programme, version))
+    return _PACKS[sha256]
+
+
+class Frame:
+    """What one case is pinned to: its pack, call and workflow."""
+
+    def __init__(self, connection: Connection, application: Application) -> None:
+        self.pack: Pack = pack_of(connection, application.programme, application.pack_version)
+        self.call: Call = self.pack.call(application.call)
+        self.workflow: Workflow = self.pack.workflows[application.workflow]
+        self.calendar: Calendar = self.pack.calendar
+
+
+def owns(who: Identity, organisation: str) -> bool:
+    """Return whether a person acts for that organisation."""
+    return who.organisation is not None and who.organisation == organisation
+
+
+def role_on(who: Identity, action: str, application: Application, *, assigned: bool = False) -> str:
+    """Return the role in which `who` may do `action` to the application; raises as the policy does."""
+    own = owns(who, application.organisation)
+    return POLICY.role_for(action, who, own=own, assigned=assigned, programme=application.programme)
+
+
+def roles_on(who: Identity, application: Application) -> list[str]:
+    """Return all roles in which `who` stands to the application; the workflow says what each may do."""
+    roles = ["applicant"] if "applicant" in who.roles and owns(who, application.organisation) else []
+    here = application.programme in who.programmes
+    return roles + [role for role in STAFF if here and role in who.roles]
+
+
+def act_as(uow: UnitOfWork, role: str, reason: str | None = None) -> Person:
+    """Record this transaction's act as done in `role`, for `reason`; returns who acts."""
+    actor = uow.context.actor.model_copy(update={"role": role})
+    uow.context = replace(uow.context, actor=actor, reason=reason or uow.context.reason)
+    return Person(id=actor.id, name=actor.name, role=role)
+
+
+def application_for(
+    uow: UnitOfWork, who: Identity, action: str, reference: str, *, expected: int | None = None
+) -> tuple[Application, str]:
+    """Return the application, locked, and the role in which `who` may do `action` to it.
+
+    Whoever may not know of it gets the same NotFoundError as for one that does not exist, before any word
+    about its version.
+    """
+    seen = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
+    if seen is None:
+        POLICY.require(action, who)
+        raise NotFoundError("There is no such record")
+    role = role_on(who, action, seen)
+    return applications(uow).get(seen.id, expected=expected), role

@@ -1,0 +1,185 @@
+"""Lists that people work from, as far as each may see them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, RowMapping
+
+from services.grants.domain.application import Application
+from services.grants.domain.award import Award
+from services.grants.domain.pack import Call, Pack
+from services.grants.domain.review import Review
+from services.grants.handlers.base import owns, pack_of
+from services.grants.policy import POLICY
+from services.grants.storage import reads
+from shared.clock import Clock, utc_now
+from shared.errors import InvalidError, NotFoundError
+from shared.web.identity import Identity
+from shared.web.paging import MAX_LIMIT, Page, decode_cursor, page_of
+
+QUEUE, PAYMENTS = "grants.application.queue", "grants.payment.list"
+# What an applicant reads on their case's timeline: their own acts and what was told to them.
+PUBLIC_ACTS = (
+    "grants.application.started",
+    "grants.application.submitted",
+    "grants.application.information_requested",
+    "grants.application.moved",
+    "grants.application.document_added",
+    "grants.application.document_removed",
+    "grants.application.awarded",
+    "grants.award.",
+)
+
+
+class Query(BaseModel):
+    """The filters of the queue, as they stand in its address."""
+
+    model_config = ConfigDict(extra="ignore", str_max_length=200, str_strip_whitespace=True)
+
+    programme: str = ""
+    state: Literal["open", "all"] = "open"
+    stage: str = ""
+    holder: str = ""
+    officer: str = ""  # me, none, or a user id
+    call: str = ""
+    late: bool = False
+    q: str = ""
+    cursor: str | None = Field(default=None, max_length=500)
+    limit: int = Field(default=50, ge=1, le=MAX_LIMIT)
+
+
+def programme_of(connection: Connection, who: Identity, action: str, wanted: str) -> str | None:
+    """Return the programme whose list `who` looks at: the wanted one, or else their first; None when they have none."""
+    scopes = POLICY.require(action, who).values()
+    mine = reads.programmes(connection) if "all" in scopes else list(who.programmes)
+    if not wanted:
+        return mine[0] if mine else None
+    if wanted not in mine:
+        raise NotFoundError("There is no such programme")
+    return wanted
+
+
+def latest(connection: Connection, programme: str) -> Pack | None:
+    """Return the newest pack of a programme: its words label lists."""
+    version = reads.latest_pack(connection, programme)
+    return None if version is None else pack_of(connection, programme, version)
+
+
+def queue(
+    connection: Connection, who: Identity, query: Query, clock: Clock = utc_now
+) -> tuple[Page[RowMapping], Pack | None]:
+    """Return a page of a programme's applications by due day, and the pack that names their stages."""
+    programme = programme_of(connection, who, QUEUE, query.programme)
+    if programme is None:
+        return Page([], None), None
+    pack = latest(connection, programme)
+    rows = reads.queue(
+        connection,
+        programme,
+        stage=query.stage,
+        holder=query.holder,
+        officer={"": None, "me": who.user, "none": ""}.get(query.officer, query.officer),
+        call=query.call,
+        words=query.q,
+        late_on=_today(pack, clock) if query.late else None,
+        only_open=query.state == "open",
+        after=_after(query.cursor),
+        limit=query.limit,
+    )
+    return page_of(rows, query.limit, _key), pack
+
+
+def _today(pack: Pack | None, clock: Clock) -> date:
+    return clock().astimezone(ZoneInfo(pack.calendar.zone if pack else "UTC")).date()
+
+
+def _key(row: RowMapping) -> list[str]:
+    return [row["due_order"].isoformat(), row["id"]]
+
+
+def _after(cursor: str | None) -> list[Any] | None:
+    values = decode_cursor(cursor, 2)
+    if values is None:
+        return None
+    try:
+        return [date.fromisoformat(str(values[0])), str(values[1])]
+    except ValueError as error:
+        raise InvalidError({"cursor": "is not a cursor that this list gave"}) from error
+
+
+def mine(connection: Connection, who: Identity, cursor: str | None, limit: int = 50) -> Page[RowMapping]:
+    """Return a page of the applications of one's own organisation."""
+    if who.organisation is None:
+        return Page([], None)
+    rows = reads.of_organisation(connection, who.organisation, after=_after(cursor), limit=limit)
+    return page_of(rows, limit, _key)
+
+
+def my_reviews(connection: Connection, who: Identity, cursor: str | None, limit: int = 50) -> Page[Review]:
+    """Return a page of the reviews that were asked of `who`."""
+    rows = reads.reviews_for(connection, who.user, after=decode_cursor(cursor, 2), limit=limit)
+    return page_of(rows, limit, lambda review: [review.status, review.id])
+
+
+def payments(
+    connection: Connection, who: Identity, *, programme: str = "", every: bool = False, cursor: str | None = None
+) -> Page[Award]:
+    """Return a page of awards with something to pay, or of all."""
+    chosen = programme_of(connection, who, PAYMENTS, programme)
+    if chosen is None:
+        return Page([], None)
+    after = decode_cursor(cursor, 1)
+    rows = reads.awards_for_finance(
+        connection, chosen, only_waiting=not every, after=str(after[0]) if after else None, limit=50
+    )
+    return page_of(rows, 50, lambda award: [award.id])
+
+
+def call_seen(connection: Connection, call_id: str) -> tuple[Call, Pack]:
+    """Return a call as its newest pack has it."""
+    found = reads.find_calls(connection, call_id[:80])
+    if not found:
+        raise NotFoundError("There is no such call")
+    pack = pack_of(connection, found[0]["programme"], found[0]["pack_version"])
+    return pack.call(call_id), pack
+
+
+def pack_of_case(connection: Connection, application: Application) -> Pack:
+    """Return the pack that an application is pinned to."""
+    return pack_of(connection, application.programme, application.pack_version)
+
+
+def timeline(connection: Connection, who: Identity, application: Application) -> list[dict[str, Any]]:
+    """Return acts and letters of a case, newest first: {kind, at, type, who, outcome, data}."""
+    outside = owns(who, application.organisation)
+    acts = [
+        {
+            "kind": "act",
+            "id": str(row["id"]),
+            "at": row["time"],
+            "type": row["type"],
+            "who": row["body"]["actor"]["name"],
+            "outcome": row["outcome"],
+            "data": row["body"]["data"],
+        }
+        for row in reads.timeline(connection, application.id)
+        if not outside or (row["type"].startswith(PUBLIC_ACTS) and row["outcome"] == "success")
+    ]
+    letters = [
+        {
+            "kind": "letter",
+            "id": row["id"],
+            "at": row["at"],
+            "type": row["about"],
+            "who": row["to"],
+            "outcome": row["state"],
+            "data": {"channel": row["channel"], "subject": row["subject"]},
+        }
+        for row in reads.letters(connection, application.id)
+        if not outside or row["to"] == who.name
+    ]
+    return sorted(acts + letters, key=lambda item: item["at"], reverse=True)

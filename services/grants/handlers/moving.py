@@ -1,0 +1,220 @@
+"""Moves along the workflow, and what staff do before them: take the case, answer the checklists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from services.grants.domain.application import Application, Check
+from services.grants.domain.award import Award
+from services.grants.domain.pack import Answer, mean
+from services.grants.domain.review import Review
+from services.grants.handlers.applying import missing
+from services.grants.handlers.base import Command, Frame, act_as, application_for, owns, roles_on
+from services.grants.storage import reads
+from shared.database import UnitOfWork
+from shared.errors import ConflictError, InvalidError
+from shared.web.identity import Identity
+from shared.workflow import Facts, Move, authority_limits
+
+MOVE, ASSIGN, CHECK = "grants.application.move", "grants.application.assign", "grants.application.check"
+# Moves that are part of a larger act (drawing up and signing an agreement): never made alone.
+OFFER, CONCLUDE = "offer-agreement", "conclude-agreement"
+PARTS_OF_ACTS = {OFFER: "Draw up the agreement instead", CONCLUDE: "Accept the agreement instead"}
+RISK = "risk"
+
+
+class MoveApplication(Command):
+    """Somebody makes a move; `version` is that of the page on which they decided."""
+
+    transition: str
+    version: int
+    reason: str | None = None
+    comment: str | None = None
+
+
+class AnswerCheck(Command):
+    """One point of a checklist is answered, or its risk rated (`item` "risk")."""
+
+    checklist: str
+    item: str
+    answer: str
+    note: str
+    version: int
+
+
+class AssignOfficer(Command):
+    """An officer takes the case, or is given it."""
+
+    officer: str
+    version: int
+
+
+def key(checklist: str, item: str) -> str:
+    """Return the name under which a case keeps the answer to a checklist's point."""
+    return f"{checklist}.{item}"
+
+
+def facts_for(  # noqa: PLR0917 - a case has as many sides
+    who: Identity,
+    application: Application,
+    frame: Frame,
+    reviews: Sequence[Review],
+    award: Award | None,
+    command: MoveApplication | None = None,
+) -> Facts:
+    """Return what the workflow may ask about a case when `who` acts."""
+    amount = application.awarded or application.amount
+    actor = f"user:{who.user}"
+    return Facts(
+        actor=actor,
+        values=_values(application, frame, reviews, award),
+        documents=frozenset(document.kind for document in application.documents),
+        checklists=frozenset(passed(application, frame)),
+        reviews_done=sum(1 for review in reviews if review.status == "submitted"),
+        open_conflicts=_open_conflicts(who, application, reviews),
+        earlier_actors=tuple({move.by for move in application.history}),
+        done_by={move.transition: move.by for move in application.history},
+        reason=command.reason if command else None,
+        comment=command.comment if command else None,
+        amount=amount,
+        limits=authority_limits(frame.pack.delegations, roles_on(who, application), application.currency),
+    )
+
+
+def passed(application: Application, frame: Frame) -> list[str]:
+    """Return the checklists that are finished and passed."""
+    found = []
+    for checklist in frame.pack.checklists_of(frame.call):
+        prefix = key(checklist.checklist, "")
+        answers = {
+            name.removeprefix(prefix): check.answer
+            for name, check in application.checks.items()
+            if name.startswith(prefix)
+        }
+        if checklist.passed(answers, answers.pop(RISK, None)):
+            found.append(checklist.checklist)
+    return found
+
+
+def _values(application: Application, frame: Frame, reviews: Sequence[Review], award: Award | None) -> dict[str, Any]:
+    signatures = award.signatures if award else {}
+    rated = [check.answer for name, check in application.checks.items() if name.endswith(f".{RISK}")]
+    return {
+        "requested": application.amount.amount,
+        "ceiling": frame.call.ceiling.amount,
+        "score": panel_score(reviews),
+        "threshold": frame.pack.sheet_of(frame.call).threshold,
+        "risk": rated[-1] if rated else None,
+        "accepted_by_applicant": "recipient" in signatures,
+        "accepted_by_programme": "programme" in signatures,
+        "milestones_open": sum(1 for item in award.milestones if item.status != "verified") if award else None,
+        "tranches_open": sum(1 for item in award.tranches if item.status != "paid") if award else None,
+    }
+
+
+def panel_score(reviews: Sequence[Review]) -> Decimal | None:
+    """Return the mean of the submitted reviews' scores."""
+    return mean(review.score for review in reviews if review.status == "submitted" and review.score is not None)
+
+
+def _open_conflicts(who: Identity, application: Application, reviews: Sequence[Review]) -> int:
+    """Count what is not settled: reviewers who have not declared, and a conflict of the one who acts now."""
+    undeclared = sum(1 for review in reviews if review.status == "assigned")
+    recused = any(review.reviewer == who.user and review.status == "recused" for review in reviews)
+    own = owns(who, application.organisation) and "applicant" not in who.roles
+    return undeclared + int(recused or own)
+
+
+def moves_for(connection: Connection, who: Identity, application: Application, frame: Frame) -> list[Move]:
+    """Return the moves that `who` has now, the blocked ones with what blocks them."""
+    reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
+    facts = facts_for(who, application, frame, reviews, award)
+    return frame.workflow.moves(application.stage, roles_on(who, application), facts)
+
+
+def move(uow: UnitOfWork, who: Identity, reference: str, command: MoveApplication) -> Application:
+    """Make a move that the workflow allows this person now."""
+    application, role = application_for(uow, who, MOVE, reference, expected=command.version)
+    if command.transition in PARTS_OF_ACTS:
+        raise ConflictError(PARTS_OF_ACTS[command.transition])
+    step(uow, who, application, command, role=role)
+    return application
+
+
+def step(uow: UnitOfWork, who: Identity, application: Application, command: MoveApplication, *, role: str) -> None:
+    """Make a move of an application that this transaction holds already."""
+    frame = Frame(uow.connection, application)
+    reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
+    facts = facts_for(who, application, frame, reviews, award, command)
+    roles = roles_on(who, application)
+    transition = frame.workflow.move(command.transition, application.stage, roles, facts)
+    leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
+    if leaves_draft and (wrong := missing(uow, application, frame.pack)):
+        raise InvalidError(wrong, "The application can't be handed in yet")
+    # The role of the act is the one that the workflow gives it to.
+    acting = next((name for name in roles if name in transition.roles), role)
+    by = act_as(uow, acting, command.reason or command.comment)
+    application.move(
+        transition, frame.workflow, frame.calendar, by, uow.now(), reason=command.reason, comment=command.comment
+    )
+
+
+def current_award(uow: UnitOfWork, application: Application) -> Award | None:
+    """Return the award as this transaction has changed it, or as it is stored."""
+    held = uow.tracked("award", application.id)
+    return held if isinstance(held, Award) else reads.find_award(uow.connection, application.id)
+
+
+def assign(uow: UnitOfWork, who: Identity, reference: str, command: AssignOfficer) -> Application:
+    """Give the case to an officer of its programme."""
+    application, role = application_for(uow, who, ASSIGN, reference, expected=command.version)
+    if application.submitted_at is None:
+        raise ConflictError("The application is not handed in yet")
+    officer = reads.find_person(uow.connection, command.officer[:80])
+    if officer is None or not officer["active"] or "officer" not in officer["roles"]:
+        raise InvalidError({"officer": "is not an officer of this programme"})
+    if application.programme not in officer["programmes"]:
+        raise InvalidError({"officer": "is not an officer of this programme"})
+    act_as(uow, role)
+    application.assign(officer["id"], officer["name"])
+    return application
+
+
+def check(uow: UnitOfWork, who: Identity, reference: str, command: AnswerCheck) -> Application:
+    """Answer one point of a checklist of the call, or rate its risk."""
+    application, role = application_for(uow, who, CHECK, reference, expected=command.version)
+    frame = Frame(uow.connection, application)
+    if application.stage not in checked_at(frame):
+        raise ConflictError("Checklists are answered at screening and due diligence only")
+    items = [*_points(frame, command)]
+    by = act_as(uow, role)
+    answered = Check(answer=command.answer, note=command.note, by=by.id, by_name=by.name, at=uow.now())
+    application.check(key(command.checklist, command.item), answered, items=items)
+    return application
+
+
+def checked_at(frame: Frame) -> dict[str, str]:
+    """Return {stage: checklist} of the call."""
+    return {stage: name for stage, name in frame.call.checklists.items() if name in frame.pack.checklists}
+
+
+def _points(frame: Frame, command: AnswerCheck) -> list[str]:
+    checklist = next((c for c in frame.pack.checklists_of(frame.call) if c.checklist == command.checklist), None)
+    if checklist is None:
+        raise InvalidError({"checklist": "is not a checklist of this call"})
+    item = next((item for item in checklist.items if item.id == command.item), None)
+    if item is not None:
+        allowed: tuple[str, ...] = Answer.__args__ if item.may_skip else ("yes", "no")  # type: ignore[attr-defined]
+    elif command.item == RISK and checklist.risk is not None:
+        allowed = checklist.risk.ratings
+    else:
+        raise InvalidError({"item": "is not a point of this checklist"})
+    if command.answer not in allowed:
+        raise InvalidError({"answer": f"must be one of: {', '.join(allowed)}"})
+    if not command.note:
+        raise InvalidError({"note": "is required: say what you looked at"})
+    return [key(command.checklist, point.id) for point in checklist.items]

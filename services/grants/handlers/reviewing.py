@@ -1,0 +1,128 @@
+"""Reviews: asking for them, declaring conflicts, scoring."""
+
+from __future__ import annotations
+
+from services.grants.domain.application import Application
+from services.grants.domain.review import Recommendation, Review, Score
+from services.grants.handlers.base import Command, Frame, act_as, application_for
+from services.grants.policy import POLICY
+from services.grants.storage import reads
+from services.grants.storage.tables import applications, reviews
+from shared.database import UnitOfWork
+from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.web.identity import Identity
+
+ASSIGN, READ, DECLARE, SCORE = (f"grants.review.{verb}" for verb in ("assign", "read", "declare", "score"))
+REVIEWED_AT = frozenset({"due_diligence", "review", "panel"})
+
+
+class AskForReviews(Command):
+    """Reviews are asked of these people (user ids)."""
+
+    reviewers: list[str]
+    version: int
+
+
+class Declare(Command):
+    """A reviewer says whether they have a conflict of interest, and which."""
+
+    conflict: bool
+    nature: str = ""
+    version: int
+
+
+class SaveReview(Command):
+    """Scores as they stand; `submit` makes them final."""
+
+    scores: dict[str, Score]
+    summary: str = ""
+    recommendation: Recommendation | None = None
+    submit: bool = False
+    version: int
+
+
+class Excuse(Command):
+    """A reviewer is let go, and why."""
+
+    reason: str
+    version: int
+
+
+def ask(uow: UnitOfWork, who: Identity, reference: str, command: AskForReviews) -> list[Review]:
+    """Ask people for reviews; one of the applicant's own organisation is recused at once."""
+    application, role = application_for(uow, who, ASSIGN, reference, expected=command.version)
+    if application.stage not in REVIEWED_AT:
+        raise ConflictError("Reviews are asked for from due diligence until the panel decides")
+    if not command.reviewers:
+        raise InvalidError({"reviewers": "is required: choose at least one"})
+    asked = {review.reviewer for review in reads.reviews_of(uow.connection, application.id)}
+    act_as(uow, role)
+    wanted = [name for name in dict.fromkeys(command.reviewers) if name not in asked]
+    made = [_ask_one(uow, application, name) for name in wanted]
+    if made:
+        application.invite([review.reviewer for review in made if review.status == "assigned"])
+    return made
+
+
+def _ask_one(uow: UnitOfWork, application: Application, reviewer: str) -> Review:
+    person = reads.find_person(uow.connection, reviewer[:80])
+    if person is None or not person["active"] or "reviewer" not in person["roles"]:
+        raise InvalidError({"reviewers": "has somebody who is not a reviewer"})
+    review = Review.ask(
+        id=str(uow.ids()),
+        application=application.id,
+        programme=application.programme,
+        title=application.title,
+        organisation=application.organisation,
+        organisation_name=application.organisation_name,
+        officer=application.officer,
+        reviewer=person["id"],
+        reviewer_name=person["name"],
+        assigned_at=uow.now(),
+        due=application.due,
+    )
+    if person["organisation"] == application.organisation:
+        review.recuse("derived", "The applicant is the reviewer's own organisation")
+    return reviews(uow).add(review)
+
+
+def _review_for(uow: UnitOfWork, who: Identity, action: str, review_id: str, expected: int) -> tuple[Review, str]:
+    seen = reads.find_review(uow.connection, review_id[:80])
+    if seen is None:
+        POLICY.require(action, who)
+        raise NotFoundError("There is no such record")
+    role = POLICY.role_for(action, who, assigned=seen.reviewer == who.user, programme=seen.programme)
+    return reviews(uow).get(seen.id, expected=expected), role
+
+
+def declare(uow: UnitOfWork, who: Identity, review_id: str, command: Declare) -> Review:
+    """Declare a conflict of interest, or none."""
+    review, role = _review_for(uow, who, DECLARE, review_id, command.version)
+    act_as(uow, role)
+    review.declare(conflict=command.conflict, nature=command.nature, reviewer_organisation=who.organisation)
+    return review
+
+
+def score(uow: UnitOfWork, who: Identity, review_id: str, command: SaveReview) -> Review:
+    """Keep scores, or hand the review in."""
+    review, role = _review_for(uow, who, SCORE, review_id, command.version)
+    application = applications(uow).get(review.application, for_update=False)
+    frame = Frame(uow.connection, application)
+    if application.stage not in REVIEWED_AT:
+        raise ConflictError("The case has moved on; it takes no more reviews")
+    act_as(uow, role)
+    sheet = frame.pack.sheet_of(frame.call)
+    review.save(command.scores, command.summary, command.recommendation, sheet)
+    if command.submit:
+        review.submit(sheet, uow.now())
+    return review
+
+
+def excuse(uow: UnitOfWork, who: Identity, review_id: str, command: Excuse) -> Review:
+    """Let a reviewer go who does not answer or has no time."""
+    review, role = _review_for(uow, who, ASSIGN, review_id, command.version)
+    if not command.reason:
+        raise InvalidError({"reason": "is required"})
+    act_as(uow, role, command.reason)
+    review.excuse(command.reason)
+    return review

@@ -1,0 +1,197 @@
+"""Queries for pages and for the JSON API: each a fixed number of statements, whatever the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, select, text, tuple_
+
+from services.grants.domain.application import Application
+from services.grants.domain.award import Award
+from services.grants.domain.review import Review
+from services.grants.storage import tables as t
+from services.grants.storage.base import metadata
+
+outbox = metadata.tables["outbox"]
+TIMELINE = 200
+ALL_CALLS = 200
+_LISTED = [column for column in t.application.c if column.name not in {"state", "words", "last_changes"}]
+
+
+def find_application(connection: Connection, reference: str) -> Application | None:
+    """Return an application to look at."""
+    row = connection.execute(select(t.application).where(t.application.c.id == reference)).mappings().one_or_none()
+    return None if row is None else Application.model_validate(row["state"] | {"version": row["version"]})
+
+
+def find_award(connection: Connection, reference: str) -> Award | None:
+    """Return an award to look at."""
+    row = connection.execute(select(t.award).where(t.award.c.id == reference)).mappings().one_or_none()
+    return None if row is None else Award.model_validate(row["state"] | {"version": row["version"]})
+
+
+def find_review(connection: Connection, review_id: str) -> Review | None:
+    """Return a review to look at."""
+    row = connection.execute(select(t.review).where(t.review.c.id == review_id)).mappings().one_or_none()
+    return None if row is None else Review.model_validate(row["state"] | {"version": row["version"]})
+
+
+def reviews_of(connection: Connection, reference: str) -> list[Review]:
+    """Return the reviews of an application, in the order in which they were asked for."""
+    query = select(t.review).where(t.review.c.application == reference).order_by(t.review.c.id)
+    rows = connection.execute(query).mappings()
+    return [Review.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+
+
+def queue(
+    connection: Connection,
+    programme: str,
+    *,
+    stage: str | None = None,
+    holder: str | None = None,
+    officer: str | None = None,
+    call: str | None = None,
+    words: str | None = None,
+    late_on: date | None = None,
+    only_open: bool = True,
+    after: Sequence[Any] | None = None,
+    limit: int = 50,
+) -> list[RowMapping]:
+    """Return `limit + 1` rows of a programme's applications by due day; `after` is (due_order, id) of the last seen.
+
+    `officer` "" stands for nobody's; `late_on` keeps those due before that day.
+    """
+    c = t.application.c
+    query = select(*_LISTED).where(c.programme == programme)
+    if only_open:
+        query = query.where(c.is_open)
+    for column, value in ((c.stage, stage), (c.holder, holder), (c.call, call)):
+        if value:
+            query = query.where(column == value)
+    if officer is not None:
+        query = query.where(c.officer == officer if officer else c.officer.is_(None))
+    if late_on is not None:
+        query = query.where(c.due_order < late_on)
+    if words:
+        query = query.where(c.words.op("@@")(func.websearch_to_tsquery(text("'simple'"), words)))
+    return _page(connection, query, after, limit)
+
+
+def of_organisation(
+    connection: Connection, organisation: str, *, after: Sequence[Any] | None = None, limit: int = 50
+) -> list[RowMapping]:
+    """Return `limit + 1` rows of an organisation's own applications."""
+    query = select(*_LISTED).where(t.application.c.organisation == organisation)
+    return _page(connection, query, after, limit)
+
+
+def _page(connection: Connection, query: Select[Any], after: Sequence[Any] | None, limit: int) -> list[RowMapping]:
+    c = t.application.c
+    if after is not None:
+        query = query.where(tuple_(c.due_order, c.id) > tuple_(after[0], after[1]))
+    return list(connection.execute(query.order_by(c.due_order, c.id).limit(limit + 1)).mappings())
+
+
+def reviews_for(
+    connection: Connection, reviewer: str, *, after: Sequence[Any] | None = None, limit: int = 50
+) -> list[Review]:
+    """Return `limit + 1` of a reviewer's reviews, those to do first."""
+    c = t.review.c
+    query = select(t.review).where(c.reviewer == reviewer)
+    if after is not None:
+        query = query.where(tuple_(c.status, c.id) > tuple_(after[0], after[1]))
+    rows = connection.execute(query.order_by(c.status, c.id).limit(limit + 1)).mappings()
+    return [Review.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+
+
+def awards_for_finance(
+    connection: Connection, programme: str, *, only_waiting: bool, after: str | None = None, limit: int = 50
+) -> list[Award]:
+    """Return `limit + 1` awards of a programme, by reference."""
+    c = t.award.c
+    query = select(t.award).where(c.programme == programme, c.concluded_at.is_not(None))
+    if only_waiting:
+        query = query.where(c.waits_for_finance)
+    if after is not None:
+        query = query.where(c.id > after)
+    rows = connection.execute(query.order_by(c.id).limit(limit + 1)).mappings()
+    return [Award.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+
+
+def timeline(connection: Connection, case: str) -> list[RowMapping]:
+    """Return the latest acts of a case, newest first."""
+    c = outbox.c
+    query = select(c.id, c.type, c.time, c.body, c.outcome).where(c.case == case).order_by(c.row.desc())
+    return list(connection.execute(query.limit(TIMELINE)).mappings())
+
+
+def letters(connection: Connection, case: str) -> list[RowMapping]:
+    """Return what is known of the letters of a case, newest first."""
+    query = select(t.letter).where(t.letter.c.case == case).order_by(t.letter.c.at.desc())
+    return list(connection.execute(query.limit(TIMELINE)).mappings())
+
+
+def calls(connection: Connection) -> list[RowMapping]:
+    """Return the calls of all programmes, newest first."""
+    query = select(t.call).order_by(t.call.c.opens_on.desc(), t.call.c.id)
+    return list(connection.execute(query.limit(ALL_CALLS)).mappings())
+
+
+def find_calls(connection: Connection, call_id: str) -> list[RowMapping]:
+    """Return the calls of that id; two programmes may have one each."""
+    query = select(t.call).where(t.call.c.id == call_id).order_by(t.call.c.programme)
+    return list(connection.execute(query).mappings())
+
+
+def pack_hash(connection: Connection, programme: str, version: int) -> str | None:
+    """Return the hash of one version of a pack, None when there is no such version."""
+    query = select(t.pack.c.sha256).where(t.pack.c.programme == programme, t.pack.c.version == version)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def pack_content(connection: Connection, programme: str, version: int) -> dict[str, Any]:
+    """Return one version of a pack."""
+    query = select(t.pack.c.content).where(t.pack.c.programme == programme, t.pack.c.version == version)
+    content: dict[str, Any] = connection.execute(query).scalar_one()
+    return content
+
+
+def latest_pack(connection: Connection, programme: str) -> int | None:
+    """Return the newest version of a programme's pack."""
+    query = select(func.max(t.pack.c.version)).where(t.pack.c.programme == programme)
+    version: int | None = connection.execute(query).scalar_one()
+    return version
+
+
+def programmes(connection: Connection) -> list[str]:
+    """Return the programmes that are known here."""
+    return list(connection.execute(select(t.pack.c.programme).distinct().order_by(t.pack.c.programme)).scalars())
+
+
+def people_with(connection: Connection, role: str, programme: str | None = None) -> list[RowMapping]:
+    """Return the active people who hold a role, of one programme when it is named."""
+    c = t.person.c
+    query = select(t.person).where(c.active, c.roles.contains([role]))
+    if programme is not None:
+        query = query.where(c.programmes.contains([programme]))
+    return list(connection.execute(query.order_by(c.name).limit(500)).mappings())
+
+
+def find_person(connection: Connection, person_id: str) -> RowMapping | None:
+    """Return what is known of a person."""
+    return connection.execute(select(t.person).where(t.person.c.id == person_id)).mappings().one_or_none()
+
+
+def find_organisation(connection: Connection, organisation_id: str) -> RowMapping | None:
+    """Return what is known of an organisation."""
+    query = select(t.organisation).where(t.organisation.c.id == organisation_id)
+    return connection.execute(query).mappings().one_or_none()
+
+
+def last_change(connection: Connection, reference: str) -> RowMapping:
+    """Return who changed an application last, and when."""
+    c = t.application.c
+    query = select(c.updated_by_name, c.updated_at).where(c.id == reference)
+    return connection.execute(query).mappings().one()
