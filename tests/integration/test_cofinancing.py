@@ -1,0 +1,336 @@
+"""A lead firm's co-financing on a real database: from concept to matched releases, and what is refused on the way."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import Engine, text
+
+from services.grants.domain.cofinancing import CoFinancing
+from services.grants.domain.match import MatchTooSmallError
+from services.grants.handlers import cofinancing as act
+from services.grants.storage import learned
+from services.grants.storage.cofinancing import find_case
+from shared.database import Context, UnitOfWork, reading
+from shared.documents import DocumentStore
+from shared.errors import (
+    ConflictError,
+    ForbiddenError,
+    IllegalTransitionError,
+    InvalidError,
+    NotFoundError,
+    StaleVersionError,
+    TamgaError,
+)
+from shared.money import Money
+from shared.testing.stand import Stand
+from shared.testing.web import person
+from shared.web.identity import Identity
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+PACK = Path(__file__).parents[2] / "programmes" / "business-ecosystem"
+PROGRAMME = "business-ecosystem"
+
+FIRM = person("applicant", "firm", organisation="cables", organisation_name="Cables")
+OTHER_FIRM = person("applicant", "other", organisation="wires")
+CHAMBER = person("applicant", "chamber", organisation="chamber")
+OFFICER = person("officer", "officer", organisation="office")
+OFFICER_TWO = person("officer", "officer-two", organisation="office")
+MANAGER = person("programme_manager", "manager", organisation="office")
+FINANCE = person("finance_officer", "finance", organisation="office")
+FINANCE_TWO = person("finance_officer", "finance-two", organisation="office")
+
+
+def eur(amount: str) -> Money:
+    """Return an amount in euro."""
+    return Money(amount=amount, currency="EUR")
+
+
+def pack() -> dict[str, Any]:
+    """Return the first programme's pack as it travels."""
+    content: dict[str, Any] = {path.stem: yaml.safe_load(path.read_text()) for path in PACK.glob("*.yaml")}
+    for folder in ("calls", "workflows", "scoring", "checklists"):
+        content[folder] = {path.stem: yaml.safe_load(path.read_text()) for path in (PACK / folder).glob("*.yaml")}
+    return content
+
+
+class Desk:
+    """Acts on one database as the people of the story would."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine, self.store, self.now = engine, DocumentStore(folder), NOW
+
+    @contextmanager
+    def work(self, who: Identity) -> Iterator[UnitOfWork]:
+        """Give one request's transaction."""
+        with UnitOfWork(self.engine, "grants", Context(actor=who.actor()), clock=lambda: self.now) as uow:
+            yield uow
+
+    def look(self, reference: str) -> CoFinancing:
+        """Return the case as it stands."""
+        with reading(self.engine) as connection:
+            case = find_case(connection, reference)
+        assert case is not None
+        return case
+
+    def do(self, who: Identity, handler: Callable[..., CoFinancing], reference: str, *args: Any, **more: Any) -> None:
+        """Do something to the case's present version."""
+        version = self.look(reference).version
+        with self.work(who) as uow:
+            handler(uow, who, reference, version, *args, **more)
+
+    def move(self, who: Identity, reference: str, transition: str, **more: Any) -> None:
+        """Make a move of the workflow."""
+        self.do(who, act.move, reference, transition, **more)
+
+    def start(self, who: Identity = FIRM) -> str:
+        """Begin a concept for 100,000."""
+        concept = act.Concept(
+            kind="workforce_development", title="Cable assembly school", summary="Ninety people", planned=eur("100000")
+        )
+        with self.work(who) as uow:
+            return act.start_concept(uow, who, PROGRAMME, concept).id
+
+    def agreed(self) -> str:
+        """Return a case with an agreement of 60,000 : 40,000, the firm's share 30,000 cash and 10,000 in kind."""
+        reference = self.start()
+        self.move(FIRM, reference, "propose")
+        self.do(OFFICER, act.draw_terms, reference, total=eur("100000"), in_kind=eur("10000"))
+        self.move(OFFICER, reference, "offer-agreement")
+        self.move(MANAGER, reference, "approve-agreement")
+        self.move(FIRM, reference, "accept-agreement")
+        return reference
+
+    def enter(self, reference: str, amount: str, **more: Any) -> int:
+        """Enter a cash contribution with a bank statement; returns its number."""
+        values = {"form": "cash", "given_on": NOW.date(), "description": "Trainers' pay", "claimed": eur(amount)}
+        self.do(FIRM, act.enter, reference, act.EnterContribution(**(values | more)))
+        number = len(self.look(reference).contributions)
+        self.evidence(reference, number)
+        return number
+
+    def evidence(self, reference: str, number: int, kind: str = "invoice") -> None:
+        """Put a document behind a contribution."""
+        file = io.BytesIO(b"%PDF-1.7 paid")
+        about = {"number": number, "kind": kind, "name": "paid.pdf", "content": file}
+        self.do(FIRM, act.add_evidence, reference, self.store, **about)
+
+    def matched(self, reference: str, amount: str) -> None:
+        """Enter and verify cash."""
+        self.do(OFFICER, act.decide, reference, self.enter(reference, amount), good=True, note="")
+
+    def released(self, reference: str, amount: str) -> None:
+        """Ask for a release and release it."""
+        self.do(FINANCE, act.request_release, reference, eur(amount))
+        number = len(self.look(reference).releases)
+        self.do(FINANCE_TWO, act.settle_release, reference, number, good=True, note="")
+
+    def told(self, reference: str) -> list[str]:
+        """Return the types of the events of the case in order."""
+        query = text('SELECT type FROM outbox WHERE "case" = :case ORDER BY row')
+        with reading(self.engine) as connection:
+            return [kind.split(".")[-1] for kind in connection.execute(query, {"case": reference}).scalars()]
+
+
+@pytest.fixture
+def desk(stand: Stand, tmp_path: Path) -> Desk:
+    """Give a desk with the programme loaded and the organisations known."""
+    engine = stand.database("grants")
+    with UnitOfWork(engine, "grants", Context(actor=OFFICER.actor())) as uow:
+        learned.put_pack(uow.connection, programme=PROGRAMME, version=1, sha256="0" * 64, content=pack(), at=NOW)
+        for name, kind in (("cables", "lead_firm"), ("wires", "lead_firm"), ("chamber", "bso")):
+            learned.put_organisation(uow.connection, id=name, name=name.title(), kind=kind, country="MK")
+    return Desk(engine, tmp_path)
+
+
+def refused(desk: Desk, error: type[TamgaError], who: Identity, *how: Any, **more: Any) -> TamgaError:
+    """Check that an act is refused and that nothing of it stays."""
+    reference = how[1]
+    before = desk.look(reference)
+    with pytest.raises(error) as refusal:
+        desk.do(who, *how, **more)
+    assert desk.look(reference) == before
+    return refusal.value
+
+
+def test_from_concept_to_a_matched_release(desk: Desk) -> None:
+    """A firm's concept becomes an agreement 60:40, cash is verified, and 1.5 times of it can be released."""
+    reference = desk.agreed()
+    assert reference == "COF-2026-0001"
+    desk.matched(reference, "20000.00")
+    desk.released(reference, "30000.00")
+    case = desk.look(reference)
+    assert case.stage == "active"
+    assert (case.position().match, case.position().allowed, case.position().released) == (20000, 30000, 30000)
+    assert desk.told(reference) == [
+        "started", "moved", "terms_drawn", "moved", "moved", "moved", "agreed", "contribution_entered",
+        "evidence_added", "contribution_verified", "release_requested", "released",
+    ]  # fmt: skip
+
+
+def test_a_release_above_the_match_is_refused_until_more_is_verified(desk: Desk) -> None:
+    """40,000 are out on 30,000 of match; 10,000 more is refused with the sums, and goes through at 40,000 of match."""
+    reference = desk.agreed()
+    desk.matched(reference, "30000.00")
+    desk.released(reference, "40000.00")
+    error = refused(desk, MatchTooSmallError, FINANCE, act.request_release, reference, eur("10000.00"))
+    assert "30,000.00 EUR allows a release of 45,000.00 EUR in all; 40,000.00 released" in str(error)
+    assert error.extras()["too_much"] == "5000.00"
+    desk.matched(reference, "10000.00")
+    desk.released(reference, "10000.00")
+    assert desk.look(reference).position().released == 50000
+
+
+def test_in_kind_counts_only_up_to_its_cap(desk: Desk) -> None:
+    """With 3,000 of cash, 951.60 of 1,200.00 claimed staff time is its value, and 25 % of the match is its cap."""
+    reference = desk.agreed()
+    valuation = {"hours": "120", "rate": "6.50", "fringe_percent": "22"}
+    more = {"form": "in_kind", "basis": "staff_time", "valuation": valuation}
+    desk.do(OFFICER, act.decide, reference, desk.enter(reference, "1200.00", **more), good=True, note="")
+    position = desk.look(reference).position()
+    assert (str(position.in_kind), position.creditable) == ("951.60", 0)
+    desk.matched(reference, "3000.00")
+    assert str(desk.look(reference).position().creditable) == "951.60"
+
+
+def test_another_currency_counts_at_the_stated_rate(desk: Desk) -> None:
+    """615,000 denars at 0.016260 are 9,999.90 euro; without a rate they are refused."""
+    reference = desk.agreed()
+    claimed = Money(amount="615000.00", currency="MKD")
+    entry = act.EnterContribution(form="cash", given_on=NOW.date(), description="Pay", claimed=claimed)
+    error = refused(desk, InvalidError, FIRM, act.enter, reference, entry)
+    assert set(error.fields) == {"exchange_rate"}  # type: ignore[attr-defined]  # an InvalidError
+    number = desk.enter(reference, "1", claimed=claimed, exchange_rate="0.016260")
+    assert str(desk.look(reference).contribution(number).value) == "9999.90"
+
+
+def test_nobody_verifies_what_they_entered_or_without_evidence(desk: Desk) -> None:
+    """A person with both roles is refused their own contribution; a bare contribution can't be verified by anybody."""
+    reference = desk.agreed()
+    both = person("officer", "firm", organisation="office", roles=("officer",))
+    number = desk.enter(reference, "500.00")
+    refused(desk, ForbiddenError, both, act.decide, reference, number, good=True, note="")
+    insider = person("officer", "insider", organisation="cables")
+    refused(desk, ForbiddenError, insider, act.decide, reference, number, good=True, note="")
+    entry = act.EnterContribution(form="cash", given_on=NOW.date(), description="Pay", claimed=eur("10.00"))
+    desk.do(FIRM, act.enter, reference, entry)
+    refused(desk, ConflictError, OFFICER, act.decide, reference, number + 1, good=True, note="")
+
+
+def test_who_asks_for_a_release_does_not_release_it(desk: Desk) -> None:
+    """The requester is refused; another finance officer releases, once."""
+    reference = desk.agreed()
+    desk.matched(reference, "10000.00")
+    desk.do(FINANCE, act.request_release, reference, eur("15000.00"))
+    refused(desk, ForbiddenError, FINANCE, act.settle_release, reference, 1, good=True, note="")
+    desk.do(FINANCE_TWO, act.settle_release, reference, 1, good=True, note="")
+    refused(desk, ConflictError, FINANCE_TWO, act.settle_release, reference, 1, good=True, note="")
+
+
+def test_the_agreement_takes_two_of_the_programme_within_authority(desk: Desk) -> None:
+    """Who drew the terms up can't accept them for the programme; above the manager's limit nobody of theirs can."""
+    reference = desk.start()
+    desk.move(FIRM, reference, "propose")
+    drawn = {"total": eur("100000"), "in_kind": eur("10000")}
+    both = person("officer", "both", organisation="office", roles=("officer", "programme_manager"))
+    desk.do(both, act.draw_terms, reference, **drawn)
+    desk.move(both, reference, "offer-agreement")
+    error = refused(desk, IllegalTransitionError, both, act.move, reference, "approve-agreement")
+    assert "another person must do this one" in str(error)
+    desk.move(MANAGER, reference, "approve-agreement")
+    assert desk.look(reference).stage == "agreement"
+
+
+def test_terms_that_break_the_rules_are_refused_by_field(desk: Desk) -> None:
+    """Too much in kind and a share above the programme's cap are named with the figures."""
+    reference = desk.start()
+    desk.move(FIRM, reference, "propose")
+    drawn = {"total": eur("200000"), "in_kind": eur("30000")}
+    error = refused(desk, InvalidError, OFFICER, act.draw_terms, reference, **drawn)
+    assert set(error.fields) == {"total", "in_kind"}  # type: ignore[attr-defined]  # an InvalidError
+    refused(desk, IllegalTransitionError, OFFICER, act.move, reference, "offer-agreement")
+
+
+def test_one_invoice_counts_once_whatever_the_case(desk: Desk) -> None:
+    """The same invoice of the same supplier is refused in another firm's case, until the first is refused."""
+    first, invoice = desk.agreed(), {"invoice_number": "A 17", "supplier_tax_id": "MK4030"}
+    number = desk.enter(first, "500.00", **invoice)
+    with pytest.raises(ConflictError, match="counted already"):
+        desk.enter(first, "500.00", invoice_number="a17", supplier_tax_id="mk 4030")
+    desk.do(OFFICER, act.decide, first, number, good=False, note="No such supplier")
+    assert desk.enter(first, "500.00", **invoice) == number + 1
+
+
+def test_others_do_not_learn_that_a_case_exists(desk: Desk) -> None:
+    """Another firm, and staff of another programme, get the answer of a case that does not exist."""
+    reference = desk.start()
+    stranger = person("officer", "stranger", programmes=("another",))
+    for who in (OTHER_FIRM, stranger):
+        with desk.work(who) as uow, pytest.raises(NotFoundError):
+            act.look_at(uow.connection, who, reference)
+    with desk.work(OTHER_FIRM) as uow, pytest.raises(NotFoundError):
+        act.move(uow, OTHER_FIRM, reference, 999, "propose")
+
+
+def test_only_lead_firms_start_a_co_financing(desk: Desk) -> None:
+    """A chamber is told that co-financing is for lead firms."""
+    with pytest.raises(ForbiddenError, match="lead firms"):
+        desk.start(CHAMBER)
+
+
+def test_an_old_page_changes_nothing(desk: Desk) -> None:
+    """An act on a version that is no longer present names who changed what."""
+    reference = desk.start()
+    desk.move(FIRM, reference, "propose")
+    with pytest.raises(StaleVersionError) as refusal, desk.work(OFFICER) as uow:
+        act.move(uow, OFFICER, reference, 1, "reject", reason="No")
+    assert refusal.value.extras()["changed_by"] == "Firm"
+
+
+def test_two_at_once_cannot_release_more_than_the_match(desk: Desk) -> None:
+    """Of two finance officers who ask for the whole at the same moment, one gets it and the other is refused."""
+    reference = desk.agreed()
+    desk.matched(reference, "10000.00")
+    version = desk.look(reference).version
+
+    def ask(who: Identity) -> str:
+        try:
+            with desk.work(who) as uow:
+                act.request_release(uow, who, reference, version, eur("15000.00"))
+        except StaleVersionError:
+            return "refused"
+        return "asked"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(ask, [FINANCE, FINANCE_TWO])) == ["asked", "refused"]
+    assert len(desk.look(reference).releases) == 1
+
+
+def test_reading_evidence_is_on_record(desk: Desk) -> None:
+    """Opening a document gives its bytes and records who read it."""
+    reference = desk.agreed()
+    desk.enter(reference, "10.00")
+    document = desk.look(reference).contributions[0].evidence[0]
+    with desk.work(OFFICER) as uow:
+        _, content = act.read_evidence(uow, OFFICER, reference, document.id, desk.store)
+    assert content == b"%PDF-1.7 paid"
+    assert desk.told(reference)[-1] == "viewed"
+
+
+def test_closing_needs_another_person_than_who_started_it(desk: Desk) -> None:
+    """After reconciliation started by the officer, finance closes; open contributions keep it from starting."""
+    reference = desk.agreed()
+    number = desk.enter(reference, "10.00")
+    refused(desk, IllegalTransitionError, OFFICER, act.move, reference, "start-reconciliation")
+    desk.do(OFFICER, act.decide, reference, number, good=False, note="Not of this project")
+    desk.move(OFFICER, reference, "start-reconciliation")
+    desk.move(FINANCE, reference, "close", comment="All accounted for")
+    assert desk.look(reference).terminal
