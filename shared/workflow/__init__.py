@@ -9,6 +9,7 @@ turn(workflow, visits, country="MK", zone="Europe/Skopje", now=now)  # whose tur
 from shared.workflow.authority import authority_limits
 from shared.workflow.clock import Turn, Visit, due, turn, working_days
 from shared.workflow.diagram import mermaid
+from shared.workflow.drawing import svg
 from shared.workflow.guards import GuardError, evaluate, names
 from shared.workflow.lint import Finding
 from shared.workflow.model import Move, Sla, Stage, Transition, Workflow, WorkflowError
@@ -37,6 +38,7 @@ __all__ = [
     "evaluate",
     "mermaid",
     "names",
+    "svg",
     "turn",
     "working_days",
 ]

@@ -1,4 +1,4 @@
-"""A workflow as a picture: Mermaid text, and SVG that needs nothing else."""
+"""A workflow as Mermaid text."""
 
 from __future__ import annotations
 
@@ -21,4 +21,3 @@ def mermaid(workflow: Workflow, locale: str = "en") -> str:
 
 def _id(stage: str) -> str:
     return stage.replace("-", "_")
-
