@@ -9,7 +9,7 @@ from shared.messaging.inbox import Outcome
 from shared.messaging.wire import Raw
 
 
-class AuditWorker(ServiceWorker):
+class Worker(ServiceWorker):
     """Consumes the queue `audit`, to which every event is routed."""
 
     name = "audit"

@@ -8,7 +8,7 @@ from shared.messaging.consumer import ServiceWorker, TimedAct, every, subscribe,
 from shared.messaging.wire import Raw
 
 
-class NotificationWorker(ServiceWorker):
+class Worker(ServiceWorker):
     """Consumes the queue `notifications`; each method is one line into the handlers."""
 
     name = "notifications"

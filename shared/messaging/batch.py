@@ -16,7 +16,7 @@ from shared.messaging.wire import Raw, Received, UnreadableError, decode
 _FIELDS = ("id", "source", "type", "entity", "sequence", "position", "correlation_id")
 _ADMIT = text("""
 INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
-SELECT :consumer, e.* FROM unnest(
+SELECT CAST(:consumer AS text), e.* FROM unnest(
   CAST(:id AS uuid[]), CAST(:source AS text[]), CAST(:type AS text[]), CAST(:entity AS text[]),
   CAST(:sequence AS bigint[]), CAST(:position AS bigint[]), CAST(:correlation_id AS uuid[])) AS e (id)
 WHERE NOT EXISTS (SELECT FROM quarantine q WHERE q.consumer = :consumer AND q.event_id = e.id AND q.state <> 'replayed')

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import Enum
 
+import structlog
 from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy import exc as sql
@@ -21,6 +22,8 @@ from shared.events import Envelope, event_types
 from shared.events.envelope import UnknownEventError
 from shared.messaging import heads, quarantine
 from shared.messaging.wire import Raw, Received, UnreadableError, decode, entity_key
+
+log = structlog.get_logger(__name__)
 
 Handler = Callable[[UnitOfWork, Envelope], None]
 Handlers = Mapping[str, Handler]
@@ -66,17 +69,21 @@ class StorageDownError(RuntimeError):
 # Insert first: a concurrent duplicate waits on the primary key until the first one's transaction ends. The head
 # row is locked by the upsert even where its condition is false, so what follows may rely on it.
 _ADMIT = text("""
-WITH fresh AS (
+WITH e AS (
+  SELECT CAST(:consumer AS varchar) AS consumer, CAST(:id AS uuid) AS id, CAST(:key AS varchar) AS key,
+         CAST(:sequence AS bigint) AS sequence
+), fresh AS (
   INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
-  SELECT :consumer, :id, :source, :type, :entity, :sequence, CAST(:position AS bigint), :correlation_id
-  WHERE :again
-     OR NOT EXISTS (SELECT FROM inbox_parked WHERE consumer = :consumer AND event_id = :id)
-    AND NOT EXISTS (SELECT FROM quarantine WHERE consumer = :consumer AND event_id = :id AND state <> 'replayed')
+  SELECT e.consumer, e.id, :source, :type, :entity, e.sequence, CAST(:position AS bigint), CAST(:correlation AS uuid)
+  FROM e WHERE :again
+     OR NOT EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = e.consumer AND p.event_id = e.id)
+    AND NOT EXISTS (SELECT FROM quarantine q WHERE q.consumer = e.consumer AND q.event_id = e.id
+                    AND q.state <> 'replayed')
   ON CONFLICT DO NOTHING RETURNING 1
 ), head AS (
   INSERT INTO inbox_head AS h (consumer, entity, last_sequence)
-  SELECT :consumer, :key, :sequence FROM fresh
-  WHERE :sequence = 1 OR EXISTS (SELECT FROM inbox_head WHERE consumer = :consumer AND entity = :key)
+  SELECT e.consumer, e.key, e.sequence FROM e, fresh
+  WHERE e.sequence = 1 OR EXISTS (SELECT FROM inbox_head i WHERE i.consumer = e.consumer AND i.entity = e.key)
   ON CONFLICT (consumer, entity) DO UPDATE SET last_sequence = excluded.last_sequence
   WHERE h.last_sequence = excluded.last_sequence - 1 RETURNING 1
 )
@@ -92,7 +99,7 @@ def admit(connection: Connection, consumer: str, envelope: Envelope, *, again: b
     """
     key = entity_key(envelope)
     facts = {name: getattr(envelope, name) for name in ("id", "source", "type", "entity", "sequence", "position")}
-    facts |= {"consumer": consumer, "key": key, "again": again, "correlation_id": envelope.correlation_id}
+    facts |= {"consumer": consumer, "key": key, "again": again, "correlation": envelope.correlation_id}
     row = connection.execute(_ADMIT, facts).one()
     if not row.fresh:
         return Verdict.DUPLICATE
@@ -126,6 +133,7 @@ def refuse(engine: Engine, consumer: str, raw: Raw, error: Exception, *, clock: 
     try:
         with engine.begin() as connection:
             quarantine.hold(connection, consumer, raw, error, attempts=1, now=clock())
+        log.error("message quarantined", consumer=consumer, error=str(error))
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
         raise StorageDownError(str(down)) from down
     return Outcome.QUARANTINED
@@ -211,9 +219,11 @@ def _postpone(engine: Engine, consumer: str, received: Received, error: Exceptio
             if tried > _attempts_allowed(error):
                 heads.unpark(connection, consumer, received)
                 quarantine.hold(connection, consumer, received.raw, error, attempts=min(tried, 6), now=clock())
+                log.error("event quarantined", consumer=consumer, id=str(received.envelope.id), error=repr(error))
                 return Outcome.QUARANTINED
             due = clock() + _PATIENCE[tried - 1]
             why = f"{type(error).__name__}: {error}"[:2000].replace("\x00", "\\0")
+            log.warning("event put off", consumer=consumer, id=str(received.envelope.id), error=why, until=f"{due}")
             heads.park(connection, consumer, received, why="retry", attempts=tried, not_before=due, error=why)
             return Outcome.PARKED
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:

@@ -25,6 +25,7 @@ from sqlalchemy.engine import make_url
 
 from shared.database import CHANNEL
 from shared.messaging.publisher import LARGEST, Publisher, PublishError
+from shared.messaging.wire import EXCHANGE
 
 log = structlog.get_logger(__name__)
 
@@ -91,13 +92,14 @@ class Relay:
         amqp_url: str,
         *,
         heartbeat: Path | None = None,
+        exchange: str = EXCHANGE,
         batch: int = BATCH,
         confirm_timeout: float = 10.0,
     ) -> None:
         self.source, self.amqp_url, self.batch, self.confirm_timeout = source, amqp_url, batch, confirm_timeout
         url = make_url(database_url).set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
-        self._heartbeat = heartbeat
+        self._heartbeat, self._exchange = heartbeat, exchange
         self.state = "starting"
         self.oldest = 0.0
         self._measured = 0.0
@@ -149,7 +151,7 @@ class Relay:
         while not stop.is_set():
             publisher = None
             try:
-                publisher = Publisher(self.amqp_url)
+                publisher = Publisher(self.amqp_url, exchange=self._exchange)
                 failures = 0
                 self._publish(db, publisher, stop)
                 publisher.close()

@@ -47,12 +47,12 @@ class Topology:
         return cls(exchange, tuple(wanted), tuple((queue, key) for queue, keys in wanted.items() for key in keys))
 
 
-def apply(amqp_url: str, consumers: Mapping[str, tuple[str, ...]]) -> Topology:
+def apply(amqp_url: str, consumers: Mapping[str, tuple[str, ...]], *, exchange: str = EXCHANGE) -> Topology:
     """Declare everything; what is there already with other arguments raises amqp.PreconditionFailed.
 
     Bindings that a former release made and this one has not stay: a message more is ignored, one less is lost.
     """
-    topology = Topology.of(consumers)
+    topology = Topology.of(consumers, exchange=exchange)
     with channel_of(amqp_url) as channel:
         channel.exchange_declare(topology.exchange, "topic", durable=True, auto_delete=False)
         channel.exchange_declare(DEAD_LETTERS, "fanout", durable=True, auto_delete=False)

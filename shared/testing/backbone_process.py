@@ -1,0 +1,88 @@
+"""A relay or a worker of the test backbone in a process of its own, so that a test can kill it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+FACTS: dict[str, Any] = json.loads(os.environ.get("TAMGA_TEST_PROCESS", "{}"))
+if FACTS.get("role") in {"worker", "batch"}:
+    import shared.messaging.green  # noqa: F401 - before anything else
+
+
+def relay() -> int:
+    """Run a relay; with `die` it kills itself after the broker has confirmed and before the rows are marked."""
+    from shared.messaging.relay import Relay  # noqa: PLC0415 - after the choice whether to patch
+    from shared.messaging.publisher import Publisher  # noqa: PLC0415
+
+    if FACTS.get("die"):
+        publish = Publisher.publish
+
+        def publish_and_die(*arguments: Any, **options: Any) -> None:
+            publish(*arguments, **options)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        Publisher.publish = publish_and_die  # type: ignore[method-assign,assignment]
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    Relay("portal", FACTS["source_url"], FACTS["amqp_url"], exchange=FACTS["exchange"]).run(stop)
+    return 0
+
+
+def worker() -> int:
+    """Run a worker whose handler does what the event's `reason` says."""
+    from sqlalchemy import Connection  # noqa: PLC0415 - after the patch
+
+    from shared.database import UnitOfWork, engine_for  # noqa: PLC0415
+    from shared.events import Envelope  # noqa: PLC0415
+    from shared.messaging import batch, inbox  # noqa: PLC0415
+    from shared.messaging.consumer import ServiceWorker, every, run_workers, subscribe, subscribe_batch  # noqa: PLC0415
+    from shared.messaging.wire import Raw, Received  # noqa: PLC0415
+    from shared.testing.backbone import CONSUMER, TYPE, effect  # noqa: PLC0415
+    from shared.testing.behaviour import behave  # noqa: PLC0415
+
+    def on_event(uow: UnitOfWork, envelope: Envelope) -> None:
+        effect(uow.connection, envelope)
+        behave(envelope)
+
+    def on_batch(connection: Connection, received: list[Received]) -> None:
+        for item in received:
+            effect(connection, item.envelope)
+            behave(item.envelope)
+
+    handlers = {TYPE: on_event}
+
+    class Worker(ServiceWorker):
+        name = CONSUMER
+
+        @subscribe(FACTS["queue"])
+        def receive(self, raw: Raw) -> inbox.Outcome:
+            return inbox.receive(self.engine, self.name, handlers, raw)
+
+        @every(0.2)
+        def sweep(self) -> int:
+            return inbox.sweep(self.engine, self.name, handlers)
+
+    class Batches(ServiceWorker):
+        name = CONSUMER
+
+        @subscribe_batch(FACTS["queue"])
+        def receive(self, raws: list[Raw]) -> list[inbox.Outcome]:
+            return batch.handle_batch(self.engine, self.name, on_batch, raws)
+
+    return run_workers(
+        [Worker if FACTS["role"] == "worker" else Batches],
+        amqp_url=lambda _: str(FACTS["amqp_url"]),
+        engine=lambda _: engine_for(FACTS["consumer_url"]),
+        drain=FACTS.get("drain", 25.0),
+        amqp_heartbeat=FACTS.get("heartbeat", 30),
+    )
+
+
+
+if __name__ == "__main__":
+    sys.exit(relay() if FACTS["role"] == "relay" else worker())
