@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from pathlib import Path
 
 import shared.messaging.green
 from shared.database import engine_for
@@ -26,14 +27,23 @@ def worker_of(service: str) -> type[ServiceWorker] | None:
     return next(kind for kind in kinds if issubclass(kind, ServiceWorker))
 
 
+def one_heartbeat(home: Path, names: list[str]) -> Path:
+    """Return the file that the hub's loop touches: all services of this process live and hang together."""
+    first, *others = (heartbeat_file(home, f"worker.{name}") for name in names)
+    first.parent.mkdir(parents=True, exist_ok=True)
+    for link in others:
+        link.unlink(missing_ok=True)
+        link.symlink_to(first.name)
+    return first
+
+
 def main(services: list[str]) -> int:
     """Run the named services' workers, all there are when none is named, until SIGTERM; returns the exit code."""
     found = [worker_of(service) for service in services or SERVICES]
     classes = [worker for worker in found if worker is not None]
     settings = settings_when_ready()
     configure_logging("work", settings.log_level)
-    beat = heartbeat_file(settings.home, "workers")
-    beat.parent.mkdir(parents=True, exist_ok=True)
+    beat = one_heartbeat(settings.home, [worker.name for worker in classes])
     return run_workers(
         classes,
         amqp_url=settings.amqp_url,

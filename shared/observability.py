@@ -58,8 +58,13 @@ def _hidden(key: str, value: Any) -> Any:
 
 def configure_logging(process: str, level: str = "INFO") -> None:
     """Send this process's logs, the standard library's too, to stderr as one JSON object a line."""
-    structlog.contextvars.bind_contextvars(process=process)
+
+    def name_process(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["process"] = process
+        return event
+
     shared: list[Processor] = [
+        name_process,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -38,7 +38,8 @@ def forget(home: Path) -> None:
 
 def states(home: Path, base_url: str) -> dict[str, str]:
     """Return how every part is: "ok" or what is wrong."""
-    workers = {"workers": "ok" if is_alive(home, "workers") else "no sign of life"}
+    working = [service for service in SERVICES if service != "portal"]  # the portal consumes nothing
+    workers = {f"worker {name}": "ok" if is_alive(home, f"worker.{name}") else "no sign of life" for name in working}
     return workers | {f"relay {service}": _relay_state(home, service) for service in SERVICES} | web_states(base_url)
 
 

@@ -15,7 +15,7 @@ class Screen:
     """Lines of progress; colour and a turning sign only on a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or Console(highlight=False, soft_wrap=True)
         self.began = time.monotonic()
 
     @contextmanager
@@ -43,12 +43,12 @@ class Screen:
 
     def ready(self, url: str, health: dict[str, str], memory: int) -> None:
         """Print where it is and how each part is."""
-        table = Table(title=f"Tamga is ready: {url}", title_justify="left", title_style="bold", show_edge=False)
+        table = Table(show_edge=False)
         table.add_column("part")
         table.add_column("health")
         for part, state in health.items():
             table.add_row(part, f"[green]{state}[/]" if state == "ok" else f"[red]{state}[/]")
-        self.console.print()
+        self.console.print(f"\n[bold]Tamga is ready: {url}[/]\n")
         self.console.print(table)
         self.console.print(f"[dim]ready after {time.monotonic() - self.began:.1f} s, {memory} MB of memory[/]")
 
