@@ -112,7 +112,8 @@ class Backbone:
         finally:
             stop.set()
             thread.join(timeout=20)
-            assert not thread.is_alive(), "the relay did not end"
+            if thread.is_alive():
+                raise AssertionError("the relay did not end")
 
     def process(self, role: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a relay or a worker as a process of its own."""

@@ -16,8 +16,8 @@ if FACTS.get("role") in {"worker", "batch"}:
 
 def relay() -> int:
     """Run a relay; with `die` it kills itself after the broker has confirmed and before the rows are marked."""
-    from shared.messaging.relay import Relay  # noqa: PLC0415 - after the choice whether to patch
     from shared.messaging.publisher import Publisher  # noqa: PLC0415
+    from shared.messaging.relay import Relay  # noqa: PLC0415 - after the choice whether to patch
 
     if FACTS.get("die"):
         publish = Publisher.publish
@@ -81,7 +81,6 @@ def worker() -> int:
         drain=FACTS.get("drain", 25.0),
         amqp_heartbeat=FACTS.get("heartbeat", 30),
     )
-
 
 
 if __name__ == "__main__":
