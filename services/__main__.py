@@ -16,9 +16,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "status": ("services.status", "status", "Say how each part is."),
     "user": ("services.portal.cli", "user", "People: add, deactivate, grant a role."),
     "programme": ("services.portal.cli", "programme", "Programme packs: load, list."),
-    "events": ("shared.messaging.cli", "events", "Events: list, trace, lag."),
-    "quarantine": ("shared.messaging.cli", "quarantine", "Events that could not be handled: list, show, settle."),
-    "reconcile": ("shared.messaging.cli", "reconcile", "Account for every event at every consumer."),
+    "events": ("services.backbone", "events", "Events: list, trace, lag."),
+    "quarantine": ("services.backbone", "quarantine", "Events that could not be handled: list, show, settle."),
+    "reconcile": ("services.backbone", "reconcile", "Account for every event at every consumer."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram."),
 }
