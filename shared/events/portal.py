@@ -66,15 +66,22 @@ class ProgrammeLoaded(Event):
     pack: dict[str, object]
 
 
+class PasswordChanged(Event):
+    """A person changed their password, or the operator gave a new one; other sessions end. Entity user:<id>."""
+
+    TYPE = "portal.user.password_changed"
+    user_id: str
+
+
 class SessionOpened(Event):
-    """A person signed in. Entity user:<id>."""
+    """A person signed in. Entity session:<hash of the session>."""
 
     TYPE = "portal.session.opened"
     user_id: str
 
 
 class SessionClosed(Event):
-    """A person signed out, or the session was revoked."""
+    """A person signed out, or the session was ended for them. Entity session:<hash of the session>."""
 
     TYPE = "portal.session.closed"
     user_id: str
@@ -82,9 +89,26 @@ class SessionClosed(Event):
 
 
 class SignInRefused(Event):
-    """A sign-in failed. The address tried is not kept, only its hash. Entity attempt:<id>."""
+    """A sign-in failed. The address tried is not kept, only its hash. Entity signin:<id>."""
 
     TYPE = "portal.signin.refused"
     account_hash: str
     user_id: str | None
     reason: str
+
+
+class KeyIssued(Event):
+    """A person may use the API with a key from now on; the key itself is not kept. Entity key:<id>."""
+
+    TYPE = "portal.key.issued"
+    key_id: str
+    user_id: str
+    label: str
+
+
+class KeyRevoked(Event):
+    """An API key opens nothing any more. Entity key:<id>."""
+
+    TYPE = "portal.key.revoked"
+    key_id: str
+    user_id: str

@@ -27,8 +27,6 @@ from shared.web.middleware import Frame
 from shared.web.pages import Pages
 from shared.web.policy import Policy
 
-MAX_BODY = 10 * 1024 * 1024
-
 
 def _public_key(settings: Settings) -> OKPKey | None:
     return load_key(settings.identity_key_file) if settings.identity_key_file else None
@@ -53,7 +51,6 @@ def create_service_app(
         redoc_url=None,
         openapi_url=None,
         dependencies=[Depends(checked_body)],
-        max_body_size=MAX_BODY,
         exception_handlers=_handlers(answers),
         middleware=[
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6),

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from joserfc.jwk import OKPKey
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +37,7 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+MAX_BODY = 10 * 1024 * 1024
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -65,7 +67,7 @@ class Frame:
 
         try:
             self._check(request)
-            await self.app(scope, receive, sending)
+            await self.app(scope, bounded(receive), sending)
         except Exception as error:  # the last resort: whatever it is, it is logged and nothing of it is told
             if started:
                 raise
@@ -96,6 +98,9 @@ class Frame:
             return None
 
     def _check(self, request: Request) -> None:
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > MAX_BODY:
+            raise HTTPException(413)
         raw = unquote_to_bytes(request.scope.get("raw_path") or request.scope["path"].encode())
         if b"\x00" in raw or b"\x00" in unquote_to_bytes(request.scope.get("query_string", b"")):
             raise InvalidError({"address": "must not have a NUL character"})
@@ -110,6 +115,21 @@ class Frame:
         if not request.scope["path"].startswith("/static/"):
             headers.setdefault("cache-control", "no-store")
         headers["x-correlation-id"] = str(request.state.correlation_id)
+
+
+def bounded(receive: Receive) -> Receive:
+    """Return `receive` that stops at the limit, for bodies that do not say how long they are."""
+    seen = 0
+
+    async def receiving() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > MAX_BODY:
+            raise HTTPException(413)
+        return message
+
+    return receiving
 
 
 def traceparent(given: str | None) -> str:

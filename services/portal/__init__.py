@@ -1,0 +1,19 @@
+"""The portal: people, organisations, sessions, programmes; the front door and the operator's view of the house."""
+
+OWNS = ("user", "organisation", "programme", "session", "signin", "key")
+PUBLISHES = (
+    "portal.user.registered",
+    "portal.user.changed",
+    "portal.user.deactivated",
+    "portal.user.password_changed",
+    "portal.organisation.registered",
+    "portal.programme.loaded",
+    "portal.session.opened",
+    "portal.session.closed",
+    "portal.signin.refused",
+    "portal.key.issued",
+    "portal.key.revoked",
+    "portal.attempt.refused",
+    "portal.record.viewed",
+)
+CONSUMES: tuple[str, ...] = ()

@@ -1,0 +1,32 @@
+"""The portal's ASGI app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from joserfc.jwk import OKPKey
+from sqlalchemy import Engine
+
+from services.portal import api, pages
+from services.portal.policy import POLICY
+from shared.clock import Clock, utc_now
+from shared.database import engine_for
+from shared.settings import Settings
+from shared.web.app import create_service_app
+
+
+def create_app(
+    settings: Settings, *, engine: Engine | None = None, key: OKPKey | None = None, clock: Clock = utc_now
+) -> FastAPI:
+    """Return the portal; engine, key and clock are given by tests only."""
+    return create_service_app(
+        service="portal",
+        engine=engine or engine_for(settings.database_url("portal")),
+        policy=POLICY,
+        routers=[api.router, *pages.routers],
+        templates=Path(__file__).parent / "templates",
+        settings=settings,
+        clock=clock,
+        key=key,
+    )

@@ -1,0 +1,143 @@
+"""`tamga user …` and `tamga programme …`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.portal import storage
+from services.portal.handlers import accounts
+from services.portal.handlers.accounts import NewUser
+from services.portal.handlers.programmes import load_pack
+from services.portal.packs import read_pack
+from shared.database import Context, UnitOfWork, engine_for, reading
+from shared.errors import TamgaError
+from shared.events import Actor
+from shared.settings import SettingsError, settings
+
+user = typer.Typer(help="People: list, add, deactivate, grant a role.", no_args_is_help=True)
+programme = typer.Typer(help="Programme packs: load, list.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+# Whoever may use the command line of this machine acts as its administrator, and the record says so.
+ADMINISTRATOR = Actor(id="cli:administrator", kind="system", name="Administrator at the command line", role="operator")
+
+
+def _unit_of_work() -> UnitOfWork:
+    return UnitOfWork(_engine(), "portal", Context(actor=ADMINISTRATOR))
+
+
+def _engine() -> Any:
+    try:
+        return engine_for(settings().database_url("portal"), pool_size=1)
+    except SettingsError as error:
+        raise _stopped(error) from error
+
+
+def _stopped(error: Exception) -> typer.Exit:
+    Console(stderr=True).print(str(error), style="red", markup=False)
+    for name, rule in getattr(error, "fields", {}).items():
+        Console(stderr=True).print(f"  {name} {rule}", style="red", markup=False)
+    return typer.Exit(1)
+
+
+def _show(rows: list[dict[str, Any]], columns: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, default=str, indent=2))
+        return
+    table = Table(*columns.values(), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in columns))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
+
+
+@user.command("list")
+def list_users(*, words: Annotated[str, typer.Argument()] = "", as_json: AsJson = False) -> None:
+    """List people whose name, address or organisation has the words."""
+    with reading(_engine()) as connection:
+        rows = [dict(row) for row in storage.people(connection, words=words, limit=1000)]
+    _show(rows, {"name": "Name", "email": "Address", "roles": "Roles", "active": "Active"}, as_json=as_json)
+
+
+@user.command("add")
+def add_user(
+    email: str,
+    name: Annotated[str, typer.Option()],
+    role: Annotated[list[str], typer.Option()],
+    organisation: Annotated[str | None, typer.Option()] = None,
+    locale: Annotated[str, typer.Option()] = "en",
+    programme_id: Annotated[list[str] | None, typer.Option("--programme")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person; prints the generated password once."""
+    try:
+        with _unit_of_work() as uow:
+            facts = {"name": name, "email": email, "roles": role, "organisation": organisation, "locale": locale}
+            new = NewUser.model_validate(facts | {"programmes": programme_id or []})
+            person, password = accounts.add_user(uow, new)
+    except (TamgaError, ValueError) as error:
+        raise _stopped(error) from error
+    row = {"id": person.id, "email": person.email, "roles": person.roles, "password": password}
+    _show([row], {"id": "Id", "email": "Address", "roles": "Roles", "password": "Password"}, as_json=as_json)
+
+
+@user.command("deactivate")
+def deactivate_user(who: str, reason: Annotated[str, typer.Option()]) -> None:
+    """Let a person (id or address) in no more; their sessions end at once."""
+    try:
+        with _unit_of_work() as uow:
+            accounts.deactivate_user(uow, accounts.find_user(uow, who).id, reason)
+    except TamgaError as error:
+        raise _stopped(error) from error
+    print(f"{who} is deactivated")
+
+
+@user.command("grant-role")
+def grant_role(who: str, role: str) -> None:
+    """Give a person (id or address) one more role; it counts from their next request on."""
+    try:
+        with _unit_of_work() as uow:
+            person = accounts.grant_role(uow, accounts.find_user(uow, who).id, role)
+    except TamgaError as error:
+        raise _stopped(error) from error
+    print(f"{person.email}: {', '.join(person.roles)}")
+
+
+@user.command("reset-password")
+def reset_password(who: str) -> None:
+    """Give a person (id or address) a new generated password, printed once; their sessions end."""
+    try:
+        with _unit_of_work() as uow:
+            print(accounts.reset_password(uow, accounts.find_user(uow, who).id))
+    except TamgaError as error:
+        raise _stopped(error) from error
+
+
+@programme.command("load")
+def load_programme(path: Path) -> None:
+    """Load a programme pack from its folder; says when nothing in it is new."""
+    try:
+        with _unit_of_work() as uow:
+            programme_id, pack, sha256 = read_pack(path)
+            loaded, changed = load_pack(uow, programme_id, pack, sha256)
+    except TamgaError as error:
+        raise _stopped(error) from error
+    print(f"{loaded.id}: pack version {loaded.pack_version}" + ("" if changed else ", nothing new"))
+
+
+@programme.command("list")
+def list_programmes(*, as_json: AsJson = False) -> None:
+    """List the programmes of this installation."""
+    with reading(_engine()) as connection:
+        rows = [dict(row) for row in storage.programme_list(connection)]
+    columns = {"id": "Programme", "pack_version": "Pack version", "sha256": "SHA-256", "updated_at": "Loaded"}
+    _show(rows, columns, as_json=as_json)

@@ -1,0 +1,119 @@
+"""The front door: exchanges a cookie or an API key for the signed statement of who a request comes from.
+
+The session is looked up at every request, so that ending it or taking a role away works on the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+
+import structlog
+from joserfc.jwk import OKPKey
+from sqlalchemy import Engine, RowMapping
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.portal import storage
+from services.portal.handlers.sessions import KEY_PREFIX, hash_of, identity_of
+from shared.clock import Clock, utc_now
+from shared.database import engine_for, reading
+from shared.settings import Settings
+from shared.web.identity import HEADER, Identity, load_key, sign
+from shared.web.middleware import SECURITY_HEADERS
+
+log = structlog.get_logger()
+# A signed statement is used again for so many seconds while the session's row says the same.
+REUSE_SECONDS = 20
+MAX_CACHED = 2000
+_CLOSED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not available now · Tamga</title>
+<h1>Tamga is not available now</h1><p>Nothing was changed. Try again in a moment.</p></html>"""
+_CLOSED_HEADERS = {"retry-after": "5", **SECURITY_HEADERS, "cache-control": "no-store"}
+
+
+def cookie_name(settings: Settings) -> str:
+    """Return the session cookie's name: bound to host and TLS, except on a machine that is reached by plain HTTP."""
+    return "__Host-tamga" if settings.base_url.startswith("https://") else "tamga"
+
+
+def session_token(headers: Mapping[str, str], settings: Settings) -> str | None:
+    """Return what the session cookie carries, None when there is none that could be ours."""
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(cookie_name(settings))
+    except CookieError:
+        return None
+    return morsel.value if morsel is not None and 20 <= len(morsel.value) <= 100 else None
+
+
+class FrontDoor:
+    """ASGI middleware around all apps; the only holder of the signing key."""
+
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, engine: Engine, key: OKPKey, clock: Clock = utc_now
+    ) -> None:
+        self.app, self.settings, self.engine, self.key, self.clock = app, settings, engine, key, clock
+        self._signed: dict[Identity, tuple[float, str]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        name = HEADER.encode()
+        # Whatever came from outside under our name is not ours.
+        kept = [(key, value) for key, value in scope["headers"] if key.lower() != name]
+        try:
+            statement = await self._statement(scope)
+        except SQLAlchemyError as error:
+            # Nobody is let in on trust, and nobody is sent to sign in again for our own fault.
+            log.error("the front door can't read sessions", error=type(error).__name__)  # noqa: TRY400 - no traceback
+            await HTMLResponse(_CLOSED, 503, _CLOSED_HEADERS)(scope, receive, send)
+            return
+        if statement is not None:
+            kept.append((name, statement.encode()))
+        await self.app({**scope, "headers": kept}, receive, send)
+
+    async def _statement(self, scope: Scope) -> str | None:
+        if scope["path"].startswith("/static/"):
+            return None
+        headers = Headers(scope=scope)
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        by_key = scheme.lower() == "bearer" and key.startswith(KEY_PREFIX)
+        token = key.strip() if by_key else session_token(headers, self.settings)
+        if token is None:
+            return None
+        row = await run_in_threadpool(self._row, hash_of(token), by_key=by_key)
+        return self._signed_statement(identity_of(row)) if row is not None else None
+
+    def _row(self, hashed: str, *, by_key: bool) -> RowMapping | None:
+        now = self.clock()
+        with reading(self.engine) as connection:
+            if by_key:
+                return storage.live_key(connection, hashed, now)
+            row = storage.live_session(connection, hashed, now)
+        if row is not None and now - row["last_seen_at"] > storage.TOUCH:
+            with self.engine.begin() as connection:
+                storage.touch_session(connection, hashed, now)
+        return row
+
+    def _signed_statement(self, identity: Identity) -> str:
+        moment = time.time()
+        found = self._signed.get(identity)
+        if found is not None and moment - found[0] < REUSE_SECONDS:
+            return found[1]
+        if len(self._signed) >= MAX_CACHED:
+            self._signed.clear()
+        statement = sign(identity, self.key, now=moment)
+        self._signed[identity] = (moment, statement)
+        return statement
+
+
+def front_door(app: ASGIApp, settings: Settings) -> FrontDoor:
+    """Return the front door of this installation around `app`."""
+    if settings.signing_key_file is None:
+        raise RuntimeError("the portal has no signing key: set TAMGA_SIGNING_KEY_FILE")
+    engine = engine_for(settings.database_url("portal"), pool_size=10, application_name="tamga-front-door")
+    return FrontDoor(app, settings=settings, engine=engine, key=load_key(settings.signing_key_file))

@@ -1,0 +1,164 @@
+"""Signing in and out, sessions, API keys: opaque references that the portal alone can read."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqlalchemy import RowMapping
+
+from services.portal import passwords, storage
+from services.portal.domain import ABSOLUTE, User, account_hash, normal_email, waiting_time
+from shared.database import UnitOfWork
+from shared.errors import InvalidError, NotFoundError
+from shared.events import Actor
+from shared.events.portal import KeyIssued, KeyRevoked, SessionClosed, SessionOpened, SignInRefused
+from shared.web.identity import Identity
+
+KEY_PREFIX = "tmg_"
+KEY_LIFETIME = timedelta(days=365)
+# So many wrong tries cost nothing: of one account from one address, and from one address altogether.
+FREE_PER_ACCOUNT, FREE_PER_ADDRESS = 5, 50
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A sign-in that succeeded: the session's secret for the cookie, and who it is."""
+
+    token: str
+    user: User
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A sign-in that failed; `wait` is set when tries are refused for a while without being looked at."""
+
+    wait: timedelta | None = None
+
+
+def hash_of(token: str) -> str:
+    """Return what is stored of a secret reference."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def sign_in(
+    uow: UnitOfWork, email: str, password: str, *, address: str, agent: str, former: str | None = None
+) -> SignedIn | Refused:
+    """Open a session for the right address and password; the session of the token `former` ends.
+
+    Returns a refusal instead of raising one, because counting the failure must be committed.
+    """
+    keys = {
+        hash_of(f"{normal_email(email)}|{address}"): FREE_PER_ACCOUNT,
+        hash_of(f"address|{address}"): FREE_PER_ADDRESS,
+    }
+    now = uow.now()
+    if until := storage.blocked_until(uow.connection, list(keys), now):
+        return Refused(wait=until - now)
+    user = storage.user_by_email(uow, normal_email(email))
+    stored = storage.password_hash(uow.connection, user.id) if user else None
+    if not passwords.matches(password, stored) or user is None or stored is None or not user.active:
+        return _refuse(uow, keys, email, user)
+    storage.forgive(uow.connection, next(iter(keys)))
+    if passwords.outdated(stored):
+        storage.store_password_hash(uow.connection, user.id, passwords.hashed(password), now)
+    if former:
+        sign_out(uow, former, "signed in anew")
+    return SignedIn(_open(uow, user, address, agent), user)
+
+
+def _refuse(uow: UnitOfWork, keys: dict[str, int], email: str, user: User | None) -> Refused:
+    waits = []
+    for key, free in keys.items():
+        wait = waiting_time(storage.count_failure(uow.connection, key, uow.now()), free=free)
+        if wait:
+            storage.block(uow.connection, key, uow.now() + wait)
+        waits.append(wait)
+    reason = "wrong password" if user and user.active else "deactivated" if user else "unknown account"
+    event = SignInRefused(account_hash=account_hash(email), user_id=user.id if user else None, reason=reason)
+    uow.record(event, entity=f"signin:{uow.ids()}", outcome="refused")
+    return Refused(wait=max(waits) or None)
+
+
+def _open(uow: UnitOfWork, user: User, address: str, agent: str) -> str:
+    token, now = secrets.token_urlsafe(32), uow.now()
+    session_id = hash_of(token)
+    uow.connection.execute(
+        storage.session.insert().values(
+            id=session_id,
+            user_id=user.id,
+            csrf=secrets.token_urlsafe(24),
+            opened_at=now,
+            last_seen_at=now,
+            expires_at=now + ABSOLUTE,
+            address=address[:64],
+            agent=agent[:300],
+        )
+    )
+    _act_as(uow, user.id, user.name, user.roles[0], session_id)
+    uow.record(SessionOpened(user_id=user.id), entity=f"session:{session_id}")
+    return token
+
+
+def _act_as(uow: UnitOfWork, user_id: str, name: str, role: str | None, session_id: str) -> None:
+    actor = Actor(id=f"user:{user_id}", name=name, role=role, session=session_id)
+    uow.context = replace(uow.context, actor=actor)
+
+
+def sign_out(uow: UnitOfWork, token: str, reason: str = "signed out") -> None:
+    """End the session of a token; a session that has ended already is left as it is."""
+    row = storage.live_session(uow.connection, hash_of(token), uow.now())
+    if row is not None:
+        ended = storage.close_sessions(uow.connection, row["user"], uow.now(), reason, only=row["session"])
+        record_closed(uow, row["user"], ended, reason)
+
+
+def close_session(uow: UnitOfWork, user_id: str, session_id: str) -> None:
+    """End one of a person's own sessions; raises NotFoundError for anybody else's."""
+    ended = storage.close_sessions(uow.connection, user_id, uow.now(), "ended by the person", only=session_id)
+    if not ended:
+        raise NotFoundError("There is no such session")
+    record_closed(uow, user_id, ended, "ended by the person")
+
+
+def record_closed(uow: UnitOfWork, user_id: str, ended: list[str], reason: str) -> None:
+    """Record that these sessions of a person ended."""
+    for session_id in ended:
+        uow.record(SessionClosed(user_id=user_id, reason=reason), entity=f"session:{session_id}")
+
+
+def issue_key(uow: UnitOfWork, user_id: str, label: str) -> str:
+    """Return a new API key of a person, shown this once; it is good for a year."""
+    if not 1 <= len(label.strip()) <= 120:
+        raise InvalidError({"label": "must have 1 to 120 letters"})
+    key, key_id, now = KEY_PREFIX + secrets.token_urlsafe(32), str(uow.ids()), uow.now()
+    row = {"id": key_id, "key_hash": hash_of(key), "user_id": user_id, "label": label.strip()}
+    uow.connection.execute(storage.api_key.insert().values(row | {"issued_at": now, "expires_at": now + KEY_LIFETIME}))
+    uow.record(KeyIssued(key_id=key_id, user_id=user_id, label=label.strip()), entity=f"key:{key_id}")
+    return key
+
+
+def revoke_key(uow: UnitOfWork, user_id: str, key_id: str) -> None:
+    """End one of a person's own API keys; raises NotFoundError for anybody else's."""
+    table = storage.api_key.c
+    mine = (table.id == key_id, table.user_id == user_id, table.revoked_at.is_(None))
+    if uow.connection.execute(storage.api_key.update().where(*mine).values(revoked_at=uow.now())).rowcount != 1:
+        raise NotFoundError("There is no such key")
+    uow.record(KeyRevoked(key_id=key_id, user_id=user_id), entity=f"key:{key_id}")
+
+
+def identity_of(row: RowMapping) -> Identity:
+    """Return the identity that a live session's or key's row stands for."""
+    return Identity(
+        user=row["user"],
+        name=row["name"],
+        roles=tuple(row["roles"]),
+        organisation=row["organisation"],
+        organisation_name=row["organisation_name"],
+        programmes=tuple(row["programmes"]),
+        locale=row["locale"],
+        session=row["session"],
+        csrf=row.get("csrf") or "",
+    )

@@ -1,0 +1,5 @@
+"""The portal's pages."""
+
+from services.portal.pages import account, gate, home, operations, people, programmes
+
+routers = [gate.router, home.router, people.router, programmes.router, operations.router, account.router]

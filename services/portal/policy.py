@@ -1,0 +1,23 @@
+"""Who may do what in the portal."""
+
+from __future__ import annotations
+
+from shared.web.policy import Policy
+
+_STAFF = ("officer", "programme_manager", "finance_officer")
+
+POLICY = Policy(
+    {
+        "portal.signin.use": {"anyone": "all"},
+        "portal.language.choose": {"anyone": "all"},
+        "portal.session.close": {"signed_in": "own"},
+        "portal.home.read": {"signed_in": "own"},
+        "portal.search.use": {"signed_in": "own"},
+        "portal.account.read": {"signed_in": "own"},
+        "portal.account.change": {"signed_in": "own"},
+        "portal.people.read": {"operator": "all"},
+        "portal.people.change": {"operator": "all"},
+        "portal.programme.read": {"operator": "all"} | dict.fromkeys((*_STAFF, "auditor"), "programme"),
+        "portal.operations.read": {"operator": "all"},
+    }
+)
