@@ -5,3 +5,39 @@ from __future__ import annotations
 from shared.events.base import Event, attempt_and_view
 
 AttemptRefused, RecordViewed = attempt_and_view("audit")
+
+
+class EventRejected(Event):
+    """A message came that could not be recorded as an event; its bytes are kept beside the log. Entity event:<id>."""
+
+    TYPE = "audit.event.rejected"
+    reason: str  # unreadable | spoofed | not-canonical | id-reused
+    detail: str
+    sha256: str  # of the message body
+    headers_sha256: str
+    size: int
+    claimed_source: str | None
+    claimed_type: str | None
+    claimed_id: str | None
+    user_id: str | None  # the broker's word for who sent it
+
+
+class SearchPerformed(Event):
+    """Somebody searched the log. Entity search:<id>."""
+
+    TYPE = "audit.search.performed"
+    filters: dict[str, str]
+    found: int  # rows on the page that was shown
+    through: str  # page | api
+
+
+class VerificationCompleted(Event):
+    """The log was read again and compared with its proofs. Entity verification:<id>."""
+
+    TYPE = "audit.verification.completed"
+    verification_id: str
+    size: int
+    root: str
+    ok: bool
+    findings: int
+    whole: bool

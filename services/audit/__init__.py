@@ -1,0 +1,11 @@
+"""The audit service: the verifiable record of every act, searchable, with proofs and a check of completeness."""
+
+OWNS = ("search", "verification", "event", "record", "attempt")
+PUBLISHES = (
+    "audit.attempt.refused",
+    "audit.event.rejected",
+    "audit.record.viewed",
+    "audit.search.performed",
+    "audit.verification.completed",
+)
+CONSUMES = ("#",)

@@ -1,0 +1,199 @@
+"""The leaf: what the log commits to for each event, and how every stored column follows from it.
+
+A stored event is a row of columns and the body in canonical form. The leaf is the RFC 8785 form of
+the columns and of the hashes of the body's parts; nothing else goes in. So an edit of any column, of
+any byte of the body or of the leaf itself shows when the leaf is made again. The rules of version 1
+must never change: rows made by them are verified by them for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from services.audit.domain.canonical import canonical
+from shared.events import Envelope
+
+VERSION = 1
+MAX_LEAF = 64 * 1024 - 1  # tlog-tiles bundles prefix an entry's length in 16 bits
+MAX_SUMMARY = 2000
+MAX_WORD = 200
+
+_DECODER = json.JSONDecoder()
+_PARTS = ("actor", "after_hash", "changes", "data", "parties", "reason")
+
+
+class BodyError(ValueError):
+    """A stored body that is not the canonical form of an event's body."""
+
+
+class Row(NamedTuple):
+    """One event as it is stored, in the order of the columns (`leaf_index` and `leaf_hash` beside it)."""
+
+    event_id: UUID
+    source: str
+    position: int | None
+    type: str
+    version: int
+    entity: str
+    sequence: int
+    occurred_at: datetime
+    recorded_at: datetime
+    actor_id: str
+    actor_kind: str
+    actor_name: str
+    role: str | None
+    organisation: str | None
+    on_behalf_of: str | None
+    session: str | None
+    programme: str | None
+    case: str | None
+    outcome: str
+    correlation_id: UUID
+    causation_id: UUID | None
+    traceparent: str | None
+    summary: str
+    body: str
+    leaf: bytes
+
+
+# Member of the leaf → column that it repeats; the rest of the leaf are hashes of the body's parts.
+MEMBERS = {
+    "id": "event_id",
+    "src": "source",
+    "pos": "position",
+    "type": "type",
+    "ver": "version",
+    "ent": "entity",
+    "seq": "sequence",
+    "time": "occurred_at",
+    "rec": "recorded_at",
+    "by": "actor_id",
+    "kind": "actor_kind",
+    "role": "role",
+    "org": "organisation",
+    "for": "on_behalf_of",
+    "sess": "session",
+    "prog": "programme",
+    "case": "case",
+    "out": "outcome",
+    "corr": "correlation_id",
+    "cause": "causation_id",
+    "trace": "traceparent",
+}
+HASHED = {"body": "body", "data": "body", "chg": "body", "after": "body"}
+
+
+def row_of(envelope: Envelope, recorded_at: datetime) -> Row:
+    """Return what is stored of an event; raises NotCanonicalError or ValueError for what can't be."""
+    actor = envelope.actor
+    body = canonical(envelope.body.model_dump(mode="json")).decode()
+    parts = parts_of(body)
+    row = Row(
+        event_id=envelope.id,
+        source=envelope.source,
+        position=envelope.position,
+        type=envelope.type,
+        version=envelope.version,
+        entity=envelope.entity,
+        sequence=envelope.sequence,
+        occurred_at=envelope.time.astimezone(UTC),
+        recorded_at=recorded_at.astimezone(UTC),
+        actor_id=actor.id,
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        role=actor.role,
+        organisation=actor.organisation,
+        on_behalf_of=actor.on_behalf_of,
+        session=actor.session,
+        programme=envelope.programme,
+        case=envelope.case,
+        outcome=envelope.outcome,
+        correlation_id=envelope.correlation_id,
+        causation_id=envelope.causation_id,
+        traceparent=envelope.traceparent,
+        summary=summary_of(envelope.type, envelope.case, parts),
+        body=body,
+        leaf=b"",
+    )
+    return row._replace(leaf=leaf_of(row, parts))
+
+
+class Part(NamedTuple):
+    """One member of a body: its value and its canonical bytes."""
+
+    value: Any
+    raw: str
+
+
+def parts_of(body: str) -> dict[str, Part]:
+    """Cut a canonical body into its members without writing them anew; raises BodyError for any other text."""
+    parts: dict[str, Part] = {}
+    at = 0
+    for name in _PARTS:
+        opening = ("," if parts else "{") + f'"{name}":'
+        if not body.startswith(opening, at):
+            raise BodyError(f"{name} is not where it belongs")
+        start = at + len(opening)
+        try:
+            value, at = _DECODER.raw_decode(body, start)
+        except (ValueError, RecursionError) as error:
+            raise BodyError(f"{name} is no JSON") from error
+        parts[name] = Part(value, body[start:at])
+    if body[at:] != "}":
+        raise BodyError("something follows the last member")
+    return parts
+
+
+def leaf_of(row: Row, parts: dict[str, Part]) -> bytes:
+    """Return the leaf of a row whose body has these parts."""
+    leaf: dict[str, Any] = {member: _plain(getattr(row, column)) for member, column in MEMBERS.items()}
+    leaf |= {
+        "v": VERSION,
+        "body": _sha256(row.body),
+        "data": _sha256(parts["data"].raw),
+        "chg": _sha256(parts["changes"].raw),
+        "after": parts["after_hash"].value,
+    }
+    return canonical(leaf)
+
+
+def summary_of(kind: str, case: str | None, parts: dict[str, Part]) -> str:
+    """Return the words that full text search looks in: who, what kind, which case, and what the event says."""
+    actor = parts["actor"].value
+    words = [kind.replace(".", " "), actor.get("name"), actor.get("organisation"), case, parts["reason"].value]
+    found = [str(word) for word in words if word]
+    length = sum(map(len, found))
+    for word in _scalars([parts["data"].value, parts["changes"].value]):
+        if (length := length + len(word) + 1) > MAX_SUMMARY:
+            break
+        found.append(word)
+    # PostgreSQL's text has no NUL.
+    return " ".join(found).replace("\x00", "\ufffd")[: MAX_SUMMARY + 400]
+
+
+def _scalars(value: Any) -> list[str]:
+    """Return the texts and numbers within a JSON value, in canonical order, without recursion."""
+    found, todo = [], [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            todo += reversed(item.values())
+        elif isinstance(item, list):
+            todo += reversed(item)
+        elif isinstance(item, str | int) and not isinstance(item, bool) and item != "":
+            found.append(str(item)[:MAX_WORD])
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

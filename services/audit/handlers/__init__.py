@@ -1,0 +1,28 @@
+"""What the audit service does: take in, sign, prove, verify, search."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from services.audit.handlers.ingest import ingest
+from services.audit.handlers.refusals import record_refusals
+from services.audit.handlers.signing import sign_checkpoint
+from services.audit.keys import Keys
+from shared.database import UnitOfWork
+from shared.messaging.wire import Received
+from shared.settings import settings
+
+
+def append(connection: Connection, batch: Sequence[Received]) -> None:
+    """Append what the consumer admitted."""
+    ingest(connection, batch)
+
+
+def sign(uow: UnitOfWork) -> None:
+    """Sign a checkpoint when the log has grown."""
+    sign_checkpoint(uow.connection, Keys.of(settings()), clock=uow.clock)
+
+
+TIMERS = ((5.0, sign), (1.0, record_refusals))
+
+__all__ = ["TIMERS", "append", "ingest", "record_refusals", "sign"]

@@ -1,0 +1,168 @@
+"""Verifying: everything is read again, from the stored columns up to the signature, and holes are looked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from services.audit.domain.inspection import Finding
+from services.audit.domain.merkle import CompactRange
+from services.audit.domain.note import NoteError, Verifier, open_checkpoint
+from services.audit.domain.walk import Walk
+from services.audit.keys import Keys
+from services.audit.storage import scan, tree
+from shared.clock import Clock, utc_now
+
+# Events of one source may arrive in any order; a hole is one only when its later side is older than this.
+GRACE = timedelta(seconds=5)
+Progress = Callable[[int, int], None]
+"""(done, of how many) is called now and then."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verification found. `first` is where it began: 0 when it read everything."""
+
+    started_at: datetime
+    finished_at: datetime
+    first: int
+    size: int
+    root: str
+    signatures: int
+    signed_size: int
+    outside: bool  # compared with a checkpoint that was kept outside the database
+    verifier_key: str
+    coverage: list[dict[str, Any]]
+    findings: list[Finding]
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+    @property
+    def whole(self) -> bool:
+        return self.first == 0
+
+    @property
+    def events(self) -> int:
+        return self.size - self.first
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report for machines."""
+        plain = asdict(self) | {"ok": self.ok, "whole": self.whole, "events": self.events}
+        plain["findings"] = [
+            asdict(item) | {"event_id": str(item.event_id) if item.event_id else None, "sentence": item.sentence()}
+            for item in self.findings
+        ]
+        return plain | {"started_at": self.started_at.isoformat(), "finished_at": self.finished_at.isoformat()}
+
+
+def verify(
+    engine: Engine,
+    keys: Keys,
+    *,
+    newest: int | None = None,
+    pinned: str | None = None,
+    clock: Clock = utc_now,
+    progress: Progress = lambda _done, _of: None,
+) -> Report:
+    """Read the log again and compare it with its proofs.
+
+    `newest` begins at the last signed size that leaves at least so many events to read. `pinned` is a
+    checkpoint that somebody kept; the one that the signer remembers is compared anyway.
+    """
+    started, verifier = clock(), keys.signer().verifier
+    kept = [note for note in (pinned, keys.remembered()) if note]
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        # One snapshot for all that follows, however long it takes.
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        walk = _walk(connection, verifier, newest, kept, progress)
+        first = walk.first
+        _check_rejected(connection, walk)
+        _check_complete(connection, walk, started - GRACE)
+        coverage = [item._asdict() for item in scan.coverage(connection)]
+        latest = tree.latest_checkpoint(connection)
+        connection.rollback()
+    return Report(
+        started_at=started,
+        finished_at=clock(),
+        first=first,
+        size=walk.tree.size,
+        root=walk.tree.root().hex(),
+        signatures=walk.signatures,
+        signed_size=latest.size if latest else 0,
+        outside=bool(kept),
+        verifier_key=verifier.encode(),
+        coverage=coverage,
+        findings=list(walk.findings),
+    )
+
+
+def _walk(connection: Connection, verifier: Verifier, newest: int | None, kept: list[str], progress: Progress) -> Walk:
+    start = _start(connection, verifier, newest)
+    walk = Walk(
+        verifier,
+        start,
+        heads=scan.head_rows(connection, start.size),
+        checkpoints=scan.checkpoint_rows(connection, start.size),
+        tiles=lambda level: scan.tile_rows(connection, level),
+    )
+    for note in kept:
+        walk.pin(note)
+    total = tree.head(connection).size
+    for done, stored in enumerate(scan.rows(connection, start.size), 1):
+        walk.feed(*stored)
+        if done % scan.BATCH == 0:
+            progress(done, total - start.size)
+    walk.finish()
+    progress(total - start.size, total - start.size)
+    return walk
+
+
+def _start(connection: Connection, verifier: Verifier, newest: int | None) -> CompactRange:
+    """Return the state to begin with: a signed one whose signature and head agree, else the empty tree."""
+    if newest is None:
+        return CompactRange()
+    signed = tree.latest_checkpoint(connection, at_most=max(0, tree.head(connection).size - newest))
+    state = tree.head_at(connection, signed.size) if signed else None
+    if signed is None or state is None:
+        return CompactRange()
+    try:
+        checkpoint = open_checkpoint(signed.note, verifier)
+    except NoteError:
+        return CompactRange()  # the walk from the beginning will name it
+    return state if (checkpoint.size, checkpoint.root) == (state.size, state.root()) else CompactRange()
+
+
+def _check_rejected(connection: Connection, walk: Walk) -> None:
+    """Compare the kept bytes of refused messages with the leaves that prove them."""
+    for row in scan.rejected_rows(connection):
+        if row.proof is None or row.body is None:
+            what = "has no leaf" if row.proof is None else "was deleted"
+            walk.findings.note("missing", "rejected", what, event_id=row.event_id)
+            continue
+        proof = json.loads(row.proof)["data"]
+        kept = {"body": row.body, "headers": row.headers.encode()}
+        names = {"body": "sha256", "headers": "headers_sha256"}
+        for column, content in kept.items():
+            if hashlib.sha256(content).hexdigest() != proof[names[column]]:
+                walk.findings.note("altered", "rejected", "was altered", event_id=row.event_id, column=column)
+
+
+def _check_complete(connection: Connection, walk: Walk, settled: datetime) -> None:
+    for gap in scan.gaps(connection, settled):
+        walk.findings.note("gap", "event", f"{_place(gap)} never arrived")
+    for gap in scan.twice(connection):
+        walk.findings.note("gap", "event", f"{_place(gap)} is claimed by two events")
+
+
+def _place(gap: scan.Gap) -> str:
+    numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
+    return f"{gap.source}: event {numbers} of {gap.entity}" if gap.entity else f"{gap.source}: position {numbers}"

@@ -1,0 +1,133 @@
+"""Writing to the log: one batch, one transaction, one writer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
+
+from services.audit.domain.leaf import Row
+from services.audit.domain.merkle import SIZE, CompactRange, leaf_hash, perfect_root
+from services.audit.storage.tables import events, heads, metadata, rejected, tiles
+
+WIDTH = 256  # hashes in a tile
+CONSUMER = "audit"
+# Any constant: whoever appends holds this lock until its transaction ends, so indexes never fork.
+APPEND_LOCK = 0x7461_6D67_61
+
+_COLUMNS = ", ".join(f'"{name}"' for name in ("leaf_index", *Row._fields, "leaf_hash"))
+_inbox = metadata.tables["inbox"]
+
+
+class Known(NamedTuple):
+    """What is stored already under an event id."""
+
+    leaf_index: int
+    leaf: bytes
+
+
+def lock(connection: Connection) -> CompactRange:
+    """Become the only writer until this transaction ends; returns the tree as it stands."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK})
+    head = connection.execute(select(heads.c.size, heads.c.compact).order_by(heads.c.size.desc()).limit(1)).first()
+    return CompactRange.unpack(head.size, head.compact) if head else CompactRange()
+
+
+def known(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Known]:
+    """Return those of `ids` that are in the log."""
+    query = select(events.c.event_id, events.c.leaf_index, events.c.leaf).where(events.c.event_id.in_(list(ids)))
+    return {row.event_id: Known(row.leaf_index, row.leaf) for row in connection.execute(query)}
+
+
+def append(connection: Connection, tree: CompactRange, rows: Sequence[Row]) -> None:
+    """Add rows to the log: their columns, the tiles that they complete, and the new head of the tree."""
+    first = tree.size
+    hashes = [leaf_hash(row.leaf) for row in rows]
+    _copy(connection, first, rows, hashes)
+    for item in hashes:
+        tree.append(item)
+    _complete_tiles(connection, first, hashes)
+    head = {"size": tree.size, "root": tree.root(), "compact": tree.pack()}
+    connection.execute(insert(heads), head)
+
+
+def _copy(connection: Connection, first: int, rows: Sequence[Row], hashes: Sequence[bytes]) -> None:
+    driver: Any = connection.connection.driver_connection
+    statement = f"COPY event ({_COLUMNS}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for index, (row, item) in enumerate(zip(rows, hashes, strict=True), first):
+                copy.write_row((index, *row, item))
+    except psycopg.Error as error:
+        # As SQLAlchemy would say it, so that the consumer tells a lost connection from a bad event.
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+
+
+def _complete_tiles(connection: Connection, first: int, hashes: Sequence[bytes]) -> None:
+    """Write the tiles that became complete; a tile's root is an entry of the level above."""
+    level, entries = 0, list(hashes)
+    while entries:
+        number, done = first // WIDTH, (first + len(entries)) // WIDTH
+        if done == number:
+            return
+        before = _entries_before(connection, level, number * WIDTH, first)
+        row = [*before, *entries]
+        made: list[dict[str, Any]] = []
+        for at in range(number, done):
+            part = row[(at - number) * WIDTH : (at - number + 1) * WIDTH]
+            made.append({"level": level, "number": at, "hashes": b"".join(part), "root": perfect_root(part)})
+        connection.execute(insert(tiles), made)
+        level, first, entries = level + 1, number, [tile["root"] for tile in made]
+
+
+def _entries_before(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
+    """Return the entries [start, end) of a level, which stand in no complete tile yet."""
+    if start == end:
+        return []
+    return entries(connection, level, start, end)
+
+
+def entries(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
+    """Return the entries [start, end) of a level from where they come from: rows, or the roots one level below."""
+    query = select(events.c.leaf_hash).order_by(events.c.leaf_index)
+    query = query.where(events.c.leaf_index >= start, events.c.leaf_index < end)
+    if level:
+        query = select(tiles.c.root).where(tiles.c.level == level - 1).order_by(tiles.c.number)
+        query = query.where(tiles.c.number >= start, tiles.c.number < end)
+    found = [bytes(item) for item in connection.execute(query).scalars()]
+    if len(found) != end - start or any(len(item) != SIZE for item in found):
+        raise BrokenLogError(f"level {level} lacks hashes between {start} and {end}")
+    return found
+
+
+class BrokenLogError(RuntimeError):
+    """The log itself lacks what it must have: somebody changed the database. Run `tamga audit verify`."""
+
+
+def remember_handled(connection: Connection, rows: Sequence[Row]) -> None:
+    """Write the inbox rows by which every service's handled events are counted."""
+    if not rows:
+        return
+    names = ("event_id", "source", "type", "entity", "sequence", "position", "correlation_id")
+    values = [{"consumer": CONSUMER} | {name: getattr(row, name) for name in names} for row in rows]
+    connection.execute(upsert(_inbox).on_conflict_do_nothing(), values)
+
+
+def keep_rejected(connection: Connection, kept: list[dict[str, Any]]) -> None:
+    """Keep the bytes of refused messages beside the log."""
+    if kept:
+        connection.execute(insert(rejected), kept)
+
+
+def unproven_quarantine(connection: Connection, limit: int = 100) -> list[Any]:
+    """Return messages in quarantine of which no leaf speaks yet, as (id, headers, body, error)."""
+    table = metadata.tables["quarantine"]
+    query = select(table.c.id, table.c.headers, table.c.body, table.c.error).where(
+        table.c.consumer == CONSUMER, ~select(events).where(events.c.event_id == table.c.id).exists()
+    )
+    return list(connection.execute(query.order_by(table.c.first_seen).limit(limit)))

@@ -1,0 +1,130 @@
+"""Reading everything again, in order, for verification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, func, select, text
+
+from services.audit.domain.leaf import Row
+from services.audit.storage.tables import checkpoints, events, heads, rejected, tiles
+
+BATCH = 2000
+
+
+class Stored(NamedTuple):
+    """A stored row with its place and hash."""
+
+    leaf_index: int
+    row: Row
+    leaf_hash: bytes
+
+
+def rows(connection: Connection, first: int) -> Iterator[Stored]:
+    """Return every row from `first` on, in leaf order."""
+    columns = [events.c[name] for name in Row._fields]
+    query = select(events.c.leaf_index, events.c.leaf_hash, *columns).order_by(events.c.leaf_index)
+    result = connection.execute(query.where(events.c.leaf_index >= first), execution_options={"yield_per": BATCH})
+    for index, digest, *values in result:
+        yield Stored(index, Row(*values), digest)
+
+
+def head_rows(connection: Connection, after: int) -> Iterator[Any]:
+    """Return heads beyond `after` as (size, root, compact), smallest first."""
+    query = select(heads.c.size, heads.c.root, heads.c.compact).where(heads.c.size > after).order_by(heads.c.size)
+    return _stream(connection, query)
+
+
+def checkpoint_rows(connection: Connection, after: int) -> Iterator[Any]:
+    """Return checkpoints beyond `after` as (size, root, note), smallest first."""
+    query = select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.note)
+    return _stream(connection, query.where(checkpoints.c.size > after).order_by(checkpoints.c.size))
+
+
+def tile_rows(connection: Connection, level: int) -> Iterator[Any]:
+    """Return the tiles of a level as (number, hashes, root), in order."""
+    query = select(tiles.c.number, tiles.c.hashes, tiles.c.root).where(tiles.c.level == level)
+    return _stream(connection, query.order_by(tiles.c.number))
+
+
+def _stream(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """Read through a server-side cursor, so that memory does not grow with the log."""
+    return iter(connection.execute(query, execution_options={"yield_per": BATCH}))
+
+
+def rejected_rows(connection: Connection) -> Iterator[Any]:
+    """Return what was refused beside the leaf that proves it: (event_id, headers, body, body of the leaf or None)."""
+    joined = events.outerjoin(rejected, rejected.c.event_id == events.c.event_id, full=True)
+    query = (
+        select(
+            func.coalesce(rejected.c.event_id, events.c.event_id).label("event_id"),
+            rejected.c.headers,
+            rejected.c.body,
+            events.c.body.label("proof"),
+        )
+        .select_from(joined)
+        .where((events.c.type == "audit.event.rejected") | events.c.type.is_(None))
+    )
+    return _stream(connection, query)
+
+
+class Gap(NamedTuple):
+    """Events that must exist, as their neighbours show, and are not in the log."""
+
+    source: str
+    entity: str | None  # None: positions of the source; else sequences of the entity
+    first: int
+    last: int
+
+
+_POSITIONS = text("""
+SELECT source, NULL, before + 1, position - 1 FROM (
+  SELECT source, position, lag(position, 1, 0::bigint) OVER (PARTITION BY source ORDER BY position) AS before
+  FROM event WHERE position IS NOT NULL AND recorded_at <= :settled) AS p
+WHERE position > before + 1 AND (SELECT count(*) FROM event e
+  WHERE e.source = p.source AND e.position > p.before AND e.position < p.position) < position - before - 1
+ORDER BY 1, 3 LIMIT 1000
+""")
+_SEQUENCES = text("""
+SELECT source, entity, before + 1, sequence - 1 FROM (
+  SELECT source, entity, sequence,
+    lag(sequence, 1, 0::bigint) OVER (PARTITION BY source, entity ORDER BY sequence) AS before
+  FROM event WHERE recorded_at <= :settled) AS s
+WHERE sequence > before + 1 AND (SELECT count(*) FROM event e
+  WHERE e.source = s.source AND e.entity = s.entity AND e.sequence > s.before AND e.sequence < s.sequence)
+  < sequence - before - 1
+ORDER BY 1, 2, 3 LIMIT 1000
+""")
+_TWICE = text("""
+SELECT source, NULL, position, position FROM event WHERE position IS NOT NULL
+GROUP BY source, position HAVING count(*) > 1
+UNION ALL
+SELECT source, entity, sequence, sequence FROM event GROUP BY source, entity, sequence HAVING count(*) > 1
+ORDER BY 1, 2, 3 LIMIT 1000
+""")
+
+
+def gaps(connection: Connection, settled: Any) -> list[Gap]:
+    """Return holes that events recorded up to `settled` show and that nothing has filled since."""
+    found = [row for query in (_POSITIONS, _SEQUENCES) for row in connection.execute(query, {"settled": settled})]
+    return [Gap(*row) for row in found]
+
+
+def twice(connection: Connection) -> list[Gap]:
+    """Return positions and sequences that two different events claim."""
+    return [Gap(*row) for row in connection.execute(_TWICE)]
+
+
+class Coverage(NamedTuple):
+    """How far the log reaches in one source."""
+
+    source: str
+    events: int
+    last_position: int | None
+
+
+def coverage(connection: Connection) -> list[Coverage]:
+    """Return per source how many of its events are in the log and the last position among them."""
+    query = select(events.c.source, func.count(events.c.position), func.max(events.c.position))
+    return [Coverage(*row) for row in connection.execute(query.group_by(events.c.source).order_by(events.c.source))]

@@ -1,0 +1,160 @@
+"""The tables of the log. What belongs to the log can be added to and read, by the app role nothing else."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+    event,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.database import service_metadata
+
+metadata = service_metadata()
+APPEND_ONLY = {"app_may": "SELECT, INSERT"}
+
+events = Table(
+    "event",
+    metadata,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", Uuid, nullable=False, unique=True),
+    Column("source", String(40), nullable=False),
+    Column("position", BigInteger),  # an audit.event.rejected of our own has none
+    Column("type", String(120), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("entity", String(160), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("actor_id", String(120), nullable=False),
+    Column("actor_kind", String(16), nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("role", String(80)),
+    Column("organisation", String(120)),
+    Column("on_behalf_of", String(120)),
+    Column("session", String(120)),
+    Column("programme", String(80)),
+    Column("case", String(80)),
+    Column("outcome", String(16), nullable=False),
+    Column("correlation_id", Uuid, nullable=False),
+    Column("causation_id", Uuid),
+    Column("traceparent", String(64)),
+    Column("summary", Text, nullable=False),
+    # Canonical JSON as text, not jsonb: the leaf has the hash of these very bytes.
+    Column("body", Text, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    CheckConstraint("octet_length(leaf_hash) = 32", name="leaf_hash_is_sha256"),
+    info=APPEND_ONLY,
+)
+words = text("to_tsvector('simple', summary)")
+newest_first = events.c.leaf_index.desc()
+# Lists are filtered by one of these and read from the newest leaf backwards.
+Index("event_actor", events.c.actor_id, newest_first)
+Index("event_type", events.c.type, newest_first)
+Index("event_case", events.c["case"], newest_first)
+Index("event_organisation", events.c.organisation, newest_first)
+Index("event_programme", events.c.programme, newest_first)
+Index("event_refused", newest_first, postgresql_where=text("outcome <> 'success'"))
+Index("event_correlation", events.c.correlation_id, events.c.leaf_index)
+Index("event_occurred", events.c.occurred_at)
+Index("event_position", events.c.source, events.c.position)
+Index("event_entity", events.c.source, events.c.entity, events.c.sequence)
+# An expression, not a stored column: what is not stored can't be altered.
+Index("event_words", words, postgresql_using="gin")
+
+tiles = Table(
+    "tile",
+    metadata,
+    # Level 0 holds leaf hashes, level 1 the roots of level 0, and so on; 256 hashes each, complete ones only.
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    CheckConstraint("octet_length(hashes) = 8192", name="tile_is_complete"),
+    info=APPEND_ONLY,
+)
+
+heads = Table(
+    "tree_head",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("compact", LargeBinary, nullable=False),
+    info=APPEND_ONLY,
+)
+
+checkpoints = Table(
+    "checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("signed_at", DateTime(timezone=True), nullable=False),
+    info=APPEND_ONLY,
+)
+
+rejected = Table(
+    "rejected",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),  # of the audit.event.rejected that proves it
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    info=APPEND_ONLY,
+)
+
+verifications = Table(
+    "verification",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("whole", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", String(64), nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("report", JSONB, nullable=False),
+    info=APPEND_ONLY,
+)
+
+REFUSE = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the log is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$
+"""
+
+
+def guard(table: str) -> str:
+    """Return the statement that makes a table refuse every change but an insert, whoever asks."""
+    return (
+        f'CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "{table}"'
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+
+
+LOG: tuple[Table, ...] = (events, tiles, heads, checkpoints, rejected, verifications)
+
+
+def _guarded() -> None:
+    for table in LOG:
+        for statement in (REFUSE, guard(table.name)):
+            event.listen(table, "after_create", DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
+
+
+_guarded()
