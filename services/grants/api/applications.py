@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
@@ -89,7 +90,7 @@ def problems(reference: str, who: Who, uow: Uow) -> dict[str, str]:
 
 
 @router.post("/applications/{reference}/documents", status_code=201, dependencies=[allowed("grants.application.write")])
-def attach(
+def attach(  # noqa: PLR0917 - a form's fields beside what every route has
     request: Request,
     reference: str,
     who: Who,
@@ -120,8 +121,6 @@ def download(request: Request, reference: str, document_id: str, who: Who, uow: 
 
 def file_answer(document: Document, content: bytes) -> Response:
     """Return a document as a download that no browser takes for a page."""
-    from urllib.parse import quote
-
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(document.name)}",
         "x-content-type-options": "nosniff",
