@@ -1,0 +1,385 @@
+# ruff: noqa: E501 - tables of cases read better on one line
+"""The workflow engine: what a document says, what the linter finds, which moves there are, when things are due."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import IllegalTransitionError, InvalidError
+from shared.money import Money
+from shared.web import identity
+from shared.workflow import (
+    ROLES,
+    SYSTEM,
+    Facts,
+    GuardError,
+    Visit,
+    Workflow,
+    WorkflowError,
+    authority_limits,
+    due,
+    evaluate,
+    mermaid,
+    svg,
+    turn,
+    working_days,
+)
+
+FILES = sorted((Path(__file__).parents[2] / "programmes").glob("*/workflows/*.yaml"))
+SMALL: dict[str, Any] = {
+    "workflow": "small",
+    "version": 1,
+    "initial": "draft",
+    "facts": ["score", "amount"],
+    "stages": [
+        {"id": "draft", "name": {"en": "Draft"}, "holder": "applicant"},
+        {
+            "id": "checked",
+            "name": {"en": "Checked"},
+            "public_name": {"en": "Under review"},
+            "holder": "officer",
+            "sla": {"working_days": 5, "pauses_in": ["asked"]},
+        },
+        {"id": "asked", "name": {"en": "Asked"}, "holder": "applicant"},
+        {"id": "done", "name": {"en": "Done"}, "terminal": True, "final": True},
+        {"id": "shut", "name": {"en": "Shut"}, "terminal": True, "reopens": True},
+    ],
+    "transitions": [
+        {"id": "send", "name": {"en": "Send"}, "from": ["draft"], "to": "checked", "roles": ["applicant"]},
+        {"id": "ask", "name": {"en": "Ask"}, "from": ["checked"], "to": "asked", "roles": ["officer"], "requires": ["reason"]},
+        {"id": "answer", "name": {"en": "Answer"}, "from": ["asked"], "to": "checked", "roles": ["applicant"]},
+        {
+            "id": "approve",
+            "name": {"en": "Approve"},
+            "from": ["checked"],
+            "to": "done",
+            "roles": ["officer"],
+            "guard": "score >= 60",
+            "requires": ["document:plan", "reviews:2", "checklist:basic", "no_open_conflicts", "four_eyes", "authority"],
+        },
+        {"id": "shut", "name": {"en": "Shut"}, "from": ["draft", "checked", "asked"], "to": "shut", "roles": ["officer"]},
+        {"id": "reopen", "name": {"en": "Reopen"}, "from": ["shut"], "to": "checked", "roles": ["officer"]},
+    ],
+}  # fmt: skip
+READY = Facts(
+    actor="user:2",
+    values={"score": Decimal("60.00")},
+    documents=frozenset({"plan"}),
+    checklists=frozenset({"basic"}),
+    reviews_done=2,
+    earlier_actors=("user:1",),
+    amount=Money.of(100, "EUR"),
+    limits={"approve": Money.of(100, "EUR")},
+)
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """Return the small workflow with members replaced."""
+    return copy.deepcopy(SMALL) | changed_ids(changes)
+
+
+def changed_ids(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return members in which {"stages": {"draft": {...}}} updates the item of that id."""
+    result: dict[str, Any] = {}
+    for name, value in changes.items():
+        if not isinstance(value, dict):
+            result[name] = value
+            continue
+        items = copy.deepcopy(SMALL[name])
+        for item in items:
+            item.update(value.get(item["id"], {}))
+        known = {item["id"] for item in items}
+        result[name] = items + [{"id": key, **item} for key, item in value.items() if key not in known]
+    return result
+
+
+def codes(document: dict[str, Any]) -> list[str]:
+    """Return the codes of what the linter finds."""
+    return [finding.code for finding in Workflow.parse(document).lint()]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_programmes_workflows_are_clean(file: Path) -> None:
+    """The linter finds nothing in any workflow that is shipped."""
+    assert Workflow.parse(file.read_text()).lint() == []
+
+
+def test_the_roles_are_those_people_sign_in_with() -> None:
+    """A workflow can name exactly the roles of identities, and the system."""
+    assert set(identity.ROLES) | {SYSTEM} == ROLES
+
+
+def test_a_clean_workflow_has_no_findings() -> None:
+    """The document that the other tests break is itself clean."""
+    assert codes(SMALL) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("unreachable", {"stages": {"island": {"name": {"en": "I"}, "terminal": True, "final": True}}}),
+        ("dead-end", {"stages": {"pit": {"name": {"en": "P"}, "holder": "officer"}}, "transitions": {"send": {"to": "pit"}}}),
+        ("no-way-to-close", {"transitions": {"shut": {"from": ["draft", "checked"]}}}),
+        ("no-way-to-close", {"transitions": {"shut": {"roles": ["applicant"]}}}),
+        ("open-terminal", {"stages": {"done": {"final": False}}}),
+        ("no-reopen", {"transitions": {"reopen": {"from": ["checked"]}}}),
+        ("not-terminal", {"stages": {"shut": {"final": True, "reopens": False}}}),
+        ("unknown-stage", {"transitions": {"send": {"to": "nowhere"}}}),
+        ("unknown-stage", {"stages": {"checked": {"sla": {"working_days": 5, "pauses_in": ["nowhere"]}}}}),
+        ("unknown-role", {"transitions": {"send": {"roles": ["king"]}}}),
+        ("unknown-role", {"stages": {"checked": {"holder": "king"}}}),
+        ("unknown-party", {"transitions": {"send": {"notify": ["king"]}}}),
+        ("unknown-requirement", {"transitions": {"send": {"requires": ["reviews:many"]}}}),
+        ("unknown-transition", {"transitions": {"send": {"requires": ["four_eyes:nothing"]}}}),
+        ("bad-guard", {"transitions": {"send": {"guard": "score >="}}}),
+        ("bad-guard", {"transitions": {"send": {"guard": "open('/etc/passwd')"}}}),
+        ("unknown-fact", {"transitions": {"send": {"guard": "scor >= 60"}}}),
+        ("no-holder", {"stages": {"checked": {"holder": None}}}),
+        ("missing-translation", {"stages": {"draft": {"name": {"en": "Draft", "ru": "Черновик"}}}}),
+        ("duplicate-id", {"stages": [*SMALL["stages"], SMALL["stages"][0]]}),
+    ],
+)  # fmt: skip
+def test_the_linter_names_what_is_wrong(code: str, changes: dict[str, Any]) -> None:
+    """Each kind of mistake is found by its own code."""
+    assert code in codes(changed(**changes))
+
+
+def test_the_engine_refuses_what_the_linter_calls_an_error() -> None:
+    """A dead end keeps a workflow from being used; a missing translation does not."""
+    with pytest.raises(WorkflowError, match=r"transitions\.send"):
+        Workflow.checked(changed(transitions={"send": {"to": "nowhere"}}))
+    assert Workflow.checked(changed(stages={"draft": {"name": {"en": "D", "ru": "Ч"}}})).initial == "draft"
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("[", "not YAML"),
+        ("", "document"),
+        ("- 1", "document"),
+        (changed(transitions={"send": {"roles": []}}), r"transitions\[0\].roles"),
+        (changed(stages={"draft": {"colour": "red"}}), r"stages\[0\].colour"),
+        (changed(stages={"draft": {"id": "Draft!"}}), r"stages\[0\].id"),
+    ],
+)
+def test_a_document_of_another_shape_is_refused_by_path(source: Any, path: str) -> None:
+    """What is not a workflow is refused with the path of the mistake."""
+    with pytest.raises(WorkflowError, match=path):
+        Workflow.parse(source)
+
+
+def test_moves_are_those_of_the_stage_and_the_persons_roles() -> None:
+    """An officer sees an officer's moves at a stage in the document's order, an applicant none of them."""
+    workflow = Workflow.checked(SMALL)
+    assert [move.id for move in workflow.moves("checked", ["officer"], READY)] == ["ask", "approve", "shut"]
+    assert workflow.moves("checked", ["applicant"], READY) == []
+
+
+def test_a_ready_move_is_allowed() -> None:
+    """With every requirement fulfilled the move gives its transition."""
+    assert Workflow.checked(SMALL).move("approve", "checked", ["officer"], READY).to == "done"
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"documents": frozenset()}, "The document “plan” is missing"),
+        ({"reviews_done": 1}, "1 of 2 reviews are in"),
+        ({"checklists": frozenset()}, "The checklist “basic” is not finished"),
+        ({"open_conflicts": 1}, "Conflicts of interest not settled: 1"),
+        ({"earlier_actors": ("user:1", "user:2")}, "another person must do this one"),
+        ({"earlier_actors": ()}, "not recorded who was the first"),
+        ({"limits": {}}, "no delegated authority"),
+        ({"limits": {"approve": Money.of("99.99", "EUR")}}, "100.00 EUR is above your delegated authority of 99.99 EUR"),
+        ({"limits": {"approve": Money.of(500, "USD")}}, "above your delegated authority"),
+        ({"amount": None}, "The amount is not settled yet"),
+        ({"values": {"score": Decimal("59.99")}}, "“score >= 60” does not hold"),
+        ({"values": {}}, "“score” is not known yet"),
+        ({"values": {"score": "high"}}, "can't be computed"),
+    ],
+)  # fmt: skip
+def test_a_blocked_move_says_what_blocks_it(facts: dict[str, Any], sentence: str) -> None:
+    """Each missing requirement is one sentence, at the button and in the refusal, which names the legal moves."""
+    workflow = Workflow.checked(SMALL)
+    lacking = Facts(**({name: getattr(READY, name) for name in Facts.__dataclass_fields__} | facts))
+    move = next(move for move in workflow.moves("checked", ["officer"], lacking) if move.id == "approve")
+    assert not move.allowed
+    assert sentence in move.blocked_by[0]
+    with pytest.raises(IllegalTransitionError) as refusal:
+        workflow.move("approve", "checked", ["officer"], lacking)
+    assert refusal.value.legal == ["ask", "shut"]
+    assert sentence in str(refusal.value)
+
+
+def test_a_move_from_another_stage_is_refused_with_the_legal_ones() -> None:
+    """What the stage does not have is refused, whoever asks; another role's move says whose it is."""
+    workflow = Workflow.checked(SMALL)
+    with pytest.raises(IllegalTransitionError, match="Possible now: send"):
+        workflow.move("approve", "draft", ["applicant"], READY)
+    with pytest.raises(IllegalTransitionError, match="This move is for: officer"):
+        workflow.move("approve", "checked", ["applicant"], READY)
+
+
+def test_a_reason_is_asked_by_the_form_and_demanded_by_the_act() -> None:
+    """A missing reason does not grey the button out; the act without it names the field."""
+    workflow = Workflow.checked(SMALL)
+    ask = workflow.moves("checked", ["officer"], READY)[0]
+    assert (ask.allowed, ask.asks) == (True, ["reason"])
+    with pytest.raises(InvalidError) as refusal:
+        workflow.move("ask", "checked", ["officer"], Facts(actor="user:2", reason="  "))
+    assert set(refusal.value.fields) == {"reason"}
+    assert workflow.move("ask", "checked", ["officer"], Facts(actor="user:2", reason="Which year?")).to == "asked"
+
+
+def test_four_eyes_can_name_the_move_of_the_first_pair() -> None:
+    """`four_eyes:send` blocks who sent, lets others through, and blocks everybody while nobody sent."""
+    workflow = Workflow.checked(changed(transitions={"approve": {"requires": ["four_eyes:send"]}}))
+
+    def allowed(done_by: dict[str, str]) -> bool:
+        facts = Facts(actor="user:2", values={"score": 70}, done_by=done_by)
+        return {move.id: move.allowed for move in workflow.moves("checked", ["officer"], facts)}["approve"]
+
+    assert [allowed({"send": "user:1"}), allowed({"send": "user:2"}), allowed({})] == [True, False, False]
+
+
+def test_authority_is_the_highest_of_ones_roles_in_the_currency() -> None:
+    """Of several delegations the highest of the person's own roles counts, in the case's currency only."""
+    lines = [
+        {"role": "officer", "act": "approve", "up_to": {"amount": "10", "currency": "EUR"}},
+        {"role": "programme_manager", "act": "approve", "up_to": {"amount": "60", "currency": "EUR"}},
+        {"role": "programme_manager", "act": "approve", "up_to": {"amount": "9000", "currency": "USD"}},
+    ]
+    assert authority_limits(lines, ["officer"], "EUR") == {"approve": Money.of(10, "EUR")}
+    assert authority_limits(lines, ["officer", "programme_manager"], "EUR") == {"approve": Money.of(60, "EUR")}
+    assert authority_limits(lines, ["reviewer"], "EUR") == {}
+
+
+@pytest.mark.parametrize(
+    ("guard", "holds"),
+    [
+        ("score >= 60 and risk != 'high'", True),
+        ("not (score < 60 or risk == 'high')", True),
+        ("0 < score <= 100", True),
+        ("score * 2 - 10 / 4 == 142.5", True),
+        ("0.1 + 0.2 == 0.3", True),
+        ("-score > 0", False),
+    ],
+)
+def test_guards_compute_exactly(guard: str, holds: bool) -> None:
+    """Guards compare, combine and calculate in decimals."""
+    assert evaluate(guard, {"score": Decimal("72.5"), "risk": "low"}) is holds
+
+
+@pytest.mark.parametrize(
+    "guard",
+    ["score.real", "f(score)", "[1][0]", "lambda: 1", "score ** 9", "score if 1 else 2", "x := 1", "'a' % score", "1" * 501,
+     "None", "score // 2", "{score}", "f'{score}'", "1/0 == 1", "score > 'a'", ""],
+)  # fmt: skip
+def test_guards_can_do_nothing_else(guard: str) -> None:
+    """Calls, attributes, powers, overlong or senseless expressions are refused, never run."""
+    with pytest.raises(GuardError):
+        evaluate(guard, {"score": Decimal(1)})
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_guard_or_a_guard_error(guard: str) -> None:
+    """Whatever is written as a guard, nothing but a verdict or GuardError comes out."""
+    try:
+        verdict = evaluate(guard, {})
+    except GuardError:
+        verdict = False
+    assert verdict in {True, False}
+
+
+def at(day: int, hour: int = 9, month: int = 5) -> datetime:
+    """Return a moment of 2026."""
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+def test_working_days_leave_out_weekends_and_holidays() -> None:
+    """From Thursday 30 April to Tuesday 5 May 2026 there are 2: Labour Day and a weekend are between."""
+    assert working_days(date(2026, 4, 30), date(2026, 5, 5), "MK") == 2
+
+
+def test_a_stage_is_due_after_its_working_days() -> None:
+    """Five working days from Wednesday 20 May 2026 end on Thursday 28: Monday 25 is a day off."""
+    sla = Workflow.checked(SMALL).stage("checked").sla
+    assert sla is not None
+    assert due(at(20), [], sla, "MK") == date(2026, 5, 28)
+
+
+def test_the_local_day_counts_not_the_utc_day() -> None:
+    """What comes in at 23:30 UTC on Sunday is Monday's in Skopje, and due a day later."""
+    sla = Workflow.checked(SMALL).stage("checked").sla
+    assert sla is not None
+    late = datetime(2026, 6, 14, 23, 30, tzinfo=UTC)
+    assert due(late, [], sla, "MK") == date(2026, 6, 19)
+    assert due(late, [], sla, "MK", "Europe/Skopje") == date(2026, 6, 22)
+
+
+def test_the_clock_stands_still_while_the_applicant_is_asked() -> None:
+    """Two days used, six asked, then the rest: the due day moves by the working days of the pause."""
+    workflow = Workflow.checked(SMALL)
+    before = [Visit("draft", at(1, month=6), at(8, month=6)), Visit("checked", at(8, month=6), at(10, month=6))]
+    asked = turn(workflow, [*before, Visit("asked", at(10, month=6))], country="MK", now=at(12, month=6))
+    assert (asked.paused, asked.due, asked.holder) == (True, None, "applicant")
+    history = [*before, Visit("asked", at(10, month=6), at(18, month=6)), Visit("checked", at(18, month=6))]
+    back = turn(workflow, history, country="MK", now=at(19, month=6))
+    assert (back.paused, back.due, back.days_used, back.since) == (False, date(2026, 6, 23), 3, at(18, month=6))
+
+
+def test_a_stage_entered_anew_has_a_new_clock() -> None:
+    """After a round through another stage than the pausing one, days count from the new entry."""
+    workflow = Workflow.checked(SMALL)
+    history = [Visit("checked", at(1, month=6), at(9, month=6)), Visit("shut", at(9, month=6), at(15, month=6))]
+    fresh = turn(workflow, [*history, Visit("checked", at(15, month=6))], country="MK", now=at(16, month=6))
+    assert (fresh.due, fresh.days_used, fresh.late) == (date(2026, 6, 22), 1, False)
+    stale = turn(workflow, [*history, Visit("checked", at(15, month=6))], country="MK", now=at(23, month=6))
+    assert stale.late
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("locale", ["en", "ru"])
+def test_the_picture_shows_every_stage_in_its_own_place(file: Path, locale: str) -> None:
+    """The SVG is well-formed and titled, names every stage, and no two boxes overlap."""
+    workflow = Workflow.checked(file.read_text())
+    root = ET.fromstring(svg(workflow, locale, workflow.stages[1].id))  # noqa: S314 - our own picture
+    ns = {"s": "http://www.w3.org/2000/svg"}
+    assert root.get("role") == "img"
+    assert root.find("s:title", ns) is not None
+    boxes = {}
+    for group in root.findall("s:g", ns):
+        box = group.findall("s:rect", ns)[-1]
+        boxes[group.get("data-stage")] = [float(box.get(side, "")) for side in ("x", "y", "width", "height")]
+    assert set(boxes) == {stage.id for stage in workflow.stages}
+    spots = list(boxes.values())
+    for place, (x, y, w, h) in enumerate(spots):
+        assert all(abs(x - ox) >= w or abs(y - oy) >= h for ox, oy, _, _ in spots[place + 1 :])
+
+
+def test_names_in_pictures_are_escaped() -> None:
+    """A stage called <script> stays text in the SVG."""
+    workflow = Workflow.parse(changed(stages={"draft": {"name": {"en": "<script>"}}}))
+    assert "<script>" not in svg(workflow)
+
+
+def test_mermaid_has_every_stage_and_move() -> None:
+    """The Mermaid text names each stage and has a line for each move from each of its stages."""
+    text = mermaid(Workflow.checked(SMALL))
+    assert "checked: Checked" in text
+    assert text.count("-->") == 1 + 8 + 2
+
+
+def test_yaml_text_and_its_content_are_the_same_workflow() -> None:
+    """A workflow can be read from text or from what the text says."""
+    assert Workflow.parse(yaml.safe_dump(SMALL)) == Workflow.parse(SMALL)
