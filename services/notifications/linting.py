@@ -27,7 +27,7 @@ def lint(rules: RuleSet) -> list[Finding]:
     findings: list[Finding] = _languages(rules)
     findings += _doubled(rules)
     for rule in rules.rules:
-        findings += _rule(rule, rules, known.get(rule.on))
+        findings += _rule(rule, rules, known.get(rule.event))
     used = {rule.letter for rule in rules.rules}
     for name, letter in rules.letters.items():
         findings += _letter(name, letter, rules)
@@ -66,9 +66,9 @@ def _rule(rule: Rule, rules: RuleSet, event: type[Event] | None) -> list[Finding
         problems.append(f"unknown category {rule.category}")
     findings = [Finding(where=f"rule {rule.id}", problem=problem) for problem in problems]
     if event is None:
-        return [*findings, Finding(where=f"rule {rule.id}", problem=f"no event is called {rule.on}", error=False)]
+        return [*findings, Finding(where=f"rule {rule.id}", problem=f"no event is called {rule.event}", error=False)]
     findings += [
-        Finding(where=f"rule {rule.id}", problem=f"{rule.on} has no field {name}")
+        Finding(where=f"rule {rule.id}", problem=f"{rule.event} has no field {name}")
         for name in rule.when
         if name not in event.model_fields
     ]
@@ -80,7 +80,9 @@ def _fields(rule: Rule, rules: RuleSet, event: type[Event]) -> list[Finding]:
     sources = {f"rule {rule.id}": [rule.link]}
     letter = rules.letters.get(rule.letter)
     for language, text in letter.texts.items() if letter else ():
-        sources[f"letter {rule.letter} ({language})"] = [text.subject, text.text, rules.signature.get(language, "")]
+        sources[f"letter {rule.letter} ({language})"] = [
+            *(text.subject, text.text, rules.greeting.get(language, ""), rules.signature.get(language, ""))
+        ]
     findings = []
     for where, texts in sources.items():
         for source in texts:
@@ -89,7 +91,7 @@ def _fields(rule: Rule, rules: RuleSet, event: type[Event]) -> list[Finding]:
             except LetterError as error:
                 findings.append(Finding(where=where, problem=str(error)))
                 continue
-            findings += [Finding(where=where, problem=f"unknown field {name} for {rule.on}") for name in unknown]
+            findings += [Finding(where=where, problem=f"unknown field {name} for {rule.event}") for name in unknown]
     return findings
 
 

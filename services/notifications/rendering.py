@@ -8,6 +8,7 @@ that nothing a person wrote can ever be markup.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -27,11 +28,12 @@ from shared.money import Money
 
 # What a letter may name besides the fields of its event.
 COMMON_FIELDS = frozenset(
-    {"recipient_name", "actor_name", "actor_organisation", "programme_name", "case_reference", "link", "happened_at"}
+    {"reader_name", "actor_name", "actor_organisation", "programme_name", "case_reference", "link", "happened_at"}
     | {"given_reason"}
 )
-FILTERS = frozenset({"lines", "default", "join", "lower", "upper", "first", "last", "length"})
+FILTERS = frozenset({"lines", "percent", "default", "join", "lower", "upper", "first", "last", "length"})
 MAX_SUBJECT = 200
+_SPACE = re.compile(r"\n{3,}")
 _REFUSED: tuple[type[nodes.Node], ...] = (
     *(nodes.Getattr, nodes.Getitem, nodes.Call, nodes.CallBlock, nodes.Import, nodes.FromImport, nodes.Include),
     *(nodes.Extends, nodes.Macro, nodes.Mul, nodes.Pow, nodes.Add, nodes.Mod, nodes.Concat),
@@ -51,8 +53,9 @@ def _environment(locale: str, zone: str) -> ImmutableSandboxedEnvironment:
         keep_trailing_newline=False,
         finalize=lambda value: in_words(value, locale, zone),
     )
-    environment.filters = {name: environment.filters[name] for name in FILTERS - {"lines"}}
+    environment.filters = {name: environment.filters[name] for name in FILTERS - {"lines", "percent"}}
     environment.filters["lines"] = lambda values: "\n".join(f"- {in_words(value, locale, zone)}" for value in values)
+    environment.filters["percent"] = lambda value: format_percent(Decimal(str(value)), "#,##0.##%", locale=locale)
     return environment
 
 
@@ -133,9 +136,9 @@ def plain(text: str) -> str:
 def render(text: Text, fields: Mapping[str, Any], locale: str, rules: RuleSet) -> tuple[str, str]:
     """Return the subject (one line) and the text of a letter, signed."""
     subject = " ".join(plain(fill(text.subject, fields, locale, rules.timezone)).split())
-    body = plain(fill(text.text, fields, locale, rules.timezone)).strip()
-    signature = rules.signature.get(locale) or rules.signature.get("en", "")
-    signed = f"{body}\n\n{fill(signature, fields, locale, rules.timezone).strip()}".strip()
+    parts = (rules.greeting.get(locale, ""), text.text, rules.signature.get(locale, ""))
+    filled = [plain(fill(part, fields, locale, rules.timezone)).strip() for part in parts]
+    signed = _SPACE.sub("\n\n", "\n\n".join(part for part in filled if part))
     return (subject if len(subject) <= MAX_SUBJECT else subject[: MAX_SUBJECT - 1] + "…"), signed
 
 

@@ -144,7 +144,7 @@ class InForce:
     """A programme's rules as they are in force."""
 
     sha256: str
-    name: str
+    name: dict[str, str]  # by language
     rules: RuleSet
 
 

@@ -64,6 +64,7 @@ class Delivery(Entity):
     due_at: datetime | None = None
     sent_at: datetime | None = None
     read_at: datetime | None = None
+    because: str | None = None  # why it is suppressed
     last_code: int | None = None
     last_reply: str = ""
 
@@ -77,9 +78,12 @@ class Delivery(Entity):
         return self.case_parties
 
     def _facts(self) -> dict[str, Any]:
-        names = ("event_id", "event_type", "rule", "channel", "recipient", "recipient_name", "category", "template")
-        names += ("template_version", "locale")
-        return {name: getattr(self, name) for name in names} | {"title": self.subject, "state": self.status.value}
+        names = ("event_id", "event_type", "rule", "channel", "recipient", "recipient_name", "category")
+        of_letter = ("template", "template_version", "locale")
+        return {name: getattr(self, name) for name in (*names, *of_letter)} | {
+            "title": self.subject,
+            "state": self.status.value,
+        }
 
     def queue(self, now: datetime) -> None:
         """Let the next free sender take it."""
@@ -88,7 +92,7 @@ class Delivery(Entity):
 
     def suppress(self, because: str) -> None:
         """Do not send it, and say why."""
-        self.status, self.due_at = Status.SUPPRESSED, None
+        self.status, self.due_at, self.because = Status.SUPPRESSED, None, because
         self.record(DeliverySuppressed(**self._facts(), because=because))
 
     def put_in_inbox(self, now: datetime) -> None:

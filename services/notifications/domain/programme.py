@@ -15,7 +15,7 @@ class ProgrammeRules(Entity):
     KIND: ClassVar[str] = "ruleset"
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"content"})  # the whole pack is in the portal's own event
 
-    name: str = ""
+    name: dict[str, str] = {}
     pack_version: int = 0
     sha256: str = ""
     content: dict[str, Any] = {}
@@ -29,7 +29,9 @@ class ProgrammeRules(Entity):
         """Return the rules in force."""
         return RuleSet.model_validate(self.content)
 
-    def adopt(self, rules: RuleSet, *, name: str, pack_version: int, sha256: str, warnings: list[str]) -> None:
+    def adopt(
+        self, rules: RuleSet, *, name: dict[str, str], pack_version: int, sha256: str, warnings: list[str]
+    ) -> None:
         """Put a pack's rules in force."""
         self.content, self.name = rules.model_dump(mode="json"), name
         self.pack_version, self.sha256 = pack_version, sha256

@@ -36,10 +36,10 @@ class Letter(_Part):
 
 
 class Rule(_Part):
-    """When `on` happens (and `when` fits its data), tell `to` by `letter`."""
+    """When `event` happens (and `when` fits its data), tell `to` by `letter`."""
 
     id: str
-    on: str
+    event: str
     when: dict[str, Any] = {}
     to: tuple[str, ...]
     letter: str
@@ -50,7 +50,7 @@ class Rule(_Part):
 
     def fits(self, event_type: str, data: dict[str, Any]) -> bool:
         """Return whether this rule speaks about that event; a list in `when` means any of its values."""
-        return self.on == event_type and all(
+        return self.event == event_type and all(
             data.get(name) in (asked if isinstance(asked, list) else [asked]) for name, asked in self.when.items()
         )
 
@@ -61,6 +61,7 @@ class RuleSet(_Part):
     timezone: str = "UTC"
     languages: tuple[str, ...] = ("en",)
     fallback: dict[str, tuple[str, ...]] = {}
+    greeting: dict[str, str] = {}
     signature: dict[str, str] = {}
     categories: dict[str, Category] = {}
     rules: tuple[Rule, ...] = ()

@@ -48,7 +48,7 @@ class _Telling:
     envelope: Envelope
     rule: Rule
     rules: RuleSet
-    programme_name: str
+    programme_name: dict[str, str]
     steps: list[Step] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
@@ -168,7 +168,7 @@ class _Telling:
         envelope, zone = self.envelope, self.rules.timezone
         actor, connection = envelope.actor, self.uow.connection
         fields = event_fields(envelope) | {
-            "recipient_name": person.name,
+            "reader_name": person.name,
             "actor_name": actor.name if actor.kind == "person" else self.programme_name,
             "actor_organisation": storage.organisation_name(connection, actor.organisation),
             "programme_name": self.programme_name,

@@ -54,15 +54,19 @@ def learn_rules(uow: UnitOfWork, envelope: Envelope) -> None:
     if rules is None:
         programme.refuse(problems, pack_version=event.pack_version, sha256=event.sha256)
         return
-    facts = event.pack.get("programme")
-    name = facts.get("name") if isinstance(facts, dict) else None
     programme.adopt(
         rules,
-        name=name if isinstance(name, str) else event.programme_id,
+        name=_name(event),
         pack_version=event.pack_version,
         sha256=event.sha256,
         warnings=warnings,
     )
+
+
+def _name(event: ProgrammeLoaded) -> dict[str, str]:
+    facts = event.pack.get("programme")
+    name = facts.get("name") if isinstance(facts, dict) else None
+    return name if isinstance(name, dict) else {"en": str(name or event.programme_id)}
 
 
 def examine(pack: dict[str, object]) -> tuple[RuleSet | None, list[str], list[str]]:

@@ -111,8 +111,16 @@ def _failure(delivery: Delivery, attempt: int, uow: UnitOfWork) -> Envelope:
     )
 
 
-def send_due(engine: Engine) -> None:
-    """Send what is due now; the worker calls this every second."""
-    known = settings()
+def send_due(uow: UnitOfWork) -> None:
+    """Send what is due now; the worker calls this every second.
+
+    Only after the timer's own transaction, which serves to be alone, so that none is open while a mail server talks.
+    """
+    known, engine = settings(), uow.engine
     if known.smtp_url:
-        Sender(engine, Mailer(known.smtp_url, known.mail_from, known.base_url).send).run()
+        mailer = Mailer(known.smtp_url, known.mail_from, known.base_url)
+        uow.after_commit.append(lambda: _send(engine, mailer))
+
+
+def _send(engine: Engine, mailer: Mailer) -> None:
+    Sender(engine, mailer.send).run()

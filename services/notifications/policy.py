@@ -1,0 +1,22 @@
+"""Who may do what with letters."""
+
+from __future__ import annotations
+
+from shared.web.policy import Policy
+
+POLICY = Policy(
+    {
+        "notifications.inbox.read": {"signed_in": "own"},
+        "notifications.inbox.mark": {"signed_in": "own"},
+        "notifications.preference.read": {"signed_in": "own"},
+        "notifications.preference.change": {"signed_in": "own"},
+        "notifications.delivery.read": {
+            "operator": "all",
+            "auditor": "all",
+            "programme_manager": "programme",
+            "officer": "programme",
+        },
+        "notifications.delivery.resend": {"operator": "all"},
+        "notifications.mail.read": {"operator": "all"},
+    }
+)
