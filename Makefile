@@ -32,6 +32,9 @@ lint: setup ## Check style, types and the walls between the modules
 fmt: setup ## Format the code and fix what can be fixed
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
+schemas: setup ## Write down the events' JSON Schemas after a change on purpose
+	@PYTHONPATH=. $(PY) tests/contracts/test_schemas.py
+
 bench: setup ## Measure; writes down figures
 	@exec $(PY) -m pytest tests/bench -q -s
 
@@ -43,4 +46,4 @@ clean: ## Remove caches and .venv; the data in .tamga stay
 $(STAMP):
 	@PYTHON=$(PYTHON) deploy/setup $(STAMP)
 
-.PHONY: help setup run demo test lint fmt bench clean
+.PHONY: help setup run demo test lint fmt schemas bench clean
