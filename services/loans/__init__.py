@@ -1,0 +1,40 @@
+"""Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
+
+OWNS = ("loan", "proposal", "referral")
+PUBLISHES = (
+    "loans.attempt.refused",
+    "loans.loan.agreed",
+    "loans.loan.disbursement_confirmed",
+    "loans.loan.disbursement_reported",
+    "loans.proposal.document_added",
+    "loans.proposal.document_removed",
+    "loans.proposal.reopened",
+    "loans.proposal.saved",
+    "loans.proposal.started",
+    "loans.proposal.submitted",
+    "loans.quarantine.discarded",
+    "loans.quarantine.replayed",
+    "loans.record.viewed",
+    "loans.referral.accepted",
+    "loans.referral.analysis_started",
+    "loans.referral.closed",
+    "loans.referral.consent_revoked",
+    "loans.referral.consented",
+    "loans.referral.declined",
+    "loans.referral.disbursed",
+    "loans.referral.expired",
+    "loans.referral.information_requested",
+    "loans.referral.information_supplied",
+    "loans.referral.offered",
+    "loans.referral.received",
+    "loans.referral.submitted",
+    "loans.referral.turned_down",
+    "loans.referral.withdrawn",
+)
+CONSUMES = (
+    "portal.user.#",
+    "portal.organisation.#",
+    "portal.programme.#",
+    "grants.application.#",
+    "notifications.delivery.#",
+)

@@ -1,0 +1,1 @@
+"""The rules of loans: proposals, referrals, loans, and the figures they stand on."""

@@ -1,0 +1,259 @@
+"""What a bankable proposal contains, block by block; the applicant consents to the same blocks and fields.
+
+Amounts are Decimals in the proposal's one currency; shares and rates are percentages as people write them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from shared.money import Amount
+
+_CENT = Decimal("0.01")
+_LIMIT = Decimal(10) ** 13
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("holds a character that is no text")
+    return text
+
+
+def _cents(amount: Decimal) -> Decimal:
+    if abs(amount) >= _LIMIT:
+        raise ValueError("is too large an amount")
+    if amount != amount.quantize(_CENT):
+        raise ValueError("has more than two decimals")
+    return amount.quantize(_CENT)
+
+
+def _not_below_zero(amount: Decimal) -> Decimal:
+    if amount < 0:
+        raise ValueError("must not be below zero")
+    return amount
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_no_nul)]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_no_nul)]
+Signed = Annotated[Amount, AfterValidator(_cents)]
+Sum = Annotated[Signed, AfterValidator(_not_below_zero)]
+Percent = Annotated[Signed, Field(ge=0, le=100)]
+Growth = Annotated[Signed, Field(ge=-100, le=1000)]
+Day = Annotated[date | None, BeforeValidator(_blank_is_none)]
+MaybeSum = Annotated[Sum | None, BeforeValidator(_blank_is_none)]
+MaybePercent = Annotated[Percent | None, BeforeValidator(_blank_is_none)]
+Whole = Annotated[int | None, Field(ge=0, le=100_000), BeforeValidator(_blank_is_none)]
+ZERO = Decimal(0)
+
+
+class Block(BaseModel):
+    """A part of a proposal; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Applicant(Block):
+    """Who asks."""
+
+    legal_name: Line = ""
+    legal_form: Line = ""
+    registration_number: Line = ""
+    tax_id: Line = ""
+    founded: Day = None
+    address: Line = ""
+    sector: Line = ""  # ISIC Rev. 4 class
+    employees: Whole = None
+    women_owned_percent: MaybePercent = None
+
+
+class Owner(Block):
+    """A person who owns a share: personal data, a block of its own."""
+
+    name: Line = ""
+    share_percent: Percent = ZERO
+    sex: Literal["", "female", "male"] = ""
+    birth_year: Whole = None
+
+
+class Owners(Block):
+    people: Annotated[list[Owner], Field(max_length=20)] = []
+
+
+class Request(Block):
+    """What is asked for."""
+
+    title: Line = ""
+    amount: MaybeSum = None
+    purpose: Line = ""
+    instrument: Literal["term_loan", "working_capital", "leasing"] = "term_loan"
+    term_months: Annotated[Whole, Field(le=360)] = None
+    grace_principal_months: Annotated[int, Field(ge=0, le=60)] = 0
+    rate_percent: MaybePercent = None
+    needed_by: Day = None
+
+
+class Project(Block):
+    """What it is for."""
+
+    description: Prose = ""
+    location: Line = ""
+    start: Day = None
+    end: Day = None
+    market: Prose = ""
+
+
+class Use(Block):
+    item: Line = ""
+    amount: Sum = ZERO
+
+
+class Funding(Block):
+    """Where the money comes from and where it goes; the two sums must be equal."""
+
+    loan: Sum = ZERO
+    own_cash: Sum = ZERO
+    own_in_kind: Sum = ZERO
+    grant: Sum = ZERO
+    lead_firm: Sum = ZERO
+    other: Sum = ZERO
+    uses: Annotated[list[Use], Field(max_length=40)] = []
+
+    def sources_total(self) -> Decimal:
+        return self.loan + self.own_cash + self.own_in_kind + self.grant + self.lead_firm + self.other
+
+    def uses_total(self) -> Decimal:
+        return sum((use.amount for use in self.uses), ZERO)
+
+    def own_share(self) -> Decimal:
+        """Return the own contribution as a fraction of all sources."""
+        total = self.sources_total()
+        return (self.own_cash + self.own_in_kind) / total if total else ZERO
+
+
+class Year(Block):
+    """One past year, with where the figures come from."""
+
+    year: Annotated[int, Field(ge=1990, le=2100)]
+    sales: Sum = ZERO
+    cost_of_sales: Sum = ZERO
+    operating_costs: Sum = ZERO
+    depreciation: Sum = ZERO
+    interest: Sum = ZERO
+    tax: Sum = ZERO
+    current_assets: Sum = ZERO
+    stock: Sum = ZERO
+    current_liabilities: Sum = ZERO
+    debt: Sum = ZERO
+    equity: Signed = ZERO
+    source: Literal["audited", "tax_return", "management", "self_declared"] = "management"
+
+
+class History(Block):
+    years: Annotated[list[Year], Field(max_length=5)] = []
+
+
+class Month(Block):
+    sales: Sum = ZERO
+    cost_of_sales: Sum = ZERO
+    operating_costs: Sum = ZERO
+
+
+class Projection(Block):
+    """The assumptions of three years; `months`, when given, replaces what the yearly assumptions spread."""
+
+    opening_cash: Sum = ZERO
+    first_month: Day = None
+    sales: Annotated[list[Sum], Field(max_length=3)] = []
+    seasonality: Annotated[list[Sum], Field(max_length=12)] = []  # weights of January to December
+    cost_of_sales_percent: Percent = ZERO
+    operating_costs: Sum = ZERO  # of the first year
+    operating_growth_percent: Growth = ZERO
+    depreciation: Sum = ZERO
+    tax_percent: Percent = ZERO
+    capex: Sum = ZERO  # maintenance, a year
+    assumptions: Prose = ""
+    months: Annotated[list[Month], Field(max_length=36)] = []
+
+
+class Flows(Block):
+    """The project's own flows by year, year 0 (the investment, below zero) first."""
+
+    flows: Annotated[list[Signed], Field(max_length=16)] = []
+    discount_percent: Percent = ZERO
+    reinvest_percent: Percent = ZERO
+
+
+class Debt(Block):
+    lender: Line = ""
+    outstanding: Sum = ZERO
+    instalment: Sum = ZERO
+    rate_percent: Percent = ZERO
+    maturity: Day = None
+    arrears_days: Annotated[int, Field(ge=0, le=10_000)] = 0
+
+
+class Debts(Block):
+    none: bool = False  # declared: no debts
+    loans: Annotated[list[Debt], Field(max_length=20)] = []
+
+
+class Security(Block):
+    kind: Literal["real_estate", "vehicle", "equipment", "stock", "receivable", "guarantee"] = "equipment"
+    description: Line = ""
+    market_value: Sum = ZERO
+    haircut_percent: Percent = ZERO
+
+
+class Collateral(Block):
+    items: Annotated[list[Security], Field(max_length=20)] = []
+
+    def value_after_haircuts(self) -> Decimal:
+        return sum((item.market_value * (100 - item.haircut_percent) / 100 for item in self.items), ZERO)
+
+
+class Declaration(Block):
+    """What the applicant vouches for."""
+
+    true_and_complete: bool = False
+    credit_bureau: bool = False
+
+
+BLOCKS: dict[str, type[Block]] = {
+    "applicant": Applicant,
+    "owners": Owners,
+    "request": Request,
+    "project": Project,
+    "funding": Funding,
+    "history": History,
+    "projection": Projection,
+    "flows": Flows,
+    "debts": Debts,
+    "collateral": Collateral,
+    "declaration": Declaration,
+}
+
+
+class Plan(BaseModel):
+    """The whole content of a proposal, without its documents."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    applicant: Applicant = Applicant()
+    owners: Owners = Owners()
+    request: Request = Request()
+    project: Project = Project()
+    funding: Funding = Funding()
+    history: History = History()
+    projection: Projection = Projection()
+    flows: Flows = Flows()
+    debts: Debts = Debts()
+    collateral: Collateral = Collateral()
+    declaration: Declaration = Declaration()

@@ -1,0 +1,92 @@
+"""The programme's rules for loans, as the pack gives them (finance.yaml)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Rule = Literal[
+    "complete",
+    "rows",
+    "sources_equal_uses",
+    "loan_equals_request",
+    "own_share",
+    "projection",
+    "cash_never_negative",
+    "dscr",
+    "debts_declared",
+    "documents",
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReadinessRule(_Strict):
+    """One condition of being ready; `block` says where the applicant mends it."""
+
+    code: str
+    rule: Rule
+    block: str
+    fields: list[str] = []
+    field: str = ""
+    at_least: Decimal = Decimal(0)
+
+
+class Named(_Strict):
+    """A code with its name by language."""
+
+    code: str
+    name: dict[str, str]
+
+    def said(self, locale: str) -> str:
+        return self.name.get(locale) or self.name.get("en") or self.code
+
+
+class DocumentKind(_Strict):
+    kind: str
+    required: bool
+    name: dict[str, str]
+
+    def said(self, locale: str) -> str:
+        return self.name.get(locale) or self.name.get("en") or self.kind
+
+
+class ConsentTerms(_Strict):
+    """What the applicant agrees to: `always` are the blocks without which there is no referral."""
+
+    version: str
+    always: list[str]
+    max_days: int
+    purposes: list[Named]
+    text: dict[str, str]
+
+
+class Partner(_Strict):
+    """A bank and its own rules."""
+
+    bank: str
+    name: str
+    country: str
+    sla_days: int
+    dscr_floor: Decimal
+    own_share_floor: Decimal
+    history_years: int
+
+
+class Finance(_Strict):
+    """The whole of finance.yaml."""
+
+    discount_percent: Decimal
+    readiness: list[ReadinessRule]
+    documents: list[DocumentKind]
+    purposes: list[Named]
+    consent: ConsentTerms
+    partners: list[Partner]
+    decline_reasons: list[Named]
+
+    def partner(self, bank: str) -> Partner | None:
+        return next((partner for partner in self.partners if partner.bank == bank), None)

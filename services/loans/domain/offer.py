@@ -1,0 +1,63 @@
+"""What a bank offers, and the questions it asks before."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from services.loans.domain.appraisal import offer_cost
+from shared.money import Money
+
+MAX_TERM = 360
+
+
+class Question(BaseModel):
+    """What the bank asked, and the applicant's answer when there is one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    asked_at: datetime
+    asked_by: str
+    answer: str | None = None
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+
+
+class Offer(BaseModel):
+    """Terms of a loan. `rate` is the nominal yearly fraction, `effective_rate` counts fee and compounding."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amount: Money
+    rate: Decimal
+    term_months: int
+    fee: Money
+    conditions: str
+    valid_until: date
+    made_at: datetime
+    effective_rate: Decimal
+
+    def problems(self, asked: Money, today: date) -> dict[str, str]:
+        """Return {field: broken rule} of an offer that can't be made."""
+        wrong = {}
+        if not Decimal(0) < self.amount.amount <= asked.amount:
+            wrong["amount"] = f"must be above zero and at most the {asked.amount} asked for"
+        if not Decimal(0) <= self.fee.amount < self.amount.amount:
+            wrong["fee"] = "must be at least zero and less than the amount"
+        if not Decimal(0) <= self.rate <= 1:
+            wrong["rate_percent"] = "must be between 0 and 100"
+        if not 1 <= self.term_months <= MAX_TERM:
+            wrong["term_months"] = f"must be between 1 and {MAX_TERM}"
+        if self.valid_until < today:
+            wrong["valid_until"] = "must not be in the past"
+        return wrong
+
+
+def effective_rate(amount: Money, rate: Decimal, months: int, fee: Money, start: date) -> Decimal:
+    """Return the effective annual cost of an offer as a fraction to six decimals; zero where none can be computed."""
+    within = amount.amount > fee.amount >= 0 and 1 <= months <= MAX_TERM and 0 <= rate <= 1
+    cost = offer_cost(amount.amount, rate, months, fee.amount, start) if within else None
+    return (cost or Decimal(0)).quantize(Decimal("0.000001"))

@@ -1,0 +1,186 @@
+"""Use cases between the MSME and a bank: read, acknowledge, ask, answer, decide, accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from services.loans import storage
+from services.loans.domain.disclosure import disclosed
+from services.loans.domain.finance import Finance, Partner
+from services.loans.domain.loan import Loan
+from services.loans.domain.offer import Offer, effective_rate
+from services.loans.domain.readiness import PartnerCheck, partner_checks
+from services.loans.domain.referral import Referral
+from services.loans.handlers import access
+from shared.database import UnitOfWork
+from shared.web.identity import Identity
+
+DECIDE = "loans.referral.decide"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A referral as one reader may see it: `fields` is built from the consent when the reader is the bank."""
+
+    referral: Referral
+    role: str
+    fields: dict[str, dict[str, Any]]
+    finance: Finance
+    partner: Partner | None
+    rules: list[PartnerCheck]
+
+
+def open_referral(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
+    """Return a referral for reading; a bank's and an officer's view is recorded and shown to the applicant."""
+    role = access.scoped(uow, who, "referral", reference, "loans.referral.read")
+    referral = storage.referrals(uow).get(reference, for_update=False)
+    finance, _ = access.rules(uow, referral.programme)
+    partner = finance.partner(referral.bank)
+    visible = referral.visible(access.today(uow))
+    fields = disclosed(storage.locked(uow.connection, referral.proposal, referral.number), visible)
+    if role != "applicant":
+        what = f"{len(visible)} consented fields" if role == "finance_partner" else "the referral"
+        access.viewed(uow, referral.id, what, case=referral.proposal, programme=referral.programme)
+    met = partner_checks(fields, partner) if partner else []
+    return Opened(referral, role, fields, finance, partner, met)
+
+
+def acknowledge(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:
+    """Record that the bank has the referral."""
+    referral = access.referral(uow, who, reference, DECIDE, version=version)
+    referral.acknowledge(uow.now())
+    return referral
+
+
+def analyse(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:
+    """Record that the credit desk has taken it up."""
+    referral = access.referral(uow, who, reference, DECIDE, version=version)
+    referral.analyse()
+    return referral
+
+
+def ask(uow: UnitOfWork, who: Identity, reference: str, text: str, *, version: int | None = None) -> Referral:
+    """Ask the applicant for something; the bank's clock stands still."""
+    referral = access.referral(uow, who, reference, DECIDE, version=version)
+    referral.ask(text, uow.now(), access.today(uow), who.name)
+    return referral
+
+
+def answer(uow: UnitOfWork, who: Identity, reference: str, text: str, *, version: int | None = None) -> Referral:
+    """Answer the bank's question."""
+    referral = access.referral(uow, who, reference, "loans.referral.answer", version=version)
+    referral.answer(text, uow.now(), access.today(uow), who.name)
+    return referral
+
+
+def decline(
+    uow: UnitOfWork, who: Identity, reference: str, reasons: list[str], note: str = "", *, version: int | None = None
+) -> Referral:
+    """Decline, for coded reasons of the programme."""
+    referral = access.referral(uow, who, reference, DECIDE, version=version)
+    finance, _ = access.rules(uow, referral.programme)
+    referral.decline(reasons, note, [item.code for item in finance.decline_reasons])
+    return referral
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the bank writes into its offer; the rate as a percentage, the fee paid upfront."""
+
+    amount: Decimal
+    rate_percent: Decimal
+    term_months: int
+    fee: Decimal
+    conditions: str
+    valid_until: date
+
+
+def make_offer(uow: UnitOfWork, who: Identity, reference: str, terms: Terms, *, version: int | None = None) -> Referral:
+    """Make an offer; what it truly costs is computed, never typed."""
+    referral = access.referral(uow, who, reference, DECIDE, version=version)
+    day, currency = access.today(uow), referral.amount.currency
+    amount, fee = access.money("amount", terms.amount, currency), access.money("fee", terms.fee, currency)
+    rate = terms.rate_percent / 100
+    offer = Offer(
+        amount=amount,
+        rate=rate,
+        term_months=terms.term_months,
+        fee=fee,
+        conditions=terms.conditions,
+        valid_until=terms.valid_until,
+        made_at=uow.now(),
+        effective_rate=effective_rate(amount, rate, terms.term_months, fee, day),
+    )
+    referral.make_offer(offer, day)
+    return referral
+
+
+def accept(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Loan:
+    """Accept one offer: the loan begins and every other open referral closes, all in this transaction.
+
+    The proposal's row is locked first, so of two offers accepted at once exactly one wins.
+    """
+    access.scoped(uow, who, "referral", reference, "loans.referral.accept")
+    row = storage.standing(uow.connection, "referral", reference)
+    proposal = storage.proposals(uow).get(row.proposal if row else "")
+    proposal.settle(reference)
+    repository = storage.referrals(uow)
+    referral = repository.get(reference, expected=version)
+    others = [
+        repository.get(other) for other in storage.referrals_of(uow.connection, proposal.id) if other != reference
+    ]
+    day, loan_id = access.today(uow), uow.next_reference("LN")
+    offer = referral.accept(loan_id, day)
+    for other in others:
+        if other.is_open():
+            other.close("another_offer_accepted")
+    return _loan(uow, referral, offer, loan_id, day)
+
+
+def _loan(uow: UnitOfWork, referral: Referral, offer: Offer, loan_id: str, day: date) -> Loan:
+    uow.flush()  # the referral's rows come before the loan that refers to them
+    names = ("proposal", "programme", "organisation", "organisation_name", "bank", "bank_name")
+    loan = Loan(
+        id=loan_id,
+        referral=referral.id,
+        **{name: getattr(referral, name) for name in names},
+        **offer.model_dump(include={"rate", "term_months"}),
+        amount=offer.amount,
+        fee=offer.fee,
+        agreed_on=day,
+    )
+    storage.loans(uow).add(loan)
+    loan.agree()
+    return loan
+
+
+def turn_down(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:
+    """Refuse the offer."""
+    referral = access.referral(uow, who, reference, "loans.referral.accept", version=version)
+    referral.turn_down()
+    return referral
+
+
+def withdraw(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:
+    """Take the referral back from the bank."""
+    referral = access.referral(uow, who, reference, "loans.referral.withdraw", version=version)
+    referral.withdraw()
+    return referral
+
+
+def revoke(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:
+    """Revoke the consent, which is possible until the bank has acknowledged."""
+    referral = access.referral(uow, who, reference, "loans.referral.withdraw", version=version)
+    referral.revoke(uow.now())
+    return referral
+
+
+def expire_offers(uow: UnitOfWork) -> int:
+    """End the offers whose last day has passed; returns how many."""
+    day, ended = access.today(uow), 0
+    for reference in storage.open_offers(uow.connection, day):
+        ended += storage.referrals(uow).get(reference).expire(day)
+    return ended

@@ -1,0 +1,9 @@
+"""HTML for people: the MSME's proposals, the bank's referrals, the loan that comes of them."""
+
+from fastapi import APIRouter
+
+from services.loans.pages import agreements, editor, proposals, referrals
+
+router = APIRouter(include_in_schema=False)
+for part in (proposals, editor, referrals, agreements):
+    router.include_router(part.router)

@@ -1,0 +1,48 @@
+"""Pages of a loan: its terms, what was paid out and confirmed, and the repayment schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from services.loans.handlers import access, loans
+from services.loans.pages import forms
+from services.loans.pages.proposals import seen
+from shared.database import UnitOfWork
+from shared.errors import InvalidError
+from shared.web.dependencies import Uow, Who, allowed
+from shared.web.identity import Identity
+from shared.web.pages import render
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/agreements/{reference}", dependencies=[allowed("loans.loan.read")])
+def read(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    return _page(request, uow, who, reference)
+
+
+def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
+    loan = access.loan(uow, who, reference, "loans.loan.read", lock=False)
+    side = "bank" if who.organisation == loan.bank else "applicant" if who.organisation == loan.organisation else ""
+    today = access.today(uow)
+    status = 422 if more else 200
+    return render(request, "loan.html", status_code=status, loan=loan, side=side, today=today, **more)
+
+
+@router.post("/agreements/{reference}/disbursements", dependencies=[allowed("loans.loan.disburse")])
+def disburse(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
+    try:
+        form = forms.parsed(forms.DisburseForm, posted)
+        loans.report(uow, who, reference, form.amount, form.on)
+    except InvalidError as error:
+        return _page(request, uow, who, reference, errors=error.fields, given=forms.posted_values(posted))
+    return seen(f"/loans/agreements/{reference}")
+
+
+@router.post("/agreements/{reference}/disbursements/{number}/confirm", dependencies=[allowed("loans.loan.confirm")])
+def confirm(reference: str, number: int, who: Who, uow: Uow) -> Response:
+    loans.confirm(uow, who, reference, number)
+    return seen(f"/loans/agreements/{reference}")

@@ -1,0 +1,155 @@
+"""Pages of the MSME: its proposals, the proposal itself, submitting it. Officers read the same page."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from services.loans import charts, storage
+from services.loans.domain.cashflow import cash_flow
+from services.loans.domain.proposal import Proposal
+from services.loans.handlers import access, proposals
+from services.loans.handlers.proposals import Assessment
+from services.loans.pages import forms, words
+from shared.database import UnitOfWork
+from shared.errors import InvalidError
+from shared.web.dependencies import Reader, Uow, Who, allowed
+from shared.web.pages import render
+
+router = APIRouter(include_in_schema=False)
+Search = Annotated[str, Query(max_length=200)]
+
+
+def seen(address: str) -> RedirectResponse:
+    """Return the redirect that follows a successful act."""
+    return RedirectResponse(address, 303)
+
+
+@router.get("/", dependencies=[allowed("loans.home.read")])
+def home(who: Who) -> Response:
+    places = {"applicant": "mine", "finance_partner": "referrals"}
+    return seen("/loans/" + next((places[role] for role in who.roles if role in places), "proposals"))
+
+
+@router.get("/mine", dependencies=[allowed("loans.proposal.mine")])
+def mine(request: Request, who: Who, connection: Reader, q: Search = "", cursor: str | None = None) -> HTMLResponse:
+    page = storage.proposal_rows(connection, organisation=who.organisation or "", q=q, cursor=cursor)
+    return render(request, "proposals.html", page=page, own=True, q=q, stages=words.STAGES, stage="")
+
+
+@router.get("/proposals", dependencies=[allowed("loans.proposal.list")])
+def queue(
+    *,
+    request: Request,
+    who: Who,
+    connection: Reader,
+    stage: Annotated[str, Query(pattern="^(draft|locked|)$")] = "",
+    q: Search = "",
+    cursor: str | None = None,
+) -> HTMLResponse:
+    page = storage.proposal_rows(connection, programmes=who.programmes, stage=stage, q=q, cursor=cursor)
+    return render(request, "proposals.html", page=page, own=False, q=q, stages=words.STAGES, stage=stage)
+
+
+@router.get("/proposals/new", dependencies=[allowed("loans.proposal.start")])
+def new(request: Request, who: Who, connection: Reader) -> HTMLResponse:
+    rows = storage.supporters(connection, who.programmes)
+    return render(request, "new.html", supporters=[(row.organisation, row.name) for row in rows])
+
+
+@router.post("/proposals/new", dependencies=[allowed("loans.proposal.start")])
+def start(request: Request, posted: forms.Posted, who: Who, uow: Uow) -> Response:
+    try:
+        form = forms.parsed(forms.StartForm, posted)
+        proposal = proposals.start(uow, who, form.supporter, form.title)
+    except InvalidError as error:
+        rows = storage.supporters(uow.connection, who.programmes)
+        choices, given = [(row.organisation, row.name) for row in rows], forms.posted_values(posted)
+        return render(request, "new.html", status_code=422, supporters=choices, errors=error.fields, given=given)
+    return seen(f"/loans/proposals/{proposal.id}/edit/applicant")
+
+
+@router.get("/proposals/{reference}", dependencies=[allowed("loans.proposal.read")])
+def read(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    proposal = proposals.open_proposal(uow, who, reference)
+    found = proposals.assess(uow, proposal)
+    own = who.organisation == proposal.organisation
+    return render(request, "proposal.html", own=own, **overview(uow, proposal, found))
+
+
+def overview(uow: UnitOfWork, proposal: Proposal, found: Assessment) -> dict[str, Any]:
+    """Return what the proposal's page shows."""
+    rows = storage.timeline(uow.connection, proposal.id)
+    referrals = [
+        storage.referrals(uow).get(item, for_update=False) for item in storage.referrals_of(uow.connection, proposal.id)
+    ]
+    return {
+        "proposal": proposal,
+        "figures": found.figures,
+        "todos": [(edit_address(proposal.id, todo.block), words.todo_text(todo)) for todo in found.todos],
+        "referrals": referrals,
+        "loan": storage.loan_of(uow.connection, proposal.id),
+        "stages": words.STAGES,
+        "blocks": words.BLOCKS,
+        "cover": cover_of(found),
+        "cash": cash_of(proposal),
+        "lines": words.acts(rows),
+        "views": storage.views_of(uow.connection, proposal.id),
+        "letters": words.letter_lines(storage.letters(uow.connection, proposal.id)),
+        "now": stage_index(proposal, [item.stage for item in referrals]),
+    }
+
+
+def edit_address(reference: str, block: str) -> str:
+    """Return where the applicant mends a block."""
+    part = "documents" if block == "documents" else f"edit/{block}"
+    return f"/loans/proposals/{reference}/{part}"
+
+
+def stage_index(proposal: Proposal, stages: list[str]) -> int:
+    """Return how far a proposal has come: draft, submitted, with banks, accepted, disbursed."""
+    if "disbursed" in stages:
+        return 4
+    if proposal.accepted_referral:
+        return 3
+    return (2 if stages else 1) if proposal.stage == "locked" else 0
+
+
+def cover_of(found: Assessment) -> Any:
+    """Return the chart of debt service cover against the programme's floor."""
+    floor = next(rule.at_least for rule in found.finance.readiness if rule.rule == "dscr")
+    covers = ", ".join(str(cover) for cover in found.figures.dscr)
+    label = words.say("Debt service cover by year: %(covers)s; floor %(floor)s", {"covers": covers, "floor": floor})
+    return charts.cover_chart(found.figures.dscr, floor, label, words.say("Year"), words.say("floor"))
+
+
+def cash_of(proposal: Proposal) -> Any:
+    """Return the chart of cash by month."""
+    closings = [(f"{month.on:%m/%Y}", month.closing) for month in cash_flow(proposal.plan)]
+    return charts.cash_chart(closings, words.say("Cash at the end of each of 36 months"))
+
+
+@router.post("/proposals/{reference}/submit", dependencies=[allowed("loans.proposal.submit")])
+def submit(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
+    version = forms.version_of(forms.posted_values(posted))
+    proposals.submit(uow, who, reference, version=version)
+    return seen(f"/loans/proposals/{reference}/consent")
+
+
+@router.post("/proposals/{reference}/reopen", dependencies=[allowed("loans.proposal.submit")])
+def reopen(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
+    version = forms.version_of(forms.posted_values(posted))
+    proposals.reopen(uow, who, reference, version=version)
+    return seen(f"/loans/proposals/{reference}")
+
+
+@router.get("/proposals/{reference}/offers", dependencies=[allowed("loans.proposal.offers")])
+def offers(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    proposal = access.proposal(uow, who, reference, "loans.proposal.offers", lock=False)
+    found = [
+        storage.referrals(uow).get(item, for_update=False) for item in storage.referrals_of(uow.connection, reference)
+    ]
+    shown = [item for item in found if item.offer]
+    return render(request, "offers.html", proposal=proposal, referrals=shown, stages=words.STAGES)

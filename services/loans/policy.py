@@ -1,0 +1,37 @@
+"""Who may do what in the loans service: action, role, scope. Denied unless it stands here.
+
+`own` is the MSME whose proposal it is, `org` the bank that a referral is addressed to.
+"""
+
+from __future__ import annotations
+
+from shared.web.policy import Policy
+
+_STAFF = {"officer": "programme", "programme_manager": "programme"}
+
+POLICY = Policy(
+    {
+        "loans.home.read": {"applicant": "all", "finance_partner": "all", "officer": "all", "programme_manager": "all"},
+        "loans.supporter.list": {"applicant": "all"},
+        "loans.partner.list": {"applicant": "all", **_STAFF},
+        "loans.proposal.mine": {"applicant": "all"},
+        "loans.proposal.start": {"applicant": "all"},
+        "loans.proposal.list": _STAFF,
+        "loans.proposal.read": {"applicant": "own", **_STAFF},
+        "loans.proposal.write": {"applicant": "own"},
+        "loans.proposal.submit": {"applicant": "own"},
+        "loans.proposal.refer": {"applicant": "own"},
+        "loans.proposal.offers": {"applicant": "own"},
+        "loans.document.read": {"applicant": "own", **_STAFF},
+        "loans.referral.list": {"finance_partner": "all"},
+        "loans.referral.read": {"finance_partner": "org", "applicant": "own", **_STAFF},
+        "loans.referral.document": {"finance_partner": "org"},
+        "loans.referral.decide": {"finance_partner": "org"},
+        "loans.referral.answer": {"applicant": "own"},
+        "loans.referral.accept": {"applicant": "own"},
+        "loans.referral.withdraw": {"applicant": "own"},
+        "loans.loan.read": {"finance_partner": "org", "applicant": "own", **_STAFF},
+        "loans.loan.disburse": {"finance_partner": "org"},
+        "loans.loan.confirm": {"applicant": "own"},
+    }
+)

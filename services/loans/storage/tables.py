@@ -1,0 +1,135 @@
+"""Tables: the service's own entities, locked proposals, and what it learned from other services."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.database import entity_table, service_metadata
+
+metadata = service_metadata()
+
+proposal = entity_table(
+    "proposal",
+    metadata,
+    Column("programme", String(80), nullable=False),
+    Column("organisation", String(80), nullable=False),
+    Column("organisation_name", String(200), nullable=False),
+    Column("supporter_name", String(200), nullable=False),
+    Column("stage", String(24), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("amount", Numeric(20, 4)),
+    Column("currency", String(3), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("accepted_referral", String(80)),
+    Index("proposal_own", "organisation", "updated_at", "id"),
+    Index("proposal_programme", "programme", "updated_at", "id"),
+)
+referral = entity_table(
+    "referral",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("programme", String(80), nullable=False),
+    Column("organisation", String(80), nullable=False),
+    Column("organisation_name", String(200), nullable=False),
+    Column("bank", String(80), nullable=False),
+    Column("bank_name", String(200), nullable=False),
+    Column("stage", String(24), nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("amount", Numeric(20, 4), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("term_months", Integer, nullable=False),
+    Column("due", Date),
+    Column("valid_until", Date),
+    Index("referral_bank", "bank", "stage", "updated_at", "id"),
+    Index("referral_proposal", "proposal"),
+    Index("referral_valid_until", "valid_until", postgresql_where=text("stage = 'offered'")),
+    # A bank is asked once about a proposal at a time.
+    Index("referral_one_open", "proposal", "bank", unique=True, postgresql_where=text("open")),
+)
+loan = entity_table(
+    "loan",
+    metadata,
+    # One accepted offer a need, whatever the code does.
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False, unique=True),
+    Column("referral", String(80), ForeignKey("referral.id"), nullable=False, unique=True),
+    Column("programme", String(80), nullable=False),
+    Column("organisation", String(80), nullable=False, index=True),
+    Column("bank", String(80), nullable=False, index=True),
+)
+locked_proposal = Table(
+    "locked_proposal",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("locked_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("proposal", "number"),
+)
+
+# Learned from other services' events.
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("organisation", String(80)),
+    Column("active", Boolean, nullable=False),
+)
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("country", String(2)),
+    Column("registration_number", String(80)),
+)
+supporter = Table(
+    "supporter",
+    metadata,
+    Column("organisation", String(80), nullable=False),
+    Column("programme", String(80), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("award", String(80), nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("organisation", "programme"),
+)
+programme = Table(
+    "programme",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("pack_version", Integer, nullable=False),
+    Column("finance", JSONB),
+)
+letter = Table(
+    "letter",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("case", String(80), nullable=False, index=True),
+    Column("recipient", String(80), nullable=False),
+    Column("recipient_name", String(200), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
