@@ -68,7 +68,7 @@ def list_users(*, words: Annotated[str, typer.Argument()] = "", as_json: AsJson 
 
 
 @user.command("add")
-def add_user(
+def add_user(  # noqa: PLR0917 - Typer makes options of them
     email: str,
     name: Annotated[str, typer.Option()],
     role: Annotated[list[str], typer.Option()],

@@ -11,6 +11,7 @@ BY_ROLE: dict[str, list[Link]] = {
     "applicant": [
         ("/grants/mine", "My applications"),
         ("/grants/calls", "Open calls"),
+        ("/grants/cofinancing", "Co-financing"),
         ("/loans/mine", "My proposals"),
     ],
     "officer": [

@@ -41,6 +41,7 @@ class Pages:
             autoescape=True,
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"],
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -140,6 +141,7 @@ def shared_context(request: Request) -> dict[str, Any]:
         "links": links,
         "here": navigation.current(links, path),
         "path": path,
+        "address": f"{path}?{request.url.query}" if request.url.query else path,
         "locale": getattr(state, "locale", i18n.DEFAULT),
         "csrf_field": _csrf_field(who.csrf if who else ""),
         "correlation_id": getattr(state, "correlation_id", ""),

@@ -55,9 +55,9 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("not found", 404)(scope, receive, send)
         return
     exact = asset.url.endswith("/".join(["", *parts]))
-    headers = {"cache-control": FOREVER if exact and len(parts) == 2 else "no-cache", "vary": "accept-encoding"}
+    headers = {"cache-control": FOREVER if exact and len(parts) == 2 else "no-cache"}
     packs = "gzip" in request.headers.get("accept-encoding", "") and len(asset.packed) < len(asset.body)
     if packs:
-        headers["content-encoding"] = "gzip"
+        headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
     response = Response(asset.packed if packs else asset.body, media_type=asset.media_type, headers=headers)
     await response(scope, receive, send)
