@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, MetaData, text
+from sqlalchemy import Connection, Engine, text
 
 from shared.clock import new_id
 from shared.database import Context, UnitOfWork, service_metadata, system
@@ -31,18 +31,13 @@ from shared.events.portal import UserDeactivated
 from shared.messaging import topology
 from shared.messaging.link import channel_of
 from shared.messaging.relay import Relay
-from shared.messaging.topology import DEAD_LETTERS, QUEUE_ARGUMENTS, Depth
+from shared.messaging.topology import Depth
 from shared.testing.stand import Stand
 
 SOURCE, CONSUMER = "portal", "loans"
 TYPE = UserDeactivated.TYPE
 EFFECT = "CREATE TABLE effect (event_id uuid, entity text, sequence bigint, at timestamptz DEFAULT clock_timestamp())"
 PROCESS = [sys.executable, "-m", "shared.testing.backbone_process"]
-
-
-def tables() -> MetaData:
-    """Return the messaging tables alone."""
-    return service_metadata()
 
 
 def event_of(entity: str, sequence: int, reason: str = "ok", *, event_id: UUID | None = None) -> Envelope:
@@ -178,18 +173,29 @@ class Backbone:
 
 
 @contextmanager
-def backbone_on(stand: Stand) -> Iterator[Backbone]:
-    """Give a backbone with fresh databases."""
-    with stand.empty_database() as source, stand.empty_database() as consumer:
-        for engine in (source, consumer):
-            tables().create_all(engine)
-            with engine.begin() as connection:
-                connection.execute(text(EFFECT))
-        backbone = Backbone(stand, source, consumer)
-        try:
-            yield backbone
-        finally:
-            backbone.close()
+def consumer_database(stand: Stand) -> Iterator[Engine]:
+    """Give a database with the messaging tables and the one of the effects."""
+    with stand.empty_database() as engine:
+        service_metadata().create_all(engine)
+        with engine.begin() as connection:
+            connection.execute(text(EFFECT))
+        yield engine
 
 
-__all__ = ["DEAD_LETTERS", "QUEUE_ARGUMENTS", "Backbone", "backbone_on", "effect", "event_of", "eventually"]
+def empty(engine: Engine) -> None:
+    """Empty every table of such a database."""
+    names = ", ".join(f'"{name}"' for name in [*service_metadata().tables, "effect"])
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+
+
+@contextmanager
+def backbone_on(stand: Stand, source: Engine, consumer: Engine) -> Iterator[Backbone]:
+    """Give a backbone on two databases, which are emptied first."""
+    empty(source)
+    empty(consumer)
+    backbone = Backbone(stand, source, consumer)
+    try:
+        yield backbone
+    finally:
+        backbone.close()
