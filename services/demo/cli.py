@@ -1,0 +1,133 @@
+"""`tamga demo`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.demo import report
+from services.demo.measure import Measurer, NotHandledError
+from services.demo.people import DemoError, People
+from services.demo.stage import Act, Stage
+from services.demo.story import ACTS, tell
+from shared.database import engine_for
+from shared.settings import SERVICES, Settings, load, runtime_file
+
+START_SECONDS = 300
+
+
+def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print the acts as JSON.")] = False) -> None:
+    """Drive the story of the programme over HTTP, as the people in it would, and check every act."""
+    console = Console(stderr=as_json)
+    try:
+        with _running(console):
+            raise typer.Exit(_play(console, as_json=as_json))
+    except (DemoError, NotHandledError) as error:
+        console.print(f"[red]{error}[/red]", highlight=False)
+        raise typer.Exit(1) from error
+
+
+@contextlib.contextmanager
+def _running(console: Console) -> Iterator[None]:
+    """Use the Tamga that runs; start one for the time of the demonstration when none does."""
+    settings = load()
+    if runtime_file(settings.home).exists():
+        yield
+        return
+    console.print("Tamga is not running: starting it for the demonstration.")
+    command = [sys.executable, "-m", "services", "run"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait_ready(process)
+            yield
+        finally:
+            process.terminate()
+
+
+def _wait_ready(process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not _ready():
+        if process.poll() is not None:
+            raise DemoError("Tamga did not start: run `make run` to see why")
+        if time.monotonic() > deadline:
+            raise DemoError(f"Tamga was not ready within {START_SECONDS} seconds")
+        time.sleep(0.5)
+
+
+def _ready() -> bool:
+    status = subprocess.run([sys.executable, "-m", "services", "status", "--json"], capture_output=True, check=False)
+    return status.returncode == 0
+
+
+def _play(console: Console, *, as_json: bool) -> int:
+    settings = load()
+    people = People(settings)
+    columns = (TextColumn("{task.description:<64}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            bar = progress.add_task("The people sign in", total=ACTS)
+
+            def advance(act: Act) -> None:
+                progress.update(bar, advance=1, description=f"{act.who}: {act.what}"[:64])
+
+            stage = Stage(people, advance)
+            tell(stage)
+    finally:
+        people.close()
+    measurer = Measurer({name: engine_for(settings.database_url(name)) for name in SERVICES}, _consumers())
+    handled = measurer.wait(stage.acts)
+    rows, numbers = report.by_act(stage.acts, handled), report.figures(handled)
+    unseen = [row for row in rows if not row["events"] and row["status"] not in (200, 404)]
+    checks = {name: _tool(settings, *command) for name, command in _CHECKS.items()}
+    good = all(check["code"] == 0 for check in checks.values()) and not unseen
+    if as_json:
+        print(json.dumps({"acts": rows, "figures": numbers, "checks": checks, "ok": good}, indent=2))
+        return 0 if good else 1
+    report.show(console, rows)
+    _conclude(console, numbers, checks)
+    for row in unseen:
+        console.print(f"[red]Act {row['number']} ({row['what']}) left no event[/red]")
+    return 0 if good else 1
+
+
+_CHECKS = {"audit verify": ("audit", "verify"), "reconcile": ("reconcile",)}
+
+
+def _tool(settings: Settings, *command: str) -> dict[str, Any]:
+    """Run one of the tools as an auditor or operator would, in a process of its own."""
+    arguments = [sys.executable, "-m", "services", *command, "--json"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    try:
+        answer = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        answer = {"error": (done.stderr or done.stdout).strip()[-400:]}
+    return {"code": done.returncode, "answer": answer}
+
+
+def _conclude(console: Console, numbers: dict[str, float], checks: dict[str, dict[str, Any]]) -> None:
+    console.print(
+        f"\n{numbers['events']:.0f} events. Commit to handled, each consumer: median {numbers['p50_ms']} ms,"
+        f" p95 {numbers['p95_ms']} ms; by the last consumer: median {numbers['last_consumer_p50_ms']} ms,"
+        f" p95 {numbers['last_consumer_p95_ms']} ms.",
+        highlight=False,
+    )
+    for name, check in checks.items():
+        word = "[green]OK[/green]" if check["code"] == 0 else "[red]FAILED[/red]"
+        facts = ", ".join(
+            f"{key} {value}" for key, value in check["answer"].items() if not isinstance(value, dict | list)
+        )
+        console.print(f"{name}: {word}  {facts}", highlight=False, soft_wrap=True)
+
+
+def _consumers() -> dict[str, tuple[str, ...]]:
+    return {name: importlib.import_module(f"services.{name}").CONSUMES for name in SERVICES}
