@@ -22,6 +22,7 @@ from shared.infrastructure.system import InfrastructureError
 from shared.settings import SERVICES
 
 SUPERUSER = "postgres"
+ELSEWHERE = Path("/var/lib")
 
 
 class Server(Protocol):
@@ -98,7 +99,7 @@ def data_folder(home: Path, name: str, user: str) -> Path:
 
 
 def _elsewhere(home: Path) -> Path:
-    return Path("/var/lib") / f"tamga-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:8]}"
+    return ELSEWHERE / f"tamga-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:8]}"
 
 
 def find_database(home: Path, environment: Mapping[str, str] = os.environ) -> Part:

@@ -1,0 +1,132 @@
+"""Finding and describing a broker and a database, without starting any."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from services.launcher import preflight
+from shared.infrastructure import containers, ladder, packages, postgres, rabbitmq, system
+from shared.infrastructure.system import InfrastructureError
+from shared.settings import SERVICES
+
+
+def fake_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put a `docker` in front of all others that does what `script` says."""
+    program = folder / "docker"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_an_engine_that_answers_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Docker client alone is not enough: the engine behind it has to answer."""
+    fake_docker(tmp_path, monkeypatch, "exit 1")
+    assert containers.engine_answers() is False
+    fake_docker(tmp_path, monkeypatch, "exit 0")
+    assert containers.engine_answers() is True
+
+
+def test_containers_are_used_only_when_an_image_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine without the image and without a way to get it leaves the next rung of the ladder."""
+    fake_docker(tmp_path, monkeypatch, '[ "$1" = info ]')
+    assert containers.available(tmp_path / "data", "postgres:17") is False
+    fake_docker(tmp_path, monkeypatch, "exit 0")
+    assert containers.available(tmp_path / "data", "postgres:17") is True
+
+
+def test_data_in_a_container_are_not_silently_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the data are in a container and the engine is down, that is said instead of starting empty."""
+    fake_docker(tmp_path, monkeypatch, "exit 0")
+    containers.available(tmp_path / "data", "postgres:17")
+    fake_docker(tmp_path, monkeypatch, "exit 1")
+    with pytest.raises(InfrastructureError, match="start Docker"):
+        containers.available(tmp_path / "data", "postgres:17")
+
+
+def test_a_password_hash_is_what_the_broker_expects() -> None:
+    """Base64 of the salt and SHA-256 of salt and password (RabbitMQ's documented example)."""
+    salt = bytes.fromhex("908DC60A")
+    expected = base64.b64encode(salt + hashlib.sha256(salt + b"test12").digest()).decode()
+    assert rabbitmq.password_hash("test12", salt) == expected == "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR"
+
+
+def test_a_service_may_only_speak_for_itself_and_read_its_own_queue() -> None:
+    """Least permissions: nothing to configure, one exchange to write to, its own topics, its own queue."""
+    made = rabbitmq.definitions({rabbitmq.ADMIN: "a", "grants": "g"})
+    rights = next(entry for entry in made["permissions"] if entry["user"] == "grants")
+    assert (rights["configure"], rights["write"], rights["read"]) == ("^$", "^events$", "^grants$")
+    topics = next(entry for entry in made["topic_permissions"] if entry["user"] == "grants")
+    assert topics["write"] == r"^grants\."
+    assert "password" not in json.dumps(made).replace("password_hash", "").replace("rabbit_password_hashing", "")
+
+
+def test_secrets_are_made_once_and_readable_by_the_owner_alone(tmp_path: Path) -> None:
+    """The second call returns the same passwords; every role and user has one of its own."""
+    first = ladder.passwords(tmp_path)
+    assert ladder.passwords(tmp_path) == first
+    assert len(set(first.values())) == len(first) == 2 + 3 * len(SERVICES)
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+def test_data_go_elsewhere_when_the_servers_user_can_not_reach_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout under a closed folder keeps its databases beside it, and a note says where."""
+    monkeypatch.setattr(ladder, "ELSEWHERE", tmp_path / "var")
+    monkeypatch.setattr(system, "is_root", lambda: True)
+    (tmp_path / "var").mkdir()
+    monkeypatch.setattr(system, "traversable", lambda _folder, _user: True)
+    assert ladder.data_folder(tmp_path, "postgresql", "postgres") == tmp_path / "postgresql"
+    monkeypatch.setattr(system, "traversable", lambda _folder, _user: False)
+    folder = ladder.data_folder(tmp_path, "postgresql", "postgres")
+    assert folder.is_relative_to(tmp_path / "var")
+    assert str(folder.parent) in (tmp_path / "DATA-IS-ELSEWHERE.txt").read_text()
+
+
+def test_without_rights_to_install_the_sentence_has_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No broker, no engine, no root: one sentence that can be pasted."""
+    monkeypatch.setattr(rabbitmq, "program", lambda: None)
+    monkeypatch.setattr(containers, "engine_answers", lambda: False)
+    monkeypatch.setattr(system, "is_root", lambda: False)
+    monkeypatch.setattr(packages.shutil, "which", lambda _name: "/usr/bin/apt-get")
+    monkeypatch.setattr(ladder, "ports", lambda home, *names: _remember(home, names))
+    with pytest.raises(InfrastructureError, match="sudo apt-get install --no-install-recommends rabbitmq-server"):
+        ladder.find_broker(tmp_path, {})
+
+
+def _remember(home: Path, names: tuple[str, ...]) -> dict[str, int]:
+    chosen = dict.fromkeys(names, 5000)
+    ladder.remember(home, "ports.json", {name: str(port) for name, port in chosen.items()})
+    return chosen
+
+
+def test_the_newest_postgresql_is_chosen_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 15 is newer than 9, whatever their spelling."""
+    found = [Path(f"/usr/lib/postgresql/{version}/bin/postgres") for version in ("9", "15", "13")]
+    monkeypatch.setattr(Path, "glob", lambda _self, _pattern: iter(found))
+    assert postgres.binaries() == Path("/usr/lib/postgresql/15/bin")
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence"),
+    [
+        (lambda: preflight.check_python((3, 9, 2)), r"needs Python 3\.11 or newer and this is 3\.9\.2"),
+        (lambda: preflight.check_disk(Path("/"), least=2**62), "make room first"),
+        (lambda: preflight.check_port(70000), "between 1 and 65535"),
+        (lambda: preflight.make_home(Path("/proc/nowhere")), "set TAMGA_HOME"),
+    ],
+)
+def test_preflight_refuses_in_one_sentence(check: object, sentence: str) -> None:
+    """Each refusal says what is wrong and what to do."""
+    assert callable(check)
+    with pytest.raises(InfrastructureError, match=sentence) as refusal:
+        check()
+    assert "\n" not in str(refusal.value)
