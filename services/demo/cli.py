@@ -21,7 +21,7 @@ from services.demo.people import DemoError, People
 from services.demo.stage import Act, Stage
 from services.demo.story import ACTS, tell
 from shared.database import engine_for
-from shared.settings import SERVICES, Settings, load, runtime_file
+from shared.settings import SERVICES, load, runtime_file
 
 START_SECONDS = 300
 
@@ -88,7 +88,7 @@ def _play(console: Console, *, as_json: bool) -> int:
     handled = measurer.wait(stage.acts)
     rows, numbers = report.by_act(stage.acts, handled), report.figures(handled)
     unseen = [row for row in rows if not row["events"] and row["status"] not in (200, 404)]
-    checks = {name: _tool(settings, *command) for name, command in _CHECKS.items()}
+    checks = {name: _tool(*command) for name, command in _CHECKS.items()}
     good = all(check["code"] == 0 for check in checks.values()) and not unseen
     if as_json:
         print(json.dumps({"acts": rows, "figures": numbers, "checks": checks, "ok": good}, indent=2))
@@ -103,7 +103,7 @@ def _play(console: Console, *, as_json: bool) -> int:
 _CHECKS = {"audit verify": ("audit", "verify"), "reconcile": ("reconcile",)}
 
 
-def _tool(settings: Settings, *command: str) -> dict[str, Any]:
+def _tool(*command: str) -> dict[str, Any]:
     """Run one of the tools as an auditor or operator would, in a process of its own."""
     arguments = [sys.executable, "-m", "services", *command, "--json"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)

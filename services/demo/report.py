@@ -59,8 +59,9 @@ def by_act(acts: Sequence[Act], handled: Sequence[Handled]) -> list[dict[str, An
 def show(console: Console, rows: list[dict[str, Any]]) -> None:
     """Print the acts as a table, chapter by chapter."""
     table = Table(box=None, header_style="bold", row_styles=["", "dim"], pad_edge=False)
-    for name, justify in (("", "right"), ("Who", "left"), ("What", "left"), ("Event", "left")):
-        table.add_column(name, justify=justify, overflow="fold")
+    table.add_column("", justify="right")
+    for name in ("Who", "What", "Event"):
+        table.add_column(name, overflow="fold")
     table.add_column("Handled by all, ms", justify="right")
     table.add_column("Leaf", justify="right")
     chapter = ""

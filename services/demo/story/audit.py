@@ -1,4 +1,4 @@
-"""The auditor asks: who did what on these cases, was anything refused, and is one event genuine?"""
+"""The auditor asks who did what on these cases, whether anything was refused, and whether one event is genuine."""
 
 from __future__ import annotations
 

@@ -62,7 +62,6 @@ def _apply(grant: Grant) -> None:
 
 
 def _screen(grant: Grant) -> None:
-    stage = grant.stage
     grant.move("officer", "approves at screening: refused", "approve", expect=409)
     grant.move("officer", "asks for information", "request-information", reason="Which member firms take part?")
     grant.move("applicant", "answers", "answer-information", comment="Four: their letters are attached to the quotes.")
@@ -139,5 +138,5 @@ def _deliver(grant: Grant) -> None:
     grant.award("finance", "requests tranche 1", "tranches/1/request")
     grant.award("finance", "releases his own request: refused", "tranches/1/release", expect=409)
     grant.award("finance_two", "releases tranche 1", "tranches/1/release")
-    facts = {"payment_reference": "TR-2026-000117", "paid_on": day()}
+    facts: dict[str, Any] = {"payment_reference": "TR-2026-000117", "paid_on": day()}
     grant.award("finance", "confirms the payment", "tranches/1/payment", **facts)

@@ -119,8 +119,8 @@ def _answer(loan: Loan) -> None:
     )
     loan.decide("msme", "bank-two", "answers", "answer", text="The line costs 45,000; the quotation is of this month.")
     loan.decide("bank_two", "bank-two", "takes it into analysis", "analysis")
-    offer = {"amount": "40000", "rate_percent": "13.5", "term_months": 36, "fee": "400", "valid_until": day(30)}
-    loan.decide("bank_two", "bank-two", "makes an offer", "offer", conditions="Insurance of the line", **offer)
+    offer: dict[str, Any] = {"amount": "40000", "rate_percent": "13.5", "term_months": 36, "fee": "400"}
+    loan.decide("bank_two", "bank-two", "makes an offer", "offer", valid_until=day(30), **offer)
 
 
 def _conclude(loan: Loan) -> None:
