@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from shared.settings import SettingsError
+
 # Command: (module, its attribute, what the menu says). The attribute is a Typer app or a plain function.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("services.__main__", "run", "Run everything on this machine."),
@@ -20,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "quarantine": ("services.backbone", "quarantine", "Events that could not be handled: list, show, settle."),
     "reconcile": ("services.backbone", "reconcile", "Account for every event at every consumer."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
+    "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram."),
 }
 
@@ -57,7 +60,12 @@ def gathered(chosen: str | None) -> typer.Typer:
 
 def main() -> None:
     """Run the `tamga` command."""
-    gathered(next((word for word in sys.argv[1:] if not word.startswith("-")), None))(prog_name="tamga")
+    chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    try:
+        gathered(chosen)(prog_name="tamga")
+    except SettingsError as error:
+        typer.echo(f"{error}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

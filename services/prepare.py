@@ -7,7 +7,6 @@ connections, then "settle"; out comes `{"done": step, ...}` for each, or `{"fail
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import sys
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.backbone import consumers
 from services.launcher import settling
 from services.portal import bootstrap
 from shared import migrations
@@ -75,8 +75,7 @@ def remember_people(file: Path, added: list[dict[str, Any]]) -> None:
 
 def prepare_topology(settings: Settings) -> dict[str, Any]:
     """Declare exchange, queues and bindings."""
-    consumers = {service: importlib.import_module(f"services.{service}").CONSUMES for service in SERVICES}
-    topology.apply(settings.amqp_admin_url, consumers)
+    topology.apply(settings.amqp_admin_url, consumers())
     return {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import time
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from services.backbone import consumers
 from shared.database import engine_for, reading
 from shared.settings import SERVICES, Settings
 
@@ -22,7 +22,7 @@ def binds(key: str, event_type: str) -> bool:
     return re.fullmatch(words, event_type) is not None
 
 
-def unaccounted(engines: Mapping[str, Engine], consumers: Mapping[str, tuple[str, ...]]) -> int:
+def unaccounted(engines: Mapping[str, Engine], consuming: Mapping[str, tuple[str, ...]]) -> int:
     """Return how many of the newest events were not published, or not handled by somebody they are for."""
     waiting = 0
     newest: dict[UUID, str] = {}
@@ -35,7 +35,7 @@ def unaccounted(engines: Mapping[str, Engine], consumers: Mapping[str, tuple[str
                 {"limit": NEWEST},
             )
             newest |= {row.id: row.type for row in rows}
-    for consumer, keys in consumers.items():
+    for consumer, keys in consuming.items():
         meant = [event for event, kind in newest.items() if any(binds(key, kind) for key in keys)]
         if not meant:
             continue
@@ -50,11 +50,10 @@ def unaccounted(engines: Mapping[str, Engine], consumers: Mapping[str, tuple[str
 
 def settle(settings: Settings, seconds: float) -> int:
     """Wait until nothing is unaccounted for, at most `seconds`; returns what is left."""
-    consumers = {service: importlib.import_module(f"services.{service}").CONSUMES for service in SERVICES}
     engines = {service: engine_for(settings.database_url(service), pool_size=1) for service in SERVICES}
     deadline = time.monotonic() + seconds
     try:
-        while (left := unaccounted(engines, consumers)) and time.monotonic() < deadline:
+        while (left := unaccounted(engines, consumers())) and time.monotonic() < deadline:
             time.sleep(0.2)
     finally:
         for engine in engines.values():
