@@ -49,7 +49,7 @@ def _address(name: str, address: str) -> Address:
         raise ValueError("the address has letters that SMTP can't carry")
     try:
         return Address(name, addr_spec=address)
-    except (HeaderParseError, IndexError) as error:
+    except (HeaderParseError, IndexError, ValueError) as error:
         raise ValueError("the address can't be read") from error
 
 

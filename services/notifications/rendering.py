@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import cache
 from html import escape
 from typing import Any
+from unicodedata import category
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -33,6 +34,7 @@ COMMON_FIELDS = frozenset(
 )
 FILTERS = frozenset({"lines", "percent", "default", "join", "lower", "upper", "first", "last", "length"})
 MAX_SUBJECT = 200
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SPACE = re.compile(r"\n{3,}")
 _REFUSED: tuple[type[nodes.Node], ...] = (
     *(nodes.Getattr, nodes.Getitem, nodes.Call, nodes.CallBlock, nodes.Import, nodes.FromImport, nodes.Include),
@@ -129,8 +131,13 @@ def version_of(letter: Letter) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text without control characters (but line ends and tabs), which mail and databases choke on."""
-    return "".join(sign for sign in text if sign in "\n\t" or sign.isprintable())
+    """Return text without what can garble it: control characters (but line ends and tabs) and turned directions.
+
+    Spaces that do not break, which Babel puts into amounts, and joiners, which some scripts need, stay.
+    """
+    return "".join(
+        sign for sign in text if sign in "\n\t" or (category(sign) not in {"Cc", "Cs"} and sign not in _TURNS)
+    )
 
 
 def render(text: Text, fields: Mapping[str, Any], locale: str, rules: RuleSet) -> tuple[str, str]:
