@@ -1,0 +1,96 @@
+"""Languages: fallback, plurals, numbers and times, and no page with a word that has no Russian."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+
+from shared import i18n
+from shared.money import Money
+from shared.web import navigation
+from shared.web.pages import Pages
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+PAGES = Pages("portal", Path("services/portal/templates"), lambda: NOW, "Europe/Skopje")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def speaking(locale: str) -> Iterator[None]:
+    """Read in a language for a while."""
+    token = i18n.current_locale.set(locale)
+    yield
+    i18n.current_locale.reset(token)
+
+
+def test_what_has_no_translation_stays_english() -> None:
+    """An unknown message, and a language we do not speak, give the message itself."""
+    assert i18n.translate("portal", "Not yet translated", locale="ru") == "Not yet translated"
+    assert i18n.translate("portal", "Sign in", locale="xx") == "Sign in"
+
+
+def test_messages_are_translated_with_their_values() -> None:
+    """A refusal's sentence is said in Russian with the values in their places."""
+    said = i18n.translate("portal", "%(name)s is deactivated", {"name": "Ana"}, locale="ru")
+    assert said.startswith("Ana")
+    assert said != "Ana is deactivated"
+
+
+@pytest.mark.parametrize(
+    ("candidates", "header", "expected"),
+    [
+        (["ru", "en"], "", "ru"),
+        ([None, "ru"], "en", "ru"),
+        (["de"], "ru-RU,ru;q=0.9,en;q=0.8", "ru"),
+        ([], "de;q=1, en;q=0.5, ru;q=0.7", "ru"),
+        ([], "de, fr", "en"),
+        ([], "en;q=rubbish, ru", "ru"),
+        ([], "," * 5000, "en"),
+    ],
+)
+def test_the_language_is_chosen_by_person_then_browser(
+    candidates: list[str | None], header: str, expected: str
+) -> None:
+    """Choice first, then Accept-Language by weight, then English; rubbish never fails."""
+    assert i18n.choose_locale(candidates, header) == expected
+
+
+def test_money_dates_and_times_are_written_as_the_reader_writes_them() -> None:
+    """Groups, decimals and months follow the language; the currency's code always stands there."""
+    amount = Money(amount="48200.00", currency="EUR")
+    assert PAGES.money(amount) == "48,200.00\u00a0EUR"
+    assert PAGES.money({"amount": "1000", "currency": "JPY"}) == "1,000\u00a0JPY"
+    assert PAGES.day(date(2026, 11, 24)) == "24 Nov 2026"
+    assert "13:00" in PAGES.moment(NOW), "noon in UTC is one o'clock in Skopje in winter"
+    with speaking("ru"):
+        assert PAGES.money(amount) == "48\u00a0200,00\u00a0EUR"
+        assert "нояб" in PAGES.day(date(2026, 11, 24))
+    assert PAGES.money(None) == PAGES.day(None) == PAGES.moment(None) == "–"
+
+
+def test_templates_escape_what_people_wrote() -> None:
+    """A name that is markup is shown as the text it is."""
+    assert "<script>" not in PAGES.env.from_string("{{ name }}").render(name="<script>alert(1)</script>")
+
+
+def _messages(folder: Path) -> set[str]:
+    methods = [("**.html", "jinja2.ext:babel_extract")]
+    options = {"**.html": {"trim_blocks": "true", "newstyle_gettext": "true", "silent": "false"}}
+    found = extract_from_dir(str(folder), methods, options)
+    return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
+
+
+@pytest.mark.parametrize("service", ["portal"])
+def test_every_word_on_a_page_has_its_russian(service: str) -> None:
+    """No template of the portal or of the shared pages shows a sentence that Russian readers get in English."""
+    catalogue = i18n.catalogue(service, "ru")
+    words = _messages(ROOT / "services" / service / "templates") | _messages(ROOT / "shared" / "web" / "templates")
+    words |= {label for links in navigation.BY_ROLE.values() for _, label in links}
+    words |= {label for _, label in navigation.EVERYBODY}
+    assert len(words) > 100
+    assert sorted(word for word in words if catalogue.gettext(word) == word) == []
