@@ -43,7 +43,7 @@ FATAL = (amqp.PreconditionFailed, amqp.NotFound, amqp.AccessRefused, amqp.Resour
 MAX_WORKERS = 40  # more than any prefetch and all timers, so that beginning a message never blocks the connection
 _LONGEST_PAUSE = 10.0  # seconds between attempts while the database is away
 _LINGER = 0.005  # seconds that a batch may wait for more
-_LOOP = 0.5  # seconds between looks at what else is to do when nothing arrives
+_LOOP = 0.25  # seconds between looks at what else is to do when nothing arrives
 
 
 class Database(DependencyProvider):  # type: ignore[misc]  # nameko has no types
@@ -371,7 +371,7 @@ def run_workers(
     while not stop.asked and not death.dead:
         if heartbeat:
             heartbeat.touch()
-        eventlet.sleep(_LOOP / 2)
+        eventlet.sleep(_LOOP)
     failed = not stop.asked
     with eventlet.Timeout(drain, exception=False):
         every_one.stop()

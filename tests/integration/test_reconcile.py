@@ -1,0 +1,235 @@
+"""Accounts, traces and lag over two services' databases, and the operator's commands on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+import typer
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner
+
+from shared.database import Context, UnitOfWork, system
+from shared.events import Envelope
+from shared.events.loans import RecordViewed
+from shared.events.portal import UserDeactivated
+from shared.messaging import cli, inbox, tracing
+from shared.messaging.reconcile import Report, reconcile
+from shared.messaging.topology import Depth
+from shared.messaging.wire import encode
+from shared.testing.backbone import CONSUMER, SOURCE, TYPE, consumer_database, effect, empty, event_of
+from shared.testing.stand import Stand
+
+BINDINGS = {CONSUMER: ("portal.user.#",)}
+
+
+class Pair:
+    """A publishing and a consuming service, and a wire that loses what it is told to."""
+
+    def __init__(self, source: Engine, consumer: Engine) -> None:
+        self.source, self.consumer = source, consumer
+        self.engines = {SOURCE: source, CONSUMER: consumer}
+
+    def publish(self, entity: str, *reasons: str, lose: frozenset[int] = frozenset()) -> UUID:
+        """Record events in one act and carry them over, but for those whose sequence is in `lose`."""
+        context = Context(actor=system(SOURCE))
+        with UnitOfWork(self.source, SOURCE, context) as uow:
+            for reason in reasons:
+                uow.record(UserDeactivated(user_id=entity, reason=reason), entity=f"user:{entity}")
+        with self.source.begin() as connection:
+            rows = connection.execute(text("SELECT * FROM outbox WHERE published_at IS NULL ORDER BY row")).all()
+            connection.execute(text("UPDATE outbox SET published_at = recorded_at"))
+        for row in rows:
+            event = event_of(entity, row.sequence, row.body["data"]["reason"], event_id=row.id)
+            event = event.model_copy(update={"correlation_id": row.correlation_id})
+            if row.sequence not in lose:
+                inbox.handle(self.consumer, CONSUMER, {TYPE: self._on_event}, event, encode(event))
+        return context.correlation_id
+
+    @staticmethod
+    def _on_event(uow: UnitOfWork, envelope: Envelope) -> None:
+        effect(uow.connection, envelope)
+        if envelope.data["reason"] == "answer":
+            uow.record(RecordViewed(record="user", what="all of it"), entity="record:1")
+        if envelope.data["reason"] == "poison":
+            raise inbox.UnknownEventError(envelope.type, envelope.version)
+
+    def account(self, depths: dict[str, Depth] | None = None, grace: float = 0) -> Report:
+        """Return the accounts of this pair."""
+        return reconcile(self.engines, BINDINGS, depths or {}, grace=grace)
+
+
+@pytest.fixture(scope="module")
+def databases(stand: Stand) -> Iterator[tuple[Engine, Engine]]:
+    """Give the two databases of this module."""
+    with consumer_database(stand) as source, consumer_database(stand) as consumer:
+        yield source, consumer
+
+
+@pytest.fixture
+def pair(databases: tuple[Engine, Engine]) -> Pair:
+    """Give two empty services."""
+    for engine in databases:
+        empty(engine)
+    return Pair(*databases)
+
+
+def test_every_state_is_counted_and_nothing_is_unaccounted(pair: Pair) -> None:
+    """Applied, parked behind a held one, and held events add up to what was recorded."""
+    pair.publish("a", "ok", "ok")
+    pair.publish("b", "poison", "ok")
+    [account] = pair.account().accounts
+    assert (account.events, account.applied, account.parked, account.quarantined) == (4, 2, 1, 1)
+    assert (account.in_flight, account.unaccounted) == (0, 0)
+
+
+def test_a_lost_event_is_named(pair: Pair) -> None:
+    """An event that was published, is in no queue and in no table of the consumer is unaccounted for, by its id."""
+    pair.publish("a", "ok", "ok", "ok", lose=frozenset({2}))
+    report = pair.account()
+    with pair.source.connect() as connection:
+        lost = connection.execute(text("SELECT id FROM outbox WHERE sequence = 2")).scalar_one()
+    assert (report.unaccounted, report.accounts[0].missing) == (1, [str(lost)])
+    assert report.accounts[0].parked == 1
+
+
+@pytest.mark.parametrize(("depths", "grace"), [({CONSUMER: Depth(1, 1)}, 0), ({}, 3600)])
+def test_what_waits_in_the_queue_or_was_sent_just_now_is_in_flight(
+    pair: Pair, depths: dict[str, Depth], grace: float
+) -> None:
+    """A message still in the queue, or published a moment ago, is not lost."""
+    pair.publish("a", "ok", lose=frozenset({1}))
+    report = pair.account(depths, grace)
+    assert (report.unaccounted, report.accounts[0].in_flight, report.open) == (0, 1, 1)
+
+
+def test_an_event_that_is_not_published_yet_is_in_flight(pair: Pair) -> None:
+    """What the relay has still to send is in flight, however old."""
+    pair.publish("a", "ok", lose=frozenset({1}))
+    with pair.source.begin() as connection:
+        connection.execute(text("UPDATE outbox SET published_at = NULL"))
+    assert (pair.account().unaccounted, pair.account().accounts[0].in_flight) == (0, 1)
+
+
+def test_events_that_nobody_is_bound_to_are_nobodys(pair: Pair) -> None:
+    """Only what a consumer's bindings let through is asked for."""
+    pair.publish("a", "ok")
+    report = reconcile(pair.engines, {CONSUMER: ("portal.programme.#", "grants.#")}, {}, grace=0)
+    assert [account.events for account in report.accounts] == [0]
+    assert report.unaccounted == -0
+
+
+def test_trace_shows_what_an_act_set_off(pair: Pair) -> None:
+    """The act's event, its handling with the time it took, and the event that the handler recorded because of it."""
+    correlation = pair.publish("a", "answer")
+    [root] = tracing.trace(pair.engines, correlation)
+    assert (root.type, root.source) == (TYPE, SOURCE)
+    assert [effect.consumer for effect in root.effects] == [CONSUMER]
+    assert root.effects[0].milliseconds > 0
+    assert [step.type for step in root.because] == ["loans.record.viewed"]
+
+
+def test_events_are_listed_newest_first_and_filtered(pair: Pair) -> None:
+    """By source, beginning of the type, entity, case and time."""
+    pair.publish("a", "ok", "answer")
+    types = [step.type for step in tracing.list_events(pair.engines, tracing.Filters())]
+    assert types == ["loans.record.viewed", TYPE, TYPE]
+    assert len(tracing.list_events(pair.engines, tracing.Filters(source=SOURCE, type="portal.user", limit=1))) == 1
+    assert tracing.list_events(pair.engines, tracing.Filters(entity="user:b")) == []
+    assert tracing.list_events(pair.engines, tracing.Filters(case="BSO-2026-0001")) == []
+    assert tracing.list_events(pair.engines, tracing.Filters(since=datetime(2100, 1, 1, tzinfo=UTC))) == []
+
+
+def test_lag_says_what_waits_where(pair: Pair) -> None:
+    """Unpublished events with the age of the oldest, and what is parked or held at the consumer."""
+    pair.publish("a", "poison", "ok")
+    with pair.source.begin() as connection:
+        connection.execute(text("UPDATE outbox SET published_at = NULL"))
+    source, consumer = tracing.lag(pair.engines)
+    assert (source["service"], source["unpublished"]) == (SOURCE, 2)
+    assert source["oldest_seconds"] > 0
+    assert (consumer["quarantined"], consumer["waiting_for_predecessor"], consumer["retrying"]) == (1, 1, 0)
+
+
+@pytest.fixture
+def tamga(pair: Pair) -> typer.Typer:
+    """Give the operator's commands on the two services."""
+    backbone = cli.Backbone(lambda: pair.engines, lambda: BINDINGS, lambda: {CONSUMER: Depth(0, 1)})
+    app = typer.Typer()
+    events, quarantine, account = cli.build(backbone)
+    app.add_typer(events, name="events")
+    app.add_typer(quarantine, name="quarantine")
+    app.command("reconcile")(account)
+    return app
+
+
+def _json(app: typer.Typer, *words: str, code: int = 0) -> object:
+    result = CliRunner().invoke(app, [*words, "--json"])
+    assert result.exit_code == code, result.output
+    return json.loads(result.output)
+
+
+def test_the_commands_answer_in_json(pair: Pair, tamga: typer.Typer) -> None:
+    """Every reading command has a form for machines."""
+    correlation = pair.publish("a", "answer", "poison")
+    assert len(_json(tamga, "events", "list")) == 3  # type: ignore[arg-type]
+    assert _json(tamga, "events", "trace", str(correlation))[0]["type"] == TYPE  # type: ignore[index]
+    assert {row["service"] for row in _json(tamga, "events", "lag")} == {SOURCE, CONSUMER}  # type: ignore[attr-defined]
+    [held] = _json(tamga, "quarantine", "list")  # type: ignore[misc]
+    assert "UnknownEventError" in _json(tamga, "quarantine", "show", held["id"])["traceback"]  # type: ignore[index]
+    assert _json(tamga, "reconcile")["unaccounted"] == 0  # type: ignore[index]
+
+
+def test_the_commands_answer_in_tables(pair: Pair, tamga: typer.Typer) -> None:
+    """Every reading command has a form for people, also when there is nothing."""
+    correlation = pair.publish("a", "answer", "poison")
+    runner = CliRunner()
+    for words in (["events", "list"], ["events", "trace", str(correlation)], ["events", "lag"], ["reconcile"]):
+        result = runner.invoke(tamga, words)
+        assert result.exit_code == 0, result.output
+        assert result.output.strip()
+    assert "Nothing." in runner.invoke(tamga, ["events", "list", "--entity", "user:b"]).output
+
+
+def test_reconcile_fails_when_an_event_is_lost(pair: Pair, tamga: typer.Typer) -> None:
+    """The exit code tells a script that something is missing."""
+    pair.publish("a", "ok", lose=frozenset({1}))
+    with pair.source.begin() as connection:
+        connection.execute(text("UPDATE outbox SET published_at = published_at - interval '1 hour'"))
+    assert _json(tamga, "reconcile", code=1)["unaccounted"] == 1  # type: ignore[index]
+
+
+def test_replay_and_discard_from_the_command_line(pair: Pair, tamga: typer.Typer) -> None:
+    """A dry run changes nothing; discard asks for a reason and releases the followers; both leave an event."""
+    pair.publish("a", "poison", "ok")
+    [held] = _json(tamga, "quarantine", "list")  # type: ignore[misc]
+    dry = _json(tamga, "quarantine", "replay", "--fingerprint", held["fingerprint"], "--dry-run")
+    assert dry["replayed"] == [held["id"]]  # type: ignore[index]
+    assert len(_json(tamga, "quarantine", "list")) == 1  # type: ignore[arg-type]
+    _json(tamga, "quarantine", "replay", "--id", held["id"])
+    inbox.sweep(pair.consumer, CONSUMER, {TYPE: pair._on_event})
+    result = CliRunner().invoke(tamga, ["quarantine", "discard", held["id"], "--reason", "a test's poison"])
+    assert result.exit_code == 0, result.output
+    inbox.sweep(pair.consumer, CONSUMER, {TYPE: pair._on_event})
+    types = [step["type"] for step in _json(tamga, "events", "list", "--source", CONSUMER)]  # type: ignore[attr-defined]
+    assert types == ["loans.quarantine.discarded", "loans.quarantine.replayed"]
+    with pair.consumer.connect() as connection:
+        assert connection.execute(text("SELECT sequence FROM effect")).scalars().all() == [2]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["quarantine", "replay"],
+        ["quarantine", "discard", str(UUID(int=0)), "--reason", "x"],
+        ["quarantine", "show", str(UUID(int=0))],
+    ],
+)
+def test_commands_that_find_nothing_say_so(tamga: typer.Typer, words: list[str]) -> None:
+    """A wrong id or a missing choice is one sentence and exit code 1, not a traceback."""
+    result = CliRunner().invoke(tamga, words)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
