@@ -1,0 +1,137 @@
+"""Every page of every role, in a real browser: with and without JavaScript, narrow, and by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+from whole import Running, sign_in
+
+Contexts = dict[tuple[str, bool], BrowserContext]
+
+# Which pages each person opens; {grant}, {firm} and {loan} are the cases of the story.
+PAGES = {
+    "applicant": ["/", "/grants/mine", "/grants/calls", "/grants/applications/{grant}", "/notifications/inbox"],
+    "lead_firm": ["/", "/grants/cofinancing", "/grants/cofinancing/{firm}"],
+    "msme": ["/", "/loans/mine", "/loans/proposals/{loan}", "/loans/proposals/{loan}/offers"],
+    "officer": ["/", "/grants/", "/grants/applications/{grant}", "/grants/cofinancing/{firm}", "/loans/proposals"],
+    "reviewer_one": ["/", "/grants/reviews"],
+    "manager": ["/", "/grants/", "/programmes", "/programmes/business-ecosystem"],
+    "finance": ["/", "/grants/payments"],
+    "bank_two": ["/", "/loans/referrals"],
+    "auditor": ["/", "/audit/", "/audit/cases/{grant}", "/audit/verification"],
+    "operator": ["/", "/operations", "/people", "/notifications/mail", "/notifications/deliveries"],
+}
+VISITS = [(key, path) for key, paths in PAGES.items() for path in paths]
+
+
+@pytest.fixture(scope="session")
+def cases(told: dict[str, Any], running: Running) -> dict[str, str]:
+    """Give the references of the story's cases."""
+    return {"grant": _series(told, "BSO"), "firm": _series(told, "COF"), "loan": _series(told, "PRO")}
+
+
+def _series(told: dict[str, Any], prefix: str) -> str:
+    words = [word for act in told["acts"] for word in act["what"].split()]
+    return next(word for word in words if word.startswith(f"{prefix}-"))
+
+
+@pytest.fixture(scope="session")
+def contexts(browser: Browser, running: Running) -> Iterator[Contexts]:
+    """Give a place for each person's signed-in browser, with and without JavaScript."""
+    opened: Contexts = {}
+    yield opened
+    for context in opened.values():
+        context.close()
+
+
+def _page(contexts: Contexts, browser: Browser, running: Running, key: str, *, script: bool) -> Page:
+    if (key, script) not in contexts:
+        context = browser.new_context(java_script_enabled=script, locale="en-GB")
+        contexts[key, script] = context
+        page = context.new_page()
+        sign_in(page, running, key)
+        page.close()
+    return contexts[key, script].new_page()
+
+
+@pytest.mark.parametrize("visit", VISITS, ids=" ".join)
+def test_pages_show_without_complaint(
+    contexts: Contexts, browser: Browser, running: Running, cases: dict[str, str], visit: tuple[str, str]
+) -> None:
+    """Each page answers 200, has one heading, and the browser finds nothing to complain about."""
+    key, path = visit
+    page = _page(contexts, browser, running, key, script=True)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    answer = page.goto(running.url + path.format(**cases), wait_until="networkidle")
+    assert answer is not None
+    assert answer.status == 200
+    assert page.locator("h1").count() == 1
+    assert complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("visit", VISITS, ids=" ".join)
+def test_pages_fit_a_small_screen(
+    contexts: Contexts, browser: Browser, running: Running, cases: dict[str, str], visit: tuple[str, str]
+) -> None:
+    """At 320 pixels no page has to be pushed sideways; wide tables move inside their own frame."""
+    key, path = visit
+    page = _page(contexts, browser, running, key, script=True)
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(running.url + path.format(**cases))
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 320
+    page.close()
+
+
+def test_a_draft_is_started_and_kept_without_javascript(contexts: Contexts, browser: Browser, running: Running) -> None:
+    """With scripts off an applicant opens a call, starts a draft, writes the title, saves, and finds it again."""
+    page = _page(contexts, browser, running, "applicant", script=False)
+    page.goto(running.url + "/grants/calls/bso-grants-2026")
+    page.locator("form[action$='/applications'] button").click()
+    page.locator("input[name=title]").fill("A service without scripts")
+    page.locator("main form button[type=submit], main form button:not([type])").first.click()
+    page.goto(running.url + "/grants/mine")
+    assert "A service without scripts" in page.content()
+    page.close()
+
+
+def test_sign_in_by_keyboard(browser: Browser, running: Running) -> None:
+    """Tab and Enter are enough to sign in, and the focus can be seen."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(running.url + "/sign-in")
+    person = running.people["officer"]
+    for _ in range(12):
+        if page.evaluate("document.activeElement.name") == "email":
+            break
+        page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    page.keyboard.type(person["email"])
+    page.keyboard.press("Tab")
+    page.keyboard.type(person["password"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    assert "Goran" in page.content()
+    context.close()
+
+
+def test_an_expired_session_asks_to_sign_in_and_comes_back(browser: Browser, running: Running) -> None:
+    """Without the cookie a page leads to sign-in, and signing in leads back to that page."""
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, running, "officer")
+    context.clear_cookies()
+    page.goto(running.url + "/grants/")
+    assert page.locator("input[name=password]").count() == 1
+    person = running.people["officer"]
+    page.get_by_label("E-mail").fill(person["email"])
+    page.locator("input[name=password]").fill(person["password"])
+    page.locator("form[action='/sign-in'] button").click()
+    page.wait_for_url(lambda url: url.endswith("/grants/"))
+    context.close()
