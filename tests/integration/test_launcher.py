@@ -150,19 +150,20 @@ def test_a_second_start_in_the_same_folder_is_refused(run: Run) -> None:
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("part", ["web", "work", "relay"])
-def test_a_part_that_is_killed_comes_back(run: Run, part: str) -> None:
-    """A crashed process is started again by itself, and everything is healthy afterwards."""
-    before = run.pid_of(part)
-    os.kill(before, signal.SIGKILL)
-    wait_for(lambda: f"{part} was restarted" in run.said())
-    assert run.pid_of(part) != before
+def test_parts_that_are_killed_come_back(run: Run) -> None:
+    """Crashed processes are started again by themselves, and everything is healthy afterwards."""
+    parts = ("web", "work", "relay")
+    before = {part: run.pid_of(part) for part in parts}
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: all(f"{part} was restarted" in run.said() for part in parts))
+    assert all(run.pid_of(part) != before[part] for part in parts)
     wait_for(lambda: run.command("status").returncode == 0)
     assert run.command("status").returncode == 0
 
 
 def test_ctrl_c_ends_everything_and_the_next_start_finds_the_data(run: Run) -> None:
-    """SIGINT leaves no process and no runtime file; a second start makes no new people and ends on SIGTERM."""
+    """SIGINT leaves no process and no runtime file; a second start finds everybody and makes nobody new."""
     assert run.stop(signal.SIGINT) == 0
     assert run.processes() == {}
     assert not (run.home / "runtime.json").exists()
@@ -171,13 +172,12 @@ def test_ctrl_c_ends_everything_and_the_next_start_finds_the_data(run: Run) -> N
     assert "there already" in said
     assert "people.json" in said
     assert (run.home / "people.json").read_text() == people
-    assert run.stop(signal.SIGTERM) == 0
-    assert run.processes() == {}
 
 
 def test_a_killed_launcher_takes_everything_with_it(run: Run) -> None:
     """SIGKILL can't be handled: the kernel itself ends the children, so no orphan holds ports or data."""
-    run.start()
+    if run.process is None or run.ended():
+        run.start()
     assert run.process is not None
     run.process.kill()
     run.process.wait(PATIENCE)
