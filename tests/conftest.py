@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from pytest_socket import disable_socket, enable_socket
 from sqlalchemy import Engine
 
@@ -16,6 +17,9 @@ from shared.testing.stand import Stand
 
 UNIT = Path(__file__).parent / "unit"
 UowFor = Callable[..., UnitOfWork]
+
+# Structlog's own default draws every traceback with all local variables, which takes seconds each.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(scope="session")
