@@ -9,13 +9,20 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from services.audit.domain.merkle import leaf_hash, prove_inclusion, verify_inclusion
-from services.audit.domain.note import open_checkpoint
-from services.audit.handlers.signing import sign_checkpoint
+from services.audit.domain.merkle import ProofError, leaf_hash, prove_inclusion, verify_inclusion
+from services.audit.domain.note import NoteError, open_checkpoint
+from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
 from services.audit.keys import Keys
 from services.audit.storage import append, tree
 from shared.clock import Clock, utc_now
-from shared.errors import NotFoundError
+from shared.errors import ConflictError, NotFoundError
+
+
+class UnprovableError(ConflictError):
+    """The stored log does not lead to a signed checkpoint: somebody changed it."""
+
+    type = "unprovable"
+    title = "The log does not prove this"
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,20 @@ class Proof:
 
 
 def prove(connection: Connection, event_id: UUID, keys: Keys, *, clock: Clock = utc_now) -> Proof:
-    """Return the checked proof that the event is in the log under a signed checkpoint."""
+    """Return the checked proof that the event is in the log under a signed checkpoint.
+
+    Raises NotFoundError for an event that is not there, UnprovableError for a log that was tampered with.
+    """
     found = append.known(connection, [event_id]).get(event_id)
     if found is None:
         raise NotFoundError("There is no such record")
+    try:
+        return _prove(connection, event_id, found, keys, clock)
+    except (append.BrokenLogError, ForkedLogError, NoteError, ProofError) as error:
+        raise UnprovableError("The log does not prove this event: %(why)s", why=str(error)) from error
+
+
+def _prove(connection: Connection, event_id: UUID, found: append.Known, keys: Keys, clock: Clock) -> Proof:
     signed = tree.latest_checkpoint(connection)
     if signed is None or signed.size <= found.leaf_index:
         signed = sign_checkpoint(connection, keys, clock=clock)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
@@ -16,8 +17,10 @@ from services.audit.domain.merkle import CompactRange
 from services.audit.domain.note import NoteError, Verifier, open_checkpoint
 from services.audit.domain.walk import Walk
 from services.audit.keys import Keys
-from services.audit.storage import scan, tree
+from services.audit.storage import scan, tree, verifications
 from shared.clock import Clock, utc_now
+from shared.database import UnitOfWork
+from shared.events.audit import VerificationCompleted
 
 # Events of one source may arrive in any order; a hole is one only when its later side is older than this.
 GRACE = timedelta(seconds=5)
@@ -103,6 +106,22 @@ def verify(
         coverage=coverage,
         findings=list(walk.findings),
     )
+
+
+def record(uow: UnitOfWork, report: Report) -> UUID:
+    """Keep a report for the pages and put what it found into the log; returns the verification's id."""
+    own = uow.ids()
+    verifications.add(uow.connection, own, report.as_json())
+    event = VerificationCompleted(
+        verification_id=str(own),
+        size=report.size,
+        root=report.root,
+        ok=report.ok,
+        findings=len(report.findings),
+        whole=report.whole,
+    )
+    uow.record(event, entity=f"verification:{own}", outcome="success" if report.ok else "refused")
+    return own
 
 
 def _walk(connection: Connection, verifier: Verifier, newest: int | None, kept: list[str], progress: Progress) -> Walk:

@@ -1,0 +1,82 @@
+"""The log over HTTP for machines: search, one event, its proof, the newest checkpoint."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from services.audit import labels
+from services.audit.handlers import proofs, reading
+from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
+from services.audit.keys import Keys
+from services.audit.query import SearchQuery
+from services.audit.storage import verifications
+from shared.errors import ConflictError, NotFoundError
+from shared.web.dependencies import Uow, allowed
+
+router = APIRouter(prefix="/api")
+
+
+def _keys(request: Request) -> Keys:
+    return Keys.of(request.app.state.settings)
+
+
+def _event(row: Any) -> dict[str, Any]:
+    mapping: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's way to the names of a row
+    body: dict[str, Any] = json.loads(row.body)
+    columns = {name: value for name, value in mapping.items() if name not in {"body", "leaf", "leaf_hash"}}
+    return columns | body | {"what": labels.kind(row.type)}
+
+
+@router.get("/search", dependencies=[allowed("audit.log.search")])
+def search(request: Request, query: Annotated[SearchQuery, Query()], uow: Uow) -> dict[str, Any]:
+    """Return a page of matches, the newest first; `next` is the cursor of the page after it."""
+    page = reading.find(uow, query.filters(request), before=query.before(), through="api")
+    return {"items": [_event(row) for row in page.items], "next": page.next}
+
+
+@router.get("/events/{event_id}", dependencies=[allowed("audit.event.read")])
+def event(event_id: UUID, uow: Uow) -> dict[str, Any]:
+    """Return one event as it is stored, with its leaf."""
+    row = reading.open_event(uow, event_id)
+    return _event(row) | {"leaf": row.leaf.decode(), "leaf_hash": row.leaf_hash.hex()}
+
+
+@router.get("/events/{event_id}/proof", dependencies=[allowed("audit.proof.read")])
+def proof(request: Request, event_id: UUID, uow: Uow) -> dict[str, Any]:
+    """Return the inclusion proof of an event under a signed checkpoint."""
+    made = proofs.prove(uow.connection, event_id, _keys(request), clock=uow.clock).as_json()
+    reading.viewed(uow, f"event:{event_id}", "proof")
+    return made
+
+
+@router.get("/checkpoint", dependencies=[allowed("audit.checkpoint.read")])
+def checkpoint(request: Request, uow: Uow) -> dict[str, Any]:
+    """Return a checkpoint of the log as it stands; keep it, and later verifications can't be fooled."""
+    keys = _keys(request)
+    try:
+        signed = sign_checkpoint(uow.connection, keys, clock=uow.clock)
+    except ForkedLogError as error:
+        raise ConflictError("The log can't be signed: %(why)s", why=str(error)) from error
+    if signed is None:
+        raise NotFoundError("The log is empty")
+    return {
+        "size": signed.size,
+        "root": signed.root.hex(),
+        "note": signed.note,
+        "signed_at": signed.signed_at,
+        "verifier_key": keys.signer().verifier.encode(),
+    }
+
+
+@router.get("/verification", dependencies=[allowed("audit.verification.read")])
+def verification(uow: Uow) -> dict[str, Any]:
+    """Return the newest verification."""
+    runs = verifications.latest(uow.connection, 1)
+    if not runs:
+        raise NotFoundError("The log has not been verified yet")
+    report: dict[str, Any] = runs[0].report
+    return report

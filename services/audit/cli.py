@@ -1,0 +1,120 @@
+"""The `tamga audit` commands: verify the log, prove one event. Exit codes: 0 sound, 1 not sound, 2 could not tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.audit.handlers import verification
+from services.audit.handlers.proofs import Proof, prove
+from services.audit.handlers.verification import Report
+from services.audit.keys import Keys
+from shared.database import Context, UnitOfWork, engine_for, system
+from shared.errors import TamgaError
+from shared.settings import Settings, SettingsError, settings
+
+commands = typer.Typer(name="audit", help="The record: verify it, prove one event.", no_args_is_help=True)
+console = Console()
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def _parts() -> tuple[Settings, Engine, Keys]:
+    known = settings()
+    return known, engine_for(known.database_url("audit"), pool_size=2, application_name="tamga audit"), Keys.of(known)
+
+
+@commands.command("verify")
+def verify(
+    *,
+    as_json: Json = False,
+    newest: Annotated[int | None, typer.Option(min=1, help="Read only what follows a signed state.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint that you kept: compare with it too.")] = None,
+    record: Annotated[bool, typer.Option(help="Put the result into the log.")] = False,
+) -> None:
+    """Read the log again, from every stored byte up to the signatures, and look for what never arrived."""
+    try:
+        _, engine, keys = _parts()
+        pinned = checkpoint.read_text() if checkpoint else None
+        with _progress(quiet=as_json) as bar:
+            task = bar.add_task("Reading", total=None)
+            report = verification.verify(
+                engine,
+                keys,
+                newest=newest,
+                pinned=pinned,
+                progress=lambda done, of: bar.update(task, completed=done, total=of),
+            )
+        if record:
+            with UnitOfWork(engine, "audit", Context(actor=system("audit"))) as uow:
+                verification.record(uow, report)
+    except (SettingsError, SQLAlchemyError, OSError, ValueError) as error:
+        typer.echo(f"The log could not be verified: {error}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2, default=str))
+    else:
+        _print(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _progress(*, quiet: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True, quiet=quiet), transient=True)
+
+
+def _print(report: Report) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    read = f"{report.events:,}" if report.whole else f"{report.events:,} of {report.size:,}, after a signed state"
+    table.add_row("events", read)
+    table.add_row("root hash", report.root)
+    table.add_row("signed", f"up to {report.signed_size:,} by {report.verifier_key}")
+    anchor = "yes" if report.outside else "no: the newest entries could have been cut off unseen"
+    table.add_row("compared with a checkpoint kept outside the database", anchor)
+    for item in report.coverage:
+        table.add_row(item["source"], f"{item['events']:,} events, last position {item['last_position'] or 0:,}")
+    took = (report.finished_at - report.started_at).total_seconds()
+    table.add_row("took", f"{took:.1f} s")
+    console.print(table)
+    for finding in report.findings:
+        console.print(f"[red]✗[/red] {finding.sentence()}", soft_wrap=True)
+    console.print("[green]OK[/green]" if report.ok else f"[red]NOT OK[/red]: {len(report.findings)} findings")
+
+
+@commands.command("prove")
+def prove_event(event_id: UUID, *, as_json: Json = False) -> None:
+    """Prove that one event is in the log; the proof is checked before it is shown."""
+    try:
+        _, engine, keys = _parts()
+        with engine.begin() as connection:
+            proof = prove(connection, event_id, keys)
+    except TamgaError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    except (SettingsError, SQLAlchemyError, OSError) as error:
+        typer.echo(f"The event could not be proven: {error}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))
+    else:
+        _print_proof(proof)
+
+
+def _print_proof(proof: Proof) -> None:
+    console.print(f"event {proof.event_id} is leaf {proof.index} of {proof.size}")
+    table = Table("step", "sibling", "hash")
+    table.add_row("leaf", "", proof.leaf_hash.hex())
+    for number, step in enumerate(proof.steps(), 1):
+        table.add_row(str(number), step["side"], step["hash"])
+    table.add_row("root", "", proof.root.hex())
+    console.print(table)
+    console.print(proof.checkpoint, highlight=False, markup=False)
+    console.print("[green]OK[/green]: the path leads from the leaf to the signed root")

@@ -1,0 +1,6 @@
+"""HTML for auditors, operators and staff."""
+
+from services.audit.pages.explorer import router as explorer
+from services.audit.pages.verification import router as verification
+
+routers = [explorer, verification]

@@ -1,0 +1,106 @@
+"""The auditor's explorer, an event with its proof, and the timeline of a case."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from services.audit import labels, views
+from services.audit.handlers import proofs, reading
+from services.audit.keys import Keys
+from services.audit.query import SearchQuery, before
+from services.audit.storage import search, tree, verifications
+from shared.database import UnitOfWork
+from shared.web.dependencies import Uow, Who, allowed
+from shared.web.pages import render
+from shared.web.paging import decode_cursor
+
+router = APIRouter()
+Search = Annotated[SearchQuery, Query()]
+Cursor = Annotated[str, Query(max_length=200)]
+
+
+def keys_of(request: Request) -> Keys:
+    """Return the log's keys."""
+    return Keys.of(request.app.state.settings)
+
+
+def trust(uow: UnitOfWork) -> dict[str, Any]:
+    """Return what a page says about whether the log can be trusted."""
+    latest = verifications.latest(uow.connection, 1)
+    return {
+        "size": tree.head(uow.connection).size,
+        "checkpoint": tree.latest_checkpoint(uow.connection),
+        "verification": latest[0] if latest else None,
+    }
+
+
+@router.get("/", dependencies=[allowed("audit.log.search")])
+def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
+    """Search the log."""
+    filters = query.filters(request)
+    page = reading.find(uow, filters, before=query.before(), through="page")
+    overview = search.overview(uow.connection, filters)
+    return render(
+        request,
+        "explorer.html",
+        page=page,
+        acts=[views.act(row) for row in page.items],
+        query=query,
+        filters=filters,
+        overview=overview,
+        histogram=views.histogram(overview),
+        trust=trust(uow),
+        labels=labels,
+        views=views,
+    )
+
+
+@router.get("/events/{event_id}", dependencies=[allowed("audit.event.read")])
+def event(request: Request, event_id: UUID, uow: Uow) -> HTMLResponse:
+    """Show one event: who did what, what changed, what belongs to it, and its proof."""
+    row = reading.open_event(uow, event_id)
+    body = json.loads(row.body)
+    proof, problem = _proof(request, uow, event_id)
+    return render(
+        request,
+        "event.html",
+        row=row,
+        act=views.act(row),
+        body=body,
+        related=views.tree(search.correlated(uow.connection, row.correlation_id)),
+        proof=proof,
+        problem=problem,
+        picture=proof and views.ladder(proof.steps(), proof.leaf_hash.hex(), proof.root.hex(), proof.index),
+        labels=labels,
+        views=views,
+    )
+
+
+def _proof(request: Request, uow: UnitOfWork, event_id: UUID) -> tuple[proofs.Proof | None, str]:
+    try:
+        return proofs.prove(uow.connection, event_id, keys_of(request), clock=uow.clock), ""
+    except proofs.UnprovableError as error:
+        return None, str(error)
+
+
+@router.get("/cases/{case}", dependencies=[allowed("audit.timeline.read")])
+def case_page(request: Request, case: str, who: Who, uow: Uow, cursor: Cursor = "") -> HTMLResponse:
+    """Show a case over all services."""
+    page = reading.open_case(uow, who, case, before=before(decode_cursor(cursor, 1)))
+    acts = [views.act(row) for row in page.items]
+    return render(request, "case.html", case=case.upper(), page=page, acts=acts, auditor="auditor" in who.roles)
+
+
+@router.get("/timeline/{case}", dependencies=[allowed("audit.timeline.read")])
+def timeline(request: Request, case: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Give the newest acts of a case to another service's page."""
+    page = reading.open_case(uow, who, case, before=None, limit=20)
+    acts = [views.act(row) for row in page.items]
+    return render(
+        request, "timeline_part.html", case=case.upper(), page=page, acts=acts, auditor="auditor" in who.roles
+    )

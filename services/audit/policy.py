@@ -1,0 +1,19 @@
+"""Who may do what in the audit service: action, role, scope. Denied unless it stands here."""
+
+from __future__ import annotations
+
+from shared.web.policy import Policy
+
+_STAFF = {"officer": "programme", "programme_manager": "programme", "finance_officer": "programme"}
+
+POLICY = Policy(
+    {
+        "audit.log.search": {"auditor": "all"},
+        "audit.event.read": {"auditor": "all"},
+        "audit.proof.read": {"auditor": "all"},
+        "audit.timeline.read": {"auditor": "all", **_STAFF},
+        "audit.checkpoint.read": {"auditor": "all", "operator": "all"},
+        "audit.verification.read": {"auditor": "all", "operator": "all"},
+        "audit.verification.run": {"auditor": "all", "operator": "all"},
+    }
+)

@@ -1,0 +1,73 @@
+"""What a search may ask for, as it stands in the address."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from services.audit.storage.search import Filters
+from shared.web.paging import decode_cursor
+
+
+def _day(value: Any) -> Any:
+    """Return a day as a date, a moment as a datetime, nothing for an empty field."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        return date.fromisoformat(value) if len(value) == len("2026-01-31") else datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not a date: write year-month-day") from None
+
+
+Word = Annotated[str, Field(max_length=200)]
+Day = Annotated[Any, BeforeValidator(_day)]
+
+
+class SearchQuery(BaseModel):
+    """The filters of a search; empty ones are left out. Days are whole local days, `until` included."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+    q: Word = ""
+    person: Word = ""
+    case: Word = ""
+    kind: Word = ""
+    organisation: Word = ""
+    role: Word = ""
+    programme: Word = ""
+    outcome: Word = ""
+    since: Day = None  # date | datetime | None
+    until: Day = None
+    cursor: Annotated[str, Field(max_length=200)] = ""
+
+    def before(self) -> int | None:
+        """Return the leaf index below which the page begins."""
+        values = decode_cursor(self.cursor, 1)
+        return before(values)
+
+    def filters(self, request: Request) -> Filters:
+        """Return the filters with days as moments of the time zone that people read."""
+        zone = ZoneInfo(request.app.state.settings.time_zone)
+        plain = self.model_dump(exclude={"since", "until", "cursor"})
+        return Filters(**plain, since=_moment(self.since, zone, 0), until=_moment(self.until, zone, 1))
+
+
+def before(values: list[Any] | None) -> int | None:
+    """Return the leaf index of a cursor's values; anything else begins at the end."""
+    return values[0] if values and isinstance(values[0], int) and 0 <= values[0] < 2**63 else None
+
+
+def _moment(day: date | datetime | None, zone: ZoneInfo, days: int) -> datetime | None:
+    if day is None:
+        return None
+    if isinstance(day, datetime):
+        return (day if day.tzinfo else day.replace(tzinfo=zone)).astimezone(UTC)
+    # The very first and last days that a date can be have no neighbour in UTC.
+    inside = min(max(day, date(1900, 1, 1)), date(9000, 1, 1))
+    return datetime.combine(inside + timedelta(days=days), time(), zone).astimezone(UTC)

@@ -1,0 +1,177 @@
+"""Searching the log: filters, pages from the newest backwards, and bounded counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, ColumnElement, Connection, func, select, text
+
+from services.audit.storage.tables import events
+
+# Counts and the histogram look at so many of the newest matches and no more.
+SAMPLE = 5000
+BUCKETS = 60
+MAX_PEOPLE = 50
+
+_BRIEF = (
+    "leaf_index", "event_id", "source", "type", "entity", "occurred_at", "actor_id", "actor_kind", "actor_name",
+    "role", "organisation", "programme", "case", "outcome", "correlation_id", "causation_id", "body",
+)  # fmt: skip
+Rows = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What somebody looks for; empty means all."""
+
+    q: str = ""
+    person: str = ""
+    case: str = ""
+    kind: str = ""  # an event type, or the beginning of one that ends at a dot
+    organisation: str = ""
+    role: str = ""
+    programme: str = ""
+    outcome: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def given(self) -> dict[str, str]:
+        """Return the filters that are set, as text."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items() if value
+        }
+
+
+def search(connection: Connection, filters: Filters, *, before: int | None, limit: int) -> Rows:
+    """Return up to `limit` + 1 matches with leaf indexes below `before`, the newest first."""
+    conditions = _conditions(connection, filters)
+    if before is not None:
+        conditions.append(events.c.leaf_index < before)
+    query = select(*(events.c[name] for name in _BRIEF)).where(*conditions)
+    return connection.execute(query.order_by(events.c.leaf_index.desc()).limit(limit + 1)).all()
+
+
+def _conditions(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [
+        events.c[name] == value
+        for name in ("organisation", "role", "programme", "outcome")
+        if (value := getattr(filters, name))
+    ]
+    if filters.case:
+        conditions.append(events.c["case"] == filters.case.upper())
+    if filters.person:
+        conditions.append(events.c.actor_id.in_(people(connection, filters.person)))
+    if filters.kind.endswith("."):
+        conditions.append(events.c.type.startswith(filters.kind, autoescape=True))
+    elif filters.kind:
+        conditions.append(events.c.type == filters.kind)
+    if filters.since:
+        conditions.append(events.c.occurred_at >= filters.since)
+    if filters.until:
+        conditions.append(events.c.occurred_at < filters.until)
+    if filters.q:
+        words = func.websearch_to_tsquery(text("'simple'"), filters.q)
+        conditions.append(func.to_tsvector(text("'simple'"), events.c.summary).bool_op("@@")(words))
+    return conditions
+
+
+_ACTORS = text("""
+WITH RECURSIVE actor AS (
+  (SELECT actor_id, actor_name FROM event ORDER BY actor_id, leaf_index DESC LIMIT 1)
+  UNION ALL
+  SELECT next.actor_id, next.actor_name FROM actor, LATERAL (
+    SELECT actor_id, actor_name FROM event WHERE event.actor_id > actor.actor_id
+    ORDER BY actor_id, leaf_index DESC LIMIT 1) AS next
+)
+SELECT actor_id FROM actor
+WHERE actor_id IN (CAST(:given AS text), 'user:' || CAST(:given AS text))
+  OR strpos(lower(actor_name), lower(CAST(:given AS text))) > 0 LIMIT :limit
+""")
+
+
+def people(connection: Connection, given: str) -> list[str]:
+    """Return the ids of actors with that id, or with that text in the name they had last."""
+    return list(connection.execute(_ACTORS, {"given": given, "limit": MAX_PEOPLE}).scalars())
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Counts over the newest matches: (value, label, count) by facet, and (start, count, refused) by time."""
+
+    counted: int
+    more: bool
+    facets: dict[str, list[tuple[str, str, int]]]
+    bars: list[tuple[datetime, int, int]]
+
+
+def overview(connection: Connection, filters: Filters) -> Overview:
+    """Return counts over at most SAMPLE newest matches."""
+    names = ("role", "outcome", "type", "actor_id", "actor_name", "occurred_at")
+    query = select(*(events.c[name] for name in names)).where(*_conditions(connection, filters))
+    rows = connection.execute(query.order_by(events.c.leaf_index.desc()).limit(SAMPLE + 1)).all()
+    rows, more = rows[:SAMPLE], len(rows) > SAMPLE
+    facets = {
+        "person": _count((row.actor_id, row.actor_name) for row in rows),
+        "role": _count((row.role, row.role) for row in rows),
+        "kind": _count((row.type, row.type) for row in rows),
+        "outcome": _count((row.outcome, row.outcome) for row in rows),
+    }
+    return Overview(len(rows), more, facets, _bars([(row.occurred_at, row.outcome) for row in rows]))
+
+
+def _count(pairs: Any, most: int = 6) -> list[tuple[str, str, int]]:
+    counts: dict[str, int] = {}
+    labels: dict[str, str] = {}
+    for value, label in pairs:
+        if value:
+            counts[value] = counts.get(value, 0) + 1
+            labels.setdefault(value, label or value)
+    ranked = sorted(counts, key=lambda value: -counts[value])[:most]
+    return [(value, labels[value], counts[value]) for value in ranked]
+
+
+def _bars(acts: list[tuple[datetime, str]]) -> list[tuple[datetime, int, int]]:
+    """Return counts in equal spans of whole minutes between the first and the last act."""
+    if not acts:
+        return []
+    first, last = min(acts)[0].replace(second=0, microsecond=0), max(acts)[0]
+    minutes = int((last - first).total_seconds() // 60) + 1
+    span = timedelta(minutes=-(-minutes // BUCKETS))
+    bars = [[0, 0] for _ in range(int((last - first) / span) + 1)]
+    for at, outcome in acts:
+        bar = bars[int((at - first) / span)]
+        bar[0] += 1
+        bar[1] += outcome != "success"
+    return [(first + number * span, count, refused) for number, (count, refused) in enumerate(bars)]
+
+
+def event(connection: Connection, event_id: UUID) -> Any:
+    """Return a whole stored event, or None."""
+    return connection.execute(select(events).where(events.c.event_id == event_id)).first()
+
+
+def timeline(connection: Connection, case: str, *, before: int | None, limit: int) -> Rows:
+    """Return the acts of a case over all services, the newest first."""
+    condition: list[ColumnElement[bool]] = [events.c["case"] == case]
+    if before is not None:
+        condition.append(events.c.leaf_index < before)
+    query = select(*(events.c[name] for name in _BRIEF)).where(*condition)
+    return connection.execute(query.order_by(events.c.leaf_index.desc()).limit(limit + 1)).all()
+
+
+def programmes_of(connection: Connection, case: str) -> set[str]:
+    """Return the programmes that the acts of a case belong to."""
+    column: Column[str | None] = events.c.programme
+    query = select(column).where(events.c["case"] == case, column.is_not(None)).distinct()
+    return {name for name in connection.execute(query).scalars() if name}
+
+
+def correlated(connection: Connection, correlation_id: UUID, limit: int = 200) -> Rows:
+    """Return what one act set off, in the order in which it was recorded."""
+    query = select(*(events.c[name] for name in _BRIEF)).where(events.c.correlation_id == correlation_id)
+    return connection.execute(query.order_by(events.c.leaf_index).limit(limit)).all()
