@@ -170,6 +170,13 @@ class UnitOfWork:
             for call in self.after_commit:
                 call()
 
+    def abandon(self) -> None:
+        """Forget everything that was to be written and start anew: a refused form can be shown again by reading."""
+        self._tracked.clear()
+        self._loose.clear()
+        self.connection.rollback()
+        self.connection.begin()
+
     def track(self, entity: Entity, repository: Repository[Any], loaded: dict[str, Any] | None) -> None:
         """Remember an entity so that `flush` stores what became of it; `loaded` is None for a new one."""
         self._tracked[(repository.table.name, entity.id)] = (entity, repository, loaded)

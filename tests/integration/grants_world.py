@@ -42,10 +42,18 @@ ANSWERS = {
     "duration_months": "12",
 }
 BUDGET = [
-    {"line": "experts", "note": "Trainers", "grant": {"amount": "28000", "currency": "EUR"},
-     "own": {"amount": "6000", "currency": "EUR"}},
-    {"line": "events", "note": "Courses", "grant": {"amount": "12000", "currency": "EUR"},
-     "own": {"amount": "2000", "currency": "EUR"}},
+    {
+        "line": "experts",
+        "note": "Trainers",
+        "grant": {"amount": "28000", "currency": "EUR"},
+        "own": {"amount": "6000", "currency": "EUR"},
+    },
+    {
+        "line": "events",
+        "note": "Courses",
+        "grant": {"amount": "12000", "currency": "EUR"},
+        "own": {"amount": "2000", "currency": "EUR"},
+    },
 ]
 
 
@@ -108,8 +116,9 @@ class Person:
 
     def post(self, path: str, expect: int = 303, **fields: Any) -> httpx.Response:
         """Send a form of a page."""
+        files = fields.pop("files", None)
         data = {"csrf": self.identity.csrf, **fields}
-        answer = self.request("POST", path, data=data, headers={"accept": "text/html"})
+        answer = self.request("POST", path, data=data, files=files, headers={"accept": "text/html"})
         assert answer.status_code == expect, answer.text
         return answer
 
@@ -162,7 +171,9 @@ class World:
         names = {}
         for item in people["organisations"]:
             names[item["id"]] = item["name"]
-            event = OrganisationRegistered(organisation_id=item["id"], **{k: item[k] for k in ("name", "kind", "country")})
+            event = OrganisationRegistered(
+                organisation_id=item["id"], **{k: item[k] for k in ("name", "kind", "country")}
+            )
             self.hear(event, f"organisation:{item['id']}")
         for item in people["people"]:
             self._enter(item, names)
@@ -249,7 +260,13 @@ class Case:
 
     def check(self, checklist: str, item: str, answer: str, expect: int = 200) -> Any:
         """Answer one point."""
-        body = {"checklist": checklist, "item": item, "answer": answer, "note": "Seen", "version": self.seen()["version"]}
+        body = {
+            "checklist": checklist,
+            "item": item,
+            "answer": answer,
+            "note": "Seen",
+            "version": self.seen()["version"],
+        }
         return self.world.officer.api("POST", f"{self.path}/checks", expect=expect, **body)
 
     def in_review(self, *reviewers: str) -> Case:

@@ -132,43 +132,57 @@ class Review(Entity):
             raise ConflictError("This review is %(status)s; it can't be changed", status=self.status)
 
     def save(
-        self, scores: Mapping[str, Score], summary: str, recommendation: Recommendation | None, sheet: Sheet
+        self,
+        scores: Mapping[str, Score],
+        summary: str,
+        recommendation: Recommendation | None,
+        sheet: Sheet,
+        *,
+        submit_at: datetime | None = None,
     ) -> None:
-        """Keep scores that can still change; refuses unknown criteria and points outside the scale."""
+        """Keep scores that can still change, or with `submit_at` make the review final.
+
+        Refuses unknown criteria and points outside the scale; a final review needs every criterion scored,
+        each with a comment, and a recommendation.
+        """
         self._must_be_open()
-        known = {criterion.id for criterion in sheet.criteria}
-        wrong = {f"scores.{name}": "is not a criterion of this sheet" for name in scores if name not in known}
-        for name, score in scores.items():
-            if not 0 <= score.points <= sheet.max:
-                wrong[f"scores.{name}"] = f"must be 0 to {sheet.max}"
-            if len(score.comment) > MAX_COMMENT:
-                wrong[f"scores.{name}.comment"] = f"is longer than {MAX_COMMENT} characters"
-        if len(summary) > MAX_COMMENT:
-            wrong["summary"] = f"is longer than {MAX_COMMENT} characters"
+        wrong = _off_the_sheet(scores, summary, sheet)
+        if submit_at is not None:
+            wrong |= _unfinished(scores, recommendation, sheet)
         if wrong:
             raise InvalidError(wrong)
         self.scores, self.summary, self.recommendation = dict(scores), summary, recommendation
-        self.record(ReviewSaved(**self._facts(), criteria=sorted(scores)))
-
-    def submit(self, sheet: Sheet, now: datetime) -> None:
-        """Make the review final: every criterion scored, each with a comment, and a recommendation."""
-        self._must_be_open()
-        wrong = {}
-        for criterion in sheet.criteria:
-            score = self.scores.get(criterion.id)
-            if score is None:
-                wrong[f"scores.{criterion.id}"] = "is required"
-            elif sheet.comment_required and not score.comment.strip():
-                wrong[f"scores.{criterion.id}.comment"] = "is required"
-        if self.recommendation is None:
-            wrong["recommendation"] = "is required"
-        if wrong:
-            raise InvalidError(wrong)
+        if submit_at is None:
+            self.record(ReviewSaved(**self._facts(), criteria=sorted(scores)))
+            return
         self.score = sheet.weighted({name: score.points for name, score in self.scores.items()})
-        self.status, self.submitted_at = "submitted", now
+        self.status, self.submitted_at = "submitted", submit_at
         self.record(
             ReviewSubmitted(**self._facts("officer"), score=str(self.score), recommendation=self.recommendation or "")
         )
+
+
+def _off_the_sheet(scores: Mapping[str, Score], summary: str, sheet: Sheet) -> dict[str, str]:
+    known = {criterion.id for criterion in sheet.criteria}
+    wrong = {f"scores.{name}": "is not a criterion of this sheet" for name in scores if name not in known}
+    for name, score in scores.items():
+        if not 0 <= score.points <= sheet.max:
+            wrong[f"scores.{name}"] = f"must be 0 to {sheet.max}"
+        if len(score.comment) > MAX_COMMENT:
+            wrong[f"scores.{name}.comment"] = f"is longer than {MAX_COMMENT} characters"
+    if len(summary) > MAX_COMMENT:
+        wrong["summary"] = f"is longer than {MAX_COMMENT} characters"
+    return wrong
+
+
+def _unfinished(scores: Mapping[str, Score], recommendation: Recommendation | None, sheet: Sheet) -> dict[str, str]:
+    wrong = {f"scores.{item.id}": "is required" for item in sheet.criteria if item.id not in scores}
+    if sheet.comment_required:
+        silent = [item.id for item in sheet.criteria if item.id in scores and not scores[item.id].comment.strip()]
+        wrong |= {f"scores.{name}.comment": "is required" for name in silent}
+    if recommendation is None:
+        wrong["recommendation"] = "is required"
+    return wrong
 
 
 def scores_visible(viewer: str, reviews: Sequence[Review], *, staff: bool) -> bool:

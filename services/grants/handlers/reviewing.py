@@ -112,9 +112,8 @@ def score(uow: UnitOfWork, who: Identity, review_id: str, command: SaveReview) -
         raise ConflictError("The case has moved on; it takes no more reviews")
     act_as(uow, role)
     sheet = frame.pack.sheet_of(frame.call)
-    review.save(command.scores, command.summary, command.recommendation, sheet)
-    if command.submit:
-        review.submit(sheet, uow.now())
+    submit_at = uow.now() if command.submit else None
+    review.save(command.scores, command.summary, command.recommendation, sheet, submit_at=submit_at)
     return review
 
 

@@ -80,3 +80,8 @@ def reviews_seen(uow: UnitOfWork, who: Identity, reference: str) -> tuple[Applic
     visible = scores_visible(who.user, every, staff=True)
     record(uow, application, "reviews" if visible else "list of reviewers")
     return application, every, visible
+
+
+def may_see_scores(who: Identity, every: list[Review]) -> bool:
+    """Return whether a member of staff may see the scores now: not while their own review is due."""
+    return scores_visible(who.user, every, staff=True)

@@ -1,8 +1,9 @@
-"""The grants service's routes: pages."""
+"""HTML for people, under /grants."""
 
 from fastapi import APIRouter
 
-from services.grants.pages import cofinancing
+from services.grants.pages import case, cofinancing, form, lists, money, reviews
 
 router = APIRouter()
-router.include_router(cofinancing.router)
+for part in (lists, reviews, form, money, case, cofinancing):
+    router.include_router(part.router)

@@ -1,0 +1,198 @@
+"""The page of a case and its parts, and the acts on them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from services.grants.api.applications import file_answer, store
+from services.grants.domain.form import words
+from services.grants.handlers import applying, listing, moving, viewing
+from services.grants.handlers.moving import RISK, checked_at, key, panel_score
+from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.sentences import lines
+from services.grants.storage import reads
+from shared.web.dependencies import Uow, Who, allowed
+from shared.web.forms import FormModel
+
+router = APIRouter(prefix="/applications/{reference}")
+READ = [allowed("grants.application.read")]
+
+
+def _page(request: Request, uow: Uow, who: Who, reference: str) -> CasePage:
+    return CasePage(request, uow, who, viewing.application_seen(uow, who, reference))
+
+
+@router.get("", dependencies=READ)
+def summary(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show a case: facts, budget, what can be done, what blocks the rest, the latest acts."""
+    page = _page(request, uow, who, reference)
+    acts = listing.timeline(uow.connection, who, page.application)
+    context = page.context("") | {
+        "acts": lines(request, acts[:8], page.frame.workflow, inside=page.inside),
+        "lists": _checklists(page) if page.inside else [],
+        "officers": _officers(page),
+        "chart": _chart(page),
+    }
+    return show(request, "case.html", **context)
+
+
+def _officers(page: CasePage) -> list[tuple[str, str]]:
+    if not {"officer", "programme_manager"} & set(page.roles) or page.application.terminal:
+        return []
+    return [
+        (row["id"], row["name"]) for row in reads.people_with(page.connection, "officer", page.application.programme)
+    ]
+
+
+def _checklists(page: CasePage) -> list[dict[str, Any]]:
+    """Return the checklists that the case has met, the present one open for answers."""
+    stages, application = checked_at(page.frame), page.application
+    met = {visit.stage for visit in application.visits()}
+    may = bool({"officer", "programme_manager"} & set(page.roles))
+    found = []
+    for stage, name in stages.items():
+        if stage not in met:
+            continue
+        checklist = page.frame.pack.checklists[name]
+        points: list[dict[str, Any]] = [
+            {
+                "id": item.id,
+                "text": item.text,
+                "options": ["yes", "no", *(["not_applicable"] if item.may_skip else [])],
+                "check": application.checks.get(key(name, item.id)),
+            }
+            for item in checklist.items
+        ]
+        if checklist.risk:
+            text = {"en": "Risk rating", "ru": "Оценка риска"}
+            check = application.checks.get(key(name, RISK))
+            points.append({"id": RISK, "text": text, "options": list(checklist.risk.ratings), "check": check})
+        answered = sum(1 for point in points if point["check"])
+        now = may and stage == application.stage
+        found.append({"id": name, "name": checklist.name, "points": points, "answered": answered, "open": now})
+    return found
+
+
+def _chart(page: CasePage) -> dict[str, Any] | None:
+    """Return the bars of the scores, for staff who may see them."""
+    visible = viewing.may_see_scores(page.who, page.reviews)
+    if not page.inside or not page.reviews or not visible or "finance_officer" in page.roles:
+        return None
+    bars = [(r.reviewer_name, r.score) for r in page.reviews if r.status in {"assigned", "open", "submitted"}]
+    threshold = page.frame.pack.sheet_of(page.frame.call).threshold
+    return {"bars": bars, "threshold": threshold, "mean": panel_score(page.reviews)}
+
+
+@router.get("/answers", dependencies=READ)
+def answers(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show what the applicant wrote."""
+    page = _page(request, uow, who, reference)
+    return show(request, "answers.html", words=words, **page.context("answers"))
+
+
+@router.get("/documents", dependencies=READ)
+def documents(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show the documents of a case; the read is recorded."""
+    page = _page(request, uow, who, reference)
+    if page.inside:
+        viewing.record(uow, page.application, "documents")
+    may_add = not page.inside and page.application.holder == "applicant"
+    return show(request, "documents.html", may_add=may_add, **page.context("documents"))
+
+
+@router.get("/timeline", dependencies=READ)
+def timeline(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show everything that happened to a case, newest first, with how it stands with each letter."""
+    page = _page(request, uow, who, reference)
+    acts = listing.timeline(uow.connection, who, page.application)
+    found = lines(request, acts, page.frame.workflow, inside=page.inside)
+    return show(request, "timeline.html", acts=found, **page.context("timeline"))
+
+
+class MoveForm(FormModel):
+    """The form of a move."""
+
+    transition: str
+    version: int
+    reason: str | None = None
+    comment: str | None = None
+
+
+@router.post("/moves", dependencies=[allowed("grants.application.move")])
+def move(reference: str, form: Annotated[MoveForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Make a move."""
+    moving.move(uow, who, reference, moving.MoveApplication(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference))
+
+
+class OfficerForm(FormModel):
+    """The form that gives a case to an officer."""
+
+    officer: str
+    version: int
+
+
+@router.post("/officer", dependencies=[allowed("grants.application.assign")])
+def assign(reference: str, form: Annotated[OfficerForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Give the case to an officer."""
+    moving.assign(uow, who, reference, moving.AssignOfficer(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference))
+
+
+class CheckForm(FormModel):
+    """One point of a checklist."""
+
+    checklist: str
+    item: str
+    answer: str
+    note: str
+    version: int
+
+
+@router.post("/checks", dependencies=[allowed("grants.application.check")])
+def check(reference: str, form: Annotated[CheckForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Answer one point of a checklist."""
+    moving.check(uow, who, reference, moving.AnswerCheck(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference) + "#checks")
+
+
+@router.post("/documents", dependencies=[allowed("grants.application.write")])
+def attach(  # noqa: PLR0917 - a form's fields beside what every route has
+    request: Request,
+    reference: str,
+    who: Who,
+    uow: Uow,
+    file: Annotated[UploadFile, File()],
+    kind: Annotated[str, Form(max_length=60)],
+    to: Annotated[str, Form(max_length=20)] = "documents",
+) -> RedirectResponse:
+    """Attach a document, then go back to where the form stood."""
+    place, name = store(request), file.filename or ""
+    applying.attach(uow, who, reference, store=place, kind=kind, name=name, content=file.file)
+    return back(case_path(reference, "form" if to == "form" else "money" if to == "money" else "documents"))
+
+
+class RemovalForm(FormModel):
+    """The form that takes a document out."""
+
+    version: int
+    to: str = "documents"
+
+
+@router.post("/documents/{document_id}/removal", dependencies=[allowed("grants.application.write")])
+def detach(
+    reference: str, document_id: str, form: Annotated[RemovalForm, Form()], who: Who, uow: Uow
+) -> RedirectResponse:
+    """Take a document out of a draft."""
+    applying.detach(uow, who, reference, document_id, form.version)
+    return back(case_path(reference, "form" if form.to == "form" else "documents"))
+
+
+@router.get("/documents/{document_id}", dependencies=[allowed("grants.document.read")])
+def download(request: Request, reference: str, document_id: str, who: Who, uow: Uow) -> Response:
+    """Download a document, its hash checked; the read is recorded."""
+    document = viewing.document(uow, who, reference, document_id)
+    return file_answer(document, store(request).get(document.sha256))

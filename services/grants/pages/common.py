@@ -1,0 +1,150 @@
+"""What the pages have in common: names in the reader's language, sentences, the parts of a case's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from services.grants.domain.application import Application
+from services.grants.domain.mainline import main_line, position
+from services.grants.handlers.base import Frame, roles_on
+from services.grants.handlers.moving import PARTS_OF_ACTS, facts_for
+from services.grants.storage import reads
+from shared.database import UnitOfWork
+from shared.i18n import translate
+from shared.web.identity import Identity
+from shared.web.pages import render
+from shared.workflow import Move
+from shared.workflow.model import say
+from shared.workflow.requirements import ASKED, Sentence, missing
+
+# Tone of the tag that names a stage, by whose turn it is.
+TONES = {"applicant": "warn", "officer": "go", "reviewer": "go", "programme_manager": "good", "finance_officer": "go"}
+
+HOLDERS = {
+    "applicant": "Applicant",
+    "officer": "Officer",
+    "reviewer": "Reviewers",
+    "programme_manager": "Programme manager",
+    "finance_officer": "Finance officer",
+}
+
+
+def show(request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page; `say` names things of a pack in the reader's language."""
+    locale = request.state.locale
+
+    def in_language(names: Mapping[str, str] | None) -> str:
+        return say(names or {}, locale)
+
+    return render(request, template, status_code=status_code, say=in_language, holders=HOLDERS, tones=TONES, **context)
+
+
+def back(path: str) -> RedirectResponse:
+    """Return the answer to a form that did its work: go and look."""
+    return RedirectResponse(path, status_code=303)
+
+
+def case_path(reference: str, part: str = "") -> str:
+    """Return the address of a case's page, or of a part of it."""
+    return f"/grants/applications/{reference}{'/' + part if part else ''}"
+
+
+def spoken(request: Request, sentence: str) -> str:
+    """Return a sentence of the engine in the reader's language."""
+    if isinstance(sentence, Sentence):
+        return translate("grants", sentence.message, sentence.params, locale=request.state.locale)
+    return sentence
+
+
+class CasePage:
+    """What every part of a case's page shows: facts, stages, tabs and what can be done."""
+
+    def __init__(self, request: Request, uow: UnitOfWork, who: Identity, application: Application) -> None:
+        self.request, self.who, self.application = request, who, application
+        self.connection = uow.connection
+        self.frame = Frame(uow.connection, application)
+        self.reviews = reads.reviews_of(uow.connection, application.id)
+        self.award = reads.find_award(uow.connection, application.id)
+        self.roles = roles_on(who, application)
+        self.inside = "applicant" not in self.roles
+        self.facts = facts_for(who, application, self.frame, self.reviews, self.award)
+        self.moves = self.frame.workflow.moves(application.stage, self.roles, self.facts)
+
+    def stage_name(self, stage: str) -> str:
+        """Return a stage's name for this reader: the applicant's own, or staff's."""
+        return self.frame.workflow.label(stage, self.request.state.locale, public=not self.inside)
+
+    def context(self, here: str) -> dict[str, Any]:
+        """Return what `case_base.html` needs."""
+        line = main_line(self.frame.workflow)
+        application = self.application
+        return {
+            "application": application,
+            "award": self.award,
+            "call": self.frame.call,
+            "inside": self.inside,
+            "roles": self.roles,
+            "stage_name": self.stage_name(application.stage),
+            "stage_names": [self.stage_name(stage) for stage in line],
+            "stage_now": position(application, line),
+            "tabs": self._tabs(),
+            "here": case_path(application.id, here),
+            "base": case_path(application.id),
+            "open_moves": [move for move in self._own_moves() if move.allowed],
+            "blocked": [(move, self._needs(move)) for move in self._own_moves() if not move.allowed],
+            "draft": application.stage == self.frame.workflow.initial,
+            "days": self._days(),
+        }
+
+    def _own_moves(self) -> list[Move]:
+        return [move for move in self.moves if move.id not in PARTS_OF_ACTS]
+
+    def _days(self) -> int:
+        moment = self.request.app.state.clock()
+        return self.application.turn(self.frame.workflow, self.frame.calendar, moment).days_used
+
+    def _tabs(self) -> list[tuple[str, str]]:
+        reference, documents = self.application.id, len(self.application.documents)
+        tabs = [("", "Summary"), ("answers", "Answers"), ("documents", f"Documents {documents}")]
+        if self.inside and "finance_officer" not in self.roles:
+            done = sum(1 for review in self.reviews if review.status == "submitted")
+            tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
+        if self.award:
+            tabs.append(("money", "Money"))
+        return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
+
+    def _tab_name(self, name: str) -> str:
+        word, _, count = name.partition(" ")
+        return f"{translate('grants', word, locale=self.request.state.locale)} {count}".strip()
+
+    def _needs(self, move: Move) -> list[tuple[bool, str]]:
+        """Return (done, sentence) of each thing that a blocked move requires."""
+        done = [
+            (True, self._requirement(name))
+            for name in move.transition.requires
+            if name not in ASKED and missing(name, move.id, self.facts) is None
+        ]
+        return done + [(False, spoken(self.request, sentence)) for sentence in move.blocked_by]
+
+    def _requirement(self, requirement: str) -> str:
+        name, _, parameter = requirement.partition(":")
+        locale = self.request.state.locale
+        named = {item.type: item.name for item in self.frame.call.documents}
+        named |= {key: item.name for key, item in self.frame.pack.checklists.items()}
+        about = say(named.get(parameter, {"en": parameter}), locale)
+        return translate("grants", _FULFILLED[name], {"name": about}, locale=locale)
+
+
+_FULFILLED = {
+    "document": "Document: %(name)s",
+    "checklist": "Checklist: %(name)s",
+    "reviews": "Reviews: %(name)s",
+    "no_open_conflicts": "No open conflict of interest",
+    "four_eyes": "Another person did the step before",
+    "authority": "Within delegated authority",
+    "step_up": "Identity confirmed",
+}

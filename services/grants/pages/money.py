@@ -1,0 +1,206 @@
+"""The money side of a case: the agreement, its milestones and tranches, and the acts on them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from services.grants.domain.award import MAX_MILESTONES
+from services.grants.handlers import awarding, viewing
+from services.grants.handlers.moving import OFFER
+from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.form import Posted
+from shared.errors import InvalidError
+from shared.money import Money
+from shared.web.dependencies import Uow, Who, allowed
+from shared.web.forms import FormModel, invalid
+from shared.workflow.model import say
+
+router = APIRouter(prefix="/applications/{reference}")
+_BLANK = 2
+
+
+def _money_page(request: Request, uow: Uow, who: Who, reference: str, **more: Any) -> HTMLResponse:
+    page = CasePage(request, uow, who, viewing.application_seen(uow, who, reference))
+    may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
+    context = page.context("money") | {
+        "may_offer": may_offer,
+        "plan": _template(page) if may_offer else [],
+        "conditions": page.award.conditions if page.award else "",
+        "may_accept": _side(page),
+        "errors": {},
+        "evidence": page.application.documents,
+        "today": request.app.state.clock().date(),
+    }
+    return show(request, "money.html", **(context | more))
+
+
+def _side(page: CasePage) -> str:
+    """Return the side for which the reader may sign now, or nothing."""
+    award = page.award
+    if award is None or award.concluded_at or page.application.stage != _offered_at(page):
+        return ""
+    side = "recipient" if not page.inside else "programme" if "programme_manager" in page.roles else ""
+    signed = side in award.signatures or award.offered_by == f"user:{page.who.user}"
+    return "" if signed else side
+
+
+def _offered_at(page: CasePage) -> str:
+    return next((move.to for move in page.frame.workflow.transitions if move.id == OFFER), "")
+
+
+def _template(page: CasePage) -> list[dict[str, str]]:
+    """Return the milestones that the agreement starts from: those of the last version, or the call's."""
+    if page.award and page.award.milestones:
+        pairs = zip(page.award.milestones, page.award.tranches, strict=True)
+        rows = [
+            {"title": item.title, "due": item.due.isoformat() if item.due else "", "amount": str(tranche.amount.amount)}
+            for item, tranche in pairs
+        ]
+    else:
+        rows = _from_call(page)
+    return [*rows, *[{"title": "", "due": "", "amount": ""}] * _BLANK]
+
+
+def _from_call(page: CasePage) -> list[dict[str, str]]:
+    """Return the call's milestones with their shares of the grant; the last takes what rounding leaves."""
+    whole, rest = page.application.amount, page.application.amount
+    rows = []
+    for index, item in enumerate(page.frame.call.milestones, 1):
+        share = Money.of(whole.amount * item.percent / Decimal(100), whole.currency)
+        share = rest if index == len(page.frame.call.milestones) else share
+        rest = rest - share
+        rows.append({"title": say(item.name, page.request.state.locale), "due": "", "amount": str(share.amount)})
+    return rows
+
+
+@router.get("/money", dependencies=[allowed("grants.award.read")])
+def money(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show the agreement, what was verified, released and paid, and what can be done."""
+    return _money_page(request, uow, who, reference)
+
+
+@router.post("/agreement", dependencies=[allowed("grants.award.offer")])
+def offer(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -> Response:
+    """Draw up the agreement; refused, the plan comes back as it was typed."""
+    application = viewing.application_seen(uow, who, reference)
+    rows = _typed(fields)
+    try:
+        command = _offer(fields, rows, application.currency)
+        awarding.offer(uow, who, reference, command)
+    except InvalidError as error:
+        uow.abandon()
+        conditions = str(fields.get("conditions", ""))
+        more = {"plan": rows, "conditions": conditions, "errors": error.fields, "status_code": 422}
+        return _money_page(request, uow, who, reference, **more)
+    return back(case_path(reference, "money"))
+
+
+def _typed(fields: FormData) -> list[dict[str, str]]:
+    columns = ("title", "due", "amount")
+    given = [{name: str(fields.get(f"m.{i}.{name}", "")).strip() for name in columns} for i in range(MAX_MILESTONES)]
+    return [row for row in given if any(row.values())]
+
+
+def _offer(fields: FormData, rows: list[dict[str, str]], currency: str) -> awarding.OfferAgreement:
+    plan: list[dict[str, Any]] = [
+        {**row, "due": row["due"] or None, "amount": {"amount": row["amount"], "currency": currency}} for row in rows
+    ]
+    body = {"milestones": plan, "conditions": fields.get("conditions", ""), "version": fields.get("version")}
+    try:
+        return awarding.OfferAgreement.model_validate(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+class AcceptForm(FormModel):
+    """The form that accepts an agreement."""
+
+    agreement_version: int
+
+
+@router.post("/agreement/acceptance", dependencies=[allowed("grants.award.accept")])
+def accept(reference: str, form: Annotated[AcceptForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Accept the agreement for one's side."""
+    awarding.accept(uow, who, reference, awarding.AcceptAgreement(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference, "money"))
+
+
+class EvidenceForm(FormModel):
+    """The form that shows evidence."""
+
+    document: str
+    version: int
+
+
+@router.post("/milestones/{number}/evidence", dependencies=[allowed("grants.milestone.evidence")])
+def evidence(
+    reference: str, number: int, form: Annotated[EvidenceForm, Form()], who: Who, uow: Uow
+) -> RedirectResponse:
+    """Show a document as evidence of a milestone."""
+    awarding.evidence(uow, who, reference, number, awarding.ShowEvidence(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference, "money"))
+
+
+class SettleForm(FormModel):
+    """The form that verifies a milestone or returns it."""
+
+    good: bool
+    note: str
+    version: int
+
+
+@router.post("/milestones/{number}/verification", dependencies=[allowed("grants.milestone.verify")])
+def settle(reference: str, number: int, form: Annotated[SettleForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Verify a milestone, or return its evidence."""
+    awarding.settle(uow, who, reference, number, awarding.SettleMilestone(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference, "money"))
+
+
+class TrancheForm(FormModel):
+    """The form that requests a tranche."""
+
+    version: int
+
+
+@router.post("/tranches/{number}/request", dependencies=[allowed("grants.tranche.request")])
+def ask(reference: str, number: int, form: Annotated[TrancheForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Request a tranche."""
+    awarding.request(uow, who, reference, number, awarding.RequestTranche(version=form.version))
+    return back(case_path(reference, "money"))
+
+
+class DecisionForm(FormModel):
+    """The form that releases a tranche or refuses it."""
+
+    release: bool
+    reason: str = ""
+    version: int
+
+
+@router.post("/tranches/{number}/release", dependencies=[allowed("grants.tranche.release")])
+def decide(reference: str, number: int, form: Annotated[DecisionForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Release a tranche, or refuse it."""
+    awarding.decide(uow, who, reference, number, awarding.DecideTranche(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference, "money"))
+
+
+class PaymentForm(FormModel):
+    """The form that confirms a payment."""
+
+    payment_reference: str
+    paid_on: date
+    version: int
+
+
+@router.post("/tranches/{number}/payment", dependencies=[allowed("grants.payment.confirm")])
+def confirm(reference: str, number: int, form: Annotated[PaymentForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Confirm that the bank paid."""
+    awarding.confirm(uow, who, reference, number, awarding.ConfirmPayment(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference, "money"))

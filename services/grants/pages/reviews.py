@@ -1,0 +1,188 @@
+"""Reviewers' pages: what was asked of me, declaring, scoring; and staff's view of all reviews of a case."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import FormData
+
+from services.grants.domain.form import words
+from services.grants.domain.review import Review, Score
+from services.grants.handlers import listing, reviewing, viewing
+from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.form import Posted
+from services.grants.storage import reads
+from shared.errors import InvalidError
+from shared.web.dependencies import Reader, Uow, Who, allowed
+from shared.web.forms import FormModel
+
+router = APIRouter()
+READ = [allowed("grants.review.read")]
+
+
+def _path(review_id: str) -> str:
+    return f"/grants/reviews/{review_id}"
+
+
+@router.get("/reviews", dependencies=[allowed("grants.review.mine")])
+def mine(request: Request, who: Who, connection: Reader, cursor: str | None = None) -> HTMLResponse:
+    """Show the reviews that were asked of me."""
+    page = listing.my_reviews(connection, who, cursor)
+    return show(request, "reviews_mine.html", reviews=page.items, page=page)
+
+
+@router.get("/reviews/{review_id}", dependencies=READ)
+def review(request: Request, review_id: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show a review: first the declaration, then the application and the scoring sheet."""
+    return _review(request, who, uow, review_id)
+
+
+def _review(request: Request, who: Who, uow: Uow, review_id: str, **more: Any) -> HTMLResponse:
+    found, application, others = viewing.review_seen(uow, who, review_id)
+    pack = listing.pack_of_case(uow.connection, application)
+    call = pack.call(application.call)
+    own = found.reviewer == who.user
+    context: dict[str, Any] = {
+        "review": found,
+        "own": own,
+        "reads": found.may_read or not own,
+        "application": application,
+        "call": call,
+        "sheet": pack.sheet_of(call),
+        "others": others,
+        "scores": {name: (score.points, score.comment) for name, score in found.scores.items()},
+        "summary": found.summary,
+        "recommendation": found.recommendation,
+        "words": words,
+        "errors": {},
+        "base": case_path(application.id),
+    }
+    return show(request, "review.html", **(context | more))
+
+
+class DeclarationForm(FormModel):
+    """The declaration: `conflict` is yes or no."""
+
+    conflict: bool
+    nature: str = ""
+    version: int
+
+
+@router.post("/reviews/{review_id}/declaration", dependencies=[allowed("grants.review.declare")])
+def declare(request: Request, review_id: str, form: Annotated[DeclarationForm, Form()], who: Who, uow: Uow) -> Response:
+    """Declare a conflict of interest, or none."""
+    command = reviewing.Declare(**form.model_dump(exclude={"csrf"}))
+    try:
+        reviewing.declare(uow, who, review_id, command)
+    except InvalidError as error:
+        uow.abandon()
+        return _review(request, who, uow, review_id, errors=error.fields, status_code=422)
+    return back(_path(review_id))
+
+
+@router.post("/reviews/{review_id}", dependencies=[allowed("grants.review.score")])
+def score(request: Request, review_id: str, fields: Posted, who: Who, uow: Uow) -> Response:
+    """Keep scores, or hand the review in; refused, the form comes back as it was filled."""
+    try:
+        command, typed = _command(fields)
+    except InvalidError as error:
+        uow.abandon()
+        return _review(request, who, uow, review_id, errors=error.fields, status_code=422)
+    try:
+        reviewing.score(uow, who, review_id, command)
+    except InvalidError as error:
+        uow.abandon()
+        more = typed | {"errors": error.fields, "status_code": 422}
+        return _review(request, who, uow, review_id, **more)
+    return back(_path(review_id))
+
+
+def _command(fields: FormData) -> tuple[reviewing.SaveReview, dict[str, Any]]:
+    points: dict[str, str] = {}
+    comments: dict[str, str] = {}
+    for name, value in fields.multi_items():
+        kind, _, criterion = name.partition(".")
+        if kind in {"points", "comment"} and criterion:
+            (points if kind == "points" else comments)[criterion[:80]] = str(value).strip()
+    wrong = {f"scores.{name}": "is not a whole number" for name, text in points.items() if text and not _whole(text)}
+    version = str(fields.get("version", ""))
+    if not _whole(version):
+        wrong["version"] = "is not a whole number"
+    if wrong:
+        raise InvalidError(wrong)
+    scores = {name: Score(points=int(text), comment=comments.get(name, "")) for name, text in points.items() if text}
+    summary, chosen = str(fields.get("summary", "")).strip(), str(fields.get("recommendation", ""))
+    if chosen not in {"", "fund", "fund_with_changes", "do_not_fund"}:
+        raise InvalidError({"recommendation": "is not one of the choices"})
+    command = reviewing.SaveReview.model_validate(
+        {
+            "scores": scores,
+            "summary": summary,
+            "recommendation": chosen or None,
+            "submit": fields.get("go") == "submit",
+            "version": int(version),
+        }
+    )
+    typed = {"scores": {name: (item.points, item.comment) for name, item in scores.items()}}
+    return command, typed | {"summary": summary, "recommendation": chosen}
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+class ExcuseForm(FormModel):
+    """The form that lets a reviewer go."""
+
+    reason: str
+    version: int
+
+
+@router.post("/reviews/{review_id}/excuse", dependencies=[allowed("grants.review.assign")])
+def excuse(review_id: str, form: Annotated[ExcuseForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Let a reviewer go."""
+    review = reviewing.excuse(uow, who, review_id, reviewing.Excuse(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(review.application, "reviews"))
+
+
+@router.get("/applications/{reference}/reviews", dependencies=READ)
+def of_case(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show all reviews of a case to staff; the read is recorded."""
+    application, every, visible = viewing.reviews_seen(uow, who, reference)
+    page = CasePage(request, uow, who, application)
+    sheet = page.frame.pack.sheet_of(page.frame.call)
+    return show(
+        request,
+        "reviews.html",
+        reviews=every,
+        visible=visible,
+        sheet=sheet,
+        reviewers=_free(page, every),
+        **page.context("reviews"),
+    )
+
+
+def _free(page: CasePage, every: list[Review]) -> list[tuple[str, str]]:
+    """Return the reviewers who can still be asked."""
+    if page.application.stage not in reviewing.REVIEWED_AT:
+        return []
+    asked = {review.reviewer for review in every}
+    return [
+        (row["id"], row["name"]) for row in reads.people_with(page.connection, "reviewer") if row["id"] not in asked
+    ]
+
+
+class AskForm(FormModel):
+    """The form that asks people for reviews."""
+
+    reviewers: list[str] = []
+    version: int
+
+
+@router.post("/applications/{reference}/reviews", dependencies=[allowed("grants.review.assign")])
+def ask(reference: str, form: Annotated[AskForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Ask people for reviews."""
+    reviewing.ask(uow, who, reference, reviewing.AskForReviews(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference, "reviews"))

@@ -1,0 +1,113 @@
+"""The acts of a case in words, for its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request
+
+from shared.i18n import translate
+from shared.money import Money
+from shared.workflow import Workflow
+from shared.workflow.model import say
+
+# Gettext ids by event type; places are filled from the event's data.
+ACTS = {
+    "grants.application.started": "Draft started",
+    "grants.application.saved": "Draft saved",
+    "grants.application.document_added": "Document added: %(name)s",
+    "grants.application.document_removed": "Document taken out: %(name)s",
+    "grants.application.submitted": "Handed in",
+    "grants.application.assigned": "Given to %(officer_name)s",
+    "grants.application.reviewers_invited": "Reviews asked for",
+    "grants.application.checked": "Checklist point answered: %(answer)s (%(answered)s of %(of)s)",
+    "grants.application.awarded": "Grant awarded: %(amount)s",
+    "grants.review.assigned": "Review asked of %(reviewer_name)s",
+    "grants.review.declared": "Conflict of interest declared or denied",
+    "grants.review.recused": "%(reviewer_name)s recused: %(nature)s",
+    "grants.review.excused": "%(reviewer_name)s excused",
+    "grants.review.saved": "Review saved",
+    "grants.review.submitted": "Review handed in",
+    "grants.award.offered": "Agreement offered, version %(agreement_version)s",
+    "grants.award.accepted": "Agreement accepted by %(signed_by)s",
+    "grants.award.concluded": "Agreement concluded",
+    "grants.award.milestone_evidenced": "Evidence shown for milestone %(milestone)s: %(document_name)s",
+    "grants.award.milestone_verified": "Milestone %(milestone)s verified",
+    "grants.award.milestone_returned": "Evidence for milestone %(milestone)s returned",
+    "grants.award.tranche_requested": "Tranche %(tranche)s requested: %(tranche_amount)s",
+    "grants.award.tranche_released": "Tranche %(tranche)s released: %(tranche_amount)s",
+    "grants.award.tranche_refused": "Tranche %(tranche)s not released",
+    "grants.award.payment_confirmed": "Tranche %(tranche)s paid: %(tranche_amount)s",
+    "grants.record.viewed": "Opened: %(what)s",
+    "grants.attempt.refused": "Refused: %(detail)s",
+}
+LETTER = "Letter: %(subject)s"
+STATES = {
+    "queued": ("on its way", ""),
+    "sent": ("delivered", "good"),
+    "read": ("read", "good"),
+    "temporary_failure": ("tried, will be tried again", "warn"),
+    "permanent_failure": ("not delivered", "bad"),
+    "suppressed": ("not sent", "warn"),
+}
+# Where the reason of an act stands in its data.
+_DETAILS = ("reason", "comment", "why", "note", "nature")
+
+
+def lines(
+    request: Request, acts: Sequence[Mapping[str, Any]], workflow: Workflow, *, inside: bool
+) -> list[dict[str, Any]]:
+    """Return the entries of a timeline as `parts.timeline` takes them."""
+    return [_letter(request, act) if act["kind"] == "letter" else _act(request, act, workflow, inside) for act in acts]
+
+
+def _said(request: Request, message: str, data: Mapping[str, Any] | None = None) -> str:
+    return translate("grants", message, dict(data) if data else None, locale=request.state.locale)
+
+
+def _letter(request: Request, act: Mapping[str, Any]) -> dict[str, Any]:
+    label, tone = STATES.get(act["outcome"], (act["outcome"], ""))
+    what = _said(request, LETTER, {"subject": act["data"]["subject"] or act["type"]})
+    who = f"{act['who']} · {act['data']['channel']}"
+    return {
+        "what": what,
+        "who": who,
+        "at": act["at"],
+        "tag": _said(request, label),
+        "tone": tone,
+        "detail": "",
+        "seal": "",
+    }
+
+
+def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: bool) -> dict[str, Any]:
+    data = {name: _plain(value) for name, value in act["data"].items()}
+    if "transition" in data and act["type"] != "grants.application.submitted":
+        what = _move(request, str(data["transition"]), workflow)
+    else:
+        what = _said(request, ACTS.get(act["type"], act["type"]), data)
+    shown = act["type"] != "grants.review.declared"
+    detail = next((str(data[name]) for name in _DETAILS if data.get(name)), "") if shown else ""
+    refused = act["outcome"] == "refused"
+    return {
+        "what": what,
+        "who": act["who"] if inside or act["data"].get("notify") is not None else "",
+        "at": act["at"],
+        "tag": _said(request, "refused") if refused else "",
+        "tone": "bad",
+        "detail": "" if refused else detail,
+        "seal": "",
+    }
+
+
+def _move(request: Request, transition: str, workflow: Workflow) -> str:
+    names = next((move.name for move in workflow.transitions if move.id == transition), {"en": transition})
+    return say(names, request.state.locale)
+
+
+def _plain(value: Any) -> Any:
+    """Return money as people write it."""
+    if isinstance(value, dict) and set(value) == {"amount", "currency"}:
+        return str(Money.model_validate(value))
+    return value
