@@ -202,7 +202,7 @@ def test_files_and_functions_stay_small() -> None:
 def test_every_service_reads_the_same(service: str) -> None:
     """Know one service, and you know where everything is in the others."""
     folder = ROOT / "services" / service
-    expected = ["domain", "handlers", "storage", "pages", "policy", "application", "cli"]
+    expected = ["domain", "handlers", "storage", "pages", "policy", "application"]
     missing = [name for name in expected if not ((folder / f"{name}.py").exists() or (folder / name).is_dir())]
     assert missing == []
     assert (folder / "migrations" / "versions").is_dir()
