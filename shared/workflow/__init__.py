@@ -9,7 +9,7 @@ turn(workflow, visits, country="MK", zone="Europe/Skopje", now=now)  # whose tur
 from shared.workflow.authority import authority_limits
 from shared.workflow.clock import Turn, Visit, due, turn, working_days
 from shared.workflow.diagram import mermaid
-from shared.workflow.drawing import svg
+from shared.workflow.drawing import main_line, svg
 from shared.workflow.guards import GuardError, evaluate, names
 from shared.workflow.lint import Finding
 from shared.workflow.model import Move, Sla, Stage, Transition, Workflow, WorkflowError
@@ -36,6 +36,7 @@ __all__ = [
     "authority_limits",
     "due",
     "evaluate",
+    "main_line",
     "mermaid",
     "names",
     "svg",

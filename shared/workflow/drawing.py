@@ -69,8 +69,9 @@ def _ranks(workflow: Workflow) -> dict[str, int]:
     return ranks
 
 
-def _main_line(workflow: Workflow, ranks: dict[str, int]) -> list[str]:
+def main_line(workflow: Workflow) -> list[str]:
     """Return the longest forward way, and after it the good end: the first terminal stage of the document."""
+    ranks = _ranks(workflow)
     ends = [stage.id for stage in workflow.stages if stage.terminal]
     before_end = [move.sources for move in workflow.transitions if ends and move.to == ends[0]]
     finish = [stage for sources in before_end for stage in sources if stage in ranks]
@@ -85,8 +86,7 @@ def _main_line(workflow: Workflow, ranks: dict[str, int]) -> list[str]:
 
 
 def _layout(workflow: Workflow, edges: list[Edge]) -> Layout:
-    ranks = _ranks(workflow)
-    main = _main_line(workflow, ranks)
+    main = main_line(workflow)
     beside = [stage for stage in workflow.stages if stage.id not in main]
     left = [stage.id for stage in beside if not stage.terminal]
     right = [stage.id for stage in beside if stage.terminal]

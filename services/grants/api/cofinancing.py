@@ -1,5 +1,202 @@
-"""Co-financing: api."""
+"""JSON: co-financing with lead firms. `version` in every act is that of the case one decided on."""
 
-from fastapi import APIRouter
+from __future__ import annotations
 
-router = APIRouter()
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from pydantic import Field
+
+from services.grants.api.applications import file_answer, store
+from services.grants.domain.cofinancing import CoFinancing
+from services.grants.handlers import cofinancing as act
+from services.grants.handlers.base import Command
+from shared.database import UnitOfWork
+from shared.money import Money
+from shared.web.dependencies import Reader, Uow, Who, allowed
+from shared.web.identity import Identity
+from shared.web.paging import MAX_LIMIT
+
+router = APIRouter(prefix="/api/cofinancing", tags=["co-financing"])
+Version = Annotated[int, Field(ge=0)]
+
+
+class Start(act.Concept):
+    """A concept and the programme it is proposed to."""
+
+    programme: str = Field(max_length=80)
+
+
+class Save(act.Concept):
+    """A concept as it now reads."""
+
+    version: Version
+
+
+class Draw(Command):
+    """The project's total cost and what of the firm's share is in kind."""
+
+    version: Version
+    total: Money
+    in_kind: Money
+
+
+class MoveCase(Command):
+    """A move of the workflow."""
+
+    version: Version
+    transition: str = Field(max_length=60)
+    reason: str | None = Field(default=None, max_length=2000)
+    comment: str | None = Field(default=None, max_length=2000)
+
+
+class Enter(act.EnterContribution):
+    """A contribution."""
+
+    version: Version
+
+
+class Decide(Command):
+    """A decision about a contribution or a release; `note` is the reason when it is not good."""
+
+    version: Version
+    good: bool
+    note: str = Field(default="", max_length=2000)
+
+
+class AskRelease(Command):
+    """A matched release."""
+
+    version: Version
+    amount: Money
+
+
+def view(uow: UnitOfWork, who: Identity, case: CoFinancing) -> dict[str, Any]:
+    """Return a case with how its match stands and the moves that `who` has; the firm sees no staff history."""
+    uow.flush()  # so that the answer carries the version that the next act must name
+    moves = [
+        {
+            "id": move.id,
+            "name": move.transition.name,
+            "to": move.transition.to,
+            "asks": move.asks,
+            "allowed": move.allowed,
+            "blocked_by": move.blocked_by,
+        }
+        for move in act.moves_for(uow.connection, who, case)
+    ]
+    position = case.position()
+    names = ("cash", "in_kind", "creditable", "match", "allowed", "released", "requested", "free", "overpaid")
+    standing = {name: str(getattr(position, name)) for name in names}
+    hidden = {"history"} if set(who.roles) <= {"applicant"} else set[str]()
+    shown = case.model_dump(mode="json", exclude=hidden | {"id"})
+    return shown | {"reference": case.id, "position": standing, "moves": moves}
+
+
+@router.get("", dependencies=[allowed("grants.cofinancing.list")])
+def listed(
+    who: Who,
+    connection: Reader,
+    stage: Annotated[str, Query(max_length=60)] = "",
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
+) -> dict[str, Any]:
+    """Return the cases that one may see, by due day."""
+    page = act.listed_for(connection, who, stage=stage, cursor=cursor, limit=limit)
+    return {"items": [act.row_view(row) for row in page.items], "next": page.next}
+
+
+@router.post("", status_code=201, dependencies=[allowed("grants.cofinancing.start")])
+def start(command: Start, who: Who, uow: Uow) -> dict[str, Any]:
+    """Begin a concept for one's own firm."""
+    concept = act.Concept(**command.model_dump(exclude={"programme"}))
+    return view(uow, who, act.start_concept(uow, who, command.programme, concept))
+
+
+@router.get("/rules/{programme}", dependencies=[allowed("grants.cofinancing.list")])
+def rules(programme: str, connection: Reader) -> dict[str, Any]:
+    """Return a programme's co-financing rules."""
+    return act.rules_of(connection, programme)[1]
+
+
+@router.get("/{reference}", dependencies=[allowed("grants.cofinancing.read")])
+def read(reference: str, who: Who, uow: Uow) -> dict[str, Any]:
+    """Return a case."""
+    return view(uow, who, act.look_at(uow.connection, who, reference))
+
+
+@router.put("/{reference}/concept", dependencies=[allowed("grants.cofinancing.write")])
+def save(reference: str, command: Save, who: Who, uow: Uow) -> dict[str, Any]:
+    """Change a concept that is not sent."""
+    concept = act.Concept(**command.model_dump(exclude={"version"}))
+    return view(uow, who, act.save_concept(uow, who, reference, command.version, concept))
+
+
+@router.post("/{reference}/terms", dependencies=[allowed("grants.cofinancing.draw")])
+def draw(reference: str, command: Draw, who: Who, uow: Uow) -> dict[str, Any]:
+    """Settle the shares of the agreement."""
+    shares = {"total": command.total, "in_kind": command.in_kind}
+    return view(uow, who, act.draw_terms(uow, who, reference, command.version, **shares))
+
+
+@router.post("/{reference}/moves", dependencies=[allowed("grants.cofinancing.move")])
+def move(reference: str, command: MoveCase, who: Who, uow: Uow) -> dict[str, Any]:
+    """Make a move of the workflow; 409 names the legal ones."""
+    words = {"reason": command.reason, "comment": command.comment}
+    return view(uow, who, act.move(uow, who, reference, command.version, command.transition, **words))
+
+
+@router.post("/{reference}/contributions", status_code=201, dependencies=[allowed("grants.cofinancing.contribute")])
+def enter(reference: str, command: Enter, who: Who, uow: Uow) -> dict[str, Any]:
+    """Enter what the firm paid or gave."""
+    contribution = act.EnterContribution(**command.model_dump(exclude={"version"}))
+    return view(uow, who, act.enter(uow, who, reference, command.version, contribution))
+
+
+@router.post(
+    "/{reference}/contributions/{number}/evidence",
+    status_code=201,
+    dependencies=[allowed("grants.cofinancing.contribute")],
+)
+def evidence(  # noqa: PLR0917 - a form's fields beside what every route has
+    request: Request,
+    reference: str,
+    number: int,
+    who: Who,
+    uow: Uow,
+    file: Annotated[UploadFile, File()],
+    kind: Annotated[str, Form(max_length=60)],
+    version: Annotated[int, Form()],
+) -> dict[str, Any]:
+    """Put a document behind a contribution (multipart)."""
+    name = file.filename or ""
+    case = act.add_evidence(
+        uow, who, reference, version, store(request), number=number, kind=kind, name=name, content=file.file
+    )
+    return view(uow, who, case)
+
+
+@router.post("/{reference}/contributions/{number}/decision", dependencies=[allowed("grants.cofinancing.verify")])
+def decide(reference: str, number: int, command: Decide, who: Who, uow: Uow) -> dict[str, Any]:
+    """Verify a contribution or refuse it."""
+    case = act.decide(uow, who, reference, command.version, number, good=command.good, note=command.note)
+    return view(uow, who, case)
+
+
+@router.post("/{reference}/releases", status_code=201, dependencies=[allowed("grants.cofinancing.request-release")])
+def ask(reference: str, command: AskRelease, who: Who, uow: Uow) -> dict[str, Any]:
+    """Ask for a matched release; 409 "match-too-small" carries the arithmetic."""
+    return view(uow, who, act.request_release(uow, who, reference, command.version, command.amount))
+
+
+@router.post("/{reference}/releases/{number}/decision", dependencies=[allowed("grants.cofinancing.release")])
+def settle(reference: str, number: int, command: Decide, who: Who, uow: Uow) -> dict[str, Any]:
+    """Release what another person asked for, or refuse it."""
+    case = act.settle_release(uow, who, reference, command.version, number, good=command.good, note=command.note)
+    return view(uow, who, case)
+
+
+@router.get("/{reference}/documents/{document_id}", dependencies=[allowed("grants.cofinancing.read")])
+def download(request: Request, reference: str, document_id: str, who: Who, uow: Uow) -> Response:
+    """Return a document's content, its hash checked; the read is recorded."""
+    return file_answer(*act.read_evidence(uow, who, reference, document_id, store(request)))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 
 from pydantic import Field
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Document, Person
 from services.grants.domain.cofinancing import CoFinancing
@@ -17,7 +17,7 @@ from services.grants.domain.pack import Pack
 from services.grants.handlers.base import MAX_REFERENCE, STAFF, Command, act_as, owns, pack_of
 from services.grants.policy import POLICY
 from services.grants.storage import reads
-from services.grants.storage.cofinancing import cases, find_case, free_claim, take_claim
+from services.grants.storage.cofinancing import cases, find_case, free_claim, listed, take_claim
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -25,7 +25,8 @@ from shared.events import Envelope
 from shared.events.grants import RecordViewed
 from shared.money import Money
 from shared.web.identity import Identity
-from shared.workflow import Facts, Move, authority_limits
+from shared.web.paging import Page, decode_cursor, page_of
+from shared.workflow import Facts, Move, Workflow, authority_limits
 
 # Co-financing learns nothing of its own: people, organisations and packs are the service's.
 ON: dict[str, Callable[[UnitOfWork, Envelope], None]] = {}
@@ -134,6 +135,12 @@ def rules_of(connection: Connection, programme: str) -> tuple[int, dict[str, Any
     if version is None or "cofinancing" not in content:
         raise NotFoundError("This programme has no co-financing")
     return version, content["cofinancing"]
+
+
+def workflow_of(connection: Connection, programme: str) -> Workflow:
+    """Return the co-financing workflow of a programme's newest pack: its words label lists."""
+    version, content = rules_of(connection, programme)
+    return pack_of(connection, programme, version).workflows[content["workflow"]]
 
 
 def start_concept(uow: UnitOfWork, who: Identity, programme: str, command: Concept) -> CoFinancing:
@@ -248,10 +255,10 @@ def enter(uow: UnitOfWork, who: Identity, reference: str, version: int, command:
         entered_by_name=actor.name,
         entered_at=uow.now(),
     )
+    case.enter(contribution, uow.now())
     key = contribution.claim_key
     if key and not take_claim(uow.connection, key, case.id, contribution.number, uow.now()):
         raise ConflictError("This invoice is counted already: the same number, supplier and amount")
-    case.enter(contribution, uow.now())
     return case
 
 
@@ -344,3 +351,44 @@ def _within_authority(connection: Connection, who: Identity, case: CoFinancing, 
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit)
         )
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+def listed_for(
+    connection: Connection, who: Identity, *, stage: str = "", cursor: str | None = None, limit: int = 50
+) -> Page[RowMapping]:
+    """Return a page of the cases that `who` may see, by due day: the firm's own, the programmes', or all."""
+    scopes = set(POLICY.require("grants.cofinancing.list", who).values())
+    where: dict[str, Any] = {"programmes": who.programmes}
+    if "all" in scopes:
+        where = {}
+    elif "programme" not in scopes:
+        where = {"organisation": who.organisation or ""}
+    after = decode_cursor(cursor, 2)
+    try:
+        last = [date.fromisoformat(str(after[0])), str(after[1])] if after else None
+    except ValueError as error:
+        raise InvalidError({"cursor": "is not a cursor that this list gave"}) from error
+    rows = listed(connection, **where, stage=stage or None, after=last, limit=limit)
+    return page_of(rows, limit, lambda row: [row["due_order"].isoformat(), row["id"]])
+
+
+def row_view(row: RowMapping) -> dict[str, Any]:
+    """Return a row of a list with its amounts as money."""
+    plain = ("programme", "kind", "organisation_name", "title", "stage", "holder", "due", "to_verify", "to_release")
+    amounts = {
+        name: None if row[name] is None else Money.of(row[name], row["currency"])
+        for name in ("programme_share", "matched", "released")
+    }
+    return {"reference": row["id"]} | {name: row[name] for name in plain} | amounts
+
+
+def may(who: Identity, action: str, case: CoFinancing) -> bool:
+    """Return whether `who` may do `action` to the case at all; whether now is the case's own matter."""
+    try:
+        role_on(who, action, case)
+    except (ForbiddenError, NotFoundError):
+        return False
+    return True
