@@ -92,7 +92,7 @@ def decline(reference: str, given: Decline, who: Who, uow: Uow) -> ReferralOut:
 
 @router.post("/referrals/{reference}/offer", status_code=201, dependencies=DECIDE)
 def offer(reference: str, given: MakeOffer, who: Who, uow: Uow) -> ReferralOut:
-    terms = referrals.Terms(**given.model_dump(exclude={"version"}))
+    terms = referrals.Terms.of(given)
     referrals.make_offer(uow, who, reference, terms, version=given.version)
     return _out(uow, who, reference)
 

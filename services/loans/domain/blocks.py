@@ -50,7 +50,8 @@ Growth = Annotated[Signed, Field(ge=-100, le=1000)]
 Day = Annotated[date | None, BeforeValidator(_blank_is_none)]
 MaybeSum = Annotated[Sum | None, BeforeValidator(_blank_is_none)]
 MaybePercent = Annotated[Percent | None, BeforeValidator(_blank_is_none)]
-Whole = Annotated[int | None, Field(ge=0, le=100_000), BeforeValidator(_blank_is_none)]
+Whole = Annotated[Annotated[int, Field(ge=0, le=100_000)] | None, BeforeValidator(_blank_is_none)]
+Term = Annotated[Annotated[int, Field(ge=1, le=360)] | None, BeforeValidator(_blank_is_none)]
 ZERO = Decimal(0)
 
 
@@ -94,7 +95,7 @@ class Request(Block):
     amount: MaybeSum = None
     purpose: Line = ""
     instrument: Literal["term_loan", "working_capital", "leasing"] = "term_loan"
-    term_months: Annotated[Whole, Field(le=360)] = None
+    term_months: Term = None
     grace_principal_months: Annotated[int, Field(ge=0, le=60)] = 0
     rate_percent: MaybePercent = None
     needed_by: Day = None

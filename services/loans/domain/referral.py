@@ -64,7 +64,7 @@ class Referral(Entity):
     """What one bank is asked. `number` is the locked version of the proposal that the bank sees."""
 
     KIND: ClassVar[str] = "referral"
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"questions"})
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"questions", "consent"})
 
     proposal: str
     number: int

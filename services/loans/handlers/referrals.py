@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -96,6 +96,11 @@ class Terms:
     fee: Decimal
     conditions: str
     valid_until: date
+
+    @classmethod
+    def of(cls, given: Any) -> Terms:
+        """Return the terms that a form or a request body holds."""
+        return cls(**{field.name: getattr(given, field.name) for field in fields(cls)})
 
 
 def make_offer(uow: UnitOfWork, who: Identity, reference: str, terms: Terms, *, version: int | None = None) -> Referral:

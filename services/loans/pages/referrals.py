@@ -184,7 +184,7 @@ def decline(request: Request, reference: str, posted: forms.Posted, who: Who, uo
 def offer(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     def act() -> None:
         form = forms.parsed(forms.OfferForm, posted)
-        terms = referrals.Terms(**form.model_dump(exclude={"csrf", "version"}))
+        terms = referrals.Terms.of(form)
         referrals.make_offer(uow, who, reference, terms, version=form.version)
 
     return _do(request=request, uow=uow, who=who, reference=reference, posted=posted, act=act)

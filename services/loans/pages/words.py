@@ -123,6 +123,9 @@ def acts(rows: Sequence[Any]) -> list[dict[str, Any]]:
                 "who": actor.get("name") or actor["id"],
                 "at": row.time,
                 "detail": detail,
+                "seal": None,
+                "tag": None,
+                "tone": "",
             }
         )
     return lines

@@ -130,7 +130,7 @@ def referral_rows(
 def inbox_counts(connection: Connection, bank: str) -> dict[str, int]:
     """Return how many referrals are in each of a bank's folders."""
     query = select(referral.c.stage, func.count()).where(referral.c.bank == bank).group_by(referral.c.stage)
-    found: dict[str, int] = dict(connection.execute(query).tuples().all())
+    found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
     return {folder: sum(found.get(stage, 0) for stage in stages) for folder, stages in FOLDERS.items()}
 
 

@@ -1,0 +1,165 @@
+"""The pages of loans: everything works by forms without script, and mistakes come back with what was typed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from loans_world import OFFER, PDF, PLAN, UNTIL, World, call, drafted, offered, refer, submitted
+
+from services.loans.pages.forms import flat
+from shared.testing.stand import Stand
+
+
+@pytest.fixture
+def world(stand: Stand, tmp_path: Path) -> World:
+    return World(stand.database("loans"), tmp_path)
+
+
+def version_in(page: str) -> str:
+    """Return the version that a form of the page carries."""
+    found = re.search(r'name="version" value="(\d+)"', page)
+    assert found, page
+    return found[1]
+
+
+def test_the_story_by_forms_alone(world: World) -> None:
+    """Every act of the loan story can be done by opening pages and sending their forms."""
+    msme, bank = world.msme, world.bank_one
+    begun = msme.post("/loans/proposals/new", {"supporter": "chamber-of-crafts", "title": "Press line"})
+    assert begun.status_code == 303, begun.text
+    reference = begun.headers["location"].split("/")[3]
+    for section, data in PLAN.items():
+        address = f"/loans/proposals/{reference}/edit/{section}"
+        page = msme.get(address)
+        assert page.status_code == 200, page.text
+        answer = msme.post(address, flat(data) | {"version": version_in(page.text)})
+        assert answer.status_code == 303, answer.text
+    for kind in ("registration", "accounts"):
+        address = f"/loans/proposals/{reference}/documents"
+        form = {"kind": kind, "version": version_in(msme.get(address).text), "expires": "2027-01-01"}
+        answer = msme.post(address, form, files={"file": (f"{kind}.pdf", PDF + kind.encode(), "application/pdf")})
+        assert answer.status_code == 303, answer.text
+    page = msme.get(f"/loans/proposals/{reference}").text
+    assert "1.322" in page
+    answer = msme.post(f"/loans/proposals/{reference}/submit", {"version": version_in(page)})
+    assert answer.headers["location"] == f"/loans/proposals/{reference}/consent"
+    page = msme.get(f"/loans/proposals/{reference}/consent").text
+    form = {
+        "version": version_in(page),
+        "bank": "bank-one",
+        "blocks": ["applicant", "request", "ratios", "documents"],
+        "purpose": "loan_decision",
+        "until": UNTIL,
+        "text_version": "1",
+        "language": "en",
+    }
+    assert msme.post(f"/loans/proposals/{reference}/consent", form).status_code == 303
+    assert "Working capital and a press line" in bank.get("/loans/referrals?folder=new").text
+    path = "/loans/referrals/REF-2026-0001"
+    for act, form in (
+        ("acknowledge", {}),
+        ("ask", {"text": "Which buyers?"}),
+        ("answer", {"text": "Two chains."}),
+        ("analyse", {}),
+        ("offer", OFFER),
+    ):
+        browser = msme if act == "answer" else bank
+        stamp = {"version": version_in(browser.get(path).text)}
+        answer = browser.post(f"{path}/{act}", {key: str(value) for key, value in form.items()} | stamp)
+        assert answer.status_code == 303, answer.text
+    offers = msme.get(f"/loans/proposals/{reference}/offers").text
+    assert "Effective annual cost" in offers
+    answer = msme.post(f"{path}/accept", {"version": version_in(offers)})
+    loan = answer.headers["location"]
+    assert bank.post(f"{loan}/disbursements", {"amount": "40000", "on": "2026-03-02"}).status_code == 303
+    assert msme.post(f"{loan}/disbursements/1/confirm").status_code == 303
+    assert "Vera Stojanova" in bank.get(loan).text
+    assert world.msme.get(f"/loans/proposals/{reference}").status_code == 200
+
+
+def test_mistakes_come_back_with_what_was_typed(world: World) -> None:
+    """A wrong amount answers 422 with the field's rule, keeps the other answers, and saves nothing."""
+    reference = drafted(world)
+    address = f"/loans/proposals/{reference}/edit/request"
+    form = flat(PLAN["request"]) | {"amount": "forty", "title": "A new title"}
+    answer = world.msme.post(address, form | {"version": version_in(world.msme.get(address).text)})
+    assert answer.status_code == 422
+    assert "is not an amount" in answer.text
+    assert "A new title" in answer.text
+    assert call(world.msme, "GET", f"/proposals/{reference}")["title"] == PLAN["request"]["title"]
+
+
+def test_an_offer_with_a_mistake_comes_back_open(world: World) -> None:
+    """The bank's offer form stays open with its values and says which one is wrong."""
+    referral = refer(world, submitted(world), "bank-one")["reference"]
+    call(world.bank_one, "POST", f"/referrals/{referral}/receipt")
+    path = f"/loans/referrals/{referral}"
+    stamp = {"version": version_in(world.bank_one.get(path).text)}
+    form = {key: str(value) for key, value in OFFER.items()} | stamp
+    answer = world.bank_one.post(f"{path}/offer", form | {"amount": "40001"})
+    assert answer.status_code == 422
+    assert "at most the 40000.00 asked for" in answer.text
+    assert 'value="40001"' in answer.text
+    answer = world.bank_one.post(f"{path}/decline", stamp)
+    assert answer.status_code == 422
+    assert "choose at least one of" in answer.text
+
+
+def test_figures_follow_while_typing(world: World) -> None:
+    """The preview of a section shows the figures of what is typed and keeps nothing."""
+    reference = drafted(world)
+    form = flat(PLAN["request"]) | {"amount": "20000", "version": "1"}
+    answer = world.msme.post(f"/loans/proposals/{reference}/preview/request", form)
+    assert answer.status_code == 200
+    assert "2.6" in answer.text
+    assert call(world.msme, "GET", f"/proposals/{reference}")["plan"]["request"]["amount"] == "40000.00"
+
+
+WRONG: list[dict[str, object]] = [
+    {"amount": "1\x00"},
+    {"title": "x" * 201},
+    {"title": 7},
+    {"unknown": "x"},
+    {"term_months": "361"},
+    {"needed_by": "soon"},
+    {"amount": "-1"},
+    {"amount": "1.001"},
+    {"amount": "9" * 40},
+]
+
+
+def test_bad_input_names_the_field(world: World) -> None:
+    """Wrong types, unknown, oversized and impossible values are refused by the field's name."""
+    reference: str = call(world.msme, "POST", "/proposals", 201, supporter="chamber-of-crafts")["reference"]
+    for body in WRONG:
+        problem = call(world.msme, "PUT", f"/proposals/{reference}/sections/request", 422, data=body)
+        assert problem["errors"][0]["field"].endswith(next(iter(body)))
+
+
+def test_lists_and_pages_for_each_role(world: World) -> None:
+    """Lists, pages and downloads open for whom they are meant, in English and in Russian."""
+    reference = submitted(world)
+    referral = offered(world, reference, "bank-one", world.bank_one)
+    sha256 = call(world.msme, "GET", f"/proposals/{reference}")["documents"][0]["sha256"]
+    pages = [
+        (world.msme, "/loans/mine"),
+        (world.msme, f"/loans/proposals/{reference}"),
+        (world.msme, f"/loans/proposals/{reference}/consent"),
+        (world.msme, f"/loans/proposals/{reference}/offers"),
+        (world.msme, f"/loans/proposals/{reference}/edit/projection"),
+        (world.msme, f"/loans/proposals/{reference}/documents/{sha256}"),
+        (world.msme, f"/loans/referrals/{referral}"),
+        (world.officer, "/loans/proposals?stage=locked&q=press"),
+        (world.officer, f"/loans/proposals/{reference}"),
+        (world.officer, f"/loans/referrals/{referral}"),
+        (world.bank_one, "/loans/referrals?folder=offered&q=press"),
+        (world.bank_one, f"/loans/referrals/{referral}/documents/{sha256}"),
+    ]
+    for browser, path in pages:
+        for language in ("en", "ru"):
+            browser.cookies.set("tamga_language", language)
+            answer = browser.get(path)
+            assert answer.status_code == 200, (path, answer.text)
+    assert world.officer.get("/loans/").headers["location"] == "/loans/proposals"
