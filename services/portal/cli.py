@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection, Engine
 
 from services.portal import storage
 from services.portal.handlers import accounts
@@ -27,15 +31,33 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 ADMINISTRATOR = Actor(id="cli:administrator", kind="system", name="Administrator at the command line", role="operator")
 
 
-def _unit_of_work() -> UnitOfWork:
-    return UnitOfWork(_engine(), "portal", Context(actor=ADMINISTRATOR))
-
-
-def _engine() -> Any:
+@contextmanager
+def _engine() -> Iterator[Engine]:
     try:
-        return engine_for(settings().database_url("portal"), pool_size=1)
+        engine = engine_for(settings().database_url("portal"), pool_size=1)
     except SettingsError as error:
         raise _stopped(error) from error
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _acting() -> Iterator[UnitOfWork]:
+    """Give a unit of work of the administrator; a refusal is printed and ends the command with exit code 1."""
+    with _engine() as engine:
+        try:
+            with UnitOfWork(engine, "portal", Context(actor=ADMINISTRATOR)) as uow:
+                yield uow
+        except (TamgaError, ValidationError) as error:
+            raise _stopped(error) from error
+
+
+@contextmanager
+def _looking() -> Iterator[Connection]:
+    with _engine() as engine, reading(engine) as connection:
+        yield connection
 
 
 def _stopped(error: Exception) -> typer.Exit:
@@ -62,7 +84,7 @@ def _cell(value: Any) -> str:
 @user.command("list")
 def list_users(*, words: Annotated[str, typer.Argument()] = "", as_json: AsJson = False) -> None:
     """List people whose name, address or organisation has the words."""
-    with reading(_engine()) as connection:
+    with _looking() as connection:
         rows = [dict(row) for row in storage.people(connection, words=words, limit=1000)]
     _show(rows, {"name": "Name", "email": "Address", "roles": "Roles", "active": "Active"}, as_json=as_json)
 
@@ -79,13 +101,10 @@ def add_user(  # noqa: PLR0917 - Typer makes options of them
     as_json: AsJson = False,
 ) -> None:
     """Add a person; prints the generated password once."""
-    try:
-        with _unit_of_work() as uow:
-            facts = {"name": name, "email": email, "roles": role, "organisation": organisation, "locale": locale}
-            new = NewUser.model_validate(facts | {"programmes": programme_id or []})
-            person, password = accounts.add_user(uow, new)
-    except (TamgaError, ValueError) as error:
-        raise _stopped(error) from error
+    facts = {"name": name, "email": email, "roles": role, "organisation": organisation, "locale": locale}
+    with _acting() as uow:
+        new = NewUser.model_validate(facts | {"programmes": programme_id or []})
+        person, password = accounts.add_user(uow, new)
     row = {"id": person.id, "email": person.email, "roles": person.roles, "password": password}
     _show([row], {"id": "Id", "email": "Address", "roles": "Roles", "password": "Password"}, as_json=as_json)
 
@@ -93,51 +112,40 @@ def add_user(  # noqa: PLR0917 - Typer makes options of them
 @user.command("deactivate")
 def deactivate_user(who: str, reason: Annotated[str, typer.Option()]) -> None:
     """Let a person (id or address) in no more; their sessions end at once."""
-    try:
-        with _unit_of_work() as uow:
-            accounts.deactivate_user(uow, accounts.find_user(uow, who).id, reason)
-    except TamgaError as error:
-        raise _stopped(error) from error
+    with _acting() as uow:
+        accounts.deactivate_user(uow, accounts.find_user(uow, who).id, reason)
     print(f"{who} is deactivated")
 
 
 @user.command("grant-role")
 def grant_role(who: str, role: str) -> None:
     """Give a person (id or address) one more role; it counts from their next request on."""
-    try:
-        with _unit_of_work() as uow:
-            person = accounts.grant_role(uow, accounts.find_user(uow, who).id, role)
-    except TamgaError as error:
-        raise _stopped(error) from error
+    with _acting() as uow:
+        person = accounts.grant_role(uow, accounts.find_user(uow, who).id, role)
     print(f"{person.email}: {', '.join(person.roles)}")
 
 
 @user.command("reset-password")
 def reset_password(who: str) -> None:
     """Give a person (id or address) a new generated password, printed once; their sessions end."""
-    try:
-        with _unit_of_work() as uow:
-            print(accounts.reset_password(uow, accounts.find_user(uow, who).id))
-    except TamgaError as error:
-        raise _stopped(error) from error
+    with _acting() as uow:
+        password = accounts.reset_password(uow, accounts.find_user(uow, who).id)
+    print(password)
 
 
 @programme.command("load")
 def load_programme(path: Path) -> None:
     """Load a programme pack from its folder; says when nothing in it is new."""
-    try:
-        with _unit_of_work() as uow:
-            programme_id, pack, sha256 = read_pack(path)
-            loaded, changed = load_pack(uow, programme_id, pack, sha256)
-    except TamgaError as error:
-        raise _stopped(error) from error
+    with _acting() as uow:
+        programme_id, pack, sha256 = read_pack(path)
+        loaded, changed = load_pack(uow, programme_id, pack, sha256)
     print(f"{loaded.id}: pack version {loaded.pack_version}" + ("" if changed else ", nothing new"))
 
 
 @programme.command("list")
 def list_programmes(*, as_json: AsJson = False) -> None:
     """List the programmes of this installation."""
-    with reading(_engine()) as connection:
+    with _looking() as connection:
         rows = [dict(row) for row in storage.programme_list(connection)]
     columns = {"id": "Programme", "pack_version": "Pack version", "sha256": "SHA-256", "updated_at": "Loaded"}
     _show(rows, columns, as_json=as_json)
