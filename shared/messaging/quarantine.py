@@ -135,7 +135,8 @@ def held(engine: Engine, *, state: str | None = "held", limit: int = 200) -> lis
     with reading(engine) as connection:
         rows = connection.execute(
             text(
-                f"SELECT {names} FROM quarantine WHERE :state IS NULL OR state = :state"  # noqa: S608 - our own names
+                f"SELECT {names} FROM quarantine"  # noqa: S608 - our own names
+                " WHERE CAST(:state AS text) IS NULL OR state = :state"
                 " ORDER BY last_seen DESC LIMIT :limit"
             ).bindparams(state=state),
             {"limit": limit},
