@@ -20,6 +20,7 @@ class Credential:
     """A person that was just added, with the password that is shown this once."""
 
     key: str
+    user_id: str
     name: str
     email: str
     password: str
@@ -62,5 +63,5 @@ def _ensure_people(uow: UnitOfWork, programme_id: str, content: dict[str, Any]) 
             continue
         new = NewUser(programmes=[programme_id], **{name: value for name, value in facts.items() if name != "key"})
         user, password = add_user(uow, new)
-        added.append(Credential(facts["key"], user.name, user.email, password, user.roles, user.organisation))
+        added.append(Credential(facts["key"], user.id, user.name, user.email, password, user.roles, user.organisation))
     return added
