@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -40,7 +41,7 @@ class TermsForm(Versioned):
     """The agreement's shares."""
 
     total: Amount
-    in_kind: OrNothing
+    in_kind: OrNothing = Decimal(0)
 
 
 class MoveForm(Versioned):
@@ -60,14 +61,14 @@ class ContributionForm(Versioned):
     description: str
     amount: Amount
     currency: str = Field(max_length=3)
-    ineligible: OrNothing
+    ineligible: OrNothing = Decimal(0)
     exchange_rate: Perhaps = None
     rate_source: str = ""
     invoice_number: str = ""
     supplier_tax_id: str = ""
     hours: Perhaps = None
     rate: Perhaps = None
-    fringe_percent: OrNothing
+    fringe_percent: OrNothing = Decimal(0)
     similar_rate: Perhaps = None
     book_value: Perhaps = None
     market_value: Perhaps = None
