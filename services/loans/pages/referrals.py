@@ -20,7 +20,7 @@ from services.loans.handlers.referrals import Opened
 from services.loans.pages import forms, words
 from services.loans.pages.editor import download
 from services.loans.pages.proposals import seen
-from services.loans.pages.sections import labels
+from services.loans.pages.sections import columns, labels
 from shared.database import UnitOfWork
 from shared.errors import InvalidError, NotFoundError
 from shared.web.dependencies import Reader, Uow, Who, allowed
@@ -86,6 +86,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         cover=_cover(opened),
         blocks=words.BLOCKS,
         labels=labels(),
+        columns=columns(),
         stages=words.STAGES,
         lines=words.acts(storage.timeline(uow.connection, item.proposal, own)),
         letters=words.letter_lines(storage.letters(uow.connection, item.proposal, letters_to)),

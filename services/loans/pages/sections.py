@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 # Labels and hints are gettext ids; the template translates them.
@@ -274,13 +273,26 @@ SECTIONS: dict[str, Section] = {
         ),
     )
 }
-Options = Callable[[str], list[tuple[str, str]]]
-
-
 def labels() -> dict[str, str]:
-    """Return the label of every field, as "block.field" and as bare field, for lists and messages."""
+    """Return the label of every field as "block.field", and of every column of a table as "field.column"."""
     found: dict[str, str] = {}
     for section in SECTIONS.values():
         for item in section.items:
             found[f"{section.name}.{item.name}"] = item.label
+            if isinstance(item, Rows):
+                found |= {f"{item.name}.{column.name}": column.label for column in item.columns}
+    return found
+
+
+def columns() -> dict[str, list[str]]:
+    """Return the columns of every table by "block.field", in the order in which people read them."""
+    found = {
+        f"{section.name}.{item.name}": [column.name for column in item.columns]
+        for section in SECTIONS.values()
+        for item in section.items
+        if isinstance(item, Rows)
+    }
+    months = ("on", "opening", "sales", "cost_of_sales", "operating_costs", "capex", "tax", "funding", "investment")
+    found["cash_flow.months"] = [*months, "interest", "principal", "closing"]
+    found["cash_flow.schedule"] = ["number", "on", "principal", "interest", "due", "balance"]
     return found
