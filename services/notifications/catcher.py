@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,15 @@ class Caught:
     def text(self) -> str:
         """Return the plain text part; the HTML part is never shown."""
         part = self.message.get_body(("plain",))
-        return str(part.get_content()) if part else ""
+        return str(part.get_content()).replace("\r\n", "\n") if part else ""
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """Return the letter's date, or None when it has none that can be read."""
+        try:
+            return parsedate_to_datetime(self.header("Date")).astimezone(UTC)
+        except ValueError:
+            return None
 
 
 def caught(folder: Path, *, before: str | None = None, limit: int = 50) -> list[Caught]:

@@ -171,11 +171,11 @@ def all_rules(connection: Connection) -> dict[str, InForce]:
 
 
 def all_categories(connection: Connection) -> dict[str, Category]:
-    """Return the categories of all programmes by name; the first programme that has a name decides about it."""
+    """Return the categories of all programmes by name, locked ones first; the first programme decides about a name."""
     categories: dict[str, Category] = {}
     for found in all_rules(connection).values():
         categories = dict(found.rules.categories) | categories
-    return categories
+    return dict(sorted(categories.items(), key=lambda item: (not item[1].locked, item[0])))
 
 
 def refused_rules(connection: Connection) -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ STATUS_WORDS = {
     Status.PERMANENT_FAILURE: ("failed", "bad"),
     Status.SUPPRESSED: ("not sent", ""),
 }
-CHANNEL_WORDS = {"email": "e-mail", "inbox": "inbox"}
+CHANNEL_WORDS = {"email": "e‑mail", "inbox": "inbox"}
 VERDICT_WORDS = {
     Verdict.ACCEPTED: ("accepted", "good"),
     Verdict.TEMPORARY: ("refused for now", "warn"),
@@ -60,6 +60,13 @@ def sentence(step: Step | dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Return the gettext id of a step and its facts."""
     found = step if isinstance(step, Step) else Step.model_validate(step)
     return SENTENCES[found.code], found.facts
+
+
+def standing(item: Delivery) -> tuple[str, str]:
+    """Return where a letter stands, as a gettext id, and the colour of it."""
+    if item.channel == "inbox" and item.status is Status.SENT:
+        return ("read", "good") if item.read_at else ("in the inbox", "good")
+    return STATUS_WORDS[item.status]
 
 
 def masked(address: str) -> str:

@@ -30,7 +30,7 @@ from shared.database import reading
 from shared.events import Actor, Envelope, Event
 from shared.events.envelope import Body
 from shared.events.grants.application import ApplicationMoved, ApplicationSubmitted
-from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserRegistered
+from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserChanged, UserRegistered
 from shared.infrastructure.system import free_port
 from shared.messaging import inbox
 from shared.messaging.inbox import Outcome
@@ -42,6 +42,8 @@ PROGRAMME = ROOT / "programmes" / "business-ecosystem"
 CASE = "BSO-2026-0001"
 ENTITY = f"application:{CASE}"
 START = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
+KNOWN = ("person", "ruleset")
+LETTERS = ("attempt", "delivery", "decision", "preference", "outbox", "outbox_sequence")
 PARTIES = {
     "applicant": ["org:chamber-of-crafts"],
     "officer": ["role:officer"],
@@ -117,6 +119,25 @@ class World:
     engine: Engine
     clock: Clock = field(default_factory=Clock)
     last: Counter[str] = field(default_factory=Counter)
+    known: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def remember(self) -> None:
+        """Keep who and what is known now, to begin the next test with."""
+        with reading(self.engine) as connection:
+            for name in KNOWN:
+                rows = connection.execute(select(storage.metadata.tables[name])).mappings()
+                self.known[name] = [dict(row) for row in rows]
+
+    def begin_again(self) -> World:
+        """Forget all letters, and know what was remembered; cheaper than a database for each test."""
+        tables = storage.metadata.tables
+        with self.engine.begin() as connection:
+            for name in (*LETTERS, *KNOWN):
+                connection.execute(tables[name].delete())
+            for name in KNOWN:
+                connection.execute(tables[name].insert(), self.known[name])
+        self.clock.now = START
+        return self
 
     def envelope(self, event: Event, entity: str, **changes: Any) -> Envelope:
         self.last[f"{event.source()}/{entity}"] += 1
@@ -141,7 +162,7 @@ class World:
         assert self.deliver(envelope) is Outcome.APPLIED
         return envelope
 
-    def people(self, **only: str) -> None:
+    def people(self) -> None:
         facts = yaml.safe_load((PROGRAMME / "people.yaml").read_text())
         for organisation in facts["organisations"]:
             known = OrganisationRegistered(
@@ -149,11 +170,18 @@ class World:
             )
             self.arrive(known, f"organisation:{organisation['id']}")
         for person in facts["people"]:
-            self.person(**person | {"locale": only.get(person["key"], person["locale"])})
+            self.person(**person)
 
     def person(self, key: str, **facts: Any) -> None:
         values = {"user_id": key, "programmes": ["business-ecosystem"]} | facts
         self.arrive(UserRegistered(**values), f"user:{key}")
+
+    def speaks(self, key: str, locale: str) -> None:
+        """Let a person prefer another language."""
+        facts = yaml.safe_load((PROGRAMME / "people.yaml").read_text())
+        person = next(item for item in facts["people"] if item["key"] == key)
+        changed = UserChanged(**person | {"user_id": key, "programmes": ["business-ecosystem"], "locale": locale})
+        self.arrive(changed, f"user:{key}")
 
     def programme(self, pack: dict[str, Any] | None = None, sha256: str = "first") -> None:
         content = read_folder(PROGRAMME) if pack is None else pack
@@ -216,9 +244,10 @@ def _stage(transition: str, stage: str) -> dict[str, Any]:
     }
 
 
-def ready(engine: Engine, **locales: str) -> World:
+def ready(engine: Engine) -> World:
     """Return a world that knows everybody and the shipped rules."""
     world = World(engine)
-    world.people(**locales)
+    world.people()
     world.programme()
+    world.remember()
     return world

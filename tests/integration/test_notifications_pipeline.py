@@ -27,9 +27,14 @@ from shared.testing.stand import Stand
 from tests.conftest import UowFor
 
 
-@pytest.fixture
-def world(stand: Stand) -> World:
+@pytest.fixture(scope="module")
+def known_world(stand: Stand) -> World:
     return ready(stand.database("notifications"))
+
+
+@pytest.fixture
+def world(known_world: World) -> World:
+    return known_world.begin_again()
 
 
 @pytest.fixture
@@ -98,9 +103,10 @@ def test_nobody_else_is_told_of_their_own_act(world: World) -> None:
     assert codes == ["matched", "own_act", "told"]
 
 
-def test_locale_chain(stand: Stand) -> None:
+def test_locale_chain(world: World) -> None:
     """A Kyrgyz reader gets Russian, a French one English, because the letters exist in those."""
-    world = ready(stand.database("notifications"), officer="ky", officer_two="fr")
+    world.speaks("officer", "ky")
+    world.speaks("officer_two", "fr")
     world.deliver(world.submitted())
     assert world.email_to("officer").locale == "ru"
     assert world.email_to("officer_two").locale == "en"

@@ -18,9 +18,14 @@ from shared.web.app import create_service_app
 from shared.web.identity import Identity
 
 
-@pytest.fixture
-def world(stand: Stand) -> World:
+@pytest.fixture(scope="module")
+def known_world(stand: Stand) -> World:
     return ready(stand.database("notifications"))
+
+
+@pytest.fixture
+def world(known_world: World) -> World:
+    return known_world.begin_again()
 
 
 @pytest.fixture

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import pytest
 import yaml
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Match
 
 from services.notifications.cli import read_folder
 from services.notifications.domain.audience import PARTIES, Person, left_out, wanted_parties
@@ -46,6 +51,7 @@ def small_pack(**rule: Any) -> dict[str, Any]:
     }
 
 
+@cache
 def shipped() -> RuleSet:
     return read_pack(read_folder(PROGRAMME))
 
@@ -74,6 +80,21 @@ def test_every_move_that_a_rule_names_is_in_a_workflow() -> None:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def test_every_link_leads_to_a_page() -> None:
+    """The link of each rule is the address of a page that its service really has."""
+    for link in sorted({rule.link for rule in shipped().rules}):
+        _, service, path = re.sub(r"{{[^}]*}}", "X-1", link).split("?")[0].split("/", 2)
+        assert leads_somewhere(import_module(f"services.{service}.pages").router, f"/{path}"), link
+        assert not leads_somewhere(import_module(f"services.{service}.pages").router, f"/no/such/{path}"), link
+
+
+def leads_somewhere(router: APIRouter, path: str) -> bool:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(router)
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "root_path": ""}
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 def test_everybody_whom_a_workflow_wants_told_is_told_by_some_rule() -> None:
