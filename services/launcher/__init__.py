@@ -81,7 +81,7 @@ class Launcher:
                 self._watch(parts)
 
     def _start(self, started: ExitStack) -> list[Part]:
-        with self.screen.step("Finding a database and a broker") as details:
+        with self.screen.step("Finding a database and a broker, or installing them") as details:
             database, broker = ladder.find_database(self.home), ladder.find_broker(self.home)
             details.append(database.how if database.how == broker.how else f"{database.how}, {broker.how}")
         for found in (database, broker):

@@ -32,7 +32,7 @@ class Run:
         self.home, self.port, self.log = home, free_port(), home.with_suffix(".log")
         dropped = ("TAMGA_AMQP_URL", "TAMGA_DATABASE_URL")
         kept = {name: value for name, value in os.environ.items() if name not in dropped}
-        self.environment = kept | {"TAMGA_HOME": str(home), "TAMGA_PORT": str(self.port), "COLUMNS": "200"}
+        self.environment = kept | {"TAMGA_HOME": str(home), "TAMGA_PORT": str(self.port), "COLUMNS": "80"}
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
