@@ -71,9 +71,9 @@ def catalogue(service: str, locale: str) -> NullTranslations:
 
 
 def catalogue_files(service: str, locale: str) -> list[Path]:
-    """Return the .po files of a service in order of precedence, those that exist."""
+    """Return the .po files of a service in order of precedence: its own, then those of the shared pages."""
     places = (ROOT / "services" / service / "locale", ROOT / "shared" / "web" / "locale")
-    return [path for place in places if (path := place / locale / "messages.po").exists()]
+    return [path for place in places for path in sorted((place / locale).glob("*.po"))]
 
 
 def translate(service: str, message: str, params: dict[str, Any] | None = None, *, locale: str | None = None) -> str:

@@ -109,7 +109,7 @@ def _case(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancing, *
         "leverage": leverage(case.position().match, case.position().released),
         "may": {name: act.may(who, f"grants.cofinancing.{name}", case) for name in ACTS},
         "moves": act.moves_for(connection, who, case),
-        "timeline": [_told(row) for row in reads.timeline(connection, case.id) if not firm or _public(row)],
+        "timeline": [_told(row, firm=firm) for row in reads.timeline(connection, case.id) if not firm or _public(row)],
         "letters": [] if firm else reads.letters(connection, case.id),
         "picture": Markup(svg(workflow, locale, case.stage, public=firm)),  # noqa: S704 - names in it are escaped
         "tones": TONES,
@@ -151,7 +151,7 @@ def _public(row: Any) -> bool:
     return str(row["type"]).startswith("grants.cofinancing.")
 
 
-def _told(row: Any) -> dict[str, Any]:
+def _told(row: Any, *, firm: bool) -> dict[str, Any]:
     """Return an act as the timeline shows it."""
     body = row["body"]
     data = body["data"]
@@ -161,7 +161,7 @@ def _told(row: Any) -> dict[str, Any]:
     words = data.get("reason") or data.get("comment") or data.get("why") or data.get("note") or data.get("detail") or ""
     return {
         "verb": verb,
-        "to": data.get("stage_name"),
+        "to": data.get("public_name" if firm else "stage_name"),
         "number": number,
         "amount": amount,
         "words": words,
