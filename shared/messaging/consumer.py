@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import eventlet
 import structlog
@@ -36,6 +36,7 @@ from shared.messaging.wire import Raw
 log = structlog.get_logger(__name__)
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+Method = TypeVar("Method", bound=Callable[..., Any])
 TimedAct = Callable[[UnitOfWork], object]
 
 # Wrong queue, wrong rights, wrong arguments: no retry mends them, so the service dies and says so.
@@ -307,17 +308,27 @@ class Every(Timer):  # type: ignore[misc]
         self.container.spawn_worker(self, self.args, {}, handle_result=self.handle_result)
 
 
-subscribe = Subscriber.decorator
-subscribe_batch = BatchSubscriber.decorator
-every = Every.decorator
+def subscribe(queue: str, *, prefetch: int = 16) -> Callable[[Method], Method]:
+    """Decorate the method `(self, raw)` that takes each message of a queue."""
+    return cast("Callable[[Method], Method]", Subscriber.decorator(queue, prefetch=prefetch))
 
 
-def timers(acts: tuple[tuple[float, TimedAct], ...]) -> Callable[[Any], Any]:
+def subscribe_batch(queue: str, *, size: int = 500) -> Callable[[Method], Method]:
+    """Decorate the method `(self, raws)` that takes a queue's messages by the batch."""
+    return cast("Callable[[Method], Method]", BatchSubscriber.decorator(queue, size=size))
+
+
+def every(seconds: float, *args: Any) -> Callable[[Method], Method]:
+    """Decorate a method that is called every so many seconds, with `args`."""
+    return cast("Callable[[Method], Method]", Every.decorator(seconds, *args))
+
+
+def timers(acts: tuple[tuple[float, TimedAct], ...]) -> Callable[[Method], Method]:
     """Decorate a method `(self, act)` that is called with each act at its own interval."""
 
-    def decorate(method: Any) -> Any:
+    def decorate(method: Method) -> Method:
         for seconds, act in acts:
-            method = every(seconds, act)(method)
+            every(seconds, act)(method)
         return method
 
     return decorate
@@ -353,18 +364,7 @@ def run_workers(
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    containers = [
-        ServiceContainer(
-            worker,
-            {
-                "AMQP_URI": amqp_url(worker.name),
-                "HEARTBEAT": amqp_heartbeat,
-                "engine": engine(worker.name),
-                "max_workers": MAX_WORKERS,
-            },
-        )
-        for worker in workers
-    ]
+    containers = [_container(worker, amqp_url(worker.name), engine(worker.name), amqp_heartbeat) for worker in workers]
     every_one = SpawningProxy(containers)
     every_one.start()
     death = eventlet.spawn(partial(SpawningProxy(containers, abort_on_error=True).wait))
@@ -378,3 +378,8 @@ def run_workers(
         return 1 if failed else 0
     log.error("work was not done in time; what is not acked is delivered again", seconds=drain)
     return 1
+
+
+def _container(worker: type[ServiceWorker], amqp_url: str, engine: Engine, heartbeat: int) -> Any:
+    config = {"AMQP_URI": amqp_url, "HEARTBEAT": heartbeat, "engine": engine, "max_workers": MAX_WORKERS}
+    return ServiceContainer(worker, config)

@@ -21,7 +21,7 @@ from shared.errors import StaleVersionError
 from shared.events import Envelope, event_types
 from shared.events.envelope import UnknownEventError
 from shared.messaging import heads, quarantine
-from shared.messaging.wire import Raw, Received, UnreadableError, decode, entity_key
+from shared.messaging.wire import Raw, Received, UnreadableError, decode, entity_key, storable
 
 log = structlog.get_logger(__name__)
 
@@ -222,7 +222,7 @@ def _postpone(engine: Engine, consumer: str, received: Received, error: Exceptio
                 log.error("event quarantined", consumer=consumer, id=str(received.envelope.id), error=repr(error))
                 return Outcome.QUARANTINED
             due = clock() + _PATIENCE[tried - 1]
-            why = f"{type(error).__name__}: {error}"[:2000].replace("\x00", "\\0")
+            why = storable(f"{type(error).__name__}: {error}")[:2000]
             log.warning("event put off", consumer=consumer, id=str(received.envelope.id), error=why, until=f"{due}")
             heads.park(connection, consumer, received, why="retry", attempts=tried, not_before=due, error=why)
             return Outcome.PARKED

@@ -20,7 +20,7 @@ from shared.events import Actor
 from shared.events.envelope import PREFIX
 from shared.events.quarantine import quarantine_events
 from shared.messaging.heads import REPLAYED, lock_head, park, set_head
-from shared.messaging.wire import Raw, Received, UnreadableError, decode
+from shared.messaging.wire import Raw, Received, UnreadableError, decode, storable
 
 _NAMESPACE = UUID("5f3d5f0e-5c0c-4a0a-9d3e-3f1f5a7c0b11")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,24 @@ def _claims(raw: Raw) -> tuple[str | None, int | None, str | None]:
     number = str(raw.headers.get(f"{PREFIX}sequence", ""))
     entity = f"{source}/{subject}"[:200] if source and subject else None
     kind = raw.headers.get(f"{PREFIX}type") or raw.routing_key or None
-    return entity, int(number) if number.isdecimal() else None, str(kind)[:120] if kind else None
+    return (
+        entity,
+        int(number) if number.isdecimal() and int(number) < 2**63 else None,
+        str(kind)[:120] if kind else None,
+    )
+
+
+_HOLD = text(
+    "INSERT INTO quarantine (id, consumer, event_id, entity, sequence, type, routing_key, user_id, headers,"
+    " body, error, traceback, fingerprint, attempts, consumer_version, first_seen, last_seen, state)"
+    " VALUES (:id, :consumer, :event_id, :entity, :sequence, :type, :routing_key, :user_id,"
+    " CAST(:headers AS jsonb), :body,"
+    " :error, :traceback, :fingerprint, :attempts, :version, :now, :now, 'held')"
+    " ON CONFLICT (id) DO UPDATE SET error = excluded.error, traceback = excluded.traceback,"
+    " fingerprint = excluded.fingerprint, attempts = quarantine.attempts + excluded.attempts,"
+    " consumer_version = excluded.consumer_version, last_seen = excluded.last_seen, state = 'held',"
+    " settled_by = NULL, settled_at = NULL, settled_reason = NULL"
+)
 
 
 def hold(
@@ -77,30 +94,20 @@ def hold(
     row_id = uuid5(_NAMESPACE, f"{consumer}/{event_id}" if event_id else f"{consumer}/{raw.headers}/{raw.body!r}")
     entity, sequence, kind = _claims(raw)
     connection.execute(
-        text(
-            "INSERT INTO quarantine (id, consumer, event_id, entity, sequence, type, routing_key, user_id, headers,"
-            " body, error, traceback, fingerprint, attempts, consumer_version, first_seen, last_seen, state)"
-            " VALUES (:id, :consumer, :event_id, :entity, :sequence, :type, :routing_key, :user_id,"
-            " CAST(:headers AS jsonb), :body,"
-            " :error, :traceback, :fingerprint, :attempts, :version, :now, :now, 'held')"
-            " ON CONFLICT (id) DO UPDATE SET error = excluded.error, traceback = excluded.traceback,"
-            " fingerprint = excluded.fingerprint, attempts = quarantine.attempts + excluded.attempts,"
-            " consumer_version = excluded.consumer_version, last_seen = excluded.last_seen, state = 'held',"
-            " settled_by = NULL, settled_at = NULL, settled_reason = NULL"
-        ),
+        _HOLD,
         {
             "id": row_id,
             "consumer": consumer,
             "event_id": event_id,
-            "entity": entity,
+            "entity": storable(entity),
             "sequence": sequence,
-            "type": kind,
-            "routing_key": raw.routing_key[:255],
+            "type": storable(kind),
+            "routing_key": storable(raw.routing_key)[:255],
             "user_id": raw.user_id,
             "headers": raw.headers_json(),
             "body": raw.body,
-            "error": f"{type(error).__name__}: {error}"[:4000].replace("\x00", "\\0"),
-            "traceback": "".join(traceback.format_exception(error))[-20_000:].replace("\x00", "\\0"),
+            "error": storable(f"{type(error).__name__}: {error}")[:4000],
+            "traceback": storable("".join(traceback.format_exception(error)))[-20_000:],
             "fingerprint": fingerprint(error),
             "attempts": attempts,
             "version": release(),

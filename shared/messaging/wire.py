@@ -17,6 +17,9 @@ from shared.settings import SERVICES
 EXCHANGE = "events"
 # CloudEvents compares `sequence` as text, so it is padded.
 _DIGITS = 20
+_LARGEST = 2**63
+# What the inbox's columns take.
+_LONGEST = {"source": 40, "type": 120, "entity": 155}
 
 # header name (without the prefix) → attribute of the envelope, for those that may be absent
 _OPTIONAL = {
@@ -44,16 +47,17 @@ class Raw:
 
     def headers_json(self) -> str:
         """Return the headers as JSON text that PostgreSQL stores: no NUL, no lone surrogates, foreign types as text."""
-        return json.dumps(_storable(self.headers), default=repr, ensure_ascii=False)
+        return json.dumps(storable(self.headers), default=repr, ensure_ascii=False)
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """Return the value with every text in it as PostgreSQL takes it: no NUL, no lone surrogates."""
     if isinstance(value, str):
         return value.replace("\x00", "\\0").encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_storable(str(name)): _storable(item) for name, item in value.items()}
+        return {storable(str(name)): storable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     return value
 
 
@@ -129,8 +133,12 @@ def decode(raw: Raw) -> Envelope:
 
 
 def _check(envelope: Envelope, raw: Raw) -> None:
-    if envelope.sequence < 1:
+    if not 1 <= envelope.sequence < _LARGEST or not 0 <= (envelope.position or 0) < _LARGEST:
         raise UnreadableError(f"sequence {envelope.sequence}: an entity's events are counted from 1")
+    for name, limit in _LONGEST.items():
+        text = str(getattr(envelope, name))
+        if len(text) > limit or storable(text) != text:
+            raise UnreadableError(f"{name} is not a text of at most {limit} characters")
     if envelope.type.split(".", 1)[0] != envelope.source:
         raise UnreadableError(f"{envelope.source} may not publish {envelope.type}")
     # The broker vouches for user_id; on one machine all services may share one user.

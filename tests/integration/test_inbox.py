@@ -209,7 +209,12 @@ def test_an_unknown_version_is_quarantined_at_once(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "body"),
-    [({}, b"{not json"), ({"x": "nul \x00 and \ud800"}, b"\x80\x02pickle"), ({"cloudEvents_id": "no id"}, b"")],
+    [
+        ({}, b"{not json"),
+        ({"x": "nul \x00 and \ud800"}, b"\x80\x02pickle"),
+        ({"cloudEvents_id": "no id"}, b""),
+        ({"cloudEvents_type": "\ud800", "cloudEvents_sequence": "9" * 40}, b"{}"),
+    ],
 )
 def test_an_undecodable_message_is_quarantined_with_its_bytes(
     store: Store, headers: dict[str, str], body: bytes
