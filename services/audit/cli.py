@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -20,16 +22,21 @@ from services.audit.handlers.verification import Report
 from services.audit.keys import Keys
 from shared.database import Context, UnitOfWork, engine_for, system
 from shared.errors import TamgaError
-from shared.settings import Settings, SettingsError, settings
+from shared.settings import SettingsError, settings
 
 commands = typer.Typer(name="audit", help="The record: verify it, prove one event.", no_args_is_help=True)
 console = Console()
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
-def _parts() -> tuple[Settings, Engine, Keys]:
+@contextmanager
+def _log() -> Iterator[tuple[Engine, Keys]]:
     known = settings()
-    return known, engine_for(known.database_url("audit"), pool_size=2, application_name="tamga audit"), Keys.of(known)
+    engine = engine_for(known.database_url("audit"), pool_size=2, application_name="tamga audit")
+    try:
+        yield engine, Keys.of(known)
+    finally:
+        engine.dispose()
 
 
 @commands.command("verify")
@@ -42,20 +49,12 @@ def verify(
 ) -> None:
     """Read the log again, from every stored byte up to the signatures, and look for what never arrived."""
     try:
-        _, engine, keys = _parts()
         pinned = checkpoint.read_text() if checkpoint else None
-        with _progress(quiet=as_json) as bar:
-            task = bar.add_task("Reading", total=None)
-            report = verification.verify(
-                engine,
-                keys,
-                newest=newest,
-                pinned=pinned,
-                progress=lambda done, of: bar.update(task, completed=done, total=of),
-            )
-        if record:
-            with UnitOfWork(engine, "audit", Context(actor=system("audit"))) as uow:
-                verification.record(uow, report)
+        with _log() as (engine, keys):
+            report = _verified(engine, keys, newest, pinned, quiet=as_json)
+            if record:
+                with UnitOfWork(engine, "audit", Context(actor=system("audit"))) as uow:
+                    verification.record(uow, report)
     except (SettingsError, SQLAlchemyError, OSError, ValueError) as error:
         typer.echo(f"The log could not be verified: {error}", err=True)
         raise typer.Exit(2) from error
@@ -64,6 +63,16 @@ def verify(
     else:
         _print(report)
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _verified(engine: Engine, keys: Keys, newest: int | None, pinned: str | None, *, quiet: bool) -> Report:
+    with _progress(quiet=quiet) as bar:
+        task = bar.add_task("Reading", total=None)
+
+        def progress(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
+        return verification.verify(engine, keys, newest=newest, pinned=pinned, progress=progress)
 
 
 def _progress(*, quiet: bool) -> Progress:
@@ -93,8 +102,7 @@ def _print(report: Report) -> None:
 def prove_event(event_id: UUID, *, as_json: Json = False) -> None:
     """Prove that one event is in the log; the proof is checked before it is shown."""
     try:
-        _, engine, keys = _parts()
-        with engine.begin() as connection:
+        with _log() as (engine, keys), engine.begin() as connection:
             proof = prove(connection, event_id, keys)
     except TamgaError as error:
         typer.echo(str(error), err=True)

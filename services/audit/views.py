@@ -50,7 +50,7 @@ def short(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
-        return f"{value['amount']} {value['currency']}"
+        return f"{value['amount']}\u00a0{value['currency']}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

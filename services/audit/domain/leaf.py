@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.audit.domain.canonical import canonical
+from services.audit.domain.canonical import canonical, canonical_flat
 from shared.events import Envelope
 
 VERSION = 1
@@ -158,7 +158,7 @@ def leaf_of(row: Row, parts: dict[str, Part]) -> bytes:
         "chg": _sha256(parts["changes"].raw),
         "after": parts["after_hash"].value,
     }
-    return canonical(leaf)
+    return canonical_flat(leaf)
 
 
 def summary_of(kind: str, case: str | None, parts: dict[str, Part]) -> str:

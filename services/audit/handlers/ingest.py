@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, String
 
-from services.audit.domain.canonical import NotCanonicalError
+from services.audit.domain.canonical import MAX_INTEGER, NotCanonicalError
 from services.audit.domain.leaf import MAX_LEAF, BodyError, Row, row_of
 from services.audit.domain.refusal import Refused
 from services.audit.storage import append
@@ -19,8 +19,7 @@ from shared.messaging.wire import Raw, Received, UnreadableError, decode
 from shared.settings import SERVICES
 
 _LIMITS = {column.name: column.type.length for column in events.c if type(column.type) is String and column.type.length}
-_BIGGEST = 2**63 - 1
-_NUMBERS = {"position": _BIGGEST, "sequence": _BIGGEST, "version": 2**31 - 1}
+_NUMBERS = {"position": MAX_INTEGER, "sequence": MAX_INTEGER, "version": 2**31 - 1}
 
 
 def ingest(connection: Connection, batch: Sequence[Raw | Received], *, clock: Clock = utc_now) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, select, text
 from services.audit.storage.tables import events
 
 # Counts and the histogram look at so many of the newest matches and no more.
-SAMPLE = 5000
+SAMPLE = 2000
 BUCKETS = 60
 MAX_PEOPLE = 50
 
@@ -76,7 +76,7 @@ def _conditions(connection: Connection, filters: Filters) -> list[ColumnElement[
         conditions.append(events.c.occurred_at < filters.until)
     if filters.q:
         words = func.websearch_to_tsquery(text("'simple'"), filters.q)
-        conditions.append(func.to_tsvector(text("'simple'"), events.c.summary).bool_op("@@")(words))
+        conditions.append(func.log_words(events.c.summary).bool_op("@@")(words))
     return conditions
 
 

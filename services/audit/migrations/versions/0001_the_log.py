@@ -16,6 +16,13 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END $$
 """
+WORDS = """
+CREATE OR REPLACE FUNCTION log_words(text) RETURNS tsvector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+BEGIN
+    RETURN to_tsvector('simple', $1);
+END $$
+"""
 LOG = ("event", "tile", "tree_head", "checkpoint", "rejected", "verification")
 
 
@@ -29,6 +36,7 @@ def guard() -> None:
 
 
 def upgrade() -> None:
+    op.execute(WORDS)
     op.create_table(
         "checkpoint",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -88,6 +96,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("outcome <> 'success'"),
     )
     op.create_index("event_type", "event", ["type", sa.literal_column("leaf_index DESC")], unique=False)
+    op.create_index(
+        "event_words", "event", [sa.literal_column("log_words(summary)")], unique=False, postgresql_using="gin"
+    )
     op.create_table(
         "inbox",
         sa.Column("consumer", sa.String(length=40), nullable=False),
@@ -287,6 +298,7 @@ def downgrade() -> None:
     op.drop_table("inbox_head")
     op.drop_index(op.f("inbox_correlation_id_ix"), table_name="inbox")
     op.drop_table("inbox")
+    op.drop_index("event_words", table_name="event", postgresql_using="gin")
     op.drop_index("event_type", table_name="event")
     op.drop_index("event_refused", table_name="event", postgresql_where=sa.text("outcome <> 'success'"))
     op.drop_index("event_programme", table_name="event")
@@ -299,4 +311,4 @@ def downgrade() -> None:
     op.drop_index("event_actor", table_name="event")
     op.drop_table("event")
     op.drop_table("checkpoint")
-    op.execute("DROP FUNCTION refuse_change()")
+    op.execute("DROP FUNCTION refuse_change(), log_words(text)")

@@ -1,0 +1,75 @@
+"""The `tamga audit` commands: exit codes and JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from audit_log import act, take_in
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner
+
+from services.audit import cli
+from shared.settings import Settings
+from shared.testing.stand import Stand
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def engine(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Give a log of three entries that the commands find by their settings."""
+    engine = stand.database("audit")
+    take_in(engine, [act(n) for n in range(1, 4)])
+    url = engine.url.render_as_string(hide_password=False)
+    monkeypatch.setattr(cli, "settings", lambda: Settings(home=tmp_path, database_urls={"audit": url}))
+    return engine
+
+
+def test_verify_says_sound_or_names_the_row(stand: Stand, engine: Engine) -> None:
+    """Exit 0 with the root for a sound log; exit 1 and the column's name after one edit."""
+    sound = RUNNER.invoke(cli.commands, ["verify", "--json"])
+    report = json.loads(sound.stdout)
+    assert (sound.exit_code, report["ok"], report["events"], len(report["root"])) == (0, True, 3, 64)
+    assert "OK" in RUNNER.invoke(cli.commands, ["verify"]).stdout
+    with stand.superuser(engine).begin() as connection:
+        connection.execute(text("SET session_replication_role = replica"))
+        connection.execute(text("UPDATE event SET role = 'auditor' WHERE leaf_index = 1"))
+    spoiled = RUNNER.invoke(cli.commands, ["verify", "--json"])
+    [finding] = json.loads(spoiled.stdout)["findings"]
+    assert (spoiled.exit_code, finding["leaf_index"], finding["column"]) == (1, 1, "role")
+    assert "NOT OK" in RUNNER.invoke(cli.commands, ["verify"]).stdout
+
+
+def test_a_kept_checkpoint_is_compared(engine: Engine, tmp_path: Path) -> None:
+    """A checkpoint that is no checkpoint of this log is a finding; a missing file is exit 2."""
+    kept = tmp_path / "kept"
+    kept.write_text("nonsense")
+    assert RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(kept)]).exit_code == 1
+    assert RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(tmp_path / "none")]).exit_code == 2
+
+
+def test_a_result_can_be_put_into_the_log(engine: Engine) -> None:
+    """With --record the verification itself is an event."""
+    assert RUNNER.invoke(cli.commands, ["verify", "--record", "--json"]).exit_code == 0
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT type FROM outbox")).scalars().all() == ["audit.verification.completed"]
+
+
+def test_prove_gives_a_checked_proof(engine: Engine) -> None:
+    """Exit 0 with the path to the signed root for an event of the log, exit 1 for one that is not there."""
+    with engine.connect() as connection:
+        event_id = connection.execute(text("SELECT event_id FROM event WHERE leaf_index = 2")).scalar()
+    proof = json.loads(RUNNER.invoke(cli.commands, ["prove", str(event_id), "--json"]).stdout)
+    assert (proof["leaf_index"], proof["tree_size"], len(proof["path"])) == (2, 3, 1)
+    assert "OK" in RUNNER.invoke(cli.commands, ["prove", str(event_id)]).stdout
+    assert RUNNER.invoke(cli.commands, ["prove", str(uuid4())]).exit_code == 1
+
+
+def test_without_a_database_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """When the log can't be reached the answer is neither sound nor unsound: exit 2."""
+    monkeypatch.setattr(cli, "settings", lambda: Settings(home=tmp_path))
+    assert RUNNER.invoke(cli.commands, ["verify"]).exit_code == 2
+    assert RUNNER.invoke(cli.commands, ["prove", str(uuid4())]).exit_code == 2
