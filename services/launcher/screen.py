@@ -59,11 +59,10 @@ class Screen:
             self.console.print(f"Sign in as one of the people in {file} (it is readable by you alone).")
             return
         table = Table(title="Sign in as", title_justify="left", title_style="bold", show_edge=False)
-        for column in ("role", "name", "e-mail", "password"):
+        for column in ("role", "e-mail", "password"):
             table.add_column(column, no_wrap=True)
         for person in people:
-            table.add_row(
-                ", ".join(person["roles"]).replace("_", " "), person["name"], person["email"], person["password"]
-            )
-        self.console.print(table)
+            table.add_row(", ".join(person["roles"]).replace("_", " "), person["email"], person["password"])
+        # On a narrow terminal a line may wrap, but no password is ever cut short.
+        self.console.print(table, width=max(self.console.width, 120))
         self.console.print(f"[dim]Shown this once; kept in {file}, readable by you alone.[/]")

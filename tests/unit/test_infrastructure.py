@@ -6,11 +6,14 @@ import base64
 import hashlib
 import json
 import os
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from services.launcher import preflight
+from services.launcher.screen import Screen
 from shared.infrastructure import containers, ladder, packages, postgres, rabbitmq, system
 from shared.infrastructure.system import InfrastructureError
 from shared.settings import SERVICES
@@ -130,3 +133,12 @@ def test_preflight_refuses_in_one_sentence(check: object, sentence: str) -> None
     with pytest.raises(InfrastructureError, match=sentence) as refusal:
         check()
     assert "\n" not in str(refusal.value)
+
+
+def test_no_password_is_cut_short_on_a_narrow_terminal() -> None:
+    """The passwords are shown once, so they are shown whole, however narrow the terminal is."""
+    said = StringIO()
+    screen = Screen(Console(file=said, width=60))
+    password = "geti-boto-buzi-fire-lane-moka-vedu-kora"
+    screen.people([{"roles": ["programme_manager"], "email": "irena@programme.example", "password": password}], "x")
+    assert password in said.getvalue()
