@@ -108,6 +108,18 @@ def test_permanent_failure_is_final_at_once() -> None:
     assert (item.status, item.due_at, item.last_code) == (Status.PERMANENT_FAILURE, None, 550)
 
 
+def test_failure_is_told_without_the_address() -> None:
+    """Mail servers repeat the address in their refusal; the event says the refusal and leaves the address out."""
+    item = letter()
+    item.queue(NOW)
+    item.claim(NOW)
+    reply = "5.1.1 <ana@chamber.example> no such person"
+    item.conclude(1, Answer(verdict=Verdict.PERMANENT, code=550, reply=reply), NOW, no_jitter)
+    recorded = item.collect()[-1]
+    assert recorded.event.model_dump()["problem"] == "5.1.1 <…> no such person"
+    assert "ana@chamber.example" not in recorded.model_dump_json()
+
+
 def test_late_failure_of_a_lost_sender_changes_nothing() -> None:
     """When another sender has taken the letter over, the first one's failure does not count."""
     item = letter()

@@ -132,12 +132,13 @@ class Delivery(Entity):
         self.record(self.failure(attempt))
 
     def failure(self, attempt: int) -> DeliveryFailed:
-        """Return what is to be said about the attempt that has just failed."""
+        """Return what is to be said about the attempt that has just failed; servers like to repeat the address."""
+        reply = self.last_reply.replace(self.address, "…") if self.address else self.last_reply
         return DeliveryFailed(
             **self._facts(),
             attempt=attempt,
             code=self.last_code,
-            problem=self.last_reply[:200],
+            problem=reply[:200],
             next_attempt_at=self.due_at,
         )
 
