@@ -79,10 +79,8 @@ class Frame:
         state.identity = self._identity(headers)
         state.correlation_id = new_id()
         state.traceparent = traceparent(headers.get("traceparent"))
-        wanted = (request.query_params.get("language"), request.cookies.get(LANGUAGE_COOKIE))
-        locale = choose_locale(
-            (wanted[1], state.identity.locale if state.identity else None), headers.get("accept-language", "")
-        )
+        chosen = (request.cookies.get(LANGUAGE_COOKIE), state.identity.locale if state.identity else None)
+        locale = choose_locale(chosen, headers.get("accept-language", ""))
         state.locale = locale
         current_locale.set(locale)
         structlog.contextvars.bind_contextvars(correlation_id=str(state.correlation_id))
