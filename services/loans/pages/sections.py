@@ -273,6 +273,8 @@ SECTIONS: dict[str, Section] = {
         ),
     )
 }
+
+
 def labels() -> dict[str, str]:
     """Return the label of every field as "block.field", and of every column of a table as "field.column"."""
     found: dict[str, str] = {}
