@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +14,7 @@ import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from services.grants import api, handlers, pages
 from services.grants.policy import POLICY
@@ -58,7 +60,12 @@ BUDGET = [
 
 
 def read_pack() -> dict[str, Any]:
-    """Return the pack as `tamga programme load` reads it."""
+    """Return the pack as `tamga programme load` reads it; each caller gets its own copy."""
+    return deepcopy(_pack())
+
+
+@cache
+def _pack() -> dict[str, Any]:
     content: dict[str, Any] = {}
     for path in sorted(PACK.rglob("*.yaml")):
         value = yaml.safe_load(path.read_text())
@@ -197,7 +204,6 @@ class World:
     def events(self, case: str) -> list[str]:
         """Return the types of a case's events in order."""
         with self.engine.connect() as connection:
-            from sqlalchemy import text
 
             query = text('SELECT type FROM outbox WHERE "case" = :case ORDER BY row')
             return list(connection.execute(query, {"case": case}).scalars())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from grants_world import PDF, Case, World
+
 from shared.testing.stand import Stand
 
 

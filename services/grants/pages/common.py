@@ -53,13 +53,6 @@ def case_path(reference: str, part: str = "") -> str:
     return f"/grants/applications/{reference}{'/' + part if part else ''}"
 
 
-def spoken(request: Request, sentence: str) -> str:
-    """Return a sentence of the engine in the reader's language."""
-    if isinstance(sentence, Sentence):
-        return translate("grants", sentence.message, sentence.params, locale=request.state.locale)
-    return sentence
-
-
 class CasePage:
     """What every part of a case's page shows: facts, stages, tabs and what can be done."""
 
@@ -80,8 +73,7 @@ class CasePage:
 
     def context(self, here: str) -> dict[str, Any]:
         """Return what `case_base.html` needs."""
-        line = main_line(self.frame.workflow)
-        application = self.application
+        application, names = self.application, self._stage_names()
         return {
             "application": application,
             "award": self.award,
@@ -89,8 +81,8 @@ class CasePage:
             "inside": self.inside,
             "roles": self.roles,
             "stage_name": self.stage_name(application.stage),
-            "stage_names": [self.stage_name(stage) for stage in line],
-            "stage_now": position(application, line),
+            "stage_names": [name for name, _ in names],
+            "stage_now": next(index for index, (_, now) in enumerate(names) if now),
             "tabs": self._tabs(),
             "here": case_path(application.id, here),
             "base": case_path(application.id),
@@ -100,8 +92,23 @@ class CasePage:
             "days": self._days(),
         }
 
+    def _stage_names(self) -> list[tuple[str, bool]]:
+        """Return the main line as the reader knows it, and where the case is: stages of one name are one step."""
+        line = main_line(self.frame.workflow)
+        now = position(self.application, line)
+        steps: list[tuple[str, bool]] = []
+        for index, stage in enumerate(line):
+            name = self.stage_name(stage)
+            if steps and steps[-1][0] == name:
+                steps[-1] = (name, steps[-1][1] or index == now)
+            else:
+                steps.append((name, index == now))
+        return steps
+
     def _own_moves(self) -> list[Move]:
-        return [move for move in self.moves if move.id not in PARTS_OF_ACTS]
+        """Return the moves of the page's buttons, those that end the case last."""
+        shown = [move for move in self.moves if move.id not in PARTS_OF_ACTS]
+        return sorted(shown, key=lambda move: self.frame.workflow.stage(move.transition.to).terminal)
 
     def _days(self) -> int:
         moment = self.request.app.state.clock()
@@ -128,15 +135,24 @@ class CasePage:
             for name in move.transition.requires
             if name not in ASKED and missing(name, move.id, self.facts) is None
         ]
-        return done + [(False, spoken(self.request, sentence)) for sentence in move.blocked_by]
+        return done + [(False, self._spoken(sentence)) for sentence in move.blocked_by]
+
+    def _spoken(self, sentence: str) -> str:
+        """Return a sentence of the engine with the names of documents and checklists instead of their ids."""
+        if not isinstance(sentence, Sentence):
+            return sentence
+        params = {key: self._named(value) if key in {"id", "type"} else value for key, value in sentence.params.items()}
+        return translate("grants", sentence.message, params, locale=self.request.state.locale)
+
+    def _named(self, name: str) -> str:
+        named = {item.type: item.name for item in self.frame.call.documents}
+        named |= {key: item.name for key, item in self.frame.pack.checklists.items()}
+        return say(named.get(name, {"en": name}), self.request.state.locale)
 
     def _requirement(self, requirement: str) -> str:
         name, _, parameter = requirement.partition(":")
         locale = self.request.state.locale
-        named = {item.type: item.name for item in self.frame.call.documents}
-        named |= {key: item.name for key, item in self.frame.pack.checklists.items()}
-        about = say(named.get(parameter, {"en": parameter}), locale)
-        return translate("grants", _FULFILLED[name], {"name": about}, locale=locale)
+        return translate("grants", _FULFILLED[name], {"name": self._named(parameter)}, locale=locale)
 
 
 _FULFILLED = {

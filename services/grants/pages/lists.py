@@ -97,7 +97,7 @@ def _chips(request: Request, query: listing.Query, pack: Pack | None) -> list[tu
 def mine(request: Request, who: Who, connection: Reader, cursor: str | None = None) -> HTMLResponse:
     """Show one's own organisation's applications in plain words."""
     page = listing.mine(connection, who, cursor)
-    packs = {row["programme"]: listing.latest(connection, row["programme"]) for row in page.items}
+    packs = {name: listing.latest(connection, name) for name in {row["programme"] for row in page.items}}
     rows = [item for row in page.items for item in _rows(request, [row], packs[row["programme"]], public=True)]
     return show(request, "mine.html", rows=rows, page=page)
 

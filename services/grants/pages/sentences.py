@@ -24,8 +24,7 @@ ACTS = {
     "grants.application.checked": "Checklist point answered: %(answer)s (%(answered)s of %(of)s)",
     "grants.application.awarded": "Grant awarded: %(amount)s",
     "grants.review.assigned": "Review asked of %(reviewer_name)s",
-    "grants.review.declared": "Conflict of interest declared or denied",
-    "grants.review.recused": "%(reviewer_name)s recused: %(nature)s",
+    "grants.review.recused": "%(reviewer_name)s recused",
     "grants.review.excused": "%(reviewer_name)s excused",
     "grants.review.saved": "Review saved",
     "grants.review.submitted": "Review handed in",
@@ -42,6 +41,7 @@ ACTS = {
     "grants.record.viewed": "Opened: %(what)s",
     "grants.attempt.refused": "Refused: %(detail)s",
 }
+DECLARED = {True: "Conflict of interest declared", False: "Declared: no conflict of interest"}
 LETTER = "Letter: %(subject)s"
 STATES = {
     "queued": ("on its way", ""),
@@ -85,6 +85,8 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
     data = {name: _plain(value) for name, value in act["data"].items()}
     if "transition" in data and act["type"] != "grants.application.submitted":
         what = _move(request, str(data["transition"]), workflow)
+    elif "conflict" in data:
+        what = _said(request, DECLARED[bool(data["conflict"])])
     else:
         what = _said(request, ACTS.get(act["type"], act["type"]), data)
     shown = act["type"] != "grants.review.declared"
