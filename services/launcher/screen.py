@@ -64,5 +64,5 @@ class Screen:
         for person in people:
             table.add_row(", ".join(person["roles"]).replace("_", " "), person["email"], person["password"])
         # On a narrow terminal a line may wrap, but no password is ever cut short.
-        self.console.print(table, width=max(self.console.width, 120))
+        Console(file=self.console.file, width=max(self.console.width, 120), highlight=False).print(table)
         self.console.print(f"[dim]Shown this once; kept in {file}, readable by you alone.[/]")
