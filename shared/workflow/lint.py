@@ -132,6 +132,7 @@ def _translations(workflow: Workflow) -> Iterator[Finding]:
         if stage.public_name is not None:
             texts.append((f"stages.{stage.id}.public_name", stage.public_name))
     texts += [(f"transitions.{move.id}.name", move.name) for move in workflow.transitions]
+    texts += [(f"transitions.{move.id}.says", move.says) for move in workflow.transitions if move.says is not None]
     # Every language that is used at all must be used everywhere; English is what others fall back to.
     languages = {"en"}.union(*(text for _, text in texts))
     for where, text in texts:

@@ -60,6 +60,7 @@ class Transition(_Part):
     roles: tuple[str, ...] = Field(min_length=1)
     requires: tuple[str, ...] = ()
     guard: str | None = None
+    says: Names | None = None  # what a person reads when the guard does not hold
     notify: tuple[str, ...] = ()
 
     @property
@@ -178,7 +179,7 @@ class Workflow(_Part):
     def _blocks(self, transition: Transition, facts: Facts) -> list[Sentence]:
         required = [name for name in transition.requires if name not in ASKED]
         checked = [missing(name, transition.id, facts) for name in required]
-        guarded = _guard(transition.guard, facts) if transition.guard else None
+        guarded = _guard(transition.guard, transition.says, facts) if transition.guard else None
         return [sentence for sentence in [*checked, guarded] if sentence]
 
 
@@ -190,7 +191,7 @@ def say(names: Mapping[str, str], locale: str) -> str:
     return next(iter(names.values()), "")
 
 
-def _guard(guard: str, facts: Facts) -> Sentence | None:
+def _guard(guard: str, says: Names | None, facts: Facts) -> Sentence | None:
     try:
         if evaluate(guard, facts.values):
             return None
@@ -198,7 +199,7 @@ def _guard(guard: str, facts: Facts) -> Sentence | None:
         return Sentence("“%(fact)s” is not known yet", fact=error.fact)
     except GuardError as error:
         return Sentence("“%(guard)s” can't be computed: %(why)s", guard=guard, why=str(error))
-    return Sentence("“%(guard)s” does not hold", guard=guard)
+    return Sentence.of(says) if says else Sentence("“%(guard)s” does not hold", guard=guard)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -20,12 +20,20 @@ class Sentence(str):
 
     message: str
     params: dict[str, Any]
+    names: Mapping[str, str]  # the sentence itself by language, when a programme's data words it
 
-    __slots__ = ("message", "params")
+    __slots__ = ("message", "names", "params")
 
     def __new__(cls, message: str, /, **params: Any) -> Self:
         self = super().__new__(cls, message % params if params else message)
-        self.message, self.params = message, params
+        self.message, self.params, self.names = message, params, {}
+        return self
+
+    @classmethod
+    def of(cls, names: Mapping[str, str]) -> Self:
+        """Return the sentence that a programme's data gives in several languages; English stands for itself."""
+        self = cls((names.get("en") or next(iter(names.values()))).strip())
+        self.names = names
         return self
 
 

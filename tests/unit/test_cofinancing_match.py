@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from services.grants.domain import match
 from services.grants.domain.match import MatchTooSmallError, Position, Tier
+
+D = Decimal
 
 SCALE = [Tier(D(0), D(20)), Tier(D(250_000), D(30)), Tier(D(500_000), D(40))]
 amounts = st.decimals(min_value=0, max_value=10**9, places=2)

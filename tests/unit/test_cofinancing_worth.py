@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from services.grants.domain.contribution import Rules, Terms, Valuation, draw, w
 from shared.errors import InvalidError
 from shared.money import Money
 
+D = Decimal
+
 FILE = Path(__file__).parents[2] / "programmes" / "business-ecosystem" / "cofinancing.yaml"
 PACK: dict[str, Any] = yaml.safe_load(FILE.read_text())
 RULES = Rules.of(PACK)
+NO_LIFE = Valuation(cost="1", life_years="0", months="1", use_percent="1")
 OFFICER = Person(id="user:1", name="Officer")
 
 
@@ -59,7 +62,7 @@ def test_less_claimed_than_valued_counts_as_claimed() -> None:
         ("basis", {"basis": "gold"}),
         ("hours", {"basis": "staff_time"}),
         ("similar_rate", {"basis": "volunteer_time", "valuation": Valuation(hours="1", rate="1")}),
-        ("life_years", {"basis": "equipment_use", "valuation": Valuation(cost="1", life_years="0", months="1", use_percent="1")}),
+        ("life_years", {"basis": "equipment_use", "valuation": NO_LIFE}),
         ("ineligible", {"ineligible": D(10_001)}),
         ("ineligible", {"ineligible": D(-1)}),
         ("exchange_rate", {"currency": "MKD"}),

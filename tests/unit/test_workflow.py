@@ -23,6 +23,7 @@ from shared.workflow import (
     SYSTEM,
     Facts,
     GuardError,
+    Sentence,
     Visit,
     Workflow,
     WorkflowError,
@@ -383,3 +384,14 @@ def test_mermaid_has_every_stage_and_move() -> None:
 def test_yaml_text_and_its_content_are_the_same_workflow() -> None:
     """A workflow can be read from text or from what the text says."""
     assert Workflow.parse(yaml.safe_dump(SMALL)) == Workflow.parse(SMALL)
+
+
+def test_a_guard_can_say_itself_in_words() -> None:
+    """Where the document words a guard, people read those words, in their language, and not the expression."""
+    says = {"en": "The score is below 60", "ru": "Оценка ниже 60"}
+    workflow = Workflow.parse(changed(transitions={"approve": {"says": says, "requires": []}}))
+    facts = Facts(values={"score": 50})
+    blocked = next(move for move in workflow.moves("checked", ["officer"], facts) if move.id == "approve").blocked_by[0]
+    assert blocked == "The score is below 60"
+    assert isinstance(blocked, Sentence)
+    assert blocked.names["ru"] == "Оценка ниже 60"
