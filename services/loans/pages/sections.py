@@ -54,7 +54,7 @@ _INSTRUMENTS = (("term_loan", "Term loan"), ("working_capital", "Working capital
 _FIGURES = (
     ("audited", "audited"),
     ("tax_return", "tax return"),
-    ("management", "management accounts"),
+    ("management", "management"),
     ("self_declared", "self-declared"),
 )
 _SECURITIES = (
