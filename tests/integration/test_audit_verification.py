@@ -26,7 +26,11 @@ from shared.testing.stand import Stand
 
 SIZE = 600
 VICTIM = 123  # in the first tile
-LATER = datetime.now(UTC) + timedelta(minutes=1)  # everything has settled by then
+
+
+def later() -> datetime:
+    """Return a moment by which everything has settled."""
+    return datetime.now(UTC) + timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Log:
     keys: Keys
 
     def verify(self, **options: Any) -> Report:
-        return verify(self.engine, self.keys, clock=lambda: LATER, **options)
+        return verify(self.engine, self.keys, clock=later, **options)
 
     def sign(self) -> None:
         with self.engine.begin() as connection:
@@ -213,7 +217,7 @@ def test_a_rewritten_log_is_caught_by_what_was_signed(log: Log, stand: Stand, tm
     with pytest.raises(ForkedLogError, match="not its signed past"):
         forged.sign()
     other = Keys(tmp_path / "other", "log.example/audit")
-    assert {item.kind for item in verify(log.engine, other, clock=lambda: LATER).findings} == {"signature"}
+    assert {item.kind for item in verify(log.engine, other, clock=later).findings} == {"signature"}
 
 
 def test_gaps_are_named_until_they_are_filled(log: Log) -> None:
