@@ -89,7 +89,7 @@ def _review(grant: Grant) -> None:
     conflicted = _review_of(grant, "reviewer_three")
     scores = {"version": conflicted["version"], "scores": {}, "summary": "", "submit": False}
     path = f"/grants/api/reviews/{conflicted['id']}"
-    stage.act("reviewer_three", "scores in spite of a conflict: refused", "PUT", path, expect=409, json=scores)
+    stage.act("reviewer_three", "scores in spite of a conflict: refused", "PUT", path, expect=403, json=scores)
     for key, points in (("reviewer_one", 4), ("reviewer_two", 3)):
         review = _review_of(grant, key)
         body = {"conflict": False, "nature": "", "version": review["version"]}
@@ -132,11 +132,11 @@ def _deliver(grant: Grant) -> None:
     stage = grant.stage
     path = f"{grant.path}/documents"
     document = stage.upload("applicant", "uploads the evidence", path, "attendance.pdf", kind="other")
-    grant.award("finance", "asks for the tranche too early: refused", "tranches/1/request", expect=409)
     grant.award("applicant", "shows milestone 1", "milestones/1/evidence", document=document["id"])
-    grant.award("officer", "verifies milestone 1", "milestones/1/verification", good=True, note="Seen on site")
     grant.award("finance", "requests tranche 1", "tranches/1/request")
-    grant.award("finance", "releases his own request: refused", "tranches/1/release", expect=409)
+    grant.award("finance_two", "releases it before the milestone: refused", "tranches/1/release", expect=409)
+    grant.award("officer", "verifies milestone 1", "milestones/1/verification", good=True, note="Seen on site")
+    grant.award("finance", "releases his own request: refused", "tranches/1/release", expect=403)
     grant.award("finance_two", "releases tranche 1", "tranches/1/release")
     facts: dict[str, Any] = {"payment_reference": "TR-2026-000117", "paid_on": day()}
     grant.award("finance", "confirms the payment", "tranches/1/payment", **facts)
