@@ -26,12 +26,16 @@ from shared.settings import SERVICES, load, runtime_file
 START_SECONDS = 300
 
 
-def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print the acts as JSON.")] = False) -> None:
+def demo(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the acts as JSON.")] = False,
+    pause: Annotated[float, typer.Option(help="Seconds that people take between acts; 0 is as fast as it goes.")] = 0.2,
+) -> None:
     """Drive the story of the programme over HTTP, as the people in it would, and check every act."""
     console = Console(stderr=as_json)
     try:
         with _running(console):
-            raise typer.Exit(_play(console, as_json=as_json))
+            raise typer.Exit(_play(console, as_json=as_json, pause=pause))
     except (DemoError, NotHandledError) as error:
         console.print(f"[red]{error}[/red]", highlight=False)
         raise typer.Exit(1) from error
@@ -69,7 +73,7 @@ def _ready() -> bool:
     return status.returncode == 0
 
 
-def _play(console: Console, *, as_json: bool) -> int:
+def _play(console: Console, *, as_json: bool, pause: float) -> int:
     settings = load()
     people = People(settings)
     columns = (TextColumn("{task.description:<64}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -80,7 +84,7 @@ def _play(console: Console, *, as_json: bool) -> int:
             def advance(act: Act) -> None:
                 progress.update(bar, advance=1, description=f"{act.who}: {act.what}"[:64])
 
-            stage = Stage(people, advance)
+            stage = Stage(people, advance, pause=pause)
             tell(stage)
     finally:
         people.close()

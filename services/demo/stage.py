@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +26,10 @@ class Act:
 
 
 class Stage:
-    """Runs acts and remembers them. `on_act` is told of each one, for the progress bar."""
+    """Runs acts and remembers them. `on_act` is told of each one, for the progress bar; `pause` is in seconds."""
 
-    def __init__(self, people: People, on_act: Callable[[Act], None]) -> None:
-        self.people, self._on_act = people, on_act
+    def __init__(self, people: People, on_act: Callable[[Act], None], *, pause: float = 0.0) -> None:
+        self.people, self._on_act, self._pause = people, on_act, pause
         self.acts: list[Act] = []
         self.chapter = ""
 
@@ -55,6 +56,7 @@ class Stage:
         )
         self.acts.append(act)
         self._on_act(act)
+        time.sleep(self._pause)
         is_json = "json" in answer.headers.get("content-type", "")
         return answer.json() if is_json and answer.content else None
 
