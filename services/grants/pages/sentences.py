@@ -91,6 +91,7 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
         what = _said(request, ACTS.get(act["type"], act["type"]), data)
     shown = act["type"] != "grants.review.declared"
     detail = next((str(data[name]) for name in _DETAILS if data.get(name)), "") if shown else ""
+    detail = _said(request, detail) if "nature" in data else detail  # the house's own words for a derived conflict
     refused = act["outcome"] == "refused"
     return {
         "what": what,
