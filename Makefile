@@ -21,7 +21,7 @@ demo: setup ## Drive the programme's story over HTTP and check every act
 ##@ Work on it
 test: setup ## Run all tests; T=path for some of them
 	@deploy/test-machine
-	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(T)
+	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 2 --dist loadgroup)
 
 lint: setup ## Check style, types and the walls between the modules
 	@$(PY) -m ruff check .
