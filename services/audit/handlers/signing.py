@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from services.audit.domain.merkle import ProofError, prove_consistency, verify_consistency
 from services.audit.domain.note import Checkpoint, NoteError, Signer, open_checkpoint
@@ -10,9 +10,6 @@ from services.audit.keys import Keys
 from services.audit.storage import tree
 from services.audit.storage.append import BrokenLogError
 from shared.clock import Clock, utc_now
-
-# One signer at a time, apart from the lock of whoever appends.
-SIGN_LOCK = 0x7369_676E_6D67
 
 
 class ForkedLogError(RuntimeError):
@@ -24,7 +21,7 @@ def sign_checkpoint(connection: Connection, keys: Keys, *, clock: Clock = utc_no
 
     Raises ForkedLogError instead of signing a log that is inconsistent with any earlier checkpoint.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SIGN_LOCK})
+    tree.lock_signing(connection)
     signer, state = keys.signer(), tree.head(connection)
     latest = tree.latest_checkpoint(connection)
     _refuse_fork(connection, signer, [latest.note if latest else None, keys.remembered()], state.size, state.root())

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from services.audit.domain.inspection import Finding
 from services.audit.domain.merkle import CompactRange
@@ -82,17 +82,13 @@ def verify(
     """
     started, verifier = clock(), keys.signer().verifier
     kept = [note for note in (pinned, keys.remembered()) if note]
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        # One snapshot for all that follows, however long it takes.
-        connection.execute(text("SET TRANSACTION READ ONLY"))
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
+    with scan.snapshot(engine) as connection:
         walk = _walk(connection, verifier, newest, kept, progress)
         first = walk.first
         _check_rejected(connection, walk)
         _check_complete(connection, walk, started - GRACE)
         coverage = [item._asdict() for item in scan.coverage(connection)]
         latest = tree.latest_checkpoint(connection)
-        connection.rollback()
     return Report(
         started_at=started,
         finished_at=clock(),

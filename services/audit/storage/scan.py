@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select, text
+from sqlalchemy import Connection, Engine, Select, func, select, text
 
 from services.audit.domain.leaf import Row
 from services.audit.storage.tables import checkpoints, events, heads, rejected, tiles
@@ -19,6 +20,16 @@ class Stored(NamedTuple):
     leaf_index: int
     row: Row
     leaf_hash: bytes
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Give one unchanging view of the whole log, however long it is read."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        yield connection
+        connection.rollback()
 
 
 def rows(connection: Connection, first: int) -> Iterator[Stored]:

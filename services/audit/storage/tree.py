@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.audit.domain.merkle import SIZE, CompactRange, perfect_root
@@ -13,6 +13,8 @@ from services.audit.storage.append import WIDTH, BrokenLogError, entries
 from services.audit.storage.tables import checkpoints, heads, tiles
 
 _BITS = 8  # a tile spans eight heights of the tree
+# One signer at a time, apart from the lock of whoever appends.
+SIGN_LOCK = 0x7369_676E_6D67
 
 
 class Nodes:
@@ -83,6 +85,11 @@ def checkpoint_at(connection: Connection, size: int) -> Signed | None:
     """Return the checkpoint of exactly that size."""
     found = latest_checkpoint(connection, at_most=size)
     return found if found and found.size == size else None
+
+
+def lock_signing(connection: Connection) -> None:
+    """Wait until nobody else signs; the lock goes with the transaction."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SIGN_LOCK})
 
 
 def add_checkpoint(connection: Connection, signed: Signed) -> None:
