@@ -204,7 +204,6 @@ class World:
     def events(self, case: str) -> list[str]:
         """Return the types of a case's events in order."""
         with self.engine.connect() as connection:
-
             query = text('SELECT type FROM outbox WHERE "case" = :case ORDER BY row')
             return list(connection.execute(query, {"case": case}).scalars())
 

@@ -187,6 +187,8 @@ def upgrade() -> None:
         "letter",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("case", sa.String(length=80), nullable=False),
+        sa.Column("event", sa.String(length=80), nullable=False),
+        sa.Column("recipient", sa.String(length=80), nullable=False),
         sa.Column("to", sa.String(length=200), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("subject", sa.String(length=500), nullable=False),
