@@ -192,7 +192,7 @@ def test_bad_input_names_the_field_and_changes_nothing(world: World, body: dict[
 @pytest.mark.parametrize(
     "method_path", ["GET /applications/{}", "GET /applications/{}/award", "GET /applications/{}/timeline"]
 )
-@pytest.mark.parametrize("reference", ["BSO-2026-9999", "x" * 300, "..%2f..", "%27%20or%201=1", "4f4c841f-deb6-4af8-8c2a-06752542e6c2"])
+@pytest.mark.parametrize("reference", ["BSO-2026-9999", "x" * 300, "..%2f..", "%27%20or%201=1", "4f4c841f-deb6"])
 def test_unknown_references_are_not_found(world: World, method_path: str, reference: str) -> None:
     """A reference that does not exist is a 404 whatever it looks like."""
     method, path = method_path.split()
