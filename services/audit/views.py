@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.audit import labels
-from services.audit.storage.search import Filters, Overview
+from services.audit.storage.search import LETTER, Filters, Overview
+from services.audit.telling import Teller
+from services.audit.words import CODES
 
-_BRIEF_CHANGES = 3
-_BRIEF_LENGTH = 80
+_LONG = 160
 
 
-def act(row: Any) -> dict[str, Any]:
+def act(row: Any, teller: Teller) -> dict[str, Any]:
     """Return what a line about an act shows."""
     body = json.loads(row.body)
     return {
@@ -30,51 +31,74 @@ def act(row: Any) -> dict[str, Any]:
         "case": row.case,
         "entity": row.entity,
         "outcome": row.outcome,
-        "changes": brief(body["changes"]),
+        "line": teller.line(row.type, body),
         "detail": detail(row.type, body),
+        "letters": None,
     }
-
-
-def brief(changes: dict[str, list[Any]]) -> list[tuple[str, str, str]]:
-    """Return the first few changes whose values are short enough for a line."""
-    lines = []
-    for name, (old, new) in changes.items():
-        texts = [short(old), short(new)]
-        if all(len(text) <= _BRIEF_LENGTH for text in texts):
-            lines.append((name.replace("_", " "), texts[0], texts[1]))
-    return lines[:_BRIEF_CHANGES]
-
-
-def short(value: Any) -> str:
-    """Return a value as a few words."""
-    if value is None:
-        return "–"
-    if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
-        return f"{value['amount']}\u00a0{value['currency']}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def detail(type_: str, body: dict[str, Any]) -> str:
     """Return the sentence that the act itself gives: why it was refused, what was opened, the reason given."""
     data = body["data"]
     if type_.endswith((".attempt.refused", ".event.rejected")):
-        return str(data.get("detail") or data.get("problem") or "")
-    if type_.endswith(".record.viewed"):
-        return f"{data.get('what', '')} {data.get('record', '')}"
-    return str(body["reason"] or "")
+        text = str(data.get("detail") or data.get("problem") or "")
+    elif type_.endswith(".record.viewed"):
+        kind, _, which = str(data.get("record", "")).rpartition(":")
+        text = f"{data.get('what', '')} · {which[:8] if kind == 'event' else which}"
+    else:
+        text = str(body["reason"] or "")
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
 
 
-def tree(rows: Any) -> list[tuple[int, dict[str, Any]]]:
-    """Return (depth, act): each act under the one that caused it."""
-    known = {row.event_id for row in rows}
+def is_letter(row: Any) -> bool:
+    """Return whether a row says what happened to a letter."""
+    return bool(row.type.startswith(LETTER))
+
+
+def letters(rows: Any, teller: Teller) -> dict[str, Any]:
+    """Return the letters that an act set off: each once, in the state it came to, with counts by state."""
+    last = {row.entity: row for row in rows}
+    states: dict[str, int] = {}
+    for row in last.values():
+        state = row.type.removeprefix(LETTER)
+        states[state] = states.get(state, 0) + 1
+    return {
+        "count": len(last),
+        "states": [(CODES.get(state, state), count) for state, count in states.items()],
+        "all": [act(row, teller) | {"state": row.type.removeprefix(LETTER)} for row in last.values()],
+    }
+
+
+def with_letters(rows: Any, others: Any, teller: Teller) -> list[dict[str, Any]]:
+    """Return acts, each with the letters that it set off: those of the nearest cause that is among the acts."""
+    acts = {row.event_id: act(row, teller) for row in rows}
+    causes = {row.event_id: row.causation_id for row in others}
+    first = {row.correlation_id: row.event_id for row in rows if not is_letter(row)}
+    theirs: dict[Any, list[Any]] = {}
+    for row in others:
+        cause, steps = row.causation_id, 0
+        while cause in causes and steps < len(causes):
+            cause, steps = causes[cause], steps + 1
+        theirs.setdefault(cause if cause in acts else first.get(row.correlation_id), []).append(row)
+    for event_id, found in theirs.items():
+        if event_id in acts:
+            acts[event_id]["letters"] = letters(found, teller)
+    return list(acts.values())
+
+
+def tree(rows: Any, teller: Teller) -> list[tuple[int, dict[str, Any]]]:
+    """Return (depth, act): each act under the one that caused it, letters folded into the act that set them off."""
+    mail = [row for row in rows if is_letter(row)]
+    rest = [row for row in rows if not is_letter(row)] or list(rows)
+    told = {item["id"]: item for item in with_letters(rest, mail if len(rest) < len(rows) else [], teller)}
     children: dict[Any, list[Any]] = {}
-    for row in rows:
-        children.setdefault(row.causation_id if row.causation_id in known else None, []).append(row)
+    for row in rest:
+        children.setdefault(row.causation_id if row.causation_id in told else None, []).append(row)
     found: list[tuple[int, dict[str, Any]]] = []
     todo = [(0, row) for row in reversed(children.get(None, []))]
     while todo:
         depth, row = todo.pop()
-        found.append((depth, act(row)))
+        found.append((depth, told[row.event_id]))
         todo += [(depth + 1, child) for child in reversed(children.pop(row.event_id, []))]
     return found
 

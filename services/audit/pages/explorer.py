@@ -14,10 +14,11 @@ from services.audit.handlers import proofs, reading
 from services.audit.keys import Keys
 from services.audit.query import SearchQuery, before
 from services.audit.storage import search, tree, verifications
+from services.audit.telling import Teller, ids_in
 from shared.database import UnitOfWork
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.pages import render
-from shared.web.paging import decode_cursor
+from shared.web.paging import Page, decode_cursor
 
 router = APIRouter()
 Search = Annotated[SearchQuery, Query()]
@@ -27,6 +28,11 @@ Cursor = Annotated[str, Query(max_length=200)]
 def keys_of(request: Request) -> Keys:
     """Return the log's keys."""
     return Keys.of(request.app.state.settings)
+
+
+def teller(request: Request, names: dict[str, str] | None = None) -> Teller:
+    """Return what says values to this reader."""
+    return Teller(request.app.state.pages, names)
 
 
 def trust(uow: UnitOfWork) -> dict[str, Any]:
@@ -49,7 +55,7 @@ def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
         request,
         "explorer.html",
         page=page,
-        acts=[views.act(row) for row in page.items],
+        acts=[views.act(row, teller(request)) for row in page.items],
         query=query,
         filters=filters,
         overview=overview,
@@ -66,13 +72,17 @@ def event(request: Request, event_id: UUID, uow: Uow) -> HTMLResponse:
     row = reading.open_event(uow, event_id)
     body = json.loads(row.body)
     proof, problem = _proof(request, uow, event_id)
+    known = search.names(uow.connection, set(ids_in([body["data"], body["changes"]])))
+    say = teller(request, known)
     return render(
         request,
         "event.html",
         row=row,
-        act=views.act(row),
+        act=views.act(row, say),
         body=body,
-        related=views.tree(search.correlated(uow.connection, row.correlation_id)),
+        changes=say.changes(body["changes"]),
+        data=say.data(body["data"]),
+        related=views.tree(search.correlated(uow.connection, row.correlation_id), say),
         proof=proof,
         problem=problem,
         picture=proof and views.ladder(proof.steps(), proof.leaf_hash.hex(), proof.root.hex(), proof.index),
@@ -92,15 +102,20 @@ def _proof(request: Request, uow: UnitOfWork, event_id: UUID) -> tuple[proofs.Pr
 def case_page(request: Request, case: str, who: Who, uow: Uow, cursor: Cursor = "") -> HTMLResponse:
     """Show a case over all services."""
     page = reading.open_case(uow, who, case, before=before(decode_cursor(cursor, 1)))
-    acts = [views.act(row) for row in page.items]
+    acts = _acts(request, uow, case, page)
     return render(request, "case.html", case=case.upper(), page=page, acts=acts, auditor="auditor" in who.roles)
+
+
+def _acts(request: Request, uow: UnitOfWork, case: str, page: Page[Any]) -> list[dict[str, Any]]:
+    runs = {row.correlation_id for row in page.items if not views.is_letter(row)}
+    return views.with_letters(page.items, search.letters(uow.connection, case.upper(), runs), teller(request))
 
 
 @router.get("/timeline/{case}", dependencies=[allowed("audit.timeline.read")])
 def timeline(request: Request, case: str, who: Who, uow: Uow) -> HTMLResponse:
     """Give the newest acts of a case to another service's page."""
     page = reading.open_case(uow, who, case, before=None, limit=20)
-    acts = [views.act(row) for row in page.items]
+    acts = _acts(request, uow, case, page)
     return render(
         request, "timeline_part.html", case=case.upper(), page=page, acts=acts, auditor="auditor" in who.roles
     )

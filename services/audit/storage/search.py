@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Connection, func, select, text
+from sqlalchemy import Column, ColumnElement, Connection, func, or_, select, text
 
 from services.audit.storage.tables import events
 
@@ -16,6 +16,7 @@ from services.audit.storage.tables import events
 SAMPLE = 2000
 BUCKETS = 60
 MAX_PEOPLE = 50
+LETTER = "notifications.delivery."
 
 _BRIEF = (
     "leaf_index", "event_id", "source", "type", "entity", "occurred_at", "actor_id", "actor_kind", "actor_name",
@@ -156,12 +157,40 @@ def event(connection: Connection, event_id: UUID) -> Any:
 
 
 def timeline(connection: Connection, case: str, *, before: int | None, limit: int) -> Rows:
-    """Return the acts of a case over all services, the newest first."""
-    condition: list[ColumnElement[bool]] = [events.c["case"] == case]
+    """Return the acts of a case over all services, the newest first; letters that an act set off go with it."""
+    acts = events.alias("act")
+    theirs = select(acts.c.leaf_index).where(
+        acts.c.correlation_id == events.c.correlation_id, acts.c["case"] == case, ~acts.c.type.startswith(LETTER)
+    )
+    condition = [events.c["case"] == case, or_(~events.c.type.startswith(LETTER), ~theirs.exists())]
     if before is not None:
         condition.append(events.c.leaf_index < before)
     query = select(*(events.c[name] for name in _BRIEF)).where(*condition)
     return connection.execute(query.order_by(events.c.leaf_index.desc()).limit(limit + 1)).all()
+
+
+def letters(connection: Connection, case: str, correlations: set[UUID], limit: int = 1000) -> Rows:
+    """Return what happened to the letters that acts of a case set off, in the order in which it was recorded."""
+    query = select(*(events.c[name] for name in _BRIEF)).where(
+        events.c.correlation_id.in_(correlations), events.c["case"] == case, events.c.type.startswith(LETTER)
+    )
+    return connection.execute(query.order_by(events.c.leaf_index).limit(limit)).all()
+
+
+_NAMES = text("""
+SELECT given.id, coalesce(acted.actor_name, registered.name) AS name FROM unnest(CAST(:ids AS text[])) AS given(id)
+LEFT JOIN LATERAL (SELECT actor_name FROM event WHERE actor_id = 'user:' || given.id
+  ORDER BY leaf_index DESC LIMIT 1) AS acted ON true
+LEFT JOIN LATERAL (SELECT CAST(body AS jsonb) #>> '{data,name}' AS name FROM event
+  WHERE source = 'portal' AND entity = 'user:' || given.id ORDER BY sequence LIMIT 1) AS registered ON true
+""")
+
+
+def names(connection: Connection, ids: set[str]) -> dict[str, str]:
+    """Return the names of people by id: as they last acted under, else as they were registered."""
+    if not ids:
+        return {}
+    return {row.id: row.name for row in connection.execute(_NAMES, {"ids": sorted(ids)}) if row.name}
 
 
 def programmes_of(connection: Connection, case: str) -> set[str]:
