@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -20,7 +20,15 @@ def _svg(height: int, label: str, parts: list[Markup]) -> Markup:
     return frame.format(_WIDTH, height, label, Markup().join(parts))
 
 
-def cover_chart(covers: Sequence[Decimal | None], floor: Decimal, label: str, year: str, floor_word: str) -> Markup:
+# `number` writes a number with so many decimals in the reader's language.
+def cover_chart(  # noqa: PLR0917 - what a chart says
+    covers: Sequence[Decimal | None],
+    floor: Decimal,
+    label: str,
+    year: str,
+    floor_word: str,
+    number: Callable[[Decimal, int], str],
+) -> Markup:
     """Return bars of debt service cover by year against a floor; years without a figure stay empty."""
     known = [cover for cover in covers if cover is not None]
     if not known:
@@ -35,15 +43,15 @@ def cover_chart(covers: Sequence[Decimal | None], floor: Decimal, label: str, ye
         high = max(round(cover * scale), 0)
         tone = "var(--accent)" if cover >= floor else "var(--bad)"
         bar = Markup('<rect x="{}" y="{}" width="90" height="{}" rx="4" fill="{}"/>')
-        parts += [bar.format(left, base - high, high, tone), _text(left + 45, base - high - 8, f"{cover:.2f}")]
+        parts += [bar.format(left, base - high, high, tone), _text(left + 45, base - high - 8, number(cover, 2))]
     line = base - round(floor * scale)
     dash = Markup('<path d="M90 {}H600" stroke="var(--bad)" stroke-dasharray="4 4" fill="none"/>')
-    parts += [dash.format(line), _text(0, line + 4, f"{floor_word} {floor}", "start", "var(--bad)")]
+    parts += [dash.format(line), _text(0, line + 4, f"{floor_word} {number(floor, 2)}", "start", "var(--bad)")]
     parts.append(Markup('<path d="M90 150H600" stroke="var(--line)" fill="none"/>'))
     return _svg(182, label, parts)
 
 
-def cash_chart(closings: Sequence[tuple[str, Decimal]], label: str) -> Markup:
+def cash_chart(closings: Sequence[tuple[str, Decimal]], label: str, number: Callable[[Decimal, int], str]) -> Markup:
     """Return cash at the end of each month as bars from zero; months below zero go down in another colour."""
     if not closings:
         return Markup()
@@ -57,13 +65,13 @@ def cash_chart(closings: Sequence[tuple[str, Decimal]], label: str) -> Markup:
         y = zero - high if value >= 0 else zero
         tone = "var(--accent)" if value >= 0 else "var(--bad)"
         bar = Markup(
-            '<rect x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="1.5" fill="{}"><title>{}: {:,}</title></rect>'
+            '<rect x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="1.5" fill="{}"><title>{}: {}</title></rect>'
         )
-        parts.append(bar.format(left, y, width - 3, max(high, 1), tone, month, value))
+        parts.append(bar.format(left, y, width - 3, max(high, 1), tone, month, number(value, 2)))
         if index % 6 == 0:
             parts.append(_text(f"{left:.1f}", 176, month, "start", "var(--soft)"))
-    parts += [_text(80, 26, f"{top:,.0f}", "end", "var(--soft)"), _text(80, zero + 4, "0", "end", "var(--soft)")]
+    parts += [_text(80, 26, number(top, 0), "end", "var(--soft)"), _text(80, zero + 4, "0", "end", "var(--soft)")]
     if bottom < 0:
-        parts.append(_text(80, 154, f"{bottom:,.0f}", "end", "var(--bad)"))
+        parts.append(_text(80, 154, number(bottom, 0), "end", "var(--bad)"))
     parts.append(Markup('<path d="M88 {}H618" stroke="var(--line)" fill="none"/>').format(zero))
     return _svg(182, label, parts)

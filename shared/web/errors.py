@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError, TamgaError
 from shared.i18n import translate
+from shared.web.conflicts import stayed
 from shared.web.csrf import SAFE
 from shared.web.dependencies import NotSignedInError, maybe_identity, request_context
 from shared.web.forms import field_errors
@@ -132,6 +133,8 @@ class Answers:
             return JSONResponse(self.problem(request, problem), problem.status, headers, PROBLEM)
         if isinstance(problem, NotSignedInError) and not partial(request):
             return RedirectResponse(sign_in_url(request), 303)
+        if not partial(request) and (page := stayed(request, problem)) is not None:
+            return page
         template = "error_part.html" if partial(request) else "error.html"
         response: Response = request.app.state.pages.render(
             request, template, status_code=problem.status, problem=problem, text=self._text(problem)

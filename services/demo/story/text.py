@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shared.clock import utc_now
+from shared.settings import settings
 
 
 def euro(amount: str) -> dict[str, str]:
@@ -15,8 +17,8 @@ def euro(amount: str) -> dict[str, str]:
 
 
 def day(ahead: int = 0) -> str:
-    """Return the date so many days from today."""
-    return (utc_now().date() + timedelta(days=ahead)).isoformat()
+    """Return the date so many days from today, as the people of the programme count days."""
+    return (utc_now().astimezone(ZoneInfo(settings().time_zone)).date() + timedelta(days=ahead)).isoformat()
 
 
 ANSWERS = {

@@ -246,13 +246,12 @@ class CoFinancing(Entity):
     # --- contributions -------------------------------------------------------------
 
     def enter(self, contribution: Contribution, now: datetime) -> None:
-        """Add what the firm has paid or given; its number is the next one."""
+        """Add what the firm has paid or given; its number is the next one. `now` is in the zone of the days."""
         self._must("contribute")
         if len(self.contributions) >= MAX_CONTRIBUTIONS:
             raise ConflictError("A case has at most %(most)s contributions", most=MAX_CONTRIBUTIONS)
-        started = next(
-            (done.at.date() for done in self.history if done.to_stage in self.rules.acts_at["contribute"]), None
-        )
+        begun = (done.at for done in self.history if done.to_stage in self.rules.acts_at["contribute"])
+        started = next((at.astimezone(now.tzinfo).date() for at in begun), None)
         if contribution.given_on > now.date():
             raise InvalidError({"given_on": "can't be in the future"})
         if started and contribution.given_on < started and "pre_award" in self.rules.ineligible:

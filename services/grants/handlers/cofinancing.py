@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from sqlalchemy import Connection, RowMapping
@@ -255,7 +256,8 @@ def enter(uow: UnitOfWork, who: Identity, reference: str, version: int, command:
         entered_by_name=actor.name,
         entered_at=uow.now(),
     )
-    case.enter(contribution, uow.now())
+    zone = pack_for(uow.connection, case).calendar.zone
+    case.enter(contribution, uow.now().astimezone(ZoneInfo(zone)))
     key = contribution.claim_key
     if key and not take_claim(uow.connection, key, case.id, contribution.number, uow.now()):
         raise ConflictError("This invoice is counted already: the same number, supplier and amount")

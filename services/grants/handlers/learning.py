@@ -82,6 +82,8 @@ def letter_known(uow: UnitOfWork, envelope: Envelope) -> None:
         uow.connection,
         id=envelope.entity.partition(":")[2],
         case=envelope.case,
+        event=event.event_id,
+        recipient=event.recipient,
         to=event.recipient_name,
         channel=event.channel,
         subject=event.title,

@@ -19,6 +19,7 @@ from services.grants.storage import reads
 from shared.clock import Clock, utc_now
 from shared.errors import InvalidError, NotFoundError
 from shared.web.identity import Identity
+from shared.web.letters import by_event
 from shared.web.paging import MAX_LIMIT, Page, decode_cursor, page_of
 
 QUEUE, PAYMENTS = "grants.application.queue", "grants.payment.list"
@@ -154,8 +155,13 @@ def pack_of_case(connection: Connection, application: Application) -> Pack:
 
 
 def timeline(connection: Connection, who: Identity, application: Application) -> list[dict[str, Any]]:
-    """Return acts and letters of a case, newest first: {kind, at, type, who, outcome, data}."""
+    """Return {kind, id, at, type, who, outcome, data, letters} of the acts of a case, newest first.
+
+    The applicant sees what is public of the acts and the letters to their own organisation. A letter whose act
+    does not stand here (a reminder, say) is an entry of its own, of kind "letter".
+    """
     outside = owns(who, application.organisation)
+    letters = by_event(reads.letters(connection, application.id, who.organisation if outside else None))
     acts = [
         {
             "kind": "act",
@@ -165,21 +171,14 @@ def timeline(connection: Connection, who: Identity, application: Application) ->
             "who": row["body"]["actor"]["name"],
             "outcome": row["outcome"],
             "data": row["body"]["data"],
+            "letters": letters.pop(str(row["id"]), None),
         }
         for row in reads.timeline(connection, application.id)
         if not outside or (row["type"].startswith(PUBLIC_ACTS) and row["outcome"] == "success")
     ]
-    letters = [
-        {
-            "kind": "letter",
-            "id": row["id"],
-            "at": row["at"],
-            "type": row["about"],
-            "who": row["to"],
-            "outcome": row["state"],
-            "data": {"channel": row["channel"], "subject": row["subject"]},
-        }
-        for row in reads.letters(connection, application.id)
-        if not outside or row["to"] == who.name
+    alone = [
+        {"kind": "letter", "id": event, "at": group["at"], "type": "", "who": "", "outcome": "", "data": {}}
+        | {"letters": group}
+        for event, group in letters.items()
     ]
-    return sorted(acts + letters, key=lambda item: item["at"], reverse=True)
+    return sorted(acts + alone, key=lambda item: item["at"], reverse=True)

@@ -12,31 +12,50 @@ from services.grants.domain.form import words
 from services.grants.handlers import applying, listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.guide import guide
 from services.grants.pages.sentences import lines
 from services.grants.storage import reads
+from shared.database import UnitOfWork
+from shared.errors import ConflictError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel
+from shared.web.identity import Identity
 
 router = APIRouter(prefix="/applications/{reference}")
 READ = [allowed("grants.application.read")]
+LATEST = 8
 
 
-def _page(request: Request, uow: Uow, who: Who, reference: str) -> CasePage:
+def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str) -> CasePage:
     return CasePage(request, uow, who, viewing.application_seen(uow, who, reference))
 
 
 @router.get("", dependencies=READ)
 def summary(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
     """Show a case: facts, budget, what can be done, what blocks the rest, the latest acts."""
+    return _summary(request, uow, who, reference)
+
+
+def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
     page = _page(request, uow, who, reference)
     acts = listing.timeline(uow.connection, who, page.application)
     context = page.context("") | {
-        "acts": lines(request, acts[:8], page.frame.workflow, inside=page.inside),
+        "acts": lines(request, acts[:LATEST], page.frame.workflow, inside=page.inside),
         "lists": _checklists(page) if page.inside else [],
         "officers": _officers(page),
         "chart": _chart(page),
+        "guide": guide(page),
     }
-    return show(request, "case.html", **context)
+    return show(request, "case.html", **(context | more))
+
+
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    more = {"conflict": problem, "given": request.state.typed, "status_code": 409}
+    return _summary(request, uow, who, request.path_params["reference"], **more)
+
+
+STAY = stay(_stays)
 
 
 def _officers(page: CasePage) -> list[tuple[str, str]]:
@@ -96,11 +115,22 @@ def answers(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRespons
 @router.get("/documents", dependencies=READ)
 def documents(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
     """Show the documents of a case; the read is recorded."""
+    return _documents(request, uow, who, reference)
+
+
+def _documents(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
     page = _page(request, uow, who, reference)
     if page.inside:
         viewing.record(uow, page.application, "documents")
     may_add = not page.inside and page.application.holder == "applicant"
-    return show(request, "documents.html", may_add=may_add, **page.context("documents"))
+    return show(request, "documents.html", may_add=may_add, **(page.context("documents") | more))
+
+
+def _stays_at_documents(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    return _documents(request, uow, who, request.path_params["reference"], conflict=problem, status_code=409)
+
+
+STAY_AT_DOCUMENTS = stay(_stays_at_documents)
 
 
 @router.get("/timeline", dependencies=READ)
@@ -121,7 +151,7 @@ class MoveForm(FormModel):
     comment: str | None = None
 
 
-@router.post("/moves", dependencies=[allowed("grants.application.move")])
+@router.post("/moves", dependencies=[STAY, allowed("grants.application.move")])
 def move(reference: str, form: Annotated[MoveForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Make a move."""
     moving.move(uow, who, reference, moving.MoveApplication(**form.model_dump(exclude={"csrf"})))
@@ -135,7 +165,7 @@ class OfficerForm(FormModel):
     version: int
 
 
-@router.post("/officer", dependencies=[allowed("grants.application.assign")])
+@router.post("/officer", dependencies=[STAY, allowed("grants.application.assign")])
 def assign(reference: str, form: Annotated[OfficerForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Give the case to an officer."""
     moving.assign(uow, who, reference, moving.AssignOfficer(**form.model_dump(exclude={"csrf"})))
@@ -152,14 +182,14 @@ class CheckForm(FormModel):
     version: int
 
 
-@router.post("/checks", dependencies=[allowed("grants.application.check")])
+@router.post("/checks", dependencies=[STAY, allowed("grants.application.check")])
 def check(reference: str, form: Annotated[CheckForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Answer one point of a checklist."""
     moving.check(uow, who, reference, moving.AnswerCheck(**form.model_dump(exclude={"csrf"})))
     return back(case_path(reference) + "#checks")
 
 
-@router.post("/documents", dependencies=[allowed("grants.application.write")])
+@router.post("/documents", dependencies=[STAY_AT_DOCUMENTS, allowed("grants.application.write")])
 def attach(  # noqa: PLR0917 - a form's fields beside what every route has
     request: Request,
     reference: str,
@@ -182,7 +212,7 @@ class RemovalForm(FormModel):
     to: str = "documents"
 
 
-@router.post("/documents/{document_id}/removal", dependencies=[allowed("grants.application.write")])
+@router.post("/documents/{document_id}/removal", dependencies=[STAY_AT_DOCUMENTS, allowed("grants.application.write")])
 def detach(
     reference: str, document_id: str, form: Annotated[RemovalForm, Form()], who: Who, uow: Uow
 ) -> RedirectResponse:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
+from sqlalchemy import Connection
 
 from services.grants.api.applications import file_answer, store
 from services.grants.domain.cofinancing import CoFinancing
@@ -18,11 +19,14 @@ from services.grants.pages import cofinancing_forms as forms
 from services.grants.pages.cofinancing_forms import Posted, parsed
 from services.grants.storage import reads
 from shared.database import UnitOfWork
-from shared.errors import InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
+from shared.web.letters import by_event
 from shared.web.pages import render
 from shared.workflow import Workflow, main_line, svg
+from shared.workflow.model import say
 
 router = APIRouter(prefix="/cofinancing", include_in_schema=False)
 HOME = "/grants/cofinancing"
@@ -109,13 +113,23 @@ def _case(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancing, *
         "leverage": leverage(case.position().match, case.position().released),
         "may": {name: act.may(who, f"grants.cofinancing.{name}", case) for name in ACTS},
         "moves": act.moves_for(connection, who, case),
-        "timeline": [_told(row, firm=firm) for row in reads.timeline(connection, case.id) if not firm or _public(row)],
-        "letters": [] if firm else reads.letters(connection, case.id),
+        "timeline": _timeline(connection, case.id, who.organisation if firm else None),
         "picture": Markup(svg(workflow, locale, case.stage, public=firm)),  # noqa: S704 - names in it are escaped
         "tones": TONES,
+        "conflict": None,
+        "move_names": {item.id: say(item.name, locale) for item in workflow.transitions},
     }
-    status = 422 if more.get("errors") else 200
+    status = 422 if more.get("errors") else 409 if more.get("conflict") else 200
     return render(request, "cofinancing/case.html", status_code=status, **(context | more))
+
+
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    case = act.look_at(uow.connection, who, request.path_params["reference"])
+    return _case(request, uow, who, case, conflict=problem, given=request.state.typed)
+
+
+STAY = stay(_stays)
+CONTRIBUTE = [STAY, allowed("grants.cofinancing.contribute")]
 
 
 def _progress(workflow: Workflow, case: CoFinancing, locale: str, *, public: bool) -> tuple[list[str], int]:
@@ -144,6 +158,18 @@ def _bars(case: CoFinancing) -> list[dict[str, Any]]:
         {"label": label, "amount": case.money(amount), "width": f"{amount * 100 / most:.1f}", "tone": tone}
         for label, amount, tone in amounts
     ]
+
+
+def _timeline(connection: Connection, reference: str, firm: str | None) -> list[dict[str, Any]]:
+    """Return the acts, newest first, with their letters; the firm's people see what is public and their own letters."""
+    letters = by_event(reads.letters(connection, reference, firm))
+    acts = [
+        _told(row, firm=firm is not None) | {"letters": letters.pop(str(row["id"]), None)}
+        for row in reads.timeline(connection, reference)
+        if firm is None or _public(row)
+    ]
+    alone = [{"verb": "", "title": group["title"], "at": group["at"], "letters": group} for group in letters.values()]
+    return sorted(acts + alone, key=lambda item: item["at"], reverse=True)
 
 
 def _public(row: Any) -> bool:
@@ -186,7 +212,7 @@ def _act(  # noqa: PLR0917 - what every route has
     return _seen(reference)
 
 
-@router.post("/{reference}/concept", dependencies=[allowed("grants.cofinancing.write")])
+@router.post("/{reference}/concept", dependencies=[STAY, allowed("grants.cofinancing.write")])
 def save(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
     def do() -> None:
         form = parsed(forms.ConceptForm, posted)
@@ -196,7 +222,7 @@ def save(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -
     return _act(request, uow, who, reference, posted, do)
 
 
-@router.post("/{reference}/terms", dependencies=[allowed("grants.cofinancing.draw")])
+@router.post("/{reference}/terms", dependencies=[STAY, allowed("grants.cofinancing.draw")])
 def draw(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
     def do() -> None:
         form = parsed(forms.TermsForm, posted)
@@ -207,7 +233,7 @@ def draw(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -
     return _act(request, uow, who, reference, posted, do)
 
 
-@router.post("/{reference}/moves", dependencies=[allowed("grants.cofinancing.move")])
+@router.post("/{reference}/moves", dependencies=[STAY, allowed("grants.cofinancing.move")])
 def move(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
     def do() -> None:
         form = parsed(forms.MoveForm, posted)
@@ -217,7 +243,7 @@ def move(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -
     return _act(request, uow, who, reference, posted, do)
 
 
-@router.post("/{reference}/contributions", dependencies=[allowed("grants.cofinancing.contribute")])
+@router.post("/{reference}/contributions", dependencies=CONTRIBUTE)
 def enter(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
     def do() -> None:
         form = parsed(forms.ContributionForm, posted)
@@ -226,7 +252,7 @@ def enter(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) 
     return _act(request, uow, who, reference, posted, do)
 
 
-@router.post("/{reference}/contributions/{number}/evidence", dependencies=[allowed("grants.cofinancing.contribute")])
+@router.post("/{reference}/contributions/{number}/evidence", dependencies=CONTRIBUTE)
 def evidence(  # noqa: PLR0917 - a form's fields beside what every route has
     request: Request,
     reference: str,
@@ -244,7 +270,7 @@ def evidence(  # noqa: PLR0917 - a form's fields beside what every route has
     return _act(request, uow, who, reference, posted, do)
 
 
-@router.post("/{reference}/contributions/{number}/decision", dependencies=[allowed("grants.cofinancing.verify")])
+@router.post("/{reference}/contributions/{number}/decision", dependencies=[STAY, allowed("grants.cofinancing.verify")])
 def decide(  # noqa: PLR0917 - what every route has
     request: Request, reference: str, number: int, posted: Posted, who: Who, uow: Uow
 ) -> Response:
@@ -255,7 +281,7 @@ def decide(  # noqa: PLR0917 - what every route has
     return _act(request, uow, who, reference, posted, do)
 
 
-@router.post("/{reference}/releases", dependencies=[allowed("grants.cofinancing.request-release")])
+@router.post("/{reference}/releases", dependencies=[STAY, allowed("grants.cofinancing.request-release")])
 def ask(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
     def do() -> None:
         form = parsed(forms.ReleaseForm, posted)
@@ -265,7 +291,7 @@ def ask(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) ->
     return _act(request, uow, who, reference, posted, do)
 
 
-@router.post("/{reference}/releases/{number}/decision", dependencies=[allowed("grants.cofinancing.release")])
+@router.post("/{reference}/releases/{number}/decision", dependencies=[STAY, allowed("grants.cofinancing.release")])
 def settle(  # noqa: PLR0917 - what every route has
     request: Request, reference: str, number: int, posted: Posted, who: Who, uow: Uow
 ) -> Response:

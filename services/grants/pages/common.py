@@ -21,9 +21,6 @@ from shared.workflow import Move
 from shared.workflow.model import say
 from shared.workflow.requirements import ASKED, Sentence, missing
 
-# Tone of the tag that names a stage, by whose turn it is.
-TONES = {"applicant": "warn", "officer": "go", "reviewer": "go", "programme_manager": "good", "finance_officer": "go"}
-
 HOLDERS = {
     "applicant": "Applicant",
     "officer": "Officer",
@@ -40,7 +37,7 @@ def show(request: Request, template: str, *, status_code: int = 200, **context: 
     def in_language(names: Mapping[str, str] | None) -> str:
         return say(names or {}, locale)
 
-    return render(request, template, status_code=status_code, say=in_language, holders=HOLDERS, tones=TONES, **context)
+    return render(request, template, status_code=status_code, say=in_language, holders=HOLDERS, **context)
 
 
 def back(path: str) -> RedirectResponse:
@@ -90,7 +87,12 @@ class CasePage:
             "blocked": [(move, self._needs(move)) for move in self._own_moves() if not move.allowed],
             "draft": application.stage == self.frame.workflow.initial,
             "days": self._days(),
+            "conflict": None,
+            "move_names": self._move_names(),
         }
+
+    def _move_names(self) -> dict[str, str]:
+        return {item.id: say(item.name, self.request.state.locale) for item in self.frame.workflow.transitions}
 
     def _stage_names(self) -> list[tuple[str, bool]]:
         """Return the main line as the reader knows it, and where the case is: stages of one name are one step."""

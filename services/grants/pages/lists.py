@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import RowMapping
 
+from services.grants.domain.mainline import main_line
 from services.grants.domain.pack import Pack
 from services.grants.handlers import applying, listing
 from services.grants.pages.common import HOLDERS, back, case_path, show
@@ -18,7 +19,7 @@ from services.grants.storage import reads
 from shared.money import Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import FormModel
-from shared.workflow import working_days
+from shared.workflow import Workflow, working_days
 from shared.workflow.model import say
 
 router = APIRouter()
@@ -46,8 +47,24 @@ def _shown(request: Request, row: RowMapping, pack: Pack | None, today: date, *,
         "money": Money.of(row["amount"], row["currency"]),
         "days": days,
         "tone": "late" if days is not None and due < today else "soon" if days is not None and days <= 2 else "",
+        "stage_tone": _tone(row, workflow if known else None, late=due is not None and due < today),
         "path": case_path(row["id"]),
     }
+
+
+def _tone(row: RowMapping, workflow: Workflow | None, *, late: bool) -> str:
+    """Return the tone of a stage's tag: staff's turn "go", late or asked of the applicant "warn", done "good".
+
+    Refused is "bad". An applicant at work without a day to answer by (implementation) keeps nobody waiting, nor does
+    one who stepped back.
+    """
+    if row["is_open"]:
+        asked = row["holder"] == "applicant" and (row["due"] is not None or row["paused"])
+        return "warn" if late or asked else "" if row["holder"] in {None, "applicant"} else "go"
+    if workflow is None or row["stage"] == main_line(workflow)[-1]:
+        return "good"
+    into = [move for move in workflow.transitions if move.to == row["stage"]]
+    return "" if any("applicant" in move.roles for move in into) else "bad"
 
 
 @router.get("/", dependencies=[allowed("grants.application.queue")])

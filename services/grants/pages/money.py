@@ -16,17 +16,20 @@ from services.grants.handlers import awarding, viewing
 from services.grants.handlers.moving import OFFER
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
-from shared.errors import InvalidError
+from shared.database import UnitOfWork
+from shared.errors import ConflictError, InvalidError
 from shared.money import Money
+from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel, invalid
+from shared.web.identity import Identity
 from shared.workflow.model import say
 
 router = APIRouter(prefix="/applications/{reference}")
 _BLANK = 2
 
 
-def _money_page(request: Request, uow: Uow, who: Who, reference: str, **more: Any) -> HTMLResponse:
+def _money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
     page = CasePage(request, uow, who, viewing.application_seen(uow, who, reference))
     may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
     context = page.context("money") | {
@@ -39,6 +42,14 @@ def _money_page(request: Request, uow: Uow, who: Who, reference: str, **more: An
         "today": request.app.state.clock().date(),
     }
     return show(request, "money.html", **(context | more))
+
+
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    more = {"conflict": problem, "given": request.state.typed, "status_code": 409}
+    return _money_page(request, uow, who, request.path_params["reference"], **more)
+
+
+STAY = stay(_stays)
 
 
 def _side(page: CasePage) -> str:
@@ -86,7 +97,7 @@ def money(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
     return _money_page(request, uow, who, reference)
 
 
-@router.post("/agreement", dependencies=[allowed("grants.award.offer")])
+@router.post("/agreement", dependencies=[STAY, allowed("grants.award.offer")])
 def offer(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -> Response:
     """Draw up the agreement; refused, the plan comes back as it was typed."""
     application = viewing.application_seen(uow, who, reference)
@@ -125,7 +136,7 @@ class AcceptForm(FormModel):
     agreement_version: int
 
 
-@router.post("/agreement/acceptance", dependencies=[allowed("grants.award.accept")])
+@router.post("/agreement/acceptance", dependencies=[STAY, allowed("grants.award.accept")])
 def accept(reference: str, form: Annotated[AcceptForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Accept the agreement for one's side."""
     awarding.accept(uow, who, reference, awarding.AcceptAgreement(**form.model_dump(exclude={"csrf"})))
@@ -139,7 +150,7 @@ class EvidenceForm(FormModel):
     version: int
 
 
-@router.post("/milestones/{number}/evidence", dependencies=[allowed("grants.milestone.evidence")])
+@router.post("/milestones/{number}/evidence", dependencies=[STAY, allowed("grants.milestone.evidence")])
 def evidence(
     reference: str, number: int, form: Annotated[EvidenceForm, Form()], who: Who, uow: Uow
 ) -> RedirectResponse:
@@ -156,7 +167,7 @@ class SettleForm(FormModel):
     version: int
 
 
-@router.post("/milestones/{number}/verification", dependencies=[allowed("grants.milestone.verify")])
+@router.post("/milestones/{number}/verification", dependencies=[STAY, allowed("grants.milestone.verify")])
 def settle(reference: str, number: int, form: Annotated[SettleForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Verify a milestone, or return its evidence."""
     awarding.settle(uow, who, reference, number, awarding.SettleMilestone(**form.model_dump(exclude={"csrf"})))
@@ -169,7 +180,7 @@ class TrancheForm(FormModel):
     version: int
 
 
-@router.post("/tranches/{number}/request", dependencies=[allowed("grants.tranche.request")])
+@router.post("/tranches/{number}/request", dependencies=[STAY, allowed("grants.tranche.request")])
 def ask(reference: str, number: int, form: Annotated[TrancheForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Request a tranche."""
     awarding.request(uow, who, reference, number, awarding.RequestTranche(version=form.version))
@@ -184,7 +195,7 @@ class DecisionForm(FormModel):
     version: int
 
 
-@router.post("/tranches/{number}/release", dependencies=[allowed("grants.tranche.release")])
+@router.post("/tranches/{number}/release", dependencies=[STAY, allowed("grants.tranche.release")])
 def decide(reference: str, number: int, form: Annotated[DecisionForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Release a tranche, or refuse it."""
     awarding.decide(uow, who, reference, number, awarding.DecideTranche(**form.model_dump(exclude={"csrf"})))
@@ -199,7 +210,7 @@ class PaymentForm(FormModel):
     version: int
 
 
-@router.post("/tranches/{number}/payment", dependencies=[allowed("grants.payment.confirm")])
+@router.post("/tranches/{number}/payment", dependencies=[STAY, allowed("grants.payment.confirm")])
 def confirm(reference: str, number: int, form: Annotated[PaymentForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Confirm that the bank paid."""
     awarding.confirm(uow, who, reference, number, awarding.ConfirmPayment(**form.model_dump(exclude={"csrf"})))

@@ -14,9 +14,12 @@ from services.grants.handlers import listing, reviewing, viewing
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
 from services.grants.storage import reads
-from shared.errors import InvalidError
+from shared.database import UnitOfWork
+from shared.errors import ConflictError, InvalidError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import FormModel
+from shared.web.identity import Identity
 
 router = APIRouter()
 READ = [allowed("grants.review.read")]
@@ -39,7 +42,7 @@ def review(request: Request, review_id: str, who: Who, uow: Uow) -> HTMLResponse
     return _review(request, who, uow, review_id)
 
 
-def _review(request: Request, who: Who, uow: Uow, review_id: str, **more: Any) -> HTMLResponse:
+def _review(request: Request, who: Identity, uow: UnitOfWork, review_id: str, **more: Any) -> HTMLResponse:
     found, application, others = viewing.review_seen(uow, who, review_id)
     pack = listing.pack_of_case(uow.connection, application)
     call = pack.call(application.call)
@@ -58,8 +61,18 @@ def _review(request: Request, who: Who, uow: Uow, review_id: str, **more: Any) -
         "words": words,
         "errors": {},
         "base": case_path(application.id),
+        "conflict": None,
     }
     return show(request, "review.html", **(context | more))
+
+
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    typed = request.state.typed
+    more = {"summary": typed["summary"]} if "summary" in typed else {}
+    return _review(request, who, uow, request.path_params["review_id"], conflict=problem, status_code=409, **more)
+
+
+STAY = stay(_stays)
 
 
 class DeclarationForm(FormModel):
@@ -70,7 +83,7 @@ class DeclarationForm(FormModel):
     version: int
 
 
-@router.post("/reviews/{review_id}/declaration", dependencies=[allowed("grants.review.declare")])
+@router.post("/reviews/{review_id}/declaration", dependencies=[STAY, allowed("grants.review.declare")])
 def declare(request: Request, review_id: str, form: Annotated[DeclarationForm, Form()], who: Who, uow: Uow) -> Response:
     """Declare a conflict of interest, or none."""
     command = reviewing.Declare(**form.model_dump(exclude={"csrf"}))
@@ -82,7 +95,7 @@ def declare(request: Request, review_id: str, form: Annotated[DeclarationForm, F
     return back(_path(review_id))
 
 
-@router.post("/reviews/{review_id}", dependencies=[allowed("grants.review.score")])
+@router.post("/reviews/{review_id}", dependencies=[STAY, allowed("grants.review.score")])
 def score(request: Request, review_id: str, fields: Posted, who: Who, uow: Uow) -> Response:
     """Keep scores, or hand the review in; refused, the form comes back as it was filled."""
     try:

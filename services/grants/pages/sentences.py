@@ -42,15 +42,6 @@ ACTS = {
     "grants.attempt.refused": "Refused: %(detail)s",
 }
 DECLARED = {True: "Conflict of interest declared", False: "Declared: no conflict of interest"}
-LETTER = "Letter: %(subject)s"
-STATES = {
-    "queued": ("on its way", ""),
-    "sent": ("delivered", "good"),
-    "read": ("read", "good"),
-    "temporary_failure": ("tried, will be tried again", "warn"),
-    "permanent_failure": ("not delivered", "bad"),
-    "suppressed": ("not sent", "warn"),
-}
 # Where the reason of an act stands in its data.
 _DETAILS = ("reason", "comment", "why", "note", "nature")
 
@@ -59,26 +50,15 @@ def lines(
     request: Request, acts: Sequence[Mapping[str, Any]], workflow: Workflow, *, inside: bool
 ) -> list[dict[str, Any]]:
     """Return the entries of a timeline as `parts.timeline` takes them."""
-    return [_letter(request, act) if act["kind"] == "letter" else _act(request, act, workflow, inside) for act in acts]
+    return [_letter(act) if act["kind"] == "letter" else _act(request, act, workflow, inside) for act in acts]
 
 
 def _said(request: Request, message: str, data: Mapping[str, Any] | None = None) -> str:
     return translate("grants", message, dict(data) if data else None, locale=request.state.locale)
 
 
-def _letter(request: Request, act: Mapping[str, Any]) -> dict[str, Any]:
-    label, tone = STATES.get(act["outcome"], (act["outcome"], ""))
-    what = _said(request, LETTER, {"subject": act["data"]["subject"] or act["type"]})
-    who = f"{act['who']} · {act['data']['channel']}"
-    return {
-        "what": what,
-        "who": who,
-        "at": act["at"],
-        "tag": _said(request, label),
-        "tone": tone,
-        "detail": "",
-        "seal": "",
-    }
+def _letter(act: Mapping[str, Any]) -> dict[str, Any]:
+    return {"what": act["letters"]["title"], "who": "", "at": act["at"], "letters": act["letters"]}
 
 
 def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: bool) -> dict[str, Any]:
@@ -100,7 +80,7 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
         "tag": _said(request, "refused") if refused else "",
         "tone": "bad",
         "detail": "" if refused else detail,
-        "seal": "",
+        "letters": act["letters"],
     }
 
 

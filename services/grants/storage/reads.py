@@ -16,6 +16,7 @@ from services.grants.storage.base import metadata
 
 outbox = metadata.tables["outbox"]
 TIMELINE = 200
+LETTERS = 1000
 ALL_CALLS = 200
 _LISTED = [column for column in t.application.c if column.name not in {"state", "words", "last_changes"}]
 
@@ -127,10 +128,14 @@ def timeline(connection: Connection, case: str) -> list[RowMapping]:
     return list(connection.execute(query.limit(TIMELINE)).mappings())
 
 
-def letters(connection: Connection, case: str) -> list[RowMapping]:
-    """Return what is known of the letters of a case, newest first."""
-    query = select(t.letter).where(t.letter.c.case == case).order_by(t.letter.c.at.desc())
-    return list(connection.execute(query.limit(TIMELINE)).mappings())
+def letters(connection: Connection, case: str, organisation: str | None = None) -> list[RowMapping]:
+    """Return what is known of the letters of a case, newest first; only those to one organisation's people if given."""
+    c = t.letter.c
+    columns = (c.event, c.to, c.channel, c.subject.label("title"), c.state, c.about, c.at)
+    query = select(*columns).where(c.case == case)
+    if organisation is not None:
+        query = query.where(c.recipient.in_(select(t.person.c.id).where(t.person.c.organisation == organisation)))
+    return list(connection.execute(query.order_by(c.at.desc()).limit(LETTERS)).mappings())
 
 
 def calls(connection: Connection) -> list[RowMapping]:

@@ -116,6 +116,8 @@ letter = Table(
     metadata,
     Column("id", String(80), primary_key=True),
     Column("case", String(80), nullable=False),
+    Column("event", String(80), nullable=False),  # the act that the letter tells of
+    Column("recipient", String(80), nullable=False),
     Column("to", String(200), nullable=False),
     Column("channel", String(20), nullable=False),
     Column("subject", String(500), nullable=False),

@@ -77,6 +77,7 @@ def know_letter(uow: UnitOfWork, envelope: Envelope) -> None:
         id=envelope.entity,
         case=envelope.case,
         at=envelope.time,
+        event=data["event_id"],
         **{name: data[name] for name in ("recipient", "recipient_name", "channel", "title", "state")},
     )
 

@@ -11,7 +11,8 @@ from services.loans.handlers import access, loans
 from services.loans.pages import forms
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
-from shared.errors import InvalidError
+from shared.errors import ConflictError, InvalidError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.identity import Identity
 from shared.web.pages import render
@@ -28,11 +29,20 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     loan = access.loan(uow, who, reference, "loans.loan.read", lock=False)
     side = "bank" if who.organisation == loan.bank else "applicant" if who.organisation == loan.organisation else ""
     today = access.today(uow)
-    status = 422 if more else 200
-    return render(request, "loan.html", status_code=status, loan=loan, side=side, today=today, **more)
+    status = 422 if "errors" in more else 409 if "conflict" in more else 200
+    context = {"loan": loan, "side": side, "today": today, "conflict": None} | more
+    return render(request, "loan.html", status_code=status, **context)
 
 
-@router.post("/agreements/{reference}/disbursements", dependencies=[allowed("loans.loan.disburse")])
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    return _page(request, uow, who, request.path_params["reference"], conflict=problem, given=request.state.typed)
+
+
+STAY = stay(_stays)
+CONFIRM = [STAY, allowed("loans.loan.confirm")]
+
+
+@router.post("/agreements/{reference}/disbursements", dependencies=[STAY, allowed("loans.loan.disburse")])
 def disburse(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     try:
         form = forms.parsed(forms.DisburseForm, posted)
@@ -42,7 +52,7 @@ def disburse(request: Request, reference: str, posted: forms.Posted, who: Who, u
     return seen(f"/loans/agreements/{reference}")
 
 
-@router.post("/agreements/{reference}/disbursements/{number}/confirm", dependencies=[allowed("loans.loan.confirm")])
+@router.post("/agreements/{reference}/disbursements/{number}/confirm", dependencies=CONFIRM)
 def confirm(reference: str, number: int, who: Who, uow: Uow) -> Response:
     loans.confirm(uow, who, reference, number)
     return seen(f"/loans/agreements/{reference}")

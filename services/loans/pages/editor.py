@@ -17,11 +17,13 @@ from services.loans.domain.finance import Finance
 from services.loans.domain.proposal import Proposal
 from services.loans.handlers import access, proposals
 from services.loans.pages import forms, words
-from services.loans.pages.proposals import edit_address, seen
+from services.loans.pages.proposals import STAY, edit_address, seen
 from services.loans.pages.sections import SECTIONS
 from shared.database import UnitOfWork
-from shared.errors import InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
+from shared.web.identity import Identity
 from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
@@ -45,8 +47,8 @@ def beside(uow: UnitOfWork, proposal: Proposal) -> dict[str, Any]:
 def _editor(
     request: Request, uow: UnitOfWork, proposal: Proposal, name: str, values: dict[str, str], **more: Any
 ) -> HTMLResponse:
-    status = 422 if more.get("errors") else 200
-    context = beside(uow, proposal) | more
+    status = 422 if more.get("errors") else 409 if more.get("conflict") else 200
+    context = beside(uow, proposal) | {"conflict": None, "saved": False} | more
     finance: Finance = context["finance"]
     purposes = [(item.code, item.said(request.state.locale)) for item in finance.purposes]
     choices, names = {"request.purpose": purposes}, list(SECTIONS)
@@ -63,6 +65,14 @@ def _editor(
     )
 
 
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    reference, name = request.path_params["reference"], request.path_params["section"]
+    proposal = access.proposal(uow, who, reference, "loans.proposal.write", lock=False)
+    if name not in SECTIONS:
+        raise NotFoundError("There is no such section")
+    return _editor(request, uow, proposal, name, request.state.typed, conflict=problem)
+
+
 @router.get("/proposals/{reference}/edit/{section}", dependencies=WRITE)
 def edit(request: Request, reference: str, section: str, who: Who, uow: Uow) -> HTMLResponse:
     proposal = access.proposal(uow, who, reference, "loans.proposal.write", lock=False)
@@ -73,7 +83,7 @@ def edit(request: Request, reference: str, section: str, who: Who, uow: Uow) -> 
     return _editor(request, uow, proposal, section, forms.flat(block.model_dump(mode="json")), saved=saved)
 
 
-@router.post("/proposals/{reference}/edit/{section}", dependencies=WRITE)
+@router.post("/proposals/{reference}/edit/{section}", dependencies=[stay(_stays), *WRITE])
 def save(*, request: Request, reference: str, section: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     values = forms.posted_values(posted)
     after = values.pop("then", "")
@@ -110,7 +120,7 @@ def documents(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRespo
     return render(request, "documents.html", **beside(uow, proposal))
 
 
-@router.post("/proposals/{reference}/documents", dependencies=WRITE)
+@router.post("/proposals/{reference}/documents", dependencies=[STAY, *WRITE])
 def add_document(
     *, request: Request, reference: str, posted: forms.Posted, file: Annotated[UploadFile, File()], who: Who, uow: Uow
 ) -> Response:
@@ -126,7 +136,7 @@ def add_document(
     return seen(f"/loans/proposals/{reference}/documents")
 
 
-@router.post("/proposals/{reference}/documents/{sha256}/remove", dependencies=WRITE)
+@router.post("/proposals/{reference}/documents/{sha256}/remove", dependencies=[STAY, *WRITE])
 def remove_document(reference: str, sha256: str, who: Who, uow: Uow) -> Response:
     proposals.remove_document(uow, who, reference, sha256)
     return seen(f"/loans/proposals/{reference}/documents")
@@ -166,7 +176,7 @@ def _consent_page(request: Request, uow: UnitOfWork, proposal: Proposal, **more:
     return render(
         request,
         "consent.html",
-        status_code=422 if more else 200,
+        status_code=422 if "errors" in more else 409 if "conflict" in more else 200,
         proposal=proposal,
         finance=finance,
         partners=[(item, known[item.bank], asked.get(item.bank)) for item in finance.partners if item.bank in known],
@@ -181,7 +191,7 @@ def _consent_page(request: Request, uow: UnitOfWork, proposal: Proposal, **more:
     )
 
 
-@router.post("/proposals/{reference}/consent", dependencies=[allowed("loans.proposal.refer")])
+@router.post("/proposals/{reference}/consent", dependencies=[STAY, allowed("loans.proposal.refer")])
 def refer(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     try:
         form = forms.parsed(forms.ConsentForm, posted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -14,11 +15,15 @@ from services.loans.handlers import access, proposals
 from services.loans.handlers.proposals import Assessment
 from services.loans.pages import forms, words
 from shared.database import UnitOfWork
-from shared.errors import InvalidError
+from shared.errors import ConflictError, InvalidError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
+from shared.web.identity import Identity
+from shared.web.letters import by_event
 from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
+Number = Callable[[Any, int], str]
 Search = Annotated[str, Query(max_length=200)]
 
 
@@ -73,19 +78,34 @@ def start(request: Request, posted: forms.Posted, who: Who, uow: Uow) -> Respons
 
 @router.get("/proposals/{reference}", dependencies=[allowed("loans.proposal.read")])
 def read(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
+    return _proposal(request, uow, who, reference)
+
+
+def _proposal(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
     proposal = proposals.open_proposal(uow, who, reference)
-    found = proposals.assess(uow, proposal)
+    context = overview(uow, who, proposal, proposals.assess(uow, proposal), request.app.state.pages.number) | {
+        "conflict": None
+    }
+    return render(request, "proposal.html", **(context | more))
+
+
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    return _proposal(request, uow, who, request.path_params["reference"], conflict=problem, status_code=409)
+
+
+STAY = stay(_stays)
+
+
+def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessment, number: Number) -> dict[str, Any]:
+    """Return what the proposal's page shows; the firm sees its own people's letters, staff all and refused attempts."""
     own = who.organisation == proposal.organisation
-    return render(request, "proposal.html", own=own, **overview(uow, proposal, found))
-
-
-def overview(uow: UnitOfWork, proposal: Proposal, found: Assessment) -> dict[str, Any]:
-    """Return what the proposal's page shows."""
-    rows = storage.timeline(uow.connection, proposal.id)
+    rows = storage.timeline(uow.connection, proposal.id, refused=not own)
+    letters = by_event(storage.letters(uow.connection, proposal.id, who.organisation if own else None))
     referrals = [
         storage.referrals(uow).get(item, for_update=False) for item in storage.referrals_of(uow.connection, proposal.id)
     ]
     return {
+        "own": own,
         "proposal": proposal,
         "figures": found.figures,
         "todos": [(edit_address(proposal.id, todo.block), words.todo_text(todo)) for todo in found.todos],
@@ -93,12 +113,12 @@ def overview(uow: UnitOfWork, proposal: Proposal, found: Assessment) -> dict[str
         "loan": storage.loan_of(uow.connection, proposal.id),
         "stages": words.STAGES,
         "blocks": words.BLOCKS,
-        "cover": cover_of(found),
-        "cash": cash_of(proposal),
-        "lines": words.acts(rows),
-        "views": storage.views_of(uow.connection, proposal.id),
-        "letters": words.letter_lines(storage.letters(uow.connection, proposal.id)),
+        "cover": cover_of(found, number),
+        "cash": cash_of(proposal, number),
+        "lines": words.acts(rows, letters, alone=True),
+        "views": words.views(storage.views_of(uow.connection, proposal.id)),
         "now": stage_index(proposal, [item.stage for item in referrals]),
+        "move_names": words.move_names(),
     }
 
 
@@ -117,28 +137,28 @@ def stage_index(proposal: Proposal, stages: list[str]) -> int:
     return (2 if stages else 1) if proposal.stage == "locked" else 0
 
 
-def cover_of(found: Assessment) -> Any:
+def cover_of(found: Assessment, number: Number) -> Any:
     """Return the chart of debt service cover against the programme's floor."""
     floor = next(rule.at_least for rule in found.finance.readiness if rule.rule == "dscr")
     covers = ", ".join(str(cover) for cover in found.figures.dscr)
     label = words.say("Debt service cover by year: %(covers)s; floor %(floor)s", {"covers": covers, "floor": floor})
-    return charts.cover_chart(found.figures.dscr, floor, label, words.say("Year"), words.say("floor"))
+    return charts.cover_chart(found.figures.dscr, floor, label, words.say("Year"), words.say("floor"), number)
 
 
-def cash_of(proposal: Proposal) -> Any:
+def cash_of(proposal: Proposal, number: Number) -> Any:
     """Return the chart of cash by month."""
     closings = [(f"{month.on:%m/%Y}", month.closing) for month in cash_flow(proposal.plan)]
-    return charts.cash_chart(closings, words.say("Cash at the end of each of 36 months"))
+    return charts.cash_chart(closings, words.say("Cash at the end of each of 36 months"), number)
 
 
-@router.post("/proposals/{reference}/submit", dependencies=[allowed("loans.proposal.submit")])
+@router.post("/proposals/{reference}/submit", dependencies=[STAY, allowed("loans.proposal.submit")])
 def submit(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     version = forms.version_of(forms.posted_values(posted))
     proposals.submit(uow, who, reference, version=version)
     return seen(f"/loans/proposals/{reference}/consent")
 
 
-@router.post("/proposals/{reference}/reopen", dependencies=[allowed("loans.proposal.submit")])
+@router.post("/proposals/{reference}/reopen", dependencies=[STAY, allowed("loans.proposal.submit")])
 def reopen(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     version = forms.version_of(forms.posted_values(posted))
     proposals.reopen(uow, who, reference, version=version)

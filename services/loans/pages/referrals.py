@@ -20,15 +20,16 @@ from services.loans.handlers.referrals import Opened
 from services.loans.pages import forms, words
 from services.loans.pages.editor import download
 from services.loans.pages.proposals import seen
-from services.loans.pages.sections import columns, labels
+from services.loans.pages.values import Values
 from shared.database import UnitOfWork
-from shared.errors import InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
+from shared.web.letters import by_event
 from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
-DECIDE = [allowed("loans.referral.decide")]
 Folder = Literal["", "new", "analysis", "waiting", "offered", "disbursed", "declined", "closed"]
 _SIDES = {"applicant": "applicant", "finance_partner": "bank"}
 
@@ -66,13 +67,14 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     opened = referrals.open_referral(uow, who, reference)
     item, side = opened.referral, _SIDES.get(opened.role, "nobody")
     own = [f"referral:{item.id}", *([f"loan:{item.loan}"] if item.loan else [])]
-    letters_to = who.organisation if side == "bank" else None
+    letters_to = None if side == "nobody" else who.organisation
+    letters = by_event(storage.letters(uow.connection, item.proposal, letters_to))
     left = days_left(access.today(uow), item.due, item.country) if item.due else item.days_left
-    context = {"chosen": [], "done": ""} | more
+    context = {"chosen": [], "done": "", "conflict": None} | more
     return render(
         request,
         "referral.html",
-        status_code=422 if "errors" in more else 200,
+        status_code=422 if "errors" in more else 409 if "conflict" in more else 200,
         referral=item,
         side=side,
         fields=opened.fields,
@@ -83,26 +85,45 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         reasons=[(entry.code, entry.said(request.state.locale)) for entry in opened.finance.decline_reasons],
         purposes={entry.code: entry.said(request.state.locale) for entry in opened.finance.consent.purposes},
         left=left,
-        cover=_cover(opened),
+        cover=_cover(request, opened),
         blocks=words.BLOCKS,
-        labels=labels(),
-        columns=columns(),
+        written=_written(request, opened),
         stages=words.STAGES,
-        lines=words.acts(storage.timeline(uow.connection, item.proposal, own)),
-        letters=words.letter_lines(storage.letters(uow.connection, item.proposal, letters_to)),
+        lines=words.acts(storage.timeline(uow.connection, item.proposal, own, refused=side == "nobody"), letters),
+        move_names=words.move_names(),
         today=access.today(uow),
         **context,
     )
 
 
-def _cover(opened: Opened) -> Any:
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    done = request.url.path.rsplit("/", 1)[-1]
+    return _page(
+        request, uow, who, request.path_params["reference"], conflict=problem, given=request.state.typed, done=done
+    )
+
+
+STAY = stay(_stays)
+DECIDE = [STAY, allowed("loans.referral.decide")]
+
+
+def _written(request: Request, opened: Opened) -> dict[str, list[dict[str, Any]]]:
+    """Return the disclosed blocks in words; documents have a card of their own."""
+    currency, locale = opened.referral.amount.currency, request.state.locale
+    values = Values(request.app.state.pages, opened.finance, currency, locale)
+    return {name: values.block(name, shown) for name, shown in opened.fields.items() if name != "documents"}
+
+
+def _cover(request: Request, opened: Opened) -> Any:
     covers = [None if cover is None else Decimal(cover) for cover in opened.fields.get("ratios", {}).get("dscr") or []]
     if not covers or opened.partner is None:
         return None
     floor = opened.partner.dscr_floor
     params = {"covers": ", ".join(str(cover) for cover in covers), "floor": floor}
     label = words.say("Debt service cover by year: %(covers)s; floor %(floor)s", params)
-    return charts.cover_chart(covers, floor, label, words.say("Year"), words.say("floor"))
+    return charts.cover_chart(
+        covers, floor, label, words.say("Year"), words.say("floor"), request.app.state.pages.number
+    )
 
 
 @router.get("/referrals/{reference}/documents/{sha256}", dependencies=[allowed("loans.referral.document")])
@@ -163,7 +184,7 @@ def ask(request: Request, reference: str, posted: forms.Posted, who: Who, uow: U
     return _do(request=request, uow=uow, who=who, reference=reference, posted=posted, act=act)
 
 
-@router.post("/referrals/{reference}/answer", dependencies=[allowed("loans.referral.answer")])
+@router.post("/referrals/{reference}/answer", dependencies=[STAY, allowed("loans.referral.answer")])
 def answer(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     def act() -> None:
         form = forms.parsed(forms.SayForm, posted)
@@ -191,25 +212,25 @@ def offer(request: Request, reference: str, posted: forms.Posted, who: Who, uow:
     return _do(request=request, uow=uow, who=who, reference=reference, posted=posted, act=act)
 
 
-@router.post("/referrals/{reference}/accept", dependencies=[allowed("loans.referral.accept")])
+@router.post("/referrals/{reference}/accept", dependencies=[STAY, allowed("loans.referral.accept")])
 def accept(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     loan = referrals.accept(uow, who, reference, version=_version(posted))
     return seen(f"/loans/agreements/{loan.id}")
 
 
-@router.post("/referrals/{reference}/turn-down", dependencies=[allowed("loans.referral.accept")])
+@router.post("/referrals/{reference}/turn-down", dependencies=[STAY, allowed("loans.referral.accept")])
 def turn_down(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     referrals.turn_down(uow, who, reference, version=_version(posted))
     return seen(f"/loans/referrals/{reference}")
 
 
-@router.post("/referrals/{reference}/withdraw", dependencies=[allowed("loans.referral.withdraw")])
+@router.post("/referrals/{reference}/withdraw", dependencies=[STAY, allowed("loans.referral.withdraw")])
 def withdraw(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     referrals.withdraw(uow, who, reference, version=_version(posted))
     return seen(f"/loans/referrals/{reference}")
 
 
-@router.post("/referrals/{reference}/revoke", dependencies=[allowed("loans.referral.withdraw")])
+@router.post("/referrals/{reference}/revoke", dependencies=[STAY, allowed("loans.referral.withdraw")])
 def revoke(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     referrals.revoke(uow, who, reference, version=_version(posted))
     return seen(f"/loans/referrals/{reference}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from services.loans.domain.readiness import Todo
 from services.loans.pages.sections import labels
 from shared import i18n
@@ -66,14 +68,22 @@ ACTS: dict[str, str] = {
     "loans.loan.disbursement_reported": "Disbursement reported",
     "loans.loan.disbursement_confirmed": "Disbursement confirmed",
 }
-LETTERS: dict[str, tuple[str, str]] = {
-    "queued": ("waiting", ""),
-    "sent": ("sent", "good"),
-    "delivered": ("delivered", "good"),
-    "read": ("read", "good"),
-    "suppressed": ("not sent", ""),
-    "temporary_failure": ("will be tried again", "warn"),
-    "permanent_failure": ("failed", "bad"),
+# The moves of proposals and referrals as their buttons name them.
+MOVES: dict[str, str] = {
+    "acknowledge": "Acknowledge receipt",
+    "ask": "Ask for information",
+    "answer": "Answer",
+    "analyse": "Begin analysis",
+    "offer": "Make an offer",
+    "decline": "Decline",
+    "accept": "Accept the offer",
+    "turn_down": "Not this offer",
+    "withdraw": "Withdraw",
+    "revoke": "Revoke consent",
+    "save": "Save",
+    "submit": "Submit and lock",
+    "reopen": "Reopen",
+    "refer": "Choose banks",
 }
 BLOCKS: dict[str, str] = {
     "applicant": "The firm",
@@ -98,6 +108,11 @@ def say(message: str, params: dict[str, Any] | None = None) -> str:
     return i18n.translate("loans", message, params or {})
 
 
+def move_names() -> dict[str, str]:
+    """Return the moves' names in the reader's language."""
+    return {name: say(words) for name, words in MOVES.items()}
+
+
 def todo_text(todo: Todo) -> str:
     """Return why a to-do stands, with fields by their labels, in the reader's language."""
     params = dict(todo.params)
@@ -108,39 +123,49 @@ def todo_text(todo: Todo) -> str:
     return say(todo.message, params)
 
 
-def acts(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return outbox rows as lines of a timeline."""
-    lines = []
+def acts(
+    rows: Sequence[RowMapping], letters: dict[str, dict[str, Any]], *, alone: bool = False
+) -> list[dict[str, Any]]:
+    """Return outbox rows as lines of a timeline, each with its letters; `alone` keeps letters whose act is not here."""
+    left = dict(letters)
+    lines = [_act(row, left.pop(str(row["id"]), None)) for row in rows]
+    if alone:
+        lines += [{"what": group["title"], "at": group["at"], "letters": group} for group in left.values()]
+    return sorted(lines, key=lambda line: line["at"], reverse=True)
+
+
+def _act(row: RowMapping, letters: dict[str, Any] | None) -> dict[str, Any]:
+    data, actor, refused = row["body"]["data"], row["body"]["actor"], row["outcome"] == "refused"
+    detail = data.get("bank_name") if row["type"].startswith(("loans.referral", "loans.loan")) else None
+    section = data.get("section")
+    if section:
+        detail = say(BLOCKS.get(section, section))
+    return {
+        "what": data["detail"] if refused else say(ACTS.get(row["type"], row["type"])),
+        "who": actor.get("name") or actor["id"],
+        "at": row["time"],
+        "detail": detail,
+        "tag": say("refused") if refused else None,
+        "tone": "bad",
+        "letters": letters,
+    }
+
+
+def views(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return who opened what how often and when last, of rows newest first."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        data, actor = row.body["data"], row.body["actor"]
-        detail = data.get("bank_name") if row.type.startswith(("loans.referral", "loans.loan")) else None
-        section = data.get("section")
-        if section:
-            detail = say(BLOCKS.get(section, section))
-        lines.append(
-            {
-                "what": say(ACTS.get(row.type, row.type)),
-                "who": actor.get("name") or actor["id"],
-                "at": row.time,
-                "detail": detail,
-                "seal": None,
-                "tag": None,
-                "tone": "",
-            }
-        )
-    return lines
+        who, what = row.body["actor"]["name"], row.body["data"]["what"]
+        seen = found.setdefault((who, what), {"who": who, "what": _opened(what), "times": 0, "last": row.time})
+        seen["times"] += 1
+    return list(found.values())
 
 
-def letter_lines(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return what became of letters, for a table."""
-    return [
-        {
-            "to": row.recipient_name,
-            "title": row.title,
-            "channel": row.channel,
-            "state": say(LETTERS.get(row.state, (row.state, ""))[0]),
-            "tone": LETTERS.get(row.state, ("", ""))[1],
-            "at": row.at,
-        }
-        for row in rows
-    ]
+def _opened(what: str) -> str:
+    """Return what was opened, as the record names it, in the reader's language."""
+    count, _, rest = what.partition(" ")
+    if rest == "consented fields":
+        return say("%(n)s fields", {"n": count})
+    if count == "document":
+        return say("Document: %(kind)s", {"kind": rest})
+    return say(what)

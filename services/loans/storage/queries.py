@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, RowMapping, Select, Table, func, or_, select, tuple_, update
 
 from services.loans.domain.finance import Finance
 from services.loans.domain.referral import HIDDEN_FROM_BANK
@@ -17,6 +17,7 @@ from shared.web.paging import Page, decode_cursor, page_of
 
 outbox: Table = metadata.tables["outbox"]
 MAX_LINES = 200
+MAX_LETTERS = 1000
 
 # The bank's folders, in the order of its work.
 FOLDERS: dict[str, tuple[str, ...]] = {
@@ -146,28 +147,33 @@ def open_offers(connection: Connection, before: date, limit: int = 100) -> list[
     return list(connection.execute(query.order_by(referral.c.id).limit(limit)).scalars())
 
 
-def timeline(connection: Connection, case: str, entities: Sequence[str] = ()) -> list[Any]:
-    """Return a case's acts, newest first; only those of `entities` ("kind:id") when given."""
-    query = select(outbox.c.type, outbox.c.time, outbox.c.body, outbox.c.entity).where(outbox.c.case == case)
-    query = query.where(outbox.c.outcome == "success", outbox.c.type != "loans.record.viewed")
+def timeline(
+    connection: Connection, case: str, entities: Sequence[str] = (), *, refused: bool = False
+) -> list[RowMapping]:
+    """Return a case's acts, newest first; only those of `entities` ("kind:id") when given, refused ones if wanted."""
+    columns = (outbox.c.id, outbox.c.type, outbox.c.time, outbox.c.body, outbox.c.entity, outbox.c.outcome)
+    query = select(*columns).where(outbox.c.case == case, outbox.c.type != "loans.record.viewed")
+    if not refused:
+        query = query.where(outbox.c.outcome == "success")
     if entities:
         query = query.where(outbox.c.entity.in_(entities))
-    return list(connection.execute(query.order_by(outbox.c.row.desc()).limit(MAX_LINES)))
+    return list(connection.execute(query.order_by(outbox.c.row.desc()).limit(MAX_LINES)).mappings())
 
 
 def views_of(connection: Connection, case: str) -> list[Any]:
     """Return who of other organisations opened the records of a case, newest first."""
     query = select(outbox.c.time, outbox.c.body).where(outbox.c.case == case, outbox.c.type == "loans.record.viewed")
-    return list(connection.execute(query.order_by(outbox.c.row.desc()).limit(20)))
+    return list(connection.execute(query.order_by(outbox.c.row.desc()).limit(MAX_LINES)))
 
 
-def letters(connection: Connection, case: str, organisation_id: str | None = None) -> list[Any]:
+def letters(connection: Connection, case: str, organisation_id: str | None = None) -> list[RowMapping]:
     """Return what letters about a case became of, newest first; only those to one organisation's people if given."""
-    query = select(letter).where(letter.c.case == case).order_by(letter.c.at.desc()).limit(50)
+    c = letter.c
+    query = select(c.event, c.recipient_name.label("to"), c.channel, c.title, c.state, c.at).where(c.case == case)
     if organisation_id is not None:
         people = select(tables.person.c.id).where(tables.person.c.organisation == organisation_id)
-        query = query.where(letter.c.recipient.in_(people))
-    return list(connection.execute(query))
+        query = query.where(c.recipient.in_(people))
+    return list(connection.execute(query.order_by(c.at.desc()).limit(MAX_LETTERS)).mappings())
 
 
 def deactivate(connection: Connection, person_id: str) -> None:

@@ -126,6 +126,7 @@ letter = Table(
     metadata,
     Column("id", String(80), primary_key=True),
     Column("case", String(80), nullable=False, index=True),
+    Column("event", String(80), nullable=False),  # the act that the letter tells of
     Column("recipient", String(80), nullable=False),
     Column("recipient_name", String(200), nullable=False),
     Column("channel", String(16), nullable=False),

@@ -58,6 +58,7 @@ def upgrade() -> None:
         "letter",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("case", sa.String(length=80), nullable=False),
+        sa.Column("event", sa.String(length=80), nullable=False),
         sa.Column("recipient", sa.String(length=80), nullable=False),
         sa.Column("recipient_name", sa.String(length=200), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),

@@ -1,0 +1,62 @@
+"""What comes next on a case and who does it: said where the reader has nothing to do, and beside what they can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.grants.domain.award import Award, Milestone, Tranche
+from shared.i18n import translate
+from shared.workflow.model import say
+
+if TYPE_CHECKING:
+    from services.grants.pages.common import CasePage
+
+MOST = 3
+# What is next for a milestone or its tranche, and who does it.
+_OF_MILESTONE = {
+    "planned": ("Milestone %(n)s, %(title)s: show evidence", "applicant"),
+    "returned": ("Milestone %(n)s, %(title)s: show better evidence", "applicant"),
+    "evidenced": ("Milestone %(n)s, %(title)s: verify it", "officer"),
+}
+_OF_TRANCHE = {
+    "planned": ("Tranche %(n)s, %(amount)s: request its payment", "officer"),
+    "requested": ("Tranche %(n)s, %(amount)s: release it", "finance_officer"),
+    "released": ("Tranche %(n)s, %(amount)s: confirm that it is paid", "finance_officer"),
+}
+
+
+def guide(page: CasePage) -> dict[str, Any]:
+    """Return {mine, steps, money}: whether it is the reader's turn, the next steps as (text, role), a link to Money."""
+    running = page.award is not None and page.award.concluded_at is not None and not page.application.terminal
+    steps = _of_award(page, page.award) if running and page.award else _of_workflow(page)
+    return {
+        "mine": any(role in page.roles for _, role in steps) or page.application.holder in page.roles,
+        "steps": steps[:MOST],
+        "money": running,
+    }
+
+
+def _of_award(page: CasePage, award: Award) -> list[tuple[str, str]]:
+    found = [_next(page, *pair) for pair in zip(award.milestones, award.tranches, strict=True)]
+    return [step for step in found if step is not None]
+
+
+def _next(page: CasePage, milestone: Milestone, tranche: Tranche) -> tuple[str, str] | None:
+    known = _OF_MILESTONE.get(milestone.status) or _OF_TRANCHE.get(tranche.status)
+    if known is None:
+        return None
+    message, role = known
+    money = page.request.app.state.pages.money(tranche.amount)
+    params = {"n": milestone.number, "title": milestone.title, "amount": money}
+    return translate("grants", message, params, locale=page.request.state.locale), role
+
+
+def _of_workflow(page: CasePage) -> list[tuple[str, str]]:
+    """Return the moves that carry the case on; an applicant learns of their own alone."""
+    workflow, stage = page.frame.workflow, page.application.stage
+    ahead = [move for move in workflow.leaving(stage) if not workflow.stage(move.to).terminal]
+    return [
+        (say(move.name, page.request.state.locale), move.roles[0])
+        for move in ahead
+        if page.inside or "applicant" in move.roles
+    ]
