@@ -6,10 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
-from zoneinfo import ZoneInfo
 
 from shared.clock import utc_now
-from shared.settings import load
 from shared.settings import settings
 
 
