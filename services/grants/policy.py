@@ -9,6 +9,7 @@ _FINANCE = {"finance_officer": "programme"}
 
 APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.call.read": {"signed_in": "all"},
+    "grants.home.read": {"applicant": "own", "reviewer": "assigned", **_STAFF, **_FINANCE},
     "grants.application.start": {"applicant": "all"},
     "grants.application.write": {"applicant": "own"},
     "grants.application.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},

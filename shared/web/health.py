@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
 from shared.database import reading
-from shared.web.dependencies import MaybeWho, allowed
+from shared.web.dependencies import MaybeWho, Reader, allowed
 
 
 def policy(service: str) -> dict[str, dict[str, str]]:
@@ -18,6 +18,7 @@ def policy(service: str) -> dict[str, dict[str, str]]:
     return {
         f"{service}.health.read": {"anyone": "all"},
         f"{service}.health.inspect": {"operator": "all", "auditor": "all"},
+        f"{service}.quarantine.read": {"operator": "all"},
         f"{service}.api.describe": {"signed_in": "all"},
     }
 
@@ -43,7 +44,28 @@ def router(service: str) -> APIRouter:
             return JSONResponse({"service": service, "database": "down"}, 503)
         return JSONResponse({"service": service, "database": "ok"} | details)
 
+    @routes.get("/api/quarantine", dependencies=[allowed(f"{service}.quarantine.read")])
+    def quarantine(connection: Reader) -> list[dict[str, Any]]:
+        """Return what this service could not handle, by what went wrong, the most first."""
+        return held(connection)
+
     return routes
+
+
+_HELD = text("""
+SELECT fingerprint, count(*) AS count, min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+  (array_agg(CAST(id AS text) ORDER BY last_seen DESC))[1] AS newest,
+  (array_agg(error ORDER BY last_seen DESC))[1] AS error,
+  (array_agg(DISTINCT coalesce(type, '?')))[1:5] AS types
+FROM quarantine WHERE state = 'held' GROUP BY fingerprint ORDER BY count(*) DESC, fingerprint LIMIT 50
+""")
+
+
+def held(connection: Connection) -> list[dict[str, Any]]:
+    """Return the groups of events in quarantine; none where a service consumes nothing."""
+    if "quarantine" not in inspect(connection).get_table_names():
+        return []
+    return [dict(row) for row in connection.execute(_HELD).mappings()]
 
 
 _FIGURES = {

@@ -1,6 +1,7 @@
 """HTML for auditors, operators and staff."""
 
 from services.audit.pages.explorer import router as explorer
+from services.audit.pages.fragments import router as fragments
 from services.audit.pages.verification import router as verification
 
-routers = [explorer, verification]
+routers = [explorer, verification, fragments]

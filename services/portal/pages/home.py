@@ -69,10 +69,26 @@ CARDS: dict[str, list[Card]] = {
 }
 
 
+# What services say on this page about a person's work: (address of the part, heading, list behind it).
+Part = tuple[str, str, str]
+GRANTS, LOANS = "/grants/fragments/home", "/loans/fragments/home"
+PARTS: dict[str, list[Part]] = {
+    "applicant": [(GRANTS, "My applications", "/grants/mine"), (LOANS, "My proposals", "/loans/mine")],
+    "officer": [(GRANTS, "What waits", "/grants/")],
+    "reviewer": [(GRANTS, "What waits", "/grants/reviews")],
+    "programme_manager": [(GRANTS, "What waits", "/grants/")],
+    "finance_officer": [(GRANTS, "What waits", "/grants/payments")],
+    "finance_partner": [(LOANS, "Referrals", "/loans/referrals")],
+    "auditor": [("/audit/fragments/home", "Can the log be trusted?", "/audit/verification")],
+    "operator": [("/operations/fragment", "Health", "/operations")],
+}
+
+
 @router.get("/", dependencies=[allowed("portal.home.read")])
 def home(request: Request, who: Who) -> HTMLResponse:
     cards = {role: CARDS[role] for role in who.roles if role in CARDS}
-    return render(request, "home.html", cards=cards)
+    parts = {part[0]: part for role in reversed(who.roles) for part in PARTS.get(role, [])}
+    return render(request, "home.html", cards=cards, own_parts=list(parts.values()))
 
 
 @router.get("/search", dependencies=[allowed("portal.search.use")])

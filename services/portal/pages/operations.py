@@ -21,17 +21,6 @@ log = structlog.get_logger()
 PATIENCE = 1.0  # seconds that a card waits for its service
 
 
-def _health(settings: Settings, service: str, cookie: str) -> dict[str, Any]:
-    mount = "" if service == "portal" else f"/{service}"
-    try:
-        answer = httpx.get(f"{settings.base_url}{mount}/health", headers={"cookie": cookie}, timeout=PATIENCE)
-        found: dict[str, Any] = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        log.warning("a service does not say how it is", service=service, error=type(error).__name__)
-        return {"service": service, "database": None}
-    return found
-
-
 def _signs_of_life(settings: Settings, service: str) -> dict[str, bool]:
     """Return which processes of a service live; nothing where processes leave no heartbeat (other machines)."""
     names = {"relay": f"relay.{service}"} | ({} if service == "portal" else {"worker": "workers"})
@@ -60,18 +49,51 @@ def state_of(figures: dict[str, Any]) -> str:
     return "warn" if waiting or figures.get("outbox_oldest_seconds", 0) > 10 else "good"
 
 
+def _ask(settings: Settings, service: str, path: str, cookie: str) -> Any:
+    """Return what a service answers at a path of its own; None when it does not answer."""
+    mount = "" if service == "portal" else f"/{service}"
+    try:
+        answer = httpx.get(f"{settings.base_url}{mount}{path}", headers={"cookie": cookie}, timeout=PATIENCE)
+        return answer.raise_for_status().json()
+    except (httpx.HTTPError, ValueError) as error:
+        log.warning("a service does not answer", service=service, path=path, error=type(error).__name__)
+        return None
+
+
+def _health(settings: Settings, service: str, cookie: str) -> dict[str, Any]:
+    found: dict[str, Any] | None = _ask(settings, service, "/health", cookie)
+    return found or {"service": service, "database": None}
+
+
+def _services(settings: Settings, cookie: str) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(len(SERVICES)) as pool:
+        answers = list(pool.map(lambda service: _health(settings, service, cookie), SERVICES))
+    found = [answer | {"alive": _signs_of_life(settings, answer["service"])} for answer in answers]
+    return [figures | {"state": state_of(figures)} for figures in found]
+
+
+def _quarantines(settings: Settings, services: list[dict[str, Any]], cookie: str) -> dict[str, Any]:
+    """Return {service: groups of held events}, of those services that hold some; None for one that does not answer."""
+    holding = [figures["service"] for figures in services if figures.get("quarantined")]
+    return {service: _ask(settings, service, "/api/quarantine", cookie) for service in holding}
+
+
 @router.get("/operations", dependencies=[allowed("portal.operations.read")])
 def operations(request: Request) -> HTMLResponse:
     settings: Settings = request.app.state.settings
     cookie = request.headers.get("cookie", "")
-    with ThreadPoolExecutor(len(SERVICES) + 1) as pool:
-        asked = [pool.submit(_health, settings, service, cookie) for service in SERVICES]
-        queues = pool.submit(_queues, settings)
-        answers = [answer.result() for answer in asked]
-        services = [found | {"alive": _signs_of_life(settings, found["service"])} for found in answers]
+    services = _services(settings, cookie)
     return render(
         request,
         "operations.html",
-        services=[figures | {"state": state_of(figures)} for figures in services],
-        queues=queues.result(),
+        services=services,
+        queues=_queues(settings),
+        quarantines=_quarantines(settings, services, cookie),
     )
+
+
+@router.get("/operations/fragment", dependencies=[allowed("portal.operations.read")])
+def summary(request: Request) -> HTMLResponse:
+    """Give the home page one line a service."""
+    services = _services(request.app.state.settings, request.headers.get("cookie", ""))
+    return render(request, "operations_part.html", services=services)

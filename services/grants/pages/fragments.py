@@ -1,0 +1,70 @@
+"""What the home page says about grants: what waits for this person, by each of their roles."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection
+
+from services.grants.handlers import listing
+from services.grants.pages.common import case_path
+from services.grants.storage import figures
+from shared.web.dependencies import Reader, Who, allowed
+from shared.web.identity import Identity
+from shared.web.pages import render
+from shared.web.parts import Figure, Line
+
+router = APIRouter()
+NEWEST = 3
+
+
+@router.get("/fragments/home", dependencies=[allowed("grants.home.read")])
+def home(request: Request, who: Who, connection: Reader) -> HTMLResponse:
+    """Give the counts and cases of this person's roles."""
+    found = [figure for role in who.roles for figure in _figures(request, connection, who, role)]
+    lines = _own(request, connection, who) if "applicant" in who.roles else []
+    return render(request, "home_part.html", figures=list(dict.fromkeys(found)), cases=lines)
+
+
+def _figures(request: Request, connection: Connection, who: Identity, role: str) -> list[Figure]:
+    if role in ("officer", "programme_manager"):
+        zone = ZoneInfo(request.app.state.settings.time_zone)
+        today = request.app.state.clock().astimezone(zone).date()
+        return _of_staff(figures.cases(connection, who.programmes, role, who.user, today), role)
+    if role == "reviewer":
+        return [Figure("Reviews to do", figures.reviews(connection, who.user), "/grants/reviews", "go")]
+    if role == "finance_officer":
+        count = figures.payments(connection, who.programmes)
+        return [Figure("Grants with money to release or confirm", count, "/grants/payments", "go")]
+    return []
+
+
+def _of_staff(counts: Any, role: str) -> list[Figure]:
+    waiting = Figure("Cases that wait for your role", counts["waiting"], f"/grants/?holder={role}", "go")
+    late = Figure("Late cases", counts["late"], "/grants/?late=true", "bad")
+    if role == "programme_manager":
+        return [waiting, late]
+    return [
+        waiting,
+        late,
+        Figure("Cases assigned to you", counts["mine"], "/grants/?officer=me"),
+        Figure("Cases assigned to nobody", counts["unassigned"], "/grants/?officer=none", "warn"),
+    ]
+
+
+def _own(request: Request, connection: Connection, who: Identity) -> list[Line]:
+    rows = listing.mine(connection, who, None, NEWEST).items
+    packs = {name: listing.latest(connection, name) for name in {row["programme"] for row in rows}}
+    lines = []
+    for row in rows:
+        pack = packs[row["programme"]]
+        call = pack.calls.get(row["call"]) if pack else None
+        workflow = pack.workflows.get(call.workflow) if pack and call else None
+        known = workflow is not None and any(stage.id == row["stage"] for stage in workflow.stages)
+        state = workflow.label(row["stage"], request.state.locale, public=True) if workflow and known else row["stage"]
+        turn = "go" if row["holder"] == "applicant" else ""
+        lines.append(Line(row["id"], row["title"], case_path(row["id"]), state, turn))
+    return lines
