@@ -16,9 +16,11 @@ from services.grants.domain.pack import Call
 from services.grants.handlers import applying, listing, viewing
 from services.grants.pages.common import CasePage, back, case_path, show
 from shared.errors import InvalidError, NotFoundError, StaleVersionError
+from shared.i18n import translate
 from shared.money import Money
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.errors import partial
+from shared.workflow.model import say
 
 router = APIRouter(prefix="/applications/{reference}")
 BLANK_LINES = 3
@@ -111,6 +113,7 @@ def _form(
         "errors": {},
         "stale": None,
         "saved": False,
+        "labels": _labels(call, request.state.locale),
     }
     return show(request, "form.html", **(context | more))
 
@@ -143,7 +146,7 @@ def save(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -
         return _refused(request, call, seen, filled, stale=error, status_code=409)
     uow.flush()
     if partial(request):
-        return show(request, "form_saved.html", version=application.version, stale=None, errors={}, base="")
+        return _kept(request, call, {"version": application.version, "at": uow.now()})
     return back(case_path(reference, "check" if filled.go == "check" else "form?saved=true"))
 
 
@@ -156,11 +159,16 @@ def _keep(uow: Uow, who: Who, reference: str, filled: Filled) -> Application:
     return applying.save(uow, who, reference, command)
 
 
+def _kept(request: Request, call: Call, facts: dict[str, Any]) -> HTMLResponse:
+    """Answer the form's own saving: the version that it names next, and whether its words are kept."""
+    context = {"stale": None, "errors": {}, "at": None, "labels": _labels(call, request.state.locale)}
+    return show(request, "form_saved.html", **(context | facts))
+
+
 def _refused(request: Request, call: Call, seen: Application, filled: Filled, **more: Any) -> HTMLResponse:
     """Answer a form that was not kept: the version it must name next is the one it now shows the changes of."""
     if partial(request):
-        context = {"version": filled.version, "stale": None, "errors": {}, "base": case_path(seen.id)} | more
-        return show(request, "form_saved.html", **context)
+        return _kept(request, call, {"version": filled.version} | more)
     return _form(request, call, seen, filled, **more)
 
 
@@ -170,18 +178,20 @@ def check(request: Request, reference: str, who: Who, uow: Uow) -> Response:
     page = CasePage(request, uow, who, viewing.application_seen(uow, who, reference))
     if not page.inside and page.application.stage == page.frame.workflow.initial:
         missing = applying.missing(uow, page.application, page.frame.pack)
-        return show(request, "check.html", missing=missing, labels=_labels(page), words=words, **page.context("check"))
+        return show(
+            request,
+            "check.html",
+            missing=missing,
+            labels=_labels(page.frame.call, request.state.locale),
+            words=words,
+            **page.context("check"),
+        )
     return back(case_path(reference))
 
 
-def _labels(page: CasePage) -> dict[str, str]:
-    locale = request_locale(page)
-    call = page.frame.call
-    found = {f"answers.{name}": question.label.get(locale, name) for name, question in call.questions.items()}
-    found |= {f"documents.{item.type}": item.name.get(locale, item.type) for item in call.documents}
-    return found | {f"budget.{item.id}": item.name.get(locale, item.id) for item in call.budget_lines}
-
-
-def request_locale(page: CasePage) -> str:
-    """Return the reader's language."""
-    return str(page.request.state.locale)
+def _labels(call: Call, locale: str) -> dict[str, str]:
+    """Return the fields' names as the form shows them."""
+    found = {f"answers.{name}": say(question.label, locale) for name, question in call.questions.items()}
+    found |= {f"documents.{item.type}": say(item.name, locale) for item in call.documents}
+    found |= {"title": translate("grants", "What is your project called?", locale=locale)}
+    return found | {f"budget.{item.id}": say(item.name, locale) for item in call.budget_lines}

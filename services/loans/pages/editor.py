@@ -61,6 +61,7 @@ def _editor(
         values=values,
         choices=choices,
         after=after,
+        optional=_optional(finance),
         **context,
     )
 
@@ -71,6 +72,13 @@ def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictEr
     if name not in SECTIONS:
         raise NotFoundError("There is no such section")
     return _editor(request, uow, proposal, name, request.state.typed, conflict=problem)
+
+
+def _optional(finance: Finance) -> set[str]:
+    """Return the fields, as "block.field", that a complete section may leave empty."""
+    asked = {rule.block: set(rule.fields) for rule in finance.readiness if rule.rule == "complete"}
+    fields = [(name, item.name) for name, section in SECTIONS.items() for item in section.items]
+    return {f"{block}.{field}" for block, field in fields if block in asked and field not in asked[block]}
 
 
 @router.get("/proposals/{reference}/edit/{section}", dependencies=WRITE)

@@ -79,7 +79,7 @@ class Values:
         item = self.items.get(name)
         label = self._label(name, field)
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            return {"label": f"{label}, {self.currency}", "table": self._table(name, field, item, value)}
+            return {"label": label, "table": self._table(name, field, item, value)}
         if isinstance(item, Series):
             return {"label": f"{label}, {self.currency}", "table": self._series(item, value)}
         if isinstance(value, list):
@@ -98,6 +98,8 @@ class Values:
         names = self.columns.get(name) or list(rows[0])
         heads = [self._label(f"{field}.{key}", key) for key in names]
         cells = [[self._cell(kinds.get(key), key, row.get(key)) for key in names] for row in rows]
+        if any(self._kind(kinds.get(key), key) == "money" for key in names):
+            heads[0] = f"{heads[0]} · {self.currency}"
         if name in _ACROSS:
             head, *rest = zip([{"text": head, "num": False} for head in heads], *cells, strict=True)
             return {"head": list(head), "rows": [list(line) for line in rest]}

@@ -120,7 +120,7 @@ def todo_text(todo: Todo) -> str:
         known = labels()
         names = [known.get(f"{todo.block}.{name}", name) for name in str(params["fields"]).split(", ")]
         params["fields"] = ", ".join(say(name).lower() for name in names)
-    return say(todo.message, params)
+    return f"{say(BLOCKS[todo.block])}: {say(todo.message, params)}"
 
 
 def acts(
