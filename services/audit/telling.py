@@ -21,6 +21,7 @@ _CODE = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 _PRIVATE = "[private]"
 _MOST = 12  # entries of a list or of a mapping that are shown
 _DEEP = 3
+_LARGE = 4000
 _LINE = 2  # things that a line says
 _SHORT = 60
 _HUGE = 10**15  # longer numbers are no amounts; they are shown as they stand
@@ -131,7 +132,9 @@ class Teller:
         return str(value.get(current_locale.get()) or value.get("en") or next(iter(value.values())))
 
     def node(self, name: str, value: Any, depth: int = 0) -> Node:
-        """Return a value as text, lines or a list, however deep it is."""
+        """Return a value as text, lines or a list; of a large one, such as a whole pack, its outline."""
+        if not depth and not is_plain(value) and len(repr(value)) > _LARGE:
+            depth = _DEEP - 1
         if is_plain(value):
             return Node(self.text(name, value))
         if empty(value):
