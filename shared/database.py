@@ -6,17 +6,16 @@ optimistic version. State and outbox rows are written in the same transaction, b
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
+from itertools import groupby
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    ClauseElement,
     Column,
     Connection,
     DateTime,
@@ -25,47 +24,20 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
     select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.clock import Clock, Ids, new_id, utc_now
+from shared.engine import asking, encode_json, engine_for, reading
 from shared.entity import Entity, Recorded
 from shared.errors import NotFoundError, StaleVersionError
 from shared.events import Actor, Event
+from shared.messaging.outbox import CHANNEL, PUBLISH
 from shared.messaging.tables import inbox_tables, outbox_tables
 
-CHANNEL = "tamga_outbox"
 E = TypeVar("E", bound=Entity)
-
-
-def _encode(value: Any) -> str:
-    def default(item: Any) -> Any:
-        if isinstance(item, Decimal | UUID):
-            return str(item)
-        if isinstance(item, datetime):
-            return item.isoformat()
-        raise TypeError(f"{type(item).__name__} has no JSON form")
-
-    return json.dumps(value, default=default, ensure_ascii=False)
-
-
-def engine_for(url: str, *, pool_size: int = 10, application_name: str = "tamga") -> Engine:
-    """Return an engine for a service's database; times come back in UTC, statements are bounded to 30 s."""
-    return create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=10,
-        pool_pre_ping=True,
-        json_serializer=_encode,
-        connect_args={
-            "application_name": application_name,
-            "options": "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000",
-            "connect_timeout": 5,
-        },
-    )
 
 
 def service_metadata(*, publishes: bool = True, consumes: bool = True) -> MetaData:
@@ -207,14 +179,21 @@ class UnitOfWork:
         )
         return event_id
 
+    def go_on(self, context: Context) -> None:
+        """Write what has come about so far, and act from now on, in the same transaction, because of something else."""
+        self.flush()
+        self._tracked.clear()
+        self.context = context
+
     def flush(self) -> None:
         """Write tracked entities and recorded events; called by leaving the unit of work."""
         rows: list[dict[str, Any]] = []
+        changed: list[_Change] = []
         for key, (entity, repository, loaded) in list(self._tracked.items()):
             recorded = entity.collect()
             state = entity.state()
             if recorded or loaded is None or state != loaded:
-                repository.store(entity, state, new=loaded is None, events=recorded)
+                changed.append(_Change(repository, entity, state, loaded is None, recorded))
                 self._tracked[key] = (entity, repository, state)
             about = {
                 "case": entity.case(),
@@ -223,12 +202,12 @@ class UnitOfWork:
                 "parties": entity.parties(),
             }
             rows += [self._row(self.ids(), item, f"{entity.KIND}:{entity.id}") | about for item in recorded]
+        for (_, new), group in groupby(changed, key=lambda item: (item.repository.table.name, item.new)):
+            _store(list(group), new=new)
         rows += self._loose
         self._loose = []
-        for row in rows:
-            self._insert(row)
         if rows:
-            self.connection.execute(text(f"NOTIFY {CHANNEL}"))
+            self._publish(rows)
 
     def _row(self, event_id: UUID, recorded: Recorded, entity: str) -> dict[str, Any]:
         return {
@@ -239,38 +218,27 @@ class UnitOfWork:
             "recorded": recorded,
         }
 
-    def _insert(self, row: dict[str, Any]) -> None:
-        recorded: Recorded = row.pop("recorded")
-        body = {
-            "data": recorded.event.model_dump(mode="json"),
-            "actor": self.context.actor.model_dump(mode="json"),
-            "changes": recorded.changes,
-            "after_hash": recorded.after_hash or None,
-            "parties": row.pop("parties"),
-            "reason": self.context.reason,
-        }
-        sequence = self.connection.execute(
-            text(
-                "INSERT INTO outbox_sequence (entity, last) VALUES (:entity, 1)"
-                " ON CONFLICT (entity) DO UPDATE SET last = outbox_sequence.last + 1 RETURNING last"
-            ),
-            {"entity": row["entity"]},
-        ).scalar_one()
+    def _publish(self, rows: list[dict[str, Any]]) -> None:
+        """Write events into the outbox, each under the next number of its entity, and tell the relay."""
+        for row in rows:
+            recorded: Recorded = row.pop("recorded")
+            row["body"] = {
+                "data": recorded.event.model_dump(mode="json"),
+                "actor": self.context.actor.model_dump(mode="json"),
+                "changes": recorded.changes,
+                "after_hash": recorded.after_hash or None,
+                "parties": row.pop("parties"),
+                "reason": self.context.reason,
+            }
         self.connection.execute(
-            text(
-                'INSERT INTO outbox (id, type, version, entity, sequence, "time", correlation_id, causation_id,'
-                ' traceparent, programme, "case", outcome, body) VALUES (:id, :type, :version, :entity, :sequence,'
-                " :time, :correlation_id, :causation_id, :traceparent, :programme, :case, :outcome,"
-                " CAST(:body AS jsonb))"
-            ),
-            row
-            | {
-                "sequence": sequence,
+            PUBLISH,
+            {
+                "events": encode_json(rows),
                 "time": self.now(),
                 "correlation_id": self.context.correlation_id,
                 "causation_id": self.context.causation_id,
                 "traceparent": self.context.traceparent,
-                "body": _encode(body),
+                "channel": CHANNEL,
             },
         )
 
@@ -346,28 +314,26 @@ class Repository(Generic[E]):
         self.uow.track(entity, self, entity.state())
         return entity
 
-    def store(self, entity: E, state: dict[str, Any], *, new: bool, events: list[Recorded]) -> None:
-        """Write the entity's row under its version; raises StaleVersionError when somebody was faster."""
-        actor, before = self.uow.context.actor, entity.version
+    def values(self, entity: E, state: dict[str, Any], events: list[Recorded]) -> dict[str, Any]:
+        """Return what an entity's row is to be under its next version."""
+        actor = self.uow.context.actor
         changes: dict[str, Any] = {}
         for item in events:
             changes |= item.changes
-        values = {
+        return {
             "state": state,
-            "version": before + 1,
+            "version": entity.version + 1,
             "updated_at": self.uow.now(),
             "updated_by": actor.id,
             "updated_by_name": actor.name or actor.id,
             "last_changes": changes,
         } | self.columns(entity)
-        if new:
-            insert = self.table.insert().values(id=entity.id, created_at=values["updated_at"], **values)
-            self.uow.connection.execute(insert)
-        else:
-            update = self.table.update().where(self.table.c.id == entity.id, self.table.c.version == before)
-            if self.uow.connection.execute(update.values(**values)).rowcount != 1:
-                self._stale(entity.id, before)
-        entity.version = before + 1
+
+    def update(self, entity: E, values: dict[str, Any]) -> None:
+        """Write the entity's row; raises StaleVersionError when somebody was faster."""
+        update = self.table.update().where(self.table.c.id == entity.id, self.table.c.version == entity.version)
+        if self.uow.connection.execute(update.values(**values)).rowcount != 1:
+            self._stale(entity.id, entity.version)
 
     def _stale(self, entity_id: str, expected: int) -> None:
         row = self.uow.connection.execute(select(self.table).where(self.table.c.id == entity_id)).mappings().one()
@@ -380,12 +346,45 @@ class Repository(Generic[E]):
         )
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """Give a connection for reads alone: a read-only transaction, rolled back at the end."""
-    with engine.connect() as connection:
-        connection.execute(text("SET TRANSACTION READ ONLY"))
-        try:
-            yield connection
-        finally:
-            connection.rollback()
+class _Change(NamedTuple):
+    repository: Repository[Any]
+    entity: Entity
+    state: dict[str, Any]
+    new: bool
+    events: list[Recorded]
+
+
+def _store(changes: list[_Change], *, new: bool) -> None:
+    """Write rows of one table, new ones all at once."""
+    rows = [item.repository.values(item.entity, item.state, item.events) for item in changes]
+    first = changes[0].repository
+    if new:
+        ids = [{"id": item.entity.id, "created_at": row["updated_at"]} for item, row in zip(changes, rows, strict=True)]
+        _insert(first.uow.connection, first.table, [row | more for row, more in zip(rows, ids, strict=True)])
+    for item, row in zip(changes, rows, strict=True):
+        if not new:
+            item.repository.update(item.entity, row)
+        item.entity.version += 1
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows without waiting for each, unless a value is to be computed by the database."""
+    if len(rows) > 1 and not any(isinstance(value, ClauseElement) for value in rows[0].values()):
+        connection.execute(table.insert(), rows)
+        return
+    for row in rows:
+        connection.execute(table.insert().values(**row))
+
+
+__all__ = [
+    "CHANNEL",
+    "Context",
+    "Repository",
+    "UnitOfWork",
+    "asking",
+    "engine_for",
+    "entity_table",
+    "reading",
+    "service_metadata",
+    "system",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.audit import handlers
 from shared.messaging import batch
-from shared.messaging.consumer import ServiceWorker, TimedAct, every, subscribe_batch, timers
+from shared.messaging.consumer import ServiceWorker, TimedAct, every, subscribe, timers
 from shared.messaging.inbox import Outcome
 from shared.messaging.wire import Raw
 
@@ -14,11 +14,11 @@ class Worker(ServiceWorker):
 
     name = "audit"
 
-    @subscribe_batch("audit")
+    @subscribe("audit", size=500, linger=0.01)
     def receive(self, raws: list[Raw]) -> list[Outcome]:
         return batch.handle_batch(self.engine, self.name, handlers.append, raws)
 
-    @every(0.5)
+    @every(1)
     def sweep(self) -> int:
         return batch.sweep_batch(self.engine, self.name, handlers.append)
 

@@ -7,21 +7,19 @@ that nothing a person wrote can ever be markup.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from typing import Any
-from unicodedata import category
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, format_percent
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.notifications.domain.ruleset import Letter, RuleSet, Text
@@ -34,7 +32,7 @@ COMMON_FIELDS = frozenset(
 )
 FILTERS = frozenset({"lines", "percent", "default", "join", "lower", "upper", "first", "last", "length"})
 MAX_SUBJECT = 200
-_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_GARBLING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SPACE = re.compile(r"\n{3,}")
 _REFUSED: tuple[type[nodes.Node], ...] = (
     *(nodes.Getattr, nodes.Getitem, nodes.Call, nodes.CallBlock, nodes.Import, nodes.FromImport, nodes.Include),
@@ -112,7 +110,12 @@ def fields_named(source: str) -> set[str]:
 
 def fill(source: str, fields: Mapping[str, Any], locale: str, zone: str) -> str:
     """Return a text with its fields filled in for readers of `locale`."""
-    return environment_for(locale, zone).from_string(source).render(fields)
+    return _compiled(source, locale, zone).render(fields)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(source: str, locale: str, zone: str) -> Template:
+    return environment_for(locale, zone).from_string(source)
 
 
 def choose(rules: RuleSet, letter: Letter, locale: str) -> tuple[str, Text]:
@@ -126,8 +129,7 @@ def choose(rules: RuleSet, letter: Letter, locale: str) -> tuple[str, Text]:
 
 def version_of(letter: Letter) -> str:
     """Return a letter's version: the number its author gave, and a digest that pins the exact words."""
-    digest = hashlib.sha256(letter.model_dump_json().encode()).hexdigest()
-    return f"{letter.version}-{digest[:12]}"
+    return f"{letter.version}-{letter.digest[:12]}"
 
 
 def plain(text: str) -> str:
@@ -135,9 +137,7 @@ def plain(text: str) -> str:
 
     Spaces that do not break, which Babel puts into amounts, and joiners, which some scripts need, stay.
     """
-    return "".join(
-        sign for sign in text if sign in "\n\t" or (category(sign) not in {"Cc", "Cs"} and sign not in _TURNS)
-    )
+    return _GARBLING.sub("", text)
 
 
 def render(text: Text, fields: Mapping[str, Any], locale: str, rules: RuleSet) -> tuple[str, str]:

@@ -215,8 +215,10 @@ def save_organisation(connection: Connection, organisation_id: str, name: str, k
 
 def organisation_name(connection: Connection, organisation_id: str | None) -> str:
     """Return an organisation's name, or its id while the name is not known."""
+    if not organisation_id:
+        return ""
     found = connection.execute(select(organisation.c.name).where(organisation.c.id == organisation_id)).scalar()
-    return found or organisation_id or ""
+    return found or organisation_id
 
 
 def people_at(connection: Connection, address: str) -> list[Person]:
@@ -282,15 +284,13 @@ def next_due(connection: Connection, now: datetime) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def is_known(connection: Connection, event_id: UUID, recipient: str, channel: str, template: str) -> bool:
-    """Return whether this letter exists already."""
-    query = select(delivery.c.id).where(
-        delivery.c.event_id == event_id,
-        delivery.c.recipient == recipient,
-        delivery.c.channel == channel,
-        delivery.c.template == template,
-    )
-    return connection.execute(query).first() is not None
+def letters_about(connection: Connection, event_id: UUID) -> set[tuple[str, str, str]]:
+    """Return the letters that an event has brought already, as (recipient, channel, template)."""
+    query = select(delivery.c.recipient, delivery.c.channel, delivery.c.template)
+    return {
+        (row.recipient, row.channel, row.template)
+        for row in connection.execute(query.where(delivery.c.event_id == event_id))
+    }
 
 
 def _page(connection: Connection, conditions: Iterable[Any], before: str | None, limit: int) -> list[Delivery]:
@@ -346,10 +346,11 @@ def read_delivery(connection: Connection, delivery_id: str) -> Delivery | None:
 # --- attempts ---------------------------------------------------------------------------------------------
 
 
-def start_attempt(connection: Connection, delivery_id: str, number: int, now: datetime) -> None:
-    """Write down that an attempt begins; those before it that never ended were lost with their sender."""
-    unfinished = attempt.update().where(attempt.c.delivery_id == delivery_id, attempt.c.verdict.is_(None))
-    connection.execute(unfinished.values(verdict=Verdict.LOST.value, ended_at=now))
+def start_attempt(connection: Connection, delivery_id: str, number: int, now: datetime, *, lost: bool) -> None:
+    """Write down that an attempt begins; `lost` if the one before it never ended: it is gone with its sender."""
+    if lost:
+        unfinished = attempt.update().where(attempt.c.delivery_id == delivery_id, attempt.c.verdict.is_(None))
+        connection.execute(unfinished.values(verdict=Verdict.LOST.value, ended_at=now))
     connection.execute(attempt.insert().values(delivery_id=delivery_id, number=number, started_at=now))
 
 

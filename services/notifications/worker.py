@@ -14,10 +14,10 @@ class Worker(ServiceWorker):
     name = "notifications"
 
     @subscribe("notifications")
-    def receive(self, raw: Raw) -> inbox.Outcome:
-        return inbox.receive(self.engine, self.name, handlers.ON, raw)
+    def receive(self, raws: list[Raw]) -> list[inbox.Outcome]:
+        return inbox.receive_all(self.engine, self.name, handlers.ON, raws)
 
-    @every(0.5)
+    @every(1)
     def sweep(self) -> int:
         return inbox.sweep(self.engine, self.name, handlers.ON)
 

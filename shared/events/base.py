@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -37,11 +39,15 @@ class Event(BaseModel):
         return cls.TYPE.split(".", 1)[0]
 
 
-def event_types() -> dict[tuple[str, int], type[Event]]:
+def event_types() -> Mapping[tuple[str, int], type[Event]]:
     """Return every known event by (type, version), importing all modules of the published language."""
-    from shared.events import audit, grants, loans, notifications, portal, quarantine  # noqa: F401, PLC0415 - registration
+    _import_all()
+    return _TYPES
 
-    return dict(_TYPES)
+
+@cache
+def _import_all() -> None:
+    from shared.events import audit, grants, loans, notifications, portal, quarantine  # noqa: F401, PLC0415 - registration
 
 
 def attempt_and_view(source: str) -> tuple[type[Event], type[Event]]:

@@ -9,12 +9,15 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy import exc as sql
 
 from shared.clock import Clock, utc_now
+from shared.database import asking
 from shared.messaging import heads, quarantine
 from shared.messaging.inbox import TRANSIENT, Batch, Outcome, StorageDownError
 from shared.messaging.wire import Raw, Received, UnreadableError, decode
 
 _FIELDS = ("id", "source", "type", "entity", "sequence", "position", "correlation_id")
+# What was parked (replayed out of quarantine) is taken up now, so it waits no more.
 _ADMIT = text("""
+WITH unparked AS (DELETE FROM inbox_parked p WHERE p.consumer = :consumer AND p.event_id = ANY(CAST(:id AS uuid[])))
 INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
 SELECT CAST(:consumer AS text), e.* FROM unnest(
   CAST(:id AS uuid[]), CAST(:source AS text[]), CAST(:type AS text[]), CAST(:entity AS text[]),
@@ -47,7 +50,7 @@ def handle_batch(
 def sweep_batch(engine: Engine, consumer: str, act: Batch, *, clock: Clock = utc_now, limit: int = 500) -> int:
     """Take up what was replayed out of quarantine; returns how many events."""
     try:
-        with engine.connect() as connection:
+        with asking(engine) as connection:
             waiting = heads.parked(connection, consumer, clock(), limit)
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
         raise StorageDownError(str(down)) from down
@@ -74,10 +77,6 @@ def _apply(engine: Engine, consumer: str, act: Batch, batch: list[Received], clo
     try:
         with engine.begin() as connection:
             fresh = admit_batch(connection, consumer, batch)
-            connection.execute(
-                text("DELETE FROM inbox_parked WHERE consumer = :consumer AND event_id = ANY(:ids)"),
-                {"consumer": consumer, "ids": [item.envelope.id for item in batch]},
-            )
             if fresh:
                 act(connection, fresh)
             taken = {id(item) for item in fresh}

@@ -8,7 +8,6 @@ standard library first (`import shared.messaging.green`).
 from __future__ import annotations
 
 import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -29,7 +28,6 @@ from nameko.utils.concurrency import SpawningProxy
 from sqlalchemy import Engine, text
 
 from shared.database import Context, UnitOfWork, system
-from shared.events.envelope import PREFIX
 from shared.messaging.inbox import StorageDownError
 from shared.messaging.wire import Raw
 
@@ -41,9 +39,8 @@ TimedAct = Callable[[UnitOfWork], object]
 
 # Wrong queue, wrong rights, wrong arguments: no retry mends them, so the service dies and says so.
 FATAL = (amqp.PreconditionFailed, amqp.NotFound, amqp.AccessRefused, amqp.ResourceLocked, amqp.NotAllowed)
-MAX_WORKERS = 40  # more than any prefetch and all timers, so that beginning a message never blocks the connection
+MAX_WORKERS = 40  # more than all entrypoints of a service, so that beginning a message never blocks the connection
 _LONGEST_PAUSE = 10.0  # seconds between attempts while the database is away
-_LINGER = 0.005  # seconds that a batch may wait for more
 _LOOP = 0.25  # seconds between looks at what else is to do when nothing arrives
 
 
@@ -164,15 +161,21 @@ def raw_of(message: Any) -> Raw:
     )
 
 
-class _Entrypoint(Consumer):  # type: ignore[misc]
-    """What both kinds of subscriber share: the connection, the pause while the database is away, the end."""
+class Subscriber(Consumer):  # type: ignore[misc]
+    """Hands all that has arrived to the method, up to `size` messages, as soon as those before are done.
+
+    One call at a time: the order of arrival is kept, one transaction can serve many messages, and one ack covers
+    them all. A lone message is handed over at once, or after `linger` seconds in which more may come.
+    """
 
     queue_consumer = DrainingQueueConsumer()
 
-    def __init__(self, queue: str, *, prefetch: int) -> None:
+    def __init__(self, queue: str, *, size: int, linger: float) -> None:
         super().__init__(queue, expected_exceptions=(StorageDownError,))
-        self.prefetch = prefetch
+        self.size, self.prefetch, self.linger = size, 2 * size, linger
         self.stopping = False
+        self._waiting: list[Any] = []
+        self._busy = False
 
     def stop(self) -> None:
         self.stopping = True
@@ -181,71 +184,6 @@ class _Entrypoint(Consumer):  # type: ignore[misc]
     def pause(self, attempt: int) -> None:
         """Wait before the next attempt; meanwhile nothing is acked, so the broker sends no more than `prefetch`."""
         eventlet.sleep(min(_LONGEST_PAUSE, 0.5 * 2**attempt))
-
-
-class Subscriber(_Entrypoint):
-    """Hands each message to the method at once; those of one entity one after the other, others side by side."""
-
-    def __init__(self, queue: str, *, prefetch: int = 16) -> None:
-        super().__init__(queue, prefetch=prefetch)
-        self._lanes: dict[Any, deque[Any]] = {}
-
-    def forget(self) -> None:
-        """Drop what a lost connection delivered and nobody has begun: it comes again."""
-        for lane in self._lanes.values():
-            lane.clear()
-
-    def take(self, message: Any) -> None:
-        lane = self._lane_of(message)
-        if lane in self._lanes:
-            self._lanes[lane].append(message)
-        else:
-            self._lanes[lane] = deque()
-            self._begin(lane, message)
-
-    @staticmethod
-    def _lane_of(message: Any) -> Any:
-        headers = message.headers or {}
-        entity = headers.get(f"{PREFIX}source"), headers.get(f"{PREFIX}subject")
-        return entity if all(isinstance(part, str) for part in entity) else message.delivery_tag
-
-    def _begin(self, lane: Any, message: Any, attempt: int = 0) -> None:
-        done = partial(self._done, lane, message, attempt)
-        self.container.spawn_worker(self, (raw_of(message),), {}, handle_result=done)
-
-    def _done(
-        self, lane: Any, message: Any, attempt: int, _ctx: Any, result: Any, exc_info: ExcInfo | None
-    ) -> tuple[Any, ExcInfo | None]:
-        if exc_info is None or self.stopping:
-            self.queue_consumer.settle(message, ack=exc_info is None)
-            self._next(lane)
-        else:
-            self.container.spawn_managed_thread(partial(self._again, lane, message, attempt))
-        return result, exc_info
-
-    def _again(self, lane: Any, message: Any, attempt: int) -> None:
-        self.pause(attempt)
-        if self.stopping or not message.channel.connection:
-            self.queue_consumer.settle(message, ack=False)
-            self._next(lane)
-        else:
-            self._begin(lane, message, attempt + 1)
-
-    def _next(self, lane: Any) -> None:
-        if self._lanes[lane]:
-            self._begin(lane, self._lanes[lane].popleft())
-        else:
-            del self._lanes[lane]
-
-
-class BatchSubscriber(_Entrypoint):
-    """Hands all that has arrived to the method, up to `size` messages, as soon as the previous batch is done."""
-
-    def __init__(self, queue: str, *, size: int = 500) -> None:
-        super().__init__(queue, prefetch=2 * size)
-        self.size = size
-        self._waiting: list[Any] = []
-        self._busy = False
 
     def forget(self) -> None:
         """Drop what a lost connection delivered: it comes again."""
@@ -258,11 +196,7 @@ class BatchSubscriber(_Entrypoint):
             self.container.spawn_managed_thread(self._gather)
 
     def _gather(self) -> None:
-        with eventlet.Timeout(_LINGER, exception=False):
-            seen = 0
-            while seen < len(self._waiting) < self.size:
-                seen = len(self._waiting)
-                eventlet.sleep(0)
+        eventlet.sleep(self.linger if self._waiting else 0)  # 0: what has arrived already is read first
         batch, self._waiting = self._waiting[: self.size], self._waiting[self.size :]
         if batch:
             self._begin(batch)
@@ -308,14 +242,9 @@ class Every(Timer):  # type: ignore[misc]
         self.container.spawn_worker(self, self.args, {}, handle_result=self.handle_result)
 
 
-def subscribe(queue: str, *, prefetch: int = 16) -> Callable[[Method], Method]:
-    """Decorate the method `(self, raw)` that takes each message of a queue."""
-    return cast("Callable[[Method], Method]", Subscriber.decorator(queue, prefetch=prefetch))
-
-
-def subscribe_batch(queue: str, *, size: int = 500) -> Callable[[Method], Method]:
-    """Decorate the method `(self, raws)` that takes a queue's messages by the batch."""
-    return cast("Callable[[Method], Method]", BatchSubscriber.decorator(queue, size=size))
+def subscribe(queue: str, *, size: int = 64, linger: float = 0.0) -> Callable[[Method], Method]:
+    """Decorate the method `(self, raws)` that takes a queue's messages, as many as wait but at most `size`."""
+    return cast("Callable[[Method], Method]", Subscriber.decorator(queue, size=size, linger=linger))
 
 
 def every(seconds: float, *args: Any) -> Callable[[Method], Method]:

@@ -1,14 +1,17 @@
 """What a consumer does with an event, whatever carried it: exactly one effect, in the order of its entity.
 
-The inbox row, the handler's changes and its own events are one transaction. Nothing here knows the broker,
-so the same code runs in the worker, in tests and in the simulation.
+The inbox row, the handler's changes and its own events are one transaction. Events that wait together may share
+one, for a short time; when any of them fails, each gets its own. Nothing here knows the broker, so the same code
+runs in the worker, in tests and in the simulation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
+from typing import NamedTuple
 
 import structlog
 from pydantic import ValidationError
@@ -16,7 +19,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy import exc as sql
 
 from shared.clock import Clock, utc_now
-from shared.database import Context, UnitOfWork, system
+from shared.database import Context, UnitOfWork, asking, system
 from shared.errors import StaleVersionError
 from shared.events import Envelope, event_types
 from shared.events.envelope import UnknownEventError
@@ -41,6 +44,7 @@ TRANSIENT = (
 # What the next attempt cannot mend.
 HOPELESS = (UnknownEventError, ValidationError, UnreadableError)
 _PATIENCE = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
+_SHARE = 0.025  # seconds for which one transaction takes up further events before it commits
 # Any other failure may be one of order between entities (a person not yet known), or a bug: two more attempts.
 _POISON_ATTEMPTS = 2
 
@@ -87,11 +91,24 @@ WITH e AS (
   ON CONFLICT (consumer, entity) DO UPDATE SET last_sequence = excluded.last_sequence
   WHERE h.last_sequence = excluded.last_sequence - 1 RETURNING 1
 )
-SELECT (SELECT count(*) FROM fresh) AS fresh, (SELECT count(*) FROM head) AS advanced
+SELECT (SELECT count(*) FROM fresh) AS fresh, (SELECT count(*) FROM head) AS advanced,
+  EXISTS (SELECT FROM inbox_parked p, e WHERE p.consumer = e.consumer AND p.entity = e.key
+          AND p.event_id <> e.id) AS followed
 """)
+# Two processes that share transactions of several entities lock them in the same order.
+_LOCK_HEADS = text(
+    "SELECT FROM inbox_head WHERE consumer = :consumer AND entity = ANY(:keys) ORDER BY entity FOR UPDATE"
+)
 
 
-def admit(connection: Connection, consumer: str, envelope: Envelope, *, again: bool = False) -> Verdict:
+class Admission(NamedTuple):
+    """What the inbox says of an event, and whether others of its entity were parked a moment ago."""
+
+    verdict: Verdict
+    followed: bool = False
+
+
+def admit(connection: Connection, consumer: str, envelope: Envelope, *, again: bool = False) -> Admission:
     """Write the event into the inbox if its turn has come; part of the handler's transaction.
 
     NEW: the row is written and the entity's head moved on. DUPLICATE: it was handled, or waits parked or in
@@ -102,16 +119,16 @@ def admit(connection: Connection, consumer: str, envelope: Envelope, *, again: b
     facts |= {"consumer": consumer, "key": key, "again": again, "correlation": envelope.correlation_id}
     row = connection.execute(_ADMIT, facts).one()
     if not row.fresh:
-        return Verdict.DUPLICATE
+        return Admission(Verdict.DUPLICATE)
     if row.advanced:
-        return Verdict.NEW
+        return Admission(Verdict.NEW, row.followed)
     # Rare: a gap, an event that was given up, or a head that came into being a moment ago.
     head = heads.lock_head(connection, consumer, key)
     if head == envelope.sequence - 1:
         heads.set_head(connection, consumer, key, envelope.sequence)
-        return Verdict.NEW
+        return Admission(Verdict.NEW, followed=True)
     connection.execute(text("DELETE FROM inbox WHERE consumer = :consumer AND event_id = :id"), facts)
-    return Verdict.DUPLICATE if envelope.sequence <= head else Verdict.TOO_EARLY
+    return Admission(Verdict.DUPLICATE if envelope.sequence <= head else Verdict.TOO_EARLY)
 
 
 def handle(
@@ -122,10 +139,58 @@ def handle(
     Every outcome may be acked. Raises StorageDownError when the outcome could not be written down.
     """
     received = Received(envelope, raw)
-    outcome = _attempt(engine, consumer, on, received, clock, again=False)
-    if outcome is Outcome.APPLIED:
+    outcome, followed = _attempt(engine, consumer, on, received, clock, again=False)
+    if followed:
         _release(engine, consumer, on, received.key, clock)
     return outcome
+
+
+def receive_all(
+    engine: Engine, consumer: str, on: Handlers, raws: Sequence[Raw], *, clock: Clock = utc_now
+) -> list[Outcome]:
+    """Handle messages as they came, in their order; what waits together shares transactions.
+
+    Raises StorageDownError when some outcome could not be written down: none may be acked then.
+    """
+    outcomes: dict[int, Outcome] = {}
+    readable: list[tuple[int, Received]] = []
+    for index, raw in enumerate(raws):
+        try:
+            readable.append((index, Received(decode(raw), raw)))
+        except UnreadableError as error:
+            outcomes[index] = refuse(engine, consumer, raw, error, clock=clock)
+    while readable:
+        given = _together(engine, consumer, on, [received for _, received in readable], clock)
+        outcomes |= {index: outcome for (index, _), outcome in zip(readable, given, strict=False)}
+        readable = readable[len(given) :]
+    return [outcomes[index] for index in range(len(raws))]
+
+
+def _together(engine: Engine, consumer: str, on: Handlers, waiting: list[Received], clock: Clock) -> list[Outcome]:
+    """Handle the first of `waiting`, and in the same transaction as many more as there is time for."""
+    first = waiting[0]
+    if len(waiting) == 1:
+        return [handle(engine, consumer, on, first.envelope, first.raw, clock=clock)]
+    outcomes: list[Outcome] = []
+    followed: dict[str, None] = {}
+    until = time.monotonic() + _SHARE
+    try:
+        with UnitOfWork(engine, consumer, _context(consumer, first.envelope), clock=clock) as uow:
+            uow.connection.execute(_LOCK_HEADS, {"consumer": consumer, "keys": [item.key for item in waiting]})
+            for received in waiting:
+                uow.go_on(_context(consumer, received.envelope))
+                outcome, others = _apply(uow, consumer, on, received, again=False)
+                outcomes.append(outcome)
+                followed |= {received.key: None} if others else {}
+                if time.monotonic() > until:
+                    break
+    except Exception as error:  # noqa: BLE001 - it comes again for the event that it belongs to, and is kept there
+        log.info("events part company", consumer=consumer, count=len(outcomes) + 1, error=type(error).__name__)
+        few = waiting[: len(outcomes) + 1]
+        return [handle(engine, consumer, on, item.envelope, item.raw, clock=clock) for item in few]
+    for key in followed:
+        _release(engine, consumer, on, key, clock)
+    return outcomes
 
 
 def refuse(engine: Engine, consumer: str, raw: Raw, error: Exception, *, clock: Clock = utc_now) -> Outcome:
@@ -151,42 +216,48 @@ def receive(engine: Engine, consumer: str, on: Handlers, raw: Raw, *, clock: Clo
 def sweep(engine: Engine, consumer: str, on: Handlers, *, clock: Clock = utc_now, limit: int = 100) -> int:
     """Try again what is due, and release followers that a crash left behind; returns how many were taken up."""
     try:
-        with engine.connect() as connection:
+        with asking(engine) as connection:
             waiting = heads.due(connection, consumer, clock(), limit)
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
         raise StorageDownError(str(down)) from down
     for received in waiting:
-        if _attempt(engine, consumer, on, received, clock, again=True) is Outcome.APPLIED:
+        if _attempt(engine, consumer, on, received, clock, again=True)[0] is Outcome.APPLIED:
             _release(engine, consumer, on, received.key, clock)
     return len(waiting)
 
 
 def _release(engine: Engine, consumer: str, on: Handlers, key: str, clock: Clock) -> None:
     while True:
-        with engine.connect() as connection:
+        with asking(engine) as connection:
             follower = heads.next_in_line(connection, consumer, key, clock())
         if not follower:
             return
-        if _attempt(engine, consumer, on, follower, clock, again=True) in {Outcome.PARKED, Outcome.QUARANTINED}:
+        if _attempt(engine, consumer, on, follower, clock, again=True)[0] in {Outcome.PARKED, Outcome.QUARANTINED}:
             return
 
 
-def _attempt(engine: Engine, consumer: str, on: Handlers, received: Received, clock: Clock, *, again: bool) -> Outcome:
-    envelope = received.envelope
+def _attempt(
+    engine: Engine, consumer: str, on: Handlers, received: Received, clock: Clock, *, again: bool
+) -> tuple[Outcome, bool]:
     try:
-        with UnitOfWork(engine, consumer, _context(consumer, envelope), clock=clock) as uow:
-            verdict = admit(uow.connection, consumer, envelope, again=again)
-            if again and verdict is not Verdict.TOO_EARLY:
-                heads.unpark(uow.connection, consumer, received)
-            if verdict is Verdict.TOO_EARLY:
-                heads.park(uow.connection, consumer, received, why="gap")
-                return Outcome.PARKED
-            if verdict is Verdict.DUPLICATE:
-                return Outcome.DUPLICATE
-            _call(on, uow, envelope)
+        with UnitOfWork(engine, consumer, _context(consumer, received.envelope), clock=clock) as uow:
+            return _apply(uow, consumer, on, received, again=again)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept, with its traceback, by postpone
-        return _postpone(engine, consumer, received, error, clock)
-    return Outcome.APPLIED
+        return _postpone(engine, consumer, received, error, clock), False
+
+
+def _apply(uow: UnitOfWork, consumer: str, on: Handlers, received: Received, *, again: bool) -> tuple[Outcome, bool]:
+    """Do what is to be done about one event; returns also whether others of its entity may wait for it."""
+    verdict, followed = admit(uow.connection, consumer, received.envelope, again=again)
+    if again and verdict is not Verdict.TOO_EARLY:
+        heads.unpark(uow.connection, consumer, received)
+    if verdict is Verdict.TOO_EARLY:
+        heads.park(uow.connection, consumer, received, why="gap")
+        return Outcome.PARKED, False
+    if verdict is Verdict.DUPLICATE:
+        return Outcome.DUPLICATE, False
+    _call(on, uow, received.envelope)
+    return Outcome.APPLIED, followed
 
 
 def _call(on: Handlers, uow: UnitOfWork, envelope: Envelope) -> None:

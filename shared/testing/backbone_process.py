@@ -40,7 +40,7 @@ def worker() -> int:
     from shared.database import UnitOfWork, engine_for  # noqa: PLC0415
     from shared.events import Envelope  # noqa: PLC0415
     from shared.messaging import batch, inbox  # noqa: PLC0415
-    from shared.messaging.consumer import ServiceWorker, every, run_workers, subscribe, subscribe_batch  # noqa: PLC0415
+    from shared.messaging.consumer import ServiceWorker, every, run_workers, subscribe  # noqa: PLC0415
     from shared.messaging.wire import Raw, Received  # noqa: PLC0415
     from shared.testing.backbone import CONSUMER, TYPE, effect  # noqa: PLC0415
     from shared.testing.behaviour import behave  # noqa: PLC0415
@@ -60,8 +60,8 @@ def worker() -> int:
         name = CONSUMER
 
         @subscribe(FACTS["queue"])
-        def receive(self, raw: Raw) -> inbox.Outcome:
-            return inbox.receive(self.engine, self.name, handlers, raw)
+        def receive(self, raws: list[Raw]) -> list[inbox.Outcome]:
+            return inbox.receive_all(self.engine, self.name, handlers, raws)
 
         @every(0.2)
         def sweep(self) -> int:
@@ -70,7 +70,7 @@ def worker() -> int:
     class Batches(ServiceWorker):
         name = CONSUMER
 
-        @subscribe_batch(FACTS["queue"])
+        @subscribe(FACTS["queue"], size=500)
         def receive(self, raws: list[Raw]) -> list[inbox.Outcome]:
             return batch.handle_batch(self.engine, self.name, on_batch, raws)
 

@@ -40,7 +40,10 @@ def lock(connection: Connection) -> CompactRange:
 
 def known(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Known]:
     """Return those of `ids` that are in the log."""
-    query = select(events.c.event_id, events.c.leaf_index, events.c.leaf).where(events.c.event_id.in_(list(ids)))
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    query = select(events.c.event_id, events.c.leaf_index, events.c.leaf).where(events.c.event_id.in_(wanted))
     return {row.event_id: Known(row.leaf_index, row.leaf) for row in connection.execute(query)}
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from services.grants.storage import tables as t
 
 
 def _put(connection: Connection, table: Table, key: tuple[str, ...], values: dict[str, Any]) -> None:
-    statement = insert(table).values(**values)
-    changes = {name: statement.excluded[name] for name in values if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changes))
+    connection.execute(_putting(table, key, tuple(values)), values)
+
+
+@cache
+def _putting(table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Insert:
+    """Return the statement, which is made once: letters come by the hundred."""
+    statement = insert(table).values({name: bindparam(name) for name in names})
+    changes = {name: statement.excluded[name] for name in names if name not in key}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changes)
 
 
 def put_person(connection: Connection, **values: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,6 +35,11 @@ class Letter(_Part):
 
     version: int = 1
     texts: dict[str, Text]
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the hex SHA-256 that pins the exact words."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class Rule(_Part):

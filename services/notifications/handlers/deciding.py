@@ -7,6 +7,7 @@ event decided again writes nothing twice.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from services.notifications import storage
@@ -112,7 +113,7 @@ class _Telling:
             step("language", wanted=person.locale, chosen=locale),
         ]
         for channel in self.rule.channels:
-            if storage.is_known(self.uow.connection, self.envelope.id, person.id, channel, self.rule.letter):
+            if (person.id, channel, self.rule.letter) in self.written:
                 continue
             delivery = Delivery(
                 id=str(self.uow.ids()),
@@ -130,6 +131,11 @@ class _Telling:
                 trace=trace,
             )
             self.dispatch(delivery, channel, person)
+
+    @cached_property
+    def written(self) -> set[tuple[str, str, str]]:
+        """Return the letters that an earlier decision about this event has brought."""
+        return storage.letters_about(self.uow.connection, self.envelope.id)
 
     def origin(self) -> dict[str, Any]:
         """Return what a letter keeps of its event and its rule."""

@@ -71,8 +71,8 @@ class Sender:
             if found is None:
                 return None
             delivery = storage.deliveries(uow).get(found)
-            delivery.claim(uow.now() + LEASE)
-            storage.start_attempt(uow.connection, delivery.id, delivery.attempts, uow.now())
+            lost = delivery.claim(uow.now() + LEASE)
+            storage.start_attempt(uow.connection, delivery.id, delivery.attempts, uow.now(), lost=lost)
         return delivery
 
     def conclude(self, sent: Delivery, answer: Answer) -> None:

@@ -1,0 +1,75 @@
+"""Engines, and connections for reading: how every process talks to its service's database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.event import listen
+from sqlalchemy.exc import InvalidatePoolError
+
+
+def encode_json(value: Any) -> str:
+    """Return JSON text; decimals and ids become strings, times ISO 8601."""
+
+    def default(item: Any) -> Any:
+        if isinstance(item, Decimal | UUID):
+            return str(item)
+        if isinstance(item, datetime):
+            return item.isoformat()
+        raise TypeError(f"{type(item).__name__} has no JSON form")
+
+    return json.dumps(value, default=default, ensure_ascii=False)
+
+
+def engine_for(url: str, *, pool_size: int = 10, application_name: str = "tamga") -> Engine:
+    """Return an engine for a service's database; times come back in UTC, statements are bounded to 30 s."""
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        json_serializer=encode_json,
+        connect_args={
+            "application_name": application_name,
+            "options": "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000",
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "tcp_user_timeout": 15000,
+        },
+    )
+    listen(engine, "checkout", _must_live)
+    return engine
+
+
+def _must_live(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Make the pool connect anew when the server has closed this connection; costs no question to the server."""
+    try:
+        connection.pgconn.consume_input()  # what the server said last,
+        connection.pgconn.consume_input()  # and that it said no more
+    except psycopg.OperationalError as error:
+        raise InvalidatePoolError(str(error)) from error
+
+
+@contextmanager
+def asking(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for a question of one statement: without a transaction around it, one round trip."""
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for reads alone: a read-only transaction, rolled back at the end."""
+    with engine.connect() as connection:
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        try:
+            yield connection
+        finally:
+            connection.rollback()
