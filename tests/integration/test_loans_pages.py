@@ -163,3 +163,32 @@ def test_lists_and_pages_for_each_role(world: World) -> None:
             answer = browser.get(path)
             assert answer.status_code == 200, (path, answer.text)
     assert world.officer.get("/loans/").headers["location"] == "/loans/proposals"
+
+
+def test_a_stale_form_stays_on_the_page_with_what_was_typed(world: World) -> None:
+    """An overtaken offer is answered 409 on the referral's page, its words kept and the attempt recorded."""
+    reference = submitted(world)
+    made = refer(world, reference, "bank-one")["reference"]
+    path = f"/loans/referrals/{made}"
+    assert world.bank_one.post(
+        f"{path}/acknowledge", {"version": version_in(world.bank_one.get(path).text)}
+    ).is_redirect
+    old = version_in(world.bank_one.get(path).text)
+    assert world.bank_one.post(f"{path}/analyse", {"version": old}).is_redirect
+    form = {"version": old, "amount": "40000", "rate_percent": "11.25", "term_months": "36", "valid_until": UNTIL}
+    answer = world.bank_one.post(f"{path}/offer", form)
+    assert answer.status_code == 409
+    assert "Somebody changed this while your page was open" in answer.text
+    assert 'value="11.25"' in answer.text
+    assert "loans.attempt.refused" in world.events(made)
+
+
+def test_an_act_that_is_over_says_what_is_possible(world: World) -> None:
+    """Acknowledging twice shows the referral's page with the moves that are possible now, by their names."""
+    made = refer(world, submitted(world), "bank-one")["reference"]
+    path = f"/loans/referrals/{made}"
+    world.bank_one.post(f"{path}/acknowledge", {"version": version_in(world.bank_one.get(path).text)})
+    answer = world.bank_one.post(f"{path}/acknowledge", {"version": version_in(world.bank_one.get(path).text)})
+    assert answer.status_code == 409
+    assert "“Acknowledge receipt” is not possible now" in answer.text
+    assert "Make an offer" in answer.text

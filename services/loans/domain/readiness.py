@@ -128,8 +128,9 @@ def _documents(case: _Case, _rule: ReadinessRule) -> _Answer:
     if expired:
         return "Expired: %(names)s", {"names": ", ".join(expired)}
     held = {item.kind for item in case.documents}
-    missing = [kind.said("en") for kind in case.finance.documents if kind.required and kind.kind not in held]
-    return ("Missing documents: %(names)s", {"names": ", ".join(missing)}) if missing else None
+    missing = [kind for kind in case.finance.documents if kind.required and kind.kind not in held]
+    names = {"names": ", ".join(kind.said("en") for kind in missing), "kinds": [kind.kind for kind in missing]}
+    return ("Missing documents: %(names)s", names) if missing else None
 
 
 _RULES: dict[str, Callable[[_Case, ReadinessRule], _Answer]] = {

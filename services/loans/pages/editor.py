@@ -39,7 +39,9 @@ def beside(uow: UnitOfWork, proposal: Proposal) -> dict[str, Any]:
         "proposal": proposal,
         "finance": found.finance,
         "figures": found.figures,
-        "todos": [(edit_address(proposal.id, todo.block), words.todo_text(todo)) for todo in found.todos],
+        "todos": [
+            (edit_address(proposal.id, todo.block), words.todo_text(todo, found.finance)) for todo in found.todos
+        ],
         "menu": [(edit_address(proposal.id, name), words.BLOCKS[name], name not in missing, name) for name in names],
     }
 

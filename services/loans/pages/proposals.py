@@ -108,7 +108,9 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
         "own": own,
         "proposal": proposal,
         "figures": found.figures,
-        "todos": [(edit_address(proposal.id, todo.block), words.todo_text(todo)) for todo in found.todos],
+        "todos": [
+            (edit_address(proposal.id, todo.block), words.todo_text(todo, found.finance)) for todo in found.todos
+        ],
         "referrals": referrals,
         "loan": storage.loan_of(uow.connection, proposal.id),
         "stages": words.STAGES,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from services.loans.domain.finance import Finance
 from services.loans.domain.readiness import Todo
 from services.loans.pages.sections import labels
 from shared import i18n
@@ -113,13 +114,16 @@ def move_names() -> dict[str, str]:
     return {name: say(words) for name, words in MOVES.items()}
 
 
-def todo_text(todo: Todo) -> str:
+def todo_text(todo: Todo, finance: Finance) -> str:
     """Return why a to-do stands, with fields by their labels, in the reader's language."""
     params = dict(todo.params)
     if "fields" in params:
         known = labels()
         names = [known.get(f"{todo.block}.{name}", name) for name in str(params["fields"]).split(", ")]
         params["fields"] = ", ".join(say(name).lower() for name in names)
+    if "kinds" in params:
+        locale = i18n.current_locale.get()
+        params["names"] = ", ".join(kind.said(locale) for kind in finance.documents if kind.kind in params["kinds"])
     return f"{say(BLOCKS[todo.block])}: {say(todo.message, params)}"
 
 
