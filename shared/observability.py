@@ -88,5 +88,5 @@ def configure_logging(process: str, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for chatty in ("uvicorn.access", "amqp", "kombu", "nameko.containers"):
+    for chatty in ("uvicorn.access", "amqp", "kombu", "nameko.containers", "mail.log"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
