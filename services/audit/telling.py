@@ -54,7 +54,9 @@ def label(name: str) -> str:
     """Return what a field is called."""
     if name in FIELDS:
         return say(FIELDS[name])
-    words = name.removesuffix("_name").replace("_", " ").replace(".", ": ")
+    if (plain := name.removesuffix("_name")) in FIELDS:
+        return say(FIELDS[plain])
+    words = plain.replace("_", " ").replace(".", ": ")
     return words[:1].upper() + words[1:]
 
 
@@ -176,7 +178,7 @@ class Teller:
             return
         if _PRIVATE in (old, new):
             yield Change(title, None, Node(say("changed; the words are not kept in the log")))
-        elif _mapping(old) and _mapping(new) and not (empty(old) and len(new) > _MOST):
+        elif _mapping(old) and _mapping(new) and not (empty(old) and len(repr(new)) > _LARGE):
             yield from self._entries(title, old or {}, new or {})
         elif isinstance(old, list) and isinstance(new, list) and (old or new) and _keyed([*old, *new]):
             before, after = ({_key(part): part for part in parts} for parts in (old, new))
@@ -187,7 +189,7 @@ class Teller:
     def _entries(self, title: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
         for key in dict.fromkeys([*old, *new]):
             before, after = old.get(key), new.get(key)
-            if before == after:
+            if before == after or _named(key, new) or _named(key, old):
                 continue
             one = f"{title}: {_heading(key, after or before)}"
             if before is None or after is None:
@@ -215,7 +217,9 @@ class Teller:
 
     @staticmethod
     def _tells(pair: list[Any] | None) -> bool:
-        return pair is not None and all(is_plain(v) for v in pair) and not all(empty(v) for v in pair)
+        if pair is None or _PRIVATE in pair or not all(is_plain(value) for value in pair):
+            return False
+        return not all(empty(value) for value in pair) and not (empty(pair[0]) and isinstance(pair[1], bool))
 
     def _step(self, name: str, old: Any, new: Any) -> str:
         after = _cut(self.text(name, new))

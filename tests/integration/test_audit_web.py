@@ -15,6 +15,8 @@ from sqlalchemy import Engine, text
 from services.audit.application import create_app
 from services.audit.domain.note import Verifier, open_checkpoint
 from shared.events import Actor
+from shared.messaging import quarantine
+from shared.messaging.wire import encode
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, person, web_settings
 
@@ -271,3 +273,26 @@ def test_a_search_costs_a_constant_number_of_queries(engine: Engine, auditor: Br
         assert auditor.get("/").status_code == 200
         sa_event.remove(engine, "before_cursor_execute", count)
     assert counts[0] == counts[1] <= 12
+
+
+def test_the_operator_sees_what_is_held_by_what_went_wrong(app: FastAPI, engine: Engine, auditor: Browser) -> None:
+    """Held events come in groups with their number and the newest one's id; nobody but the operator gets them."""
+    operator = Browser(app, person("operator"))
+    assert operator.json("GET", "/api/quarantine").json() == []
+    with engine.begin() as connection:
+        for number in (1, 2):
+            raw = encode(act(number))
+            quarantine.hold(connection, "audit", raw, ValueError("no such column"), attempts=6, now=MORNING)
+    groups = operator.json("GET", "/api/quarantine").json()
+    assert [(group["count"], group["error"], group["types"]) for group in groups] == [
+        (2, "ValueError: no such column", ["grants.application.submitted"])
+    ]
+    assert UUID(groups[0]["newest"])
+    assert auditor.json("GET", "/api/quarantine").status_code == 403
+
+
+def test_home_is_told_how_the_log_stands(auditor: Browser) -> None:
+    """The part for the home page says how long the log is, and that nobody verified it yet."""
+    part = auditor.get("/fragments/home").text
+    assert "4 entries" in part
+    assert "not been verified" in part

@@ -236,3 +236,19 @@ def test_the_portals_pages_are_all_under_the_policy(engine: Engine) -> None:
     assert len(routes) >= 14
     opened = {path for path in routes if stranger.get(path.replace("{", "").replace("}", "")).status_code == 200}
     assert opened == {"/sign-in", "/health"}
+
+
+def test_a_programme_shows_its_workflows(engine: Engine) -> None:
+    """Each workflow stands there as a picture with ids of its own, and as a table in words for who can't see it."""
+    page = _browser(engine, "operator").get("/programmes/business-ecosystem").text
+    assert page.count("<svg") >= 2
+    for name in ("bso-grant", "lead-firm-cofinancing"):
+        assert f'id="wf-{name}-title"' in page
+    assert "Send to the panel" in page
+
+
+def test_home_leads_to_what_waits(engine: Engine) -> None:
+    """Home asks the services for this person's figures; without script the same place has a link to the list."""
+    page = _browser(engine, "officer").get("/").text
+    assert 'hx-get="/grants/fragments/home"' in page
+    assert 'href="/grants/"' in page
