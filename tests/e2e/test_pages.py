@@ -38,7 +38,7 @@ def _series(told: dict[str, Any], prefix: str) -> str:
     return next(word for word in words if word.startswith(f"{prefix}-"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def contexts(browser: Browser, running: Running) -> Iterator[Contexts]:
     """Give a place for each person's signed-in browser, with and without JavaScript."""
     opened: Contexts = {}
