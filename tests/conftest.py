@@ -22,6 +22,7 @@ UowFor = Callable[..., UnitOfWork]
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process (its fixtures are shared), and the browser tests around one Tamga."""
     for item in items:
