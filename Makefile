@@ -22,7 +22,7 @@ demo: setup ## Drive the programme's story over HTTP and check every act
 ##@ Work on it
 test: setup ## Run all tests; T=path for some of them
 	@deploy/test-machine
-	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 2 --dist loadgroup)
+	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 2 --dist loadfile)
 
 lint: setup ## Check style, types and the walls between the modules
 	@$(PY) -m ruff check .

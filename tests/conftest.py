@@ -22,15 +22,6 @@ UowFor = Callable[..., UnitOfWork]
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process (its fixtures are shared), and the browser tests around one Tamga."""
-    for item in items:
-        inside = item.path.relative_to(UNIT.parent)
-        group = "e2e" if inside.parts[0] == "e2e" else str(inside)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def stand() -> Iterator[Stand]:
     """Give the throw-away database server and broker of this session."""
