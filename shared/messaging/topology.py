@@ -8,7 +8,7 @@ from typing import Any
 
 import amqp
 
-from shared.messaging.link import channel_of
+from shared.messaging.link import channel_of, connect
 from shared.messaging.wire import EXCHANGE
 
 DEAD_LETTERS = "dead-letters"
@@ -83,11 +83,17 @@ def check(amqp_url: str, consumers: Mapping[str, tuple[str, ...]]) -> list[str]:
 def depths(amqp_url: str, queues: tuple[str, ...] | list[str]) -> dict[str, Depth]:
     """Return each queue's depth; a queue that is not there is left out."""
     found: dict[str, Depth] = {}
-    for queue in queues:
-        try:
-            with channel_of(amqp_url) as channel:
-                _, messages, consumers = channel.queue_declare(queue, passive=True)
-                found[queue] = Depth(messages, consumers)
-        except amqp.NotFound:
-            continue
+    connection = connect(amqp_url)
+    try:
+        for queue in queues:
+            try:
+                # A question about a queue that is not there ends its channel, so each has one of its own.
+                with connection.channel() as channel:
+                    _, messages, consumers = channel.queue_declare(queue, passive=True)
+            except amqp.NotFound:
+                continue
+            found[queue] = Depth(messages, consumers)
+        connection.release()
+    finally:
+        connection.collect(socket_timeout=1)
     return found

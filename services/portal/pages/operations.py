@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import httpx
@@ -19,6 +21,12 @@ from shared.web.pages import render
 router = APIRouter()
 log = structlog.get_logger()
 PATIENCE = 1.0  # seconds that a card waits for its service
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return what certificates are checked with: loading them takes longer than the question itself."""
+    return ssl.create_default_context()
 
 
 def _signs_of_life(settings: Settings, service: str) -> dict[str, bool]:
@@ -53,7 +61,8 @@ def _ask(settings: Settings, service: str, path: str, cookie: str) -> Any:
     """Return what a service answers at a path of its own; None when it does not answer."""
     mount = "" if service == "portal" else f"/{service}"
     try:
-        answer = httpx.get(f"{settings.base_url}{mount}{path}", headers={"cookie": cookie}, timeout=PATIENCE)
+        address, headers = f"{settings.base_url}{mount}{path}", {"cookie": cookie}
+        answer = httpx.get(address, headers=headers, timeout=PATIENCE, verify=_tls())
         return answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         log.warning("a service does not answer", service=service, path=path, error=type(error).__name__)
