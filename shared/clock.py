@@ -18,13 +18,11 @@ def utc_now() -> datetime:
 
 
 def new_id() -> UUID:
-    """Return a UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits.
+    """Return a UUID version 7 (RFC 9562, method 3): Unix milliseconds, 12 bits of their fraction, random bits.
 
-    Sorting by it is sorting by time of creation, which keeps B-tree inserts local.
+    Sorting by it is sorting by time of creation, to a quarter of a microsecond, which keeps B-tree inserts local.
     """
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (2**48 - 1)) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
+    return UUID(int=(milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
