@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Annotated, Any, Self
@@ -26,15 +27,40 @@ def decimals_of(currency: str) -> int:
     return _DECIMALS.get(currency, 2)
 
 
+# As people write amounts: 48200.5 · 48,200.50 · 48 200,50 · 48.200,50 · 1.000.000. A single group of three digits
+# after a point (10.000) is ten to one reader and ten thousand to another: refused, never guessed.
+_PLAIN = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}([, ])\d{3}(\1\d{3})*(\.\d+)?")
+_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([ .])\d{3}(\2\d{3})*),\d{1,2}")
+_POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3}){2,}")
+_AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+_SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009", " "))
+
+
+def _plain(written: str) -> str:
+    """Return an amount as people write it with a point before its decimals and no groups; raises ValueError."""
+    text = written.strip().translate(_SPACES)
+    if _AMBIGUOUS.fullmatch(text):
+        whole = text.replace(".", "")
+        raise ValueError(f"can be read in two ways: write {whole} or {text.split('.')[0]}.00")
+    if _COMMA.fullmatch(text):
+        return text.replace(" ", "").replace(".", "").replace(",", ".")
+    if _GROUPED.fullmatch(text):
+        return text.replace(" ", "").replace(",", "")
+    if _POINTS.fullmatch(text):
+        return text.replace(".", "")
+    if _PLAIN.fullmatch(text):
+        return text
+    raise ValueError("is not an amount: write digits, with a point before the decimals")
+
+
 def _to_decimal(value: Any) -> Decimal:
     if isinstance(value, float):
         raise ValueError(  # noqa: TRY004 - pydantic turns ValueError alone into a field error
             "write the amount as text or a whole number, never as a binary float"
         )
-    if isinstance(value, str):
-        value = value.strip().replace("\u00a0", "").replace(" ", "").replace(",", "")
     try:
-        amount = Decimal(value)
+        amount = Decimal(_plain(value) if isinstance(value, str) else value)
     except (InvalidOperation, TypeError) as error:
         raise ValueError("is not an amount: write digits, with a point before the decimals") from error
     if not amount.is_finite():
@@ -56,6 +82,15 @@ class Money(BaseModel):
 
     amount: Amount
     currency: Annotated[str, BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _three_decimals(cls, values: Any) -> Any:
+        """Where a currency has three decimals, 1.234 is what it says."""
+        amount = values.get("amount") if isinstance(values, dict) else None
+        if isinstance(amount, str) and _AMBIGUOUS.fullmatch(amount) and decimals_of(str(values.get("currency"))) == 3:
+            return {**values, "amount": Decimal(amount)}
+        return values
 
     @model_validator(mode="after")
     def _exact(self) -> Self:
