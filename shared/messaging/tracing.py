@@ -34,6 +34,7 @@ class Step:
     recorded_at: datetime
     published_at: datetime | None
     causation_id: UUID | None
+    correlation_id: UUID
     effects: list[Effect] = field(default_factory=list)
     because: list[Step] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Filters:
 
 
 _STEPS = """
-SELECT id, type, entity, "case", recorded_at, published_at, causation_id FROM outbox
+SELECT id, type, entity, "case", recorded_at, published_at, causation_id, correlation_id FROM outbox
 """
 
 

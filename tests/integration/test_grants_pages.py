@@ -111,6 +111,9 @@ def agree_and_pay(world: World, path: str) -> None:
     """Draw up, sign, evidence, verify, request, release, pay."""
     page = world.officer.page(f"{path}/money")
     plan = {"m.0.title": "First", "m.0.amount": "16000", "m.1.title": "Second", "m.1.amount": "24000"}
+    undated = world.officer.post(f"{path}/agreement", 422, version=hidden(page), **plan)
+    assert "each needs the day until which it is due" in undated.text
+    plan |= {"m.0.due": "2026-06-01", "m.1.due": "2026-09-01"}
     wrong = world.officer.post(f"{path}/agreement", 422, version=hidden(page), **(plan | {"m.1.amount": "1"}))
     assert "the tranches add up to 16,001.00 EUR" in wrong.text
     world.officer.post(f"{path}/agreement", version=hidden(page), **plan)

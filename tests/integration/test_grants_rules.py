@@ -171,7 +171,7 @@ def test_budget_rules_hold_at_submission(world: World) -> None:
         ({"answers": {"problem": "x" * 20_001}}, "answers.problem"),
         ({"budget": [{"line": "experts"}]}, "budget.0.grant"),
         ({"budget": [BUDGET[0] | {"grant": {"amount": 10.5, "currency": "EUR"}}]}, "budget.0.grant.amount"),
-        ({"budget": [BUDGET[0] | {"grant": {"amount": "10.555", "currency": "EUR"}}]}, "budget.0.grant"),
+        ({"budget": [BUDGET[0] | {"grant": {"amount": "10.5555", "currency": "EUR"}}]}, "budget.0.grant"),
         ({"budget": [BUDGET[0] | {"grant": {"amount": "1", "currency": "USD"}}]}, "budget.0.grant"),
         ({"budget": [BUDGET[0] | {"line": "yachts"}]}, "budget.0.line"),
         ({"budget": [BUDGET[0] | {"grant": {"amount": "-1", "currency": "EUR"}}]}, "budget.0.grant"),

@@ -74,6 +74,7 @@ class ConfirmPayment(Command):
 def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement) -> Award:
     """Draw up the agreement of an approved application and send it to both sides."""
     application, role = application_for(uow, who, DRAW_UP, reference, expected=command.version)
+    _check_days(command.milestones, _today(uow, application))
     award = awards(uow).find(application.id, for_update=True)
     if award is None:
         award = awards(uow).add(Award.of(application, application.amount))
@@ -81,6 +82,18 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
     award.offer(command.milestones, command.conditions, by, uow.now())
     return award
+
+
+def _today(uow: UnitOfWork, application: Application) -> date:
+    return uow.now().astimezone(ZoneInfo(Frame(uow.connection, application).calendar.zone)).date()
+
+
+def _check_days(plan: list[Plan], today: date) -> None:
+    days = [item.due for item in plan if item.due]
+    if len(days) < len(plan):
+        raise InvalidError({"milestones": "each needs the day until which it is due"})
+    if days != sorted(days) or (days and days[0] < today):
+        raise InvalidError({"milestones": "must be due in their order, and not before today"})
 
 
 def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreement) -> Award:
@@ -170,7 +183,5 @@ def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     if not 1 <= len(command.payment_reference) <= 80:
         raise InvalidError({"payment_reference": "must have 1 to 80 characters"})
     act_as(uow, role)
-    zone = Frame(uow.connection, application).calendar.zone
-    today = uow.now().astimezone(ZoneInfo(zone)).date()
-    award.confirm(number, command.payment_reference, command.paid_on, today)
+    award.confirm(number, command.payment_reference, command.paid_on, _today(uow, application))
     return award
