@@ -117,9 +117,15 @@ def agree_and_pay(world: World, path: str) -> None:
     wrong = world.officer.post(f"{path}/agreement", 422, version=hidden(page), **(plan | {"m.1.amount": "1"}))
     assert "the tranches add up to 16,001.00 EUR" in wrong.text
     world.officer.post(f"{path}/agreement", version=hidden(page), **plan)
-    for person in (world.manager, world.applicant):
+    assert "Read and accept the agreement" in world.applicant.page(path)
+    for person in (world.applicant, world.manager):
         number = hidden(person.page(f"{path}/money"), "agreement_version")
         person.post(f"{path}/agreement/acceptance", agreement_version=number)
+        if person is world.applicant:
+            page = person.page(path)
+            assert "Read and accept the agreement" not in page
+            assert 'Accept the agreement <span class="soft">Programme manager</span>' in page
+            assert "Programme manager · " in page
     upload(world.applicant, path, "other", "money")
     page = world.applicant.page(f"{path}/money")
     document = re.search(r'<option value="([0-9a-f-]{36})">other.pdf', page)

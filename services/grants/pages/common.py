@@ -12,6 +12,7 @@ from services.grants.domain.application import Application
 from services.grants.domain.mainline import main_line, position
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.moving import PARTS_OF_ACTS, facts_for
+from services.grants.pages.guide import turn
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.i18n import translate
@@ -86,6 +87,7 @@ class CasePage:
             "open_moves": [move for move in self._own_moves() if move.allowed],
             "blocked": [(move, self._needs(move)) for move in self._own_moves() if not move.allowed],
             "draft": application.stage == self.frame.workflow.initial,
+            "turn": turn(self),
             "days": self._days(),
             "conflict": None,
             "move_names": self._move_names(),

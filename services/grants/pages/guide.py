@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from services.grants.domain.award import Award, Milestone, Tranche
+from services.grants.domain.award import Award, Milestone, Side, Tranche
+from services.grants.handlers.moving import OFFER
 from shared.i18n import translate
 from shared.workflow.model import say
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from services.grants.pages.common import CasePage
 
 MOST = 3
+# Who signs an agreement for each side.
+_SIGNERS: dict[Side, str] = {"recipient": "applicant", "programme": "programme_manager"}
 # What is next for a milestone or its tranche, and who does it.
 _OF_MILESTONE = {
     "planned": ("Milestone %(n)s, %(title)s: show evidence", "applicant"),
@@ -28,12 +31,27 @@ _OF_TRANCHE = {
 def guide(page: CasePage) -> dict[str, Any]:
     """Return {mine, steps, money}: whether it is the reader's turn, the next steps as (text, role), a link to Money."""
     running = page.award is not None and page.award.concluded_at is not None and not page.application.terminal
-    steps = _of_award(page, page.award) if running and page.award else _of_workflow(page)
+    steps = _of_award(page, page.award) if running and page.award else _of_signatures(page) or _of_workflow(page)
     return {
-        "mine": any(role in page.roles for _, role in steps) or page.application.holder in page.roles,
+        "mine": any(role in page.roles for _, role in steps) or turn(page) in page.roles,
         "steps": steps[:MOST],
         "money": running,
     }
+
+
+def turn(page: CasePage) -> str | None:
+    """Return the role whose turn it is: the stage's, but of an offered agreement the first side that has not signed."""
+    return next((role for _, role in _of_signatures(page)), page.application.holder)
+
+
+def _of_signatures(page: CasePage) -> list[tuple[str, str]]:
+    """Return the signatures that an offered agreement still lacks; nothing while none waits for one."""
+    award = page.award
+    offered_at = {move.to for move in page.frame.workflow.transitions if move.id == OFFER}
+    if award is None or award.concluded_at or page.application.stage not in offered_at:
+        return []
+    text = translate("grants", "Accept the agreement", locale=page.request.state.locale)
+    return [(text, role) for side, role in _SIGNERS.items() if side not in award.signatures]
 
 
 def _of_award(page: CasePage, award: Award) -> list[tuple[str, str]]:
