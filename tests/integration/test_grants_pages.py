@@ -103,7 +103,12 @@ def review_through_pages(person: Person) -> None:
     criteria = re.findall(r'name="comment\.([a-z_]+)"', page)
     fields = {f"points.{name}": "4" for name in criteria} | {f"comment.{name}": "Good" for name in criteria}
     refused = person.post(found[1], 422, version=hidden(page), go="submit", **fields)
-    assert "is required" in refused.text
+    assert '<a href="#f-recommendation">Recommendation</a>: is required' in refused.text
+    assert "Recommendation <small>optional</small>" not in refused.text
+    unscored = person.post(found[1], 422, version=hidden(page), go="submit", recommendation="fund")
+    assert "scores.relevance</a>" not in unscored.text
+    assert f'<a href="#f-scores.{criteria[0]}">' in unscored.text
+    assert f'id="f-scores.{criteria[0]}"' in unscored.text
     person.post(found[1], version=hidden(page), go="submit", recommendation="fund", **fields)
 
 
