@@ -91,6 +91,26 @@ def test_the_story_through_pages(world: World) -> None:
     assert case.reference in world.applicant.page("/mine")
 
 
+def test_the_latest_acts_leave_out_noise(world: World) -> None:
+    """Savings in a row are one entry, and staff's case page does not show who else knocked at the door."""
+    path = started(world)
+    for title in ("One", "Two", "Three"):
+        world.applicant.post(f"{path}/form", **form_fields(world, path, title=title))
+    world.msme.page(path, 404)
+    page = world.auditor.page(path)
+    assert "Draft saved, 3 times" in page
+    assert "<b>Draft saved</b>" not in page
+    assert "Refused:" not in page
+    assert "Refused:" in world.auditor.page(f"{path}/timeline")
+
+
+def test_a_title_without_end_is_refused(world: World) -> None:
+    """A title of more than 200 characters comes back with the rule beside its field."""
+    path = started(world)
+    refused = world.applicant.post(f"{path}/form", 422, **form_fields(world, path, title="x" * 201))
+    assert '<a href="#f-title">What is your project called?</a>: is longer than 200 characters' in refused.text
+
+
 def review_through_pages(person: Person) -> None:
     """Declare no conflict and hand the review in."""
     found = re.search(r"/grants(/reviews/[0-9a-f-]{36})", person.page("/reviews"))

@@ -13,7 +13,7 @@ from services.grants.handlers import applying, listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.guide import guide
-from services.grants.pages.sentences import lines
+from services.grants.pages.sentences import latest, lines
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError
@@ -41,7 +41,7 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
     page = _page(request, uow, who, reference)
     acts = listing.timeline(uow.connection, who, page.application)
     context = page.context("") | {
-        "acts": lines(request, acts[:LATEST], page.frame.workflow, inside=page.inside),
+        "acts": lines(request, latest(acts, LATEST), page.frame.workflow, inside=page.inside),
         "lists": _checklists(page) if page.inside else [],
         "officers": _officers(page),
         "chart": _chart(page),

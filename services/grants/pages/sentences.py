@@ -42,8 +42,24 @@ ACTS = {
     "grants.attempt.refused": "Refused: %(detail)s",
 }
 DECLARED = {True: "Conflict of interest declared", False: "Declared: no conflict of interest"}
+SAVED = "grants.application.saved"
 # Where the reason of an act stands in its data.
 _DETAILS = ("reason", "comment", "why", "note", "nature")
+
+
+def latest(acts: Sequence[Mapping[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Return the newest acts for a case's first page: savings in a row as one, attempts of outsiders left out."""
+    found: list[dict[str, Any]] = []
+    for act in acts:
+        if act["type"] == "grants.attempt.refused" and act["data"].get("problem") == "not-found":
+            continue
+        if act["type"] == SAVED and found and found[-1]["type"] == SAVED and found[-1]["who"] == act["who"]:
+            found[-1]["data"] |= {"times": found[-1]["data"].get("times", 1) + 1}
+        elif len(found) == most:
+            break
+        else:
+            found.append(dict(act) | {"data": dict(act["data"])})
+    return found
 
 
 def lines(
@@ -67,6 +83,8 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
         what = _move(request, str(data["transition"]), workflow)
     elif "conflict" in data:
         what = _said(request, DECLARED[bool(data["conflict"])])
+    elif "times" in data:
+        what = _said(request, "Draft saved, %(times)s times", data)
     else:
         what = _said(request, ACTS.get(act["type"], act["type"]), data)
     shown = act["type"] != "grants.review.declared"
