@@ -42,7 +42,7 @@ def _plain(written: str) -> str:
     text = written.strip().translate(_SPACES)
     if _AMBIGUOUS.fullmatch(text):
         whole = text.replace(".", "")
-        raise ValueError(f"can be read in two ways: write {whole} or {text.split('.')[0]}.00")
+        raise ValueError(f"can be read in two ways: write {whole}, or two decimals after the point")
     if _COMMA.fullmatch(text):
         return text.replace(" ", "").replace(".", "").replace(",", ".")
     if _GROUPED.fullmatch(text):

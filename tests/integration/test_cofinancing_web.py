@@ -120,7 +120,7 @@ def test_wrong_answers_come_back_with_the_form(app: FastAPI, desk: Desk) -> None
         "form": "in_kind",
         "given_on": "2026-11-23",
         "description": "Hall “A”",
-        "amount": "12.345",
+        "amount": "12.3456",
         "currency": "EUR",
     }
     page = browser.post(f"{case}/contributions", wrong | {"version": version(browser.get(case).text)})

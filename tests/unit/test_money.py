@@ -63,7 +63,7 @@ def test_sums_are_exact(amounts: list[Decimal]) -> None:
 
 def test_ten_point_three_zeros_is_refused_and_not_guessed() -> None:
     """10.000 is ten to one reader and ten thousand to another; the refusal says how to write either."""
-    with pytest.raises(ValidationError, match=r"write 10000 or 10\.00"):
+    with pytest.raises(ValidationError, match="write 10000, or two decimals"):
         Money(amount="10.000", currency="EUR")
     assert Money(amount="10.000", currency="KWD").amount == Decimal("10.000")
 
