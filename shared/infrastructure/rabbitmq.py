@@ -129,9 +129,10 @@ class RabbitMQ:
     def _environment(self) -> dict[str, str]:
         name, folder = "tamga@localhost", str(self.folder)
         # Distribution is named from the start and listens on one loopback port: no epmd daemon is
-        # needed, none is left behind. Two schedulers that sleep when idle suit a small machine.
+        # needed. After a minute the node would start one all the same, through another `erl` that only
+        # ERL_ZFLAGS reaches. Two schedulers that sleep when idle suit a small machine.
         arguments = (
-            f"+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -sname {name} -start_epmd false "
+            f"+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -sname {name} "
             f"-erl_epmd_port {self.distribution_port} -kernel inet_dist_use_interface {{127,0,0,1}}"
         )
         return {
@@ -146,6 +147,7 @@ class RabbitMQ:
             "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": arguments,
+            "ERL_ZFLAGS": "-start_epmd false",
         }
 
     def wait(self, seconds: float = 90) -> None:
