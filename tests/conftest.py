@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.events import Actor
+from shared.testing.scenario_report import ScenarioReport
 from shared.testing.stand import Stand
 
 UNIT = Path(__file__).parent / "unit"
@@ -20,6 +21,12 @@ UowFor = Callable[..., UnitOfWork]
 
 # Structlog's own default draws every traceback with all local variables, which takes seconds each.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the lines of the reliability suite printed by the process that reports."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ScenarioReport(config))
 
 
 @pytest.fixture(scope="session")

@@ -76,9 +76,8 @@ def eventually(check: Callable[[], Any], *, seconds: float = 15.0) -> Any:
 class Backbone:
     """The two databases, the exchange and the queue of one test."""
 
-    def __init__(self, stand: Stand, source: Engine, consumer: Engine) -> None:
-        self.stand, self.source, self.consumer = stand, source, consumer
-        self.amqp_url = stand.amqp_url
+    def __init__(self, amqp_url: str, source: Engine, consumer: Engine) -> None:
+        self.amqp_url, self.source, self.consumer = amqp_url, source, consumer
         token = secrets.token_hex(4)
         self.exchange, self.queue = f"events-{token}", f"loans-{token}"
         topology.apply(self.amqp_url, {self.queue: ("portal.user.#",)}, exchange=self.exchange)
@@ -190,11 +189,11 @@ def empty(engine: Engine) -> None:
 
 
 @contextmanager
-def backbone_on(stand: Stand, source: Engine, consumer: Engine) -> Iterator[Backbone]:
-    """Give a backbone on two databases, which are emptied first."""
+def backbone_on(broker: Stand | str, source: Engine, consumer: Engine) -> Iterator[Backbone]:
+    """Give a backbone on a broker (a stand's, or a URL) and two databases, which are emptied first."""
     empty(source)
     empty(consumer)
-    backbone = Backbone(stand, source, consumer)
+    backbone = Backbone(broker if isinstance(broker, str) else broker.amqp_url, source, consumer)
     try:
         yield backbone
     finally:

@@ -1,4 +1,8 @@
-"""Fixtures of the reliability suite: a backbone of real parts whose lines can be cut."""
+"""Fixtures of the reliability suite: a backbone of real parts that can be cut, killed and filled, and the verdict.
+
+A file that stops or fills its broker overrides the fixture `backbone` with one on `private_broker`; one that
+kills its database overrides `two_databases` with those on `private_database`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.testing.backbone import Backbone, backbone_on, consumer_database
+from shared.testing.scenario import Scenario, judged
 from shared.testing.stand import Stand
 
 
@@ -23,3 +28,11 @@ def backbone(stand: Stand, two_databases: tuple[Engine, Engine]) -> Iterator[Bac
     """Give an empty backbone with a queue of its own."""
     with backbone_on(stand, *two_databases) as parts:
         yield parts
+
+
+@pytest.fixture
+def scenario(request: pytest.FixtureRequest, backbone: Backbone) -> Iterator[Scenario]:
+    """Give the scenario; afterwards every event is accounted for by SQL, whatever the test itself has looked at."""
+    subject = Scenario(backbone, request.node.originalname)
+    yield subject
+    judged(subject, request.node)
