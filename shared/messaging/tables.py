@@ -109,6 +109,7 @@ def inbox_tables(metadata: MetaData) -> None:
         Column("event_id", Uuid, primary_key=True),
         Column("entity", String(200), nullable=False),
         Column("sequence", BigInteger, nullable=False),
+        Column("position", BigInteger),
         Column("why", String(16), nullable=False),  # gap | retry
         Column("attempts", Integer, nullable=False, server_default="0"),
         Column("not_before", DateTime(timezone=True)),
@@ -121,6 +122,33 @@ def inbox_tables(metadata: MetaData) -> None:
         Index("inbox_parked_due", "consumer", "not_before"),
         Index("inbox_parked_entity", "consumer", "entity", "sequence"),
     )
+    # How far a consumer of whole sources has come with each: what it lacks below is in inbox_gap.
+    Table(
+        "inbox_source",
+        metadata,
+        Column("consumer", String(40), primary_key=True),
+        Column("source", String(40), primary_key=True),
+        Column("last_position", BigInteger, nullable=False),
+    )
+    # Numbers that never came, although later ones did; `last` stays while a gap is filled from its beginning.
+    Table(
+        "inbox_gap",
+        metadata,
+        Column("consumer", String(40), primary_key=True),
+        Column("entity", String(200), primary_key=True),  # the source alone, where positions are counted
+        Column("last", BigInteger, primary_key=True),
+        Column("first", BigInteger, nullable=False),
+        Column("source", String(40), nullable=False),
+        Column("since", DateTime(timezone=True), nullable=False),
+        Column("alarmed_at", DateTime(timezone=True)),
+        Column("asked", Integer, nullable=False, server_default="0"),
+        Column("asked_at", DateTime(timezone=True)),
+        # What the source said last: how many it sent again, and how many it does not have.
+        Column("answered_at", DateTime(timezone=True)),
+        Column("sent", Integer, nullable=False, server_default="0"),
+        Column("absent", Integer, nullable=False, server_default="0"),
+        Column("closed_at", DateTime(timezone=True)),
+    )
     Table(
         "quarantine",
         metadata,
@@ -129,6 +157,7 @@ def inbox_tables(metadata: MetaData) -> None:
         Column("event_id", Uuid),  # unknown when the envelope itself can't be read
         Column("entity", String(200)),
         Column("sequence", BigInteger),
+        Column("position", BigInteger),
         Column("type", String(120)),
         Column("routing_key", String(255), nullable=False, server_default=""),
         Column("user_id", String(255)),
@@ -141,6 +170,15 @@ def inbox_tables(metadata: MetaData) -> None:
         Column("consumer_version", String(40), nullable=False),
         Column("first_seen", DateTime(timezone=True), nullable=False),
         Column("last_seen", DateTime(timezone=True), nullable=False),
+        # The failure that brought it here; those above are the latest one's.
+        Column("first_error", Text),
+        Column("first_traceback", Text),
+        Column("first_version", String(40)),
+        Column("replays", Integer, nullable=False, server_default="0"),
+        Column("replayed_by", String(120)),
+        Column("replayed_at", DateTime(timezone=True)),
+        Column("replay_result", String(16)),  # waiting | applied | duplicate | failed
+        Column("replay_result_at", DateTime(timezone=True)),
         Column("state", String(16), nullable=False, index=True),  # held | replayed | discarded
         Column("settled_by", String(120)),
         Column("settled_at", DateTime(timezone=True)),
