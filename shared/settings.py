@@ -27,6 +27,7 @@ class Settings(BaseModel):
     owner_database_urls: dict[str, str] = {}  # for migrations only
     amqp_urls: dict[str, str] = {}
     amqp_admin_url: str = ""  # for topology and queue depths only
+    amqp_api_url: str = ""  # the broker's HTTP API; by default port 15672 beside amqp_admin_url
     smtp_url: str = ""  # smtp://host:port; the built-in catcher on one machine
     mail_from: str = "Tamga <no-reply@tamga.example>"
     signing_key_file: Path | None = None  # portal only: Ed25519 private key (PEM)

@@ -113,6 +113,7 @@ class Launcher:
             "home": str(self.home),
             "base_url": self.base_url,
             "amqp_admin_url": broker.admin_url,
+            "amqp_api_url": broker.api_url,
             "smtp_url": given or f"smtp://127.0.0.1:{self._mail_port}",
             "signing_key_file": str(keys / "identity-private.pem"),
             "identity_key_file": str(keys / "identity-public.pem"),

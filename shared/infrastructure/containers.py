@@ -11,11 +11,11 @@ from pathlib import Path
 
 from shared.infrastructure import system
 from shared.infrastructure.postgres import TUNING
-from shared.infrastructure.rabbitmq import ADMIN, definitions
+from shared.infrastructure.rabbitmq import ADMIN, FRUGAL, definitions
 from shared.infrastructure.system import InfrastructureError
 
 POSTGRES_IMAGE = "postgres:17"
-RABBITMQ_IMAGE = "rabbitmq:4.1"
+RABBITMQ_IMAGE = "rabbitmq:4.1-management"
 
 
 def engine_answers() -> bool:
@@ -117,19 +117,21 @@ def postgres(folder: Path, port: int, password: str) -> Container:
     )
 
 
-def rabbitmq(folder: Path, port: int, passwords: dict[str, str]) -> Container:
+def rabbitmq(folder: Path, port: int, passwords: dict[str, str], api_port: int) -> Container:
     """Return a RabbitMQ container with the users of `passwords` and their least permissions."""
     folder.mkdir(parents=True, exist_ok=True)
     users = folder / "definitions.json"
     users.touch(mode=0o644)
     users.write_text(json.dumps(definitions(passwords)))
     configuration = folder / "tamga.conf"
-    configuration.write_text("load_definitions = /etc/rabbitmq/tamga.json\nloopback_users = none\n")
+    lines = ["load_definitions = /etc/rabbitmq/tamga.json", "loopback_users = none", *FRUGAL]
+    configuration.write_text("\n".join(lines) + "\n")
     return Container(
         folder=folder,
         image=RABBITMQ_IMAGE,
         arguments=[
             f"--publish=127.0.0.1:{port}:5672",
+            f"--publish=127.0.0.1:{api_port}:15672",
             "--hostname=tamga",
             f"--volume={users}:/etc/rabbitmq/tamga.json:ro",
             f"--volume={configuration}:/etc/rabbitmq/conf.d/90-tamga.conf:ro",

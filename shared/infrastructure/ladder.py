@@ -37,11 +37,15 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """A broker or a database: how it was found, its administrator's URL, and the server if it is ours to run."""
+    """A broker or a database: how it was found, its administrator's URL, and the server if it is ours to run.
+
+    `api_url` is the address of the broker's HTTP API with its administrator; empty when it was not given.
+    """
 
     how: str
     admin_url: str
     server: Server | None
+    api_url: str = ""
 
 
 def remembered(home: Path, name: str) -> dict[str, str]:
@@ -123,17 +127,17 @@ def find_broker(home: Path, environment: Mapping[str, str] = os.environ) -> Part
     """Climb the ladder for the broker; nothing is started yet."""
     if given := environment.get("TAMGA_AMQP_URL"):
         _must_answer(given, 5672, "TAMGA_AMQP_URL", "broker")
-        return Part("given", given, None)
+        return Part("given", given, None, environment.get("TAMGA_AMQP_API_URL", ""))
     users = broker_users(home)
-    chosen = ports(home, "rabbitmq", "rabbitmq-distribution")
-    port, url = chosen["rabbitmq"], broker_url(home, rabbitmq.ADMIN)
+    port, distribution, api = ports(home, "rabbitmq", "rabbitmq-distribution", "rabbitmq-api").values()
+    url, api_url = broker_url(home, rabbitmq.ADMIN), rabbitmq.api_url(users, api)
     folder = home.resolve() / "rabbitmq"
     if not _has_private_data(home, "rabbitmq") and containers.available(folder, containers.RABBITMQ_IMAGE):
-        return Part("container", url, containers.rabbitmq(folder, port, users))
+        return Part("container", url, containers.rabbitmq(folder, port, users, api), api_url)
     if rabbitmq.program() is None:
         packages.install(["rabbitmq-server"])
     folder = data_folder(home, "rabbitmq", rabbitmq.USER)
-    return Part("private", url, rabbitmq.RabbitMQ(folder, port, chosen["rabbitmq-distribution"], users))
+    return Part("private", url, rabbitmq.RabbitMQ(folder, port, distribution, users, api_port=api), api_url)
 
 
 def _has_private_data(home: Path, name: str) -> bool:

@@ -19,6 +19,8 @@ from shared.infrastructure.system import InfrastructureError
 USER = "rabbitmq"
 ADMIN = "tamga-admin"
 EXCHANGE = "events"
+# The HTTP API says what is declared; figures come from our own tables and are not collected twice.
+FRUGAL = ("management.disable_stats = true", "management_agent.disable_metrics_collector = true")
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one of /usr/sbin insists on becoming root or rabbitmq
 
 
@@ -71,6 +73,11 @@ def definitions(passwords: dict[str, str], vhosts: tuple[str, ...] = ("/",)) -> 
     }
 
 
+def api_url(passwords: dict[str, str], port: int) -> str:
+    """Return the administrator's URL of a node's HTTP API on this machine."""
+    return f"http://{ADMIN}:{passwords[ADMIN]}@127.0.0.1:{port}"
+
+
 @dataclass
 class RabbitMQ:
     """A node in `folder`; `passwords` by user name (services and ADMIN); loads its users at every start."""
@@ -80,6 +87,7 @@ class RabbitMQ:
     distribution_port: int
     passwords: dict[str, str]
     vhosts: tuple[str, ...] = ("/",)
+    api_port: int = field(default_factory=system.free_port)
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -90,6 +98,11 @@ class RabbitMQ:
     def url(self, user: str = ADMIN, vhost: str = "/") -> str:
         """Return a user's URL."""
         return f"amqp://{user}:{self.passwords[user]}@127.0.0.1:{self.port}/{vhost.replace('/', '%2F')}"
+
+    @property
+    def api_url(self) -> str:
+        """Return the administrator's URL of the HTTP API: what AMQP can't tell, such as bindings."""
+        return api_url(self.passwords, self.api_port)
 
     def start(self) -> None:
         """Start the node, without waiting for it."""
@@ -118,9 +131,12 @@ class RabbitMQ:
             # Memory is measured by the runtime itself, not by a helper process that wakes every second.
             "vm_memory_calculation_strategy = allocated",
             "collect_statistics_interval = 30000",
+            "management.tcp.ip = 127.0.0.1",
+            f"management.tcp.port = {self.api_port}",
+            *FRUGAL,
         ]
         (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
-        (self.folder / "plugins").write_text("[].\n")
+        (self.folder / "plugins").write_text("[rabbitmq_management].\n")
         definition_file = self.folder / "definitions.json"
         definition_file.touch(mode=0o600)
         definition_file.write_text(json.dumps(definitions(self.passwords, self.vhosts)))
