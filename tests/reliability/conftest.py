@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.testing.backbone import Backbone, backbone_on, consumer_database
+from shared.testing.node import PrivateBroker, PrivateDatabase, folder_for
 from shared.testing.scenario import Scenario, judged
 from shared.testing.stand import Stand
 
@@ -36,3 +37,39 @@ def scenario(request: pytest.FixtureRequest, backbone: Backbone) -> Iterator[Sce
     subject = Scenario(backbone, request.node.originalname)
     yield subject
     judged(subject, request.node)
+
+
+@pytest.fixture(scope="session")
+def _own_broker() -> Iterator[PrivateBroker]:
+    with folder_for("rabbitmq") as folder:
+        broker = PrivateBroker(folder)
+        yield broker
+        broker.kill()
+
+
+@pytest.fixture
+def private_broker(_own_broker: PrivateBroker) -> Iterator[PrivateBroker]:
+    """Give a broker that may be stopped, killed and alarmed; it is up and calm at the beginning of each test."""
+    if not _own_broker.running:
+        _own_broker.start()
+    yield _own_broker
+    if not _own_broker.running:
+        _own_broker.start()
+
+
+@pytest.fixture(scope="session")
+def _own_database() -> Iterator[PrivateDatabase]:
+    with folder_for("postgresql") as folder:
+        database = PrivateDatabase(folder)
+        yield database
+        database.kill()
+
+
+@pytest.fixture
+def private_database(_own_database: PrivateDatabase) -> Iterator[PrivateDatabase]:
+    """Give a database server that may be stopped and killed; it is up before and after each test."""
+    if not _own_database.running:
+        _own_database.start()
+    yield _own_database
+    if not _own_database.running:
+        _own_database.start()

@@ -1,0 +1,147 @@
+"""A broker and a database server of a test's own: stopped, killed, started again on their data, and alarmed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from shared.infrastructure import system
+from shared.infrastructure.postgres import Postgres
+from shared.infrastructure.rabbitmq import ADMIN, USER, RabbitMQ
+from shared.testing.backbone import eventually
+
+_CONTROL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
+_MEMORY, _DISK = "512MB", "200MB"  # as the node's configuration has them
+# RabbitMQ's own command-line tool, spoken to without Erlang's name daemon; it listens nowhere itself.
+_ERLANG = "-start_epmd false -erl_epmd_port {port} -dist_listen false"
+
+
+class PrivateBroker:
+    """A RabbitMQ node that a test may do anything to. Start it in the main thread: it ends with its starter."""
+
+    def __init__(self, folder: Path) -> None:
+        self._node = RabbitMQ(folder, system.free_port(), system.free_port(), {ADMIN: secrets.token_hex(8)})
+
+    @property
+    def amqp_url(self) -> str:
+        return self._node.url()
+
+    @property
+    def running(self) -> bool:
+        return self._node.process is not None and self._node.process.poll() is None
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start the node on the data it has; with `wait` false return before it takes connections."""
+        self._node.start()
+        if wait:
+            self._node.wait()
+
+    def wait(self) -> None:
+        """Wait until a starting node takes connections."""
+        self._node.wait()
+
+    def stop(self) -> None:
+        """End the node in good order (SIGTERM)."""
+        self._node.stop()
+
+    def kill(self) -> None:
+        """End the node at once, as a power cut would (SIGKILL to all of its processes)."""
+        if self._node.process:
+            _kill(self._node.process, self._node.port)
+
+    def memory_alarm(self, threshold: str = "1MB") -> None:
+        """Let the node have more in memory than it may: it blocks every connection that publishes."""
+        self.control("set_vm_memory_high_watermark", "absolute", threshold)
+
+    def disk_alarm(self) -> None:
+        """Ask the node to keep more of the disk free than there is: it blocks every connection that publishes."""
+        free = shutil.disk_usage(self._node.folder).free
+        self.control("set_disk_free_limit", str(free * 10))
+
+    def no_alarm(self) -> None:
+        """Set both thresholds back to what they were at the start."""
+        self.control("set_vm_memory_high_watermark", "absolute", _MEMORY)
+        self.control("set_disk_free_limit", _DISK)
+
+    def memory(self) -> int:
+        """Return how many bytes the node reckons it uses."""
+        return int(self.control("eval", "vm_memory_monitor:get_process_memory().").split()[-1])
+
+    def control(self, *command: str) -> str:
+        """Run a command of `rabbitmqctl` on the node and return what it says."""
+        environment = self._node._environment()  # noqa: SLF001 - the tool reads the same variables as the node
+        environment["RABBITMQ_CTL_ERL_ARGS"] = _ERLANG.format(port=self._node.distribution_port)
+        user = system.runner_of(USER)
+        identity = {"user": user, "group": user, "extra_groups": []} if user else {}
+        done = subprocess.run(  # type: ignore[call-overload]
+            [str(_CONTROL), "--quiet", "-n", environment["RABBITMQ_NODENAME"], *command],
+            env=environment,
+            cwd=self._node.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **identity,
+        )
+        if done.returncode:
+            raise RuntimeError(f"rabbitmqctl {' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+        return str(done.stdout)
+
+
+class PrivateDatabase:
+    """A PostgreSQL server that a test may stop, kill and start again on its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = Postgres(folder, system.free_port(), throw_away=True)
+
+    @property
+    def admin_url(self) -> str:
+        return self._server.admin_url
+
+    @property
+    def running(self) -> bool:
+        return self._server.process is not None and self._server.process.poll() is None
+
+    def start(self) -> None:
+        """Start the server on the data it has and wait until it takes connections."""
+        self._server.start()
+        self._server.wait()
+
+    def stop(self) -> None:
+        """End the server: sessions are closed, what is committed is on disk."""
+        self._server.stop()
+
+    def kill(self) -> None:
+        """End the server and all of its sessions at once (SIGKILL); what is committed survives in the kernel."""
+        if self._server.process:
+            _kill(self._server.process, self._server.port)
+
+
+def _kill(process: subprocess.Popen[bytes], port: int) -> None:
+    if process.poll() is None:
+        # PostgreSQL's backends lead groups of their own, so they are not in the server's.
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.killpg(process.pid, signal.SIGKILL)
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        process.wait()
+    eventually(lambda: system.is_free(port))
+
+
+@contextmanager
+def folder_for(server: str) -> Iterator[Path]:
+    """Give a folder for a private server that its own user can reach; removed when the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix=f"tamga-private-{server}-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder / server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
