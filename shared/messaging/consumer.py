@@ -8,6 +8,7 @@ standard library first (`import shared.messaging.green`).
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +21,7 @@ import structlog
 from amqp import exceptions as amqp
 from kombu.connection import Connection
 from kombu.entity import Queue
+from kombu.exceptions import OperationalError
 from nameko.containers import ServiceContainer
 from nameko.extensions import DependencyProvider
 from nameko.messaging import Consumer, QueueConsumer
@@ -27,6 +29,8 @@ from nameko.timer import Timer
 from nameko.utils.concurrency import SpawningProxy
 from sqlalchemy import Engine, text
 
+from shared import telemetry
+from shared.clock import new_id
 from shared.database import Context, UnitOfWork, system
 from shared.messaging.inbox import StorageDownError
 from shared.messaging.wire import Raw
@@ -40,7 +44,10 @@ TimedAct = Callable[[UnitOfWork], object]
 # Wrong queue, wrong rights, wrong arguments: no retry mends them, so the service dies and says so.
 FATAL = (amqp.PreconditionFailed, amqp.NotFound, amqp.AccessRefused, amqp.ResourceLocked, amqp.NotAllowed)
 MAX_WORKERS = 40  # more than all entrypoints of a service, so that beginning a message never blocks the connection
+HEARTBEAT = 15  # seconds; a line that goes silent is given up after two of them
 _LONGEST_PAUSE = 10.0  # seconds between attempts while the database is away
+_LONGEST_RETRY = 2.0  # seconds between attempts while the broker is away
+_ANSWER = 10.0  # seconds until a broker that answers nothing counts as away
 _LOOP = 0.25  # seconds between looks at what else is to do when nothing arrives
 
 
@@ -60,18 +67,25 @@ class ServiceWorker:
 
     def act(self, act: TimedAct) -> None:
         """Run a timed act in a unit of work, unless another process of this service is at it."""
-        with UnitOfWork(self.engine, self.name, Context(actor=system(self.name))) as uow:
-            mine = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-            if uow.connection.execute(mine, {"name": f"timer {act.__module__}.{act.__qualname__}"}).scalar_one():
-                act(uow)
+        correlation_id = new_id()
+        with telemetry.begin(self.name, f"timer {act.__name__}", correlation_id=correlation_id) as span:
+            context = Context(system(self.name), correlation_id, traceparent=span.traceparent)
+            with UnitOfWork(self.engine, self.name, context) as uow:
+                mine = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+                if uow.connection.execute(mine, {"name": f"timer {act.__module__}.{act.__qualname__}"}).scalar_one():
+                    act(uow)
+            span.note({telemetry.IDLE: not uow.recorded})
 
 
 class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
     """One connection of a service, which stays up until the last message in work is acked."""
 
+    _pending_remove_providers: dict[Any, Any]  # nameko's: those that asked to leave, and how they are told
+
     def __init__(self) -> None:
         self._unsettled: set[tuple[int, int]] = set()
         self._writing = eventlet.semaphore.Semaphore()
+        self._failures = 0
         super().__init__()
 
     @property
@@ -83,16 +97,24 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
     def establish_connection(self) -> Iterator[Connection]:
         connection = self.create_connection()
         try:
-            connection.ensure_connection(self.on_connection_error, self.connect_max_retries)
+            connection.ensure_connection(max_retries=0)  # `run` decides when to try again
             yield connection
+            with _answering():
+                connection.release()
         except BaseException:
             connection.collect(socket_timeout=1)  # close() would wait for an answer that a broken link never gives
             raise
-        connection.release()
+
+    @contextmanager
+    def Consumer(self) -> Iterator[Any]:  # noqa: N802 - kombu's name
+        """Connect and begin to consume, within a time: heartbeats are looked at only afterwards."""
+        with _answering() as answered, super().Consumer() as parts:
+            answered()
+            yield parts
 
     def run(self, **kwargs: Any) -> None:
         """Consume, and reconnect after failures of the link; die on what reconnecting can't mend."""
-        link = (*self.connection.connection_errors, *self.connection.channel_errors)
+        link = (*self.connection.connection_errors, *self.connection.channel_errors, OperationalError)
         while not self.should_stop:
             try:
                 for _ in self.consume(limit=None, safety_interval=_LOOP, **kwargs):
@@ -101,22 +123,36 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
                 log.exception("the broker refuses this consumer", service=self.container.service_name)
                 raise
             except link as error:
-                log.warning("connection to the broker lost", service=self.container.service_name, error=str(error))
-                eventlet.sleep(1)
+                log.warning("no connection to the broker", service=self.container.service_name, error=str(error))
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Forget what the lost connection delivered, since it comes again; wait, or end when asked to."""
+        self._unsettled.clear()
+        for provider in self._providers:
+            provider.forget()
+        if self._pending_remove_providers:
+            self._let_go()
+            self.should_stop = True
+            return
+        eventlet.sleep(min(_LONGEST_RETRY, 0.1 * 2**self._failures))
+        self._failures = min(self._failures + 1, 10)
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> list[Any]:
-        """Check that each queue is there and set its own prefetch; types and arguments are `topology.apply`'s."""
-        self._unsettled.clear()  # what the old channel delivered comes again on this one
-        self._consumers = {}
-        for provider in self._providers:
-            channel.queue_declare(provider.queue, passive=True)
-            provider.forget()
-            take = partial(self._take, provider)
-            queue = Queue(provider.queue, no_declare=True)  # type: ignore[no-untyped-call]
-            consumer = consumer_cls([queue], on_message=take, on_decode_error=take, auto_declare=False)
-            consumer.qos(prefetch_count=provider.prefetch)
-            self._consumers[provider] = consumer
-        return list(self._consumers.values())
+        """Check that the queue is there and set its prefetch; types and arguments are `topology.apply`'s."""
+        [provider] = self._providers  # one ack covers a batch, so nothing else is delivered on this channel
+        channel.queue_declare(provider.queue, passive=True)
+        take = partial(self._take, provider)
+        queue = Queue(provider.queue, no_declare=True)  # type: ignore[no-untyped-call]
+        consumer = consumer_cls([queue], on_message=take, on_decode_error=take, auto_declare=False)
+        consumer.qos(prefetch_count=provider.prefetch)
+        self._consumers = {provider: consumer}
+        return [consumer]
+
+    def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **kwargs: Any) -> None:
+        """Tell nameko, once, that this consumer is ready."""
+        self._failures = 0
+        super().on_consume_ready(connection, channel, consumers, **kwargs)
 
     def _take(self, provider: Any, message: Any, _error: Exception | None = None) -> None:
         self._unsettled.add(_tag(message))
@@ -136,10 +172,30 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
             self._unsettled.discard(_tag(message))
 
     def on_iteration(self) -> None:
-        """Cancel consumers when asked; leave the loop only after the last ack."""
-        self._cancel_consumers_if_requested()
+        """Cancel the consumer when asked; leave the loop only after the last ack."""
+        if self._pending_remove_providers:
+            with _answering():
+                for consumer in self._consumers.values():
+                    consumer.cancel()
+            self._let_go()
         if not self._consumers and not self._unsettled:
             self.should_stop = True
+
+    def _let_go(self) -> None:
+        self._consumers = {}
+        leaving, self._pending_remove_providers = self._pending_remove_providers, {}
+        for left in leaving.values():
+            left.send()
+
+
+@contextmanager
+def _answering() -> Iterator[Callable[[], None]]:
+    """Raise TimeoutError, an error of the link, unless the block ends or the given function is called in time."""
+    deadline = eventlet.Timeout(_ANSWER, TimeoutError(f"the broker did not answer within {_ANSWER} s"))
+    try:
+        yield deadline.cancel
+    finally:
+        deadline.cancel()
 
 
 def _tag(message: Any) -> tuple[int, int]:
@@ -183,7 +239,9 @@ class Subscriber(Consumer):  # type: ignore[misc]
 
     def pause(self, attempt: int) -> None:
         """Wait before the next attempt; meanwhile nothing is acked, so the broker sends no more than `prefetch`."""
-        eventlet.sleep(min(_LONGEST_PAUSE, 0.5 * 2**attempt))
+        until = time.monotonic() + min(_LONGEST_PAUSE, 0.5 * 2**attempt)
+        while not self.stopping and time.monotonic() < until:
+            eventlet.sleep(_LOOP)
 
     def forget(self) -> None:
         """Drop what a lost connection delivered: it comes again."""
@@ -197,6 +255,10 @@ class Subscriber(Consumer):  # type: ignore[misc]
 
     def _gather(self) -> None:
         eventlet.sleep(self.linger if self._waiting else 0)  # 0: what has arrived already is read first
+        if self.stopping:  # what nobody has begun is left to another process
+            for message in self._waiting:
+                self.queue_consumer.settle(message, ack=False)
+            self.forget()
         batch, self._waiting = self._waiting[: self.size], self._waiting[self.size :]
         if batch:
             self._begin(batch)
@@ -280,7 +342,7 @@ def run_workers(
     engine: Callable[[str], Engine],
     heartbeat: Path | None = None,
     drain: float = 25.0,
-    amqp_heartbeat: int = 30,
+    amqp_heartbeat: int = HEARTBEAT,
 ) -> int:
     """Run services' workers in this process until SIGTERM or SIGINT; returns the exit code.
 
@@ -294,19 +356,29 @@ def run_workers(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     containers = [_container(worker, amqp_url(worker.name), engine(worker.name), amqp_heartbeat) for worker in workers]
-    every_one = SpawningProxy(containers)
-    every_one.start()
-    death = eventlet.spawn(partial(SpawningProxy(containers, abort_on_error=True).wait))
-    while not stop.asked and not death.dead:
-        if heartbeat:
+    started = eventlet.event.Event()
+    life = eventlet.spawn(_live, containers, started)
+    while not stop.asked and not life.dead:
+        if heartbeat and started.ready():
             heartbeat.touch()
         eventlet.sleep(_LOOP)
     failed = not stop.asked
     with eventlet.Timeout(drain, exception=False):
-        every_one.stop()
+        SpawningProxy(containers).stop()
         return 1 if failed else 0
     log.error("work was not done in time; what is not acked is delivered again", seconds=drain)
     return 1
+
+
+def _live(containers: list[Any], started: Any) -> None:
+    """Start the services, which lasts as long as the broker is away, and wait until one of them dies."""
+    try:
+        SpawningProxy(containers).start()
+        started.send()
+        SpawningProxy(containers, abort_on_error=True).wait()
+    except Exception:
+        log.exception("a worker died")
+        raise
 
 
 def _container(worker: type[ServiceWorker], amqp_url: str, engine: Engine, heartbeat: int) -> Any:
