@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "events": ("services.backbone", "events", "Events: list, trace, lag."),
     "quarantine": ("services.backbone", "quarantine", "Events that could not be handled: list, show, settle."),
     "reconcile": ("services.backbone", "reconcile", "Account for every event at every consumer."),
+    "topology": ("services.backbone", "topology_commands", "The broker: diff with what is declared, apply."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram."),

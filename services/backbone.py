@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from sqlalchemy import Engine
 
 from shared.database import engine_for
-from shared.messaging import topology
+from shared.messaging import topology, topology_cli
 from shared.messaging.cli import Backbone, build
-from shared.settings import SERVICES, settings
+from shared.messaging.drift import Broker
+from shared.messaging.link import user_of
+from shared.settings import SERVICES, Settings, settings
 
 
 def consumers() -> dict[str, tuple[str, ...]]:
@@ -32,4 +34,12 @@ def depths() -> Mapping[str, topology.Depth]:
     return topology.depths(settings().amqp_admin_url, [service for service, keys in consumers().items() if keys])
 
 
+def broker(known: Settings | None = None) -> Broker:
+    """Return the live broker, with the users that the services work as."""
+    known = known or settings()
+    users = {service: user_of(known.amqp_url(service)) for service in SERVICES}
+    return Broker.at(known.amqp_admin_url, known.amqp_api_url, users)
+
+
 events, quarantine, reconcile = build(Backbone(engines=engines, consumers=consumers, depths=depths))
+topology_commands = topology_cli.build(broker, consumers)

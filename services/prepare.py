@@ -18,13 +18,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.backbone import consumers
+from services.backbone import broker, consumers
 from services.launcher import settling
 from services.portal import bootstrap
 from shared import migrations
 from shared.infrastructure import databases, ladder
 from shared.infrastructure.names import database_name
 from shared.messaging import topology
+from shared.messaging.broker_api import BrokerAPIError
+from shared.messaging.drift import superfluous_bindings
 from shared.settings import SERVICES, Settings
 
 SETTLE_SECONDS = 60
@@ -74,9 +76,17 @@ def remember_people(file: Path, added: list[dict[str, Any]]) -> None:
 
 
 def prepare_topology(settings: Settings) -> dict[str, Any]:
-    """Declare exchange, queues and bindings."""
+    """Declare exchange, queues and bindings; returns bindings on the broker that this release lacks.
+
+    A broker whose HTTP API does not answer works as well; then nobody can say what else is bound.
+    """
     topology.apply(settings.amqp_admin_url, consumers())
-    return {}
+    try:
+        found = superfluous_bindings(broker(settings), consumers())
+    except BrokerAPIError as error:
+        logging.getLogger(__name__).warning("%s", error)
+        return {"superfluous": []}
+    return {"superfluous": [binding.name for binding in found]}
 
 
 def main() -> int:

@@ -143,7 +143,10 @@ class Launcher:
                 broker.server.wait()
             preparation.order("broker")
         with self.screen.step("Exchange, queues and bindings"):
-            preparation.answer()
+            superfluous = preparation.answer()["superfluous"]
+        if superfluous:
+            self.screen.say(f"The broker has bindings that this release lacks: {', '.join(superfluous)}.")
+            self.screen.say("Remove them with `tamga topology apply --prune` when no older release runs.")
         return people
 
     def _write_runtime(self, settings: dict[str, Any]) -> None:

@@ -63,7 +63,8 @@ def ensure_database(admin_url: str, database: str, service: str, passwords: dict
             run(connection, "GRANT {owner} TO CURRENT_USER", owner=owner)
             run(connection, "CREATE DATABASE {database} OWNER {owner}", database=database, owner=owner)
         run(connection, "REVOKE ALL ON DATABASE {database} FROM PUBLIC", database=database)
-        run(connection, "GRANT CONNECT ON DATABASE {database} TO {app}", database=database, app=app)
+        # Temporary tables are for rebuilding a projection beside the live one.
+        run(connection, "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {app}", database=database, app=app)
     with admin_engine(at(admin_url, database=database)).connect() as connection:
         defaults = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT "
         run(connection, defaults + ROWS + " ON TABLES TO {app}", owner=owner, app=app)

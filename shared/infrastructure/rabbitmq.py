@@ -38,6 +38,16 @@ def password_hash(password: str, salt: bytes | None = None) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
+def least(service: str) -> dict[str, str]:
+    """Return a service's permissions: it declares nothing, writes to the exchange alone, reads its own queue alone."""
+    return {"configure": "^$", "write": f"^{EXCHANGE}$", "read": f"^{service}$"}
+
+
+def least_topics(service: str) -> dict[str, str]:
+    """Return under which routing keys a service may write to the exchange of events: those that begin with its name."""
+    return {"exchange": EXCHANGE, "write": rf"^{service}\.", "read": ".*"}
+
+
 def definitions(passwords: dict[str, str], vhosts: tuple[str, ...] = ("/",)) -> dict[str, Any]:
     """Return users and their least permissions: `passwords` by service, and the topology admin's under ADMIN.
 
@@ -60,15 +70,9 @@ def definitions(passwords: dict[str, str], vhosts: tuple[str, ...] = ("/",)) -> 
         "permissions": [
             {"user": ADMIN, "vhost": vhost, "configure": every, "write": every, "read": every} for vhost in vhosts
         ]
-        + [
-            {"user": name, "vhost": vhost, "configure": "^$", "write": f"^{EXCHANGE}$", "read": f"^{name}$"}
-            for name in services
-            for vhost in vhosts
-        ],
+        + [{"user": name, "vhost": vhost} | least(name) for name in services for vhost in vhosts],
         "topic_permissions": [
-            {"user": name, "vhost": vhost, "exchange": EXCHANGE, "write": rf"^{name}\.", "read": every}
-            for name in services
-            for vhost in vhosts
+            {"user": name, "vhost": vhost} | least_topics(name) for name in services for vhost in vhosts
         ],
     }
 

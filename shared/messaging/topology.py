@@ -21,7 +21,7 @@ QUEUE_ARGUMENTS: dict[str, Any] = {
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",
 }
-_DEAD_ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum"}
+DEAD_ARGUMENTS: dict[str, Any] = {"x-queue-type": "quorum"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def apply(amqp_url: str, consumers: Mapping[str, tuple[str, ...]], *, exchange: 
     with channel_of(amqp_url) as channel:
         channel.exchange_declare(topology.exchange, "topic", durable=True, auto_delete=False)
         channel.exchange_declare(DEAD_LETTERS, "fanout", durable=True, auto_delete=False)
-        channel.queue_declare(DEAD_LETTERS, durable=True, auto_delete=False, arguments=_DEAD_ARGUMENTS)
+        channel.queue_declare(DEAD_LETTERS, durable=True, auto_delete=False, arguments=DEAD_ARGUMENTS)
         channel.queue_bind(DEAD_LETTERS, DEAD_LETTERS)
         for queue in topology.queues:
             channel.queue_declare(queue, durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)

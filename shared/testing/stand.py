@@ -99,7 +99,10 @@ class Stand:
         """
         if self._given_amqp_url:
             return self._given_amqp_url
-        node = self.rabbitmq
+        return self.rabbitmq.url(vhost=self.own_vhost())
+
+    def own_vhost(self) -> str:
+        """Return the name of a virtual host of the private broker that nobody used before."""
         if self._vhosts == VHOSTS:
             raise RuntimeError(f"tests have used all {VHOSTS} virtual hosts of the stand: raise VHOSTS")
         self._vhosts += 1

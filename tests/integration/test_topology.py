@@ -1,0 +1,178 @@
+"""The live broker against what the services' cards declare: every kind of difference is seen and can be undone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import amqp
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from services.backbone import consumers
+from shared.infrastructure.rabbitmq import definitions
+from shared.messaging import drift, topology, topology_cli
+from shared.messaging.broker_api import BrokerAPI, BrokerAPIError
+from shared.messaging.drift import Broker, DropRefusedError
+from shared.messaging.link import channel_of
+from shared.messaging.topology import QUEUE_ARGUMENTS
+from shared.settings import SERVICES
+from shared.testing.stand import Stand
+
+KEY = "portal.user.#"
+
+
+@pytest.fixture
+def broker(stand: Stand) -> Iterator[Broker]:
+    """Give an empty virtual host of the private node; what a test leaves there goes."""
+    broker = Broker.at(stand.rabbitmq.url(vhost=stand.own_vhost()), stand.rabbitmq.api_url, {})
+    yield broker
+    with channel_of(broker.amqp_url) as channel:
+        for thing in drift.live(broker):
+            if thing[0] == "queue":
+                channel.queue_delete(thing[1])
+
+
+@pytest.fixture
+def house(broker: Broker) -> Broker:
+    """Give a broker on which the whole house was declared."""
+    drift.apply(broker, consumers())
+    return broker
+
+
+def names(found: list[drift.Difference], state: str) -> set[str]:
+    """Return the kinds and names of the differences of one state."""
+    return {f"{change.thing[0]} {change.name}" for change in found if change.state == state}
+
+
+def test_the_live_topology_equals_the_declared_one(broker: Broker) -> None:
+    """On an empty broker everything is missing; after apply nothing differs: no more, no less, nothing otherwise."""
+    before = drift.diff(broker, consumers())
+    assert {change.state for change in before} == {"missing"}
+    assert {"exchange events", "queue audit", "binding events → audit: #"} <= names(before, "missing")
+    assert {change.thing for change in drift.apply(broker, consumers())} == {change.thing for change in before}
+    assert drift.diff(broker, consumers()) == []
+
+
+def test_what_no_card_declares_is_seen_and_pruned(house: Broker) -> None:
+    """A binding, a queue and an exchange that this release lacks are superfluous; prune takes our binding alone."""
+    with channel_of(house.amqp_url) as channel:
+        channel.queue_bind("loans", "events", "grants.old.#")
+        channel.exchange_declare("elsewhere", "fanout", durable=True, auto_delete=False)
+        channel.queue_declare("billing", durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
+        channel.queue_bind("billing", "elsewhere")
+    expected = {"binding events → loans: grants.old.#", "queue billing", "exchange elsewhere"}
+    assert names(drift.diff(house, consumers()), "superfluous") == expected | {"binding elsewhere → billing: "}
+    assert [change.name for change in drift.prune(house, consumers())] == ["events → loans: grants.old.#"]
+    left = names(drift.diff(house, consumers()), "superfluous")
+    assert left == {"queue billing", "exchange elsewhere", "binding elsewhere → billing: "}
+    with channel_of(house.amqp_url) as channel:
+        channel.exchange_delete("elsewhere")
+
+
+def test_a_lost_binding_is_seen_and_made_again(house: Broker) -> None:
+    """A binding that somebody removed loses events: it is reported missing, and apply brings it back."""
+    with channel_of(house.amqp_url) as channel:
+        channel.queue_unbind("audit", "events", "#")
+    assert names(drift.diff(house, consumers()), "missing") == {"binding events → audit: #"}
+    assert [change.name for change in drift.apply(house, consumers())] == ["events → audit: #"]
+    assert drift.diff(house, consumers()) == []
+
+
+def test_a_queue_of_another_kind_is_seen_and_not_changed(broker: Broker) -> None:
+    """A classic queue under our name differs by its arguments, each named; apply refuses it instead of guessing."""
+    with channel_of(broker.amqp_url) as channel:
+        channel.queue_declare("grants", durable=True, auto_delete=False)
+    found = [change for change in drift.diff(broker, consumers()) if change.state == "differs"]
+    assert [change.name for change in found] == ["grants"]
+    assert "x-queue-type: None instead of quorum" in found[0].why()
+    with pytest.raises(amqp.PreconditionFailed):
+        drift.apply(broker, consumers())
+
+
+def test_too_wide_permissions_are_seen_and_narrowed(stand: Stand, house: Broker) -> None:
+    """A service's user that may declare, or speak for others, differs from least permission; apply narrows it."""
+    users = {service: f"{service}-{stand.token}" for service in SERVICES}
+    for user in users.values():
+        house.api._ask("PUT", f"/api/users/{user}", {"password": "x", "tags": ""})
+    own = Broker(house.amqp_url, house.api, users)
+    drift.apply(own, consumers())
+    assert drift.diff(own, consumers()) == []
+    house.api.permit("permissions", users["loans"], {"configure": ".*", "write": ".*", "read": ".*"})
+    topics = {"exchange": "events", "write": ".*", "read": ".*"}
+    house.api.permit("topic-permissions", users["grants"], topics)
+    expected = {f"permission {users['loans']}", f"topic permission {users['grants']} on events"}
+    assert names(drift.diff(own, consumers()), "differs") == expected
+    drift.apply(own, consumers())
+    assert drift.diff(own, consumers()) == []
+    fewer = Broker(house.amqp_url, house.api, {name: user for name, user in users.items() if name != "portal"})
+    stranger = {f"permission {users['portal']}", f"topic permission {users['portal']} on events"}
+    assert names(drift.diff(fewer, consumers()), "superfluous") == stranger
+
+
+def test_the_private_node_starts_with_least_permissions() -> None:
+    """What a node of ours is given at its start is what the topology declares, for every service."""
+    given = definitions(dict.fromkeys(SERVICES, "x"))
+    plan = drift.declared(topology.Topology.of(consumers()), {service: service for service in SERVICES})
+    kinds = ("configure", "write", "read")
+    live = {("permission", row["user"]): {kind: row[kind] for kind in kinds} for row in given["permissions"][1:]}
+    assert live == {thing: facts for thing, facts in plan.items() if thing[0] == "permission"}
+    assert len(live) == len(SERVICES)
+
+
+def test_a_queue_with_messages_is_dropped_only_on_purpose(house: Broker) -> None:
+    """Dropping refuses queues of this release, and queues that hold messages unless one says so."""
+    with channel_of(house.amqp_url) as channel:
+        channel.queue_declare("former", durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
+        channel.confirm_select()
+        channel.basic_publish_confirm(amqp.Message("{}"), "", "former")
+    with pytest.raises(DropRefusedError, match="a queue of this release"):
+        drift.drop(house, consumers(), "audit")
+    with pytest.raises(DropRefusedError, match="holds 1 messages"):
+        drift.drop(house, consumers(), "former")
+    assert drift.drop(house, consumers(), "former", with_messages=True) == 1
+    with pytest.raises(DropRefusedError, match="no queue former"):
+        drift.drop(house, consumers(), "former")
+
+
+def test_the_command_says_what_differs_and_its_exit_code_too(broker: Broker) -> None:
+    """`topology diff` ends with 1 while anything differs and with 0 after `topology apply --prune`."""
+    command, run = topology_cli.build(lambda: broker, consumers), CliRunner()
+    first = run.invoke(command, ["diff", "--json"])
+    found = json.loads(first.stdout)
+    assert (first.exit_code, found["equal"]) == (1, False)
+    queues = [row["name"] for row in found["differences"] if (row["state"], row["kind"]) == ("missing", "queue")]
+    assert sorted(queues) == ["audit", "dead-letters", "grants", "loans", "notifications"]
+    topology.apply(broker.amqp_url, consumers())
+    with channel_of(broker.amqp_url) as channel:
+        channel.queue_bind("loans", "events", "grants.old.#")
+    shown = run.invoke(command, ["diff"])
+    assert shown.exit_code == 1
+    assert "superfluous" in shown.stdout
+    assert "grants.old.#" in shown.stdout
+    applied = run.invoke(command, ["apply", "--prune"])
+    assert applied.exit_code == 0
+    assert "Removed binding events → loans: grants.old.#" in applied.stdout
+    last = run.invoke(command, ["diff"])
+    assert (last.exit_code, last.stdout.strip()) == (0, "The broker stands as declared.")
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("http://x:y@127.0.0.1:1", "does not answer at http://127.0.0.1:1: enable its management plugin"),
+        ("", "does not let nobody in"),
+    ],
+)
+def test_an_api_that_cannot_be_asked_gets_one_sentence(stand: Stand, address: str, says: str) -> None:
+    """An API that is not there, or refuses us, ends the command with 2 and what to do about it; no traceback."""
+    url = address or f"http://nobody:wrong@127.0.0.1:{stand.rabbitmq.api_port}"
+    broken = Broker("amqp://nobody@127.0.0.1:1//", BrokerAPI(url), {})
+    answer = CliRunner().invoke(topology_cli.build(lambda: broken, consumers), ["diff"])
+    assert answer.exit_code == 2
+    assert says in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    with pytest.raises(BrokerAPIError):
+        drift.diff(broken, consumers())
+    assert isinstance(answer.exception, SystemExit | typer.Exit)
