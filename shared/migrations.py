@@ -17,10 +17,11 @@ from alembic.autogenerate import compare_metadata, produce_migrations, render_py
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, create_engine
+from sqlalchemy import Connection, MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from shared.infrastructure.databases import restrict
+from shared.messaging.partitions import MONTHS_AHEAD, is_partition
 from shared.settings import SERVICES, Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,8 +71,11 @@ def _context(connection: Connection, **options: Any) -> MigrationContext:
     return MigrationContext.configure(connection, opts={"compare_type": True, **options})
 
 
-def upgrade(service: str, connection: Connection) -> list[str]:
-    """Bring a service's database to the newest version and set what its app role may; returns what was applied."""
+def upgrade(service: str, connection: Connection, *, months_ahead: int = MONTHS_AHEAD) -> list[str]:
+    """Bring a service's database to the newest version and set what its app role may; returns what was applied.
+
+    Also makes the outbox's partitions of so many months to come, whether anything was applied or not.
+    """
     script = _script(service)
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
@@ -84,6 +88,8 @@ def upgrade(service: str, connection: Connection) -> list[str]:
     after = _context(connection).get_current_revision()
     if before != after:
         restrict(connection, metadata_of(service), service)
+    if connection.execute(text("SELECT to_regprocedure('outbox_ahead(integer)')")).scalar_one():
+        connection.execute(text("SELECT outbox_ahead(:months)"), {"months": months_ahead})
     return [] if before == after else [step.revision for step in script.iterate_revisions(after, before)]
 
 
@@ -101,7 +107,7 @@ def differences(service: str, connection: Connection) -> list[Any]:
 
 def _comparing(connection: Connection) -> MigrationContext:
     def ours(_thing: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
-        return not (kind == "table" and reflected and name == "alembic_version")
+        return not (kind == "table" and reflected and (name == "alembic_version" or is_partition(name or "")))
 
     return _context(connection, include_object=ours)
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     String,
     Table,
     Text,
@@ -20,20 +21,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shared.messaging.partitions import partitioned
+
 
 def outbox_tables(metadata: MetaData) -> None:
     """Add the tables of a service that publishes."""
-    Table(
+    outbox = Table(
         "outbox",
         metadata,
         # Order of insertion, not of commit: only `position`, given by the one leader relay, is gapless.
         Column("row", BigInteger, Identity(always=True), primary_key=True),
-        Column("id", Uuid, nullable=False, unique=True),
+        Column("id", Uuid, nullable=False),
         Column("type", String(120), nullable=False),
         Column("version", Integer, nullable=False),
         Column("entity", String(160), nullable=False),
         Column("sequence", BigInteger, nullable=False),
-        Column("position", BigInteger, unique=True),
+        Column("position", BigInteger),
         Column("time", DateTime(timezone=True), nullable=False),
         Column("correlation_id", Uuid, nullable=False, index=True),
         Column("causation_id", Uuid),
@@ -43,13 +46,12 @@ def outbox_tables(metadata: MetaData) -> None:
         Column("outcome", String(16), nullable=False),
         Column("body", JSONB, nullable=False),
         Column("not_before", DateTime(timezone=True)),
-        # When the row was written, by the database's clock, to measure commit-to-handled.
-        Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+        # When the row was written, by the database's clock: its partition, and the beginning of commit-to-handled.
+        Column("recorded_at", DateTime(timezone=True), primary_key=True, server_default=text("clock_timestamp()")),
         Column("published_at", DateTime(timezone=True)),
         # Why the broker would not take it, and when the relay tries again.
         Column("held_reason", Text),
         Column("held_until", DateTime(timezone=True)),
-        UniqueConstraint("entity", "sequence"),
         Index("outbox_unpublished", "row", postgresql_where=text("published_at IS NULL")),
         Index(
             "outbox_waiting",
@@ -58,6 +60,22 @@ def outbox_tables(metadata: MetaData) -> None:
             postgresql_where=text("published_at IS NULL AND (not_before IS NOT NULL OR held_until IS NOT NULL)"),
         ),
         Index("outbox_case", "case", "row"),
+        # Each partition has its own unique indexes on id, entity and sequence, and position: see `partitions`.
+        postgresql_partition_by="RANGE (recorded_at)",
+    )
+    partitioned(outbox)
+    # What was in partitions that are gone: by type, how many and the sum of their hashed ids, for reconciling.
+    Table(
+        "outbox_dropped",
+        metadata,
+        Column("partition", String(40), primary_key=True),
+        Column("type", String(120), primary_key=True),
+        Column("events", BigInteger, nullable=False),
+        Column("sum", Numeric, nullable=False),
+        Column("first_at", DateTime(timezone=True), nullable=False),
+        Column("last_at", DateTime(timezone=True), nullable=False),
+        Column("dropped_at", DateTime(timezone=True), nullable=False),
+        Column("dropped_by", String(120), nullable=False),
     )
     Table(
         "outbox_sequence",

@@ -106,7 +106,7 @@ class Stand:
         if self._vhosts == VHOSTS:
             raise RuntimeError(f"tests have used all {VHOSTS} virtual hosts of the stand: raise VHOSTS")
         self._vhosts += 1
-        return node.url(vhost=f"tests-{self._vhosts - 1}")
+        return f"tests-{self._vhosts - 1}"
 
     def database(self, service: str) -> Engine:
         """Return an engine of a new database of `service`, connected as the role the service works as."""
@@ -128,7 +128,7 @@ class Stand:
             template, owner = self._templates[service], owner_role(service)
             statement = "CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}"
             run(connection, statement, name=name, template=template, owner=owner)
-            run(connection, "GRANT CONNECT ON DATABASE {name} TO {app}", name=name, app=app_role(service))
+            run(connection, "GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {app}", name=name, app=app_role(service))
         self._databases.append(name)
         return name
 
@@ -166,7 +166,7 @@ class Stand:
         name = self.bare_database(service)
         with self.owner(name, service).begin() as connection:
             if migrations.has_versions(service):
-                migrations.upgrade(service, connection)
+                migrations.upgrade(service, connection, months_ahead=1)  # each costs every database some files
             else:
                 migrations.create(service, connection)
         return name

@@ -1,0 +1,109 @@
+"""The outbox by months: rows come where they belong, and partitions come by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from alembic.operations import Operations
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from shared import migrations
+from shared.database import Context, UnitOfWork, service_metadata, system
+from shared.events.portal import UserDeactivated
+from shared.infrastructure.databases import at
+from shared.infrastructure.names import app_role
+from shared.messaging.partitioning import unite
+from shared.testing.stand import Stand
+
+ROW = """
+INSERT INTO outbox (id, type, version, entity, sequence, position, "time", correlation_id, outcome, body, recorded_at)
+VALUES (:id, 'portal.user.deactivated', 1, 'user:a', :sequence, :position, :at, :id, 'success', '{}', :at)
+"""
+
+
+@pytest.fixture
+def outbox(stand: Stand) -> Iterator[Engine]:
+    """Give a database with the messaging tables."""
+    with stand.empty_database() as engine:
+        service_metadata(consumes=False).create_all(engine)
+        yield engine
+
+
+def put(connection: Connection, number: int, at: str, **changes: int) -> None:
+    """Write one row as of a day."""
+    values = {"id": number, "sequence": number, "position": number} | changes
+    moment = datetime.fromisoformat(at)
+    identity = f"{values['id']:032x}"
+    connection.execute(text(ROW), values | {"id": identity, "at": moment})
+
+
+def places(connection: Connection) -> list[tuple[str, int]]:
+    """Return the partition of each row, with its number."""
+    found = connection.execute(text("SELECT tableoid::regclass::text AS place, sequence FROM outbox ORDER BY row"))
+    return [(row.place, row.sequence) for row in found]
+
+
+def test_a_row_for_which_no_month_is_made_is_taken_and_moves_when_the_month_comes(outbox: Engine) -> None:
+    """The default partition takes what has no other, in order; making the month moves the rows there."""
+    with outbox.begin() as connection:
+        put(connection, 1, "2031-05-01T00:00:00+00:00")
+        put(connection, 2, "2031-05-31T23:59:59+00:00")
+        put(connection, 3, "2031-06-01T00:00:00+00:00")
+        assert {place for place, _ in places(connection)} == {"outbox_default"}
+        assert connection.execute(text("SELECT outbox_month('2031-05-17')")).scalar_one() is True
+        assert connection.execute(text("SELECT outbox_month('2031-05-02')")).scalar_one() is False
+        assert places(connection) == [("outbox_2031_05", 1), ("outbox_2031_05", 2), ("outbox_default", 3)]
+
+
+@pytest.mark.parametrize("same", ["id", "sequence", "position"])
+def test_what_identifies_an_event_is_unique_in_its_month(outbox: Engine, same: str) -> None:
+    """Neither the id, nor an entity's number, nor a position is taken twice, in a month or in the default partition."""
+    for day in ("2031-05-01T00:00:00+00:00", datetime.now(UTC).isoformat()):
+        with outbox.begin() as connection:
+            put(connection, 1, day)
+        with pytest.raises(IntegrityError), outbox.begin() as connection:
+            put(connection, 2, day, **{same: 1})
+        with outbox.begin() as connection:
+            connection.execute(text("DELETE FROM outbox"))
+
+
+def test_the_app_role_gets_months_ahead_and_may_make_nothing_else(stand: Stand) -> None:
+    """A service without any right to create asks for the next months and gets them, once."""
+    engine = stand.database("portal")
+    months = text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'outbox'::regclass")
+    with engine.begin() as connection:
+        before = connection.execute(months).scalar_one()
+        assert connection.execute(text("SELECT outbox_ahead(12)")).scalar_one() == 13 + 1 - before
+        assert connection.execute(text("SELECT outbox_ahead(12)")).scalar_one() == 0
+        assert connection.execute(months).scalar_one() == 13 + 1
+    for forbidden in ("SELECT outbox_month('2020-01-01')", "DROP TABLE outbox_default", "TRUNCATE outbox_default"):
+        with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), engine.begin() as connection:
+            connection.execute(text(forbidden))
+    with UnitOfWork(engine, "portal", Context(actor=system("portal"))) as uow:
+        uow.record(UserDeactivated(user_id="a", reason="left"), entity="user:a")
+    with engine.connect() as connection:
+        [(place, _)] = places(connection)
+    assert place == f"outbox_{datetime.now(UTC):%Y_%m}"
+
+
+def test_the_step_to_months_and_back_keeps_every_row_and_goes_on_counting(stand: Stand) -> None:
+    """Rows of several months survive the migration in both directions; the next row gets the next number."""
+    name = stand.bare_database("portal")
+    with stand.owner(name, "portal").begin() as connection:
+        migrations.upgrade("portal", connection, months_ahead=1)
+        for number, day in enumerate(("2024-02-29", "2024-03-01", "2026-11-30"), 1):
+            put(connection, number, f"{day}T12:00:00+00:00")
+        with Operations.context(migrations._context(connection)):
+            unite(lambda statement: connection.execute(text(statement)))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        assert [number for _, number in places(connection)] == [1, 2, 3]
+        assert migrations.upgrade("portal", connection, months_ahead=1) == ["0002"]
+        assert [place for place, _ in places(connection)] == ["outbox_2024_02", "outbox_2024_03", "outbox_2026_11"]
+        assert migrations.differences("portal", connection) == []
+    app = stand.engine(at(stand.admin_url, database=name, user=app_role("portal")))
+    with app.begin() as connection:
+        put(connection, 4, "2024-02-01T00:00:00+00:00")
+        assert connection.execute(text("SELECT array_agg(row ORDER BY row) FROM outbox")).scalar_one() == [1, 2, 3, 4]
