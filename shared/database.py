@@ -109,6 +109,7 @@ class UnitOfWork:
         self._connection: Connection | None = None
         self._tracked: dict[tuple[str, str], tuple[Entity, Repository[Any], dict[str, Any] | None]] = {}
         self._loose: list[dict[str, Any]] = []
+        self.recorded = 0  # how many events it has written so far
         self.after_commit: list[Callable[[], None]] = []
 
     @property
@@ -220,6 +221,7 @@ class UnitOfWork:
 
     def _publish(self, rows: list[dict[str, Any]]) -> None:
         """Write events into the outbox, each under the next number of its entity, and tell the relay."""
+        self.recorded += len(rows)
         for row in rows:
             recorded: Recorded = row.pop("recorded")
             row["body"] = {

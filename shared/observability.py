@@ -11,6 +11,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from structlog.typing import Processor
 
+from shared.telemetry import name_trace
+
 # Never in a log, whoever passes them: what identifies a person or lets somebody in.
 PRIVATE = frozenset(
     {"name", "email", "phone", "address", "password", "secret", "token", "cookie", "csrf", "session", "body", "data"}
@@ -66,6 +68,7 @@ def configure_logging(process: str, level: str = "INFO") -> None:
     shared: list[Processor] = [
         name_process,
         structlog.contextvars.merge_contextvars,
+        name_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         without_personal_data,

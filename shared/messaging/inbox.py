@@ -23,8 +23,9 @@ from shared.database import Context, UnitOfWork, asking, system
 from shared.errors import StaleVersionError
 from shared.events import Envelope, event_types
 from shared.events.envelope import UnknownEventError
-from shared.messaging import heads, quarantine
+from shared.messaging import heads, quarantine, spans
 from shared.messaging.wire import Raw, Received, UnreadableError, decode, entity_key, storable
+from shared.telemetry import Span
 
 log = structlog.get_logger(__name__)
 
@@ -175,11 +176,15 @@ def _together(engine: Engine, consumer: str, on: Handlers, waiting: list[Receive
     followed: dict[str, None] = {}
     until = time.monotonic() + _SHARE
     try:
-        with UnitOfWork(engine, consumer, _context(consumer, first.envelope), clock=clock) as uow:
+        with (
+            spans.together() as begun,
+            UnitOfWork(engine, consumer, _context(consumer, first.envelope), clock=clock) as uow,
+        ):
             uow.connection.execute(_LOCK_HEADS, {"consumer": consumer, "keys": [item.key for item in waiting]})
             for received in waiting:
-                uow.go_on(_context(consumer, received.envelope))
-                outcome, others = _apply(uow, consumer, on, received, again=False)
+                with begun.processing(consumer, received.envelope) as span:
+                    uow.go_on(_context(consumer, received.envelope, span))
+                    outcome, others = _apply(uow, consumer, on, received, again=False)
                 outcomes.append(outcome)
                 followed |= {received.key: None} if others else {}
                 if time.monotonic() > until:
@@ -239,11 +244,13 @@ def _release(engine: Engine, consumer: str, on: Handlers, key: str, clock: Clock
 def _attempt(
     engine: Engine, consumer: str, on: Handlers, received: Received, clock: Clock, *, again: bool
 ) -> tuple[Outcome, bool]:
-    try:
-        with UnitOfWork(engine, consumer, _context(consumer, received.envelope), clock=clock) as uow:
-            return _apply(uow, consumer, on, received, again=again)
-    except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept, with its traceback, by postpone
-        return _postpone(engine, consumer, received, error, clock), False
+    with spans.processing(consumer, received.envelope, again=again) as span:
+        try:
+            with UnitOfWork(engine, consumer, _context(consumer, received.envelope, span), clock=clock) as uow:
+                return _apply(uow, consumer, on, received, again=again)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is kept, with its traceback, by postpone
+            span.fail(error)
+            return _postpone(engine, consumer, received, error, clock), False
 
 
 def _apply(uow: UnitOfWork, consumer: str, on: Handlers, received: Received, *, again: bool) -> tuple[Outcome, bool]:
@@ -269,12 +276,12 @@ def _call(on: Handlers, uow: UnitOfWork, envelope: Envelope) -> None:
     handler(uow, envelope)
 
 
-def _context(consumer: str, envelope: Envelope) -> Context:
+def _context(consumer: str, envelope: Envelope, span: Span | None = None) -> Context:
     return Context(
         actor=system(consumer),
         correlation_id=envelope.correlation_id,
         causation_id=envelope.id,
-        traceparent=envelope.traceparent,
+        traceparent=span.traceparent if span else None,
     )
 
 

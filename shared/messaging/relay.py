@@ -24,6 +24,7 @@ from psycopg.rows import dict_row
 from sqlalchemy.engine import make_url
 
 from shared.database import CHANNEL
+from shared.messaging import spans
 from shared.messaging.publisher import LARGEST, Publisher, PublishError
 from shared.messaging.wire import EXCHANGE
 
@@ -196,11 +197,14 @@ class Relay:
         if not rows:
             return 0
         fitting, refused = _fitting(rows)
-        result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout)
+        with spans.publishing(self.source, fitting):
+            result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout)
         if result.confirmed:
             db.execute(_MARK, (result.confirmed,))
+        known = {row["row"]: row for row in rows}
         for row, reason in (refused | result.refused).items():
-            log.error("event held back", source=self.source, row=row, reason=reason)
+            with spans.about(known[row]):
+                log.error("event held back", source=self.source, row=row, reason=reason)
             db.execute(_REFUSE, (reason, _HOLD, row))
         return len(rows)
 

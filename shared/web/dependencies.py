@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
+from shared import telemetry
 from shared.clock import new_id
 from shared.database import Context, UnitOfWork, reading
 from shared.errors import TamgaError
@@ -76,9 +78,21 @@ def allowed(action: str) -> Any:
 
 def unit_of_work(request: Request) -> Iterator[UnitOfWork]:
     """Give the request's transaction; it commits when the handler has returned, before the answer is sent."""
-    state = request.app.state
-    with UnitOfWork(state.engine, state.service, request_context(request), clock=state.clock) as uow:
-        yield uow
+    state, context = request.app.state, request_context(request)
+    # Not entered as a context: FastAPI may leave in another thread than it entered in.
+    span = telemetry.begin(
+        state.service, "unit of work", parent=context.traceparent, correlation_id=context.correlation_id
+    )
+    try:
+        context = replace(context, traceparent=span.traceparent)
+        with UnitOfWork(state.engine, state.service, context, clock=state.clock) as uow:
+            yield uow
+        span.note({"tamga.events": uow.recorded})
+    except BaseException as error:
+        span.fail(error)
+        raise
+    finally:
+        span.end()
 
 
 def reader(request: Request) -> Iterator[Connection]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -15,16 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import telemetry
 from shared.clock import new_id
 from shared.errors import InvalidError
 from shared.i18n import choose_locale, current_locale
+from shared.telemetry import Span
 from shared.web.csrf import SAFE, CrossSiteError, same_origin
 from shared.web.errors import Answers
 from shared.web.identity import HEADER, StatementError, verify
 
 log = structlog.get_logger()
 LANGUAGE_COOKIE = "tamga_language"
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+_UNTRACED = ("/static/", "/health")
 CSP = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; "
     "img-src 'self' data:"
@@ -55,35 +55,57 @@ class Frame:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        self._introduce(request)
-        started = False
+        with self._introduce(request) as span:
+            status = await self._answer(request, receive, send)
+            if span.recording:
+                _describe(span, request, status)
+
+    async def _answer(self, request: Request, receive: Receive, send: Send) -> int:
+        """Let the app answer, and return the status of its answer."""
+        status = 0
 
         async def sending(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 self._headers(request, MutableHeaders(scope=message))
             await send(message)
 
         try:
             self._check(request)
-            await self.app(scope, bounded(receive), sending)
+            await self.app(request.scope, bounded(receive), sending)
         except Exception as error:  # the last resort: whatever it is, it is logged and nothing of it is told
-            if started:
+            if status:
                 raise
             response = await self.answers.unforeseen(request, error)
-            await response(scope, receive, sending)
+            await response(request.scope, receive, sending)
+        return status
 
-    def _introduce(self, request: Request) -> None:
+    def _introduce(self, request: Request) -> Span:
         state, headers = request.state, request.headers
         state.identity = self._identity(headers)
         state.correlation_id = new_id()
-        state.traceparent = traceparent(headers.get("traceparent"))
+        span = self._span(request)
+        state.traceparent = span.traceparent
         chosen = (request.cookies.get(LANGUAGE_COOKIE), state.identity.locale if state.identity else None)
         locale = choose_locale(chosen, headers.get("accept-language", ""))
         state.locale = locale
         current_locale.set(locale)
-        structlog.contextvars.bind_contextvars(correlation_id=str(state.correlation_id))
+        return span
+
+    def _span(self, request: Request) -> Span:
+        """Begin the request's span: in the trace that its caller named, if that is valid, else in a new one."""
+        given, correlation_id = request.headers.get("traceparent"), request.state.correlation_id
+        if _path(request).startswith(_UNTRACED):
+            return Span(telemetry.continued(given), correlation_id)
+        return telemetry.begin(
+            self.answers.service,
+            request.method,
+            kind="server",
+            parent=given,
+            state=request.headers.get("tracestate"),
+            correlation_id=correlation_id,
+        )
 
     def _identity(self, headers: Headers) -> Any:
         statement = headers.get(HEADER)
@@ -130,8 +152,26 @@ def bounded(receive: Receive) -> Receive:
     return receiving
 
 
-def traceparent(given: str | None) -> str:
-    """Return a W3C traceparent for our span: in the trace that was given if that is valid, else in a new one."""
-    found = _TRACEPARENT.fullmatch(given or "")
-    trace, flags = (found[1], found[2]) if found else (secrets.token_hex(16), "01")
-    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+def _path(request: Request) -> str:
+    """Return the path within the service's app."""
+    return str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
+
+
+def _describe(span: Span, request: Request, status: int) -> None:
+    """Say what the request was: the route and the action, never the address, which may name a person."""
+    scope, state = request.scope, request.state
+    route = f"{scope.get('root_path', '')}{getattr(scope.get('route'), 'path', '')}"
+    span.rename(f"{request.method} {route}".strip())
+    facts: dict[str, str | int | bool] = {
+        "http.request.method": request.method,
+        "http.route": route,
+        "http.response.status_code": status,
+        "url.scheme": request.url.scheme,
+    }
+    if action := getattr(state, "action", None):
+        facts["tamga.action"] = action
+    if role := getattr(state, "acting_role", None):
+        facts["tamga.role"] = role
+    span.note(facts)
+    if status >= 500:
+        span.fail(str(status))

@@ -22,7 +22,6 @@ from shared.web.csrf import masked, token_matches
 from shared.web.dependencies import Who, allowed
 from shared.web.forms import FormModel
 from shared.web.identity import HEADER, sign
-from shared.web.middleware import traceparent
 from shared.web.pages import render
 from shared.web.policy import Policy
 from shared.web.static import assets, static_url
@@ -292,17 +291,6 @@ def test_a_part_of_a_page_gets_its_refusal_as_a_part() -> None:
     answer = OFFICER.get("/stale", headers={"hx-request": "true", "hx-request-type": "partial"})
     assert answer.status_code == 409
     assert "<html" not in answer.text
-
-
-def test_traces_go_on_or_begin() -> None:
-    """A valid traceparent is continued under our own span; anything else starts a new trace."""
-    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
-    made = traceparent(given).split("-")
-    assert (made[1], made[3]) == ("0af7651916cd43dd8448eb211c80319c", "00")
-    assert made[2] != "b7ad6b7169203331"
-    for wrong in (None, "", given.upper(), given[:-1], "00-" + "0" * 32 + "-b7ad6b7169203331-01", "ff" + given[2:]):
-        assert traceparent(wrong).split("-")[1] != "0af7651916cd43dd8448eb211c80319c"
-        assert len(traceparent(wrong)) == 55
 
 
 def test_static_files_are_cached_for_ever_under_their_hash() -> None:

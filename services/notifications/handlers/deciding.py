@@ -147,7 +147,7 @@ class _Telling:
             "programme": self.envelope.programme,
             "case_parties": self.envelope.body.parties,
             "correlation_id": str(self.envelope.correlation_id),
-            "traceparent": self.envelope.traceparent,
+            "traceparent": self.uow.context.traceparent,
             "rule": self.rule.id,
             "category": self.rule.category,
             "template": self.rule.letter,
