@@ -9,6 +9,7 @@ from types import FrameType
 
 import structlog
 
+from shared import telemetry
 from shared.heartbeat import heartbeat_file
 from shared.infrastructure.gate import settings_when_ready
 from shared.messaging.relay import Relay
@@ -34,6 +35,7 @@ def main(services: list[str]) -> int:
         signal.signal(number, asked)
     settings = settings_when_ready()
     configure_logging("relay", settings.log_level)
+    telemetry.start("relay")
 
     def run(service: str) -> None:
         try:
@@ -51,6 +53,7 @@ def main(services: list[str]) -> int:
         while thread.is_alive():
             # Short waits: Python handles signals between them.
             thread.join(0.5)
+    telemetry.stop()
     return 1 if failed.is_set() else 0
 
 

@@ -19,6 +19,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from services.portal.frontdoor import front_door
+from shared import telemetry
 from shared.heartbeat import keep_beating
 from shared.infrastructure.gate import settings_when_ready
 from shared.observability import configure_logging
@@ -65,6 +66,7 @@ def main() -> int:
     load_applications()
     settings = settings_when_ready()
     configure_logging("web", settings.log_level)
+    telemetry.start("web")
     address = urlsplit(settings.base_url)
     host = os.environ.get("TAMGA_HOST", "127.0.0.1")
     app = create(settings)
@@ -81,6 +83,7 @@ def main() -> int:
         server.run()
     finally:
         stopped.set()
+        telemetry.stop()
     return 0 if server.started else 1
 
 

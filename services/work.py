@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import shared.messaging.green
+from shared import telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
 from shared.infrastructure.gate import settings_when_ready
@@ -43,13 +44,17 @@ def main(services: list[str]) -> int:
     classes = [worker for worker in found if worker is not None]
     settings = settings_when_ready()
     configure_logging("work", settings.log_level)
+    telemetry.start("work")
     beat = one_heartbeat(settings.home, [worker.name for worker in classes])
-    return run_workers(
-        classes,
-        amqp_url=settings.amqp_url,
-        engine=lambda service: engine_for(settings.database_url(service), application_name=f"{service}-worker"),
-        heartbeat=beat,
-    )
+    try:
+        return run_workers(
+            classes,
+            amqp_url=settings.amqp_url,
+            engine=lambda service: engine_for(settings.database_url(service), application_name=f"{service}-worker"),
+            heartbeat=beat,
+        )
+    finally:
+        telemetry.stop()
 
 
 if __name__ == "__main__":

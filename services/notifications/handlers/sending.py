@@ -19,15 +19,17 @@ from sqlalchemy import Engine
 
 from services.notifications import storage
 from services.notifications.domain.delivery import Delivery, Status
-from services.notifications.domain.retry import Answer, Jitter
+from services.notifications.domain.retry import Answer, Jitter, Verdict
 from services.notifications.handlers.deciding import tell
 from services.notifications.mail import Mailer
+from shared import telemetry
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.events import Envelope
 from shared.events.envelope import Body
 from shared.events.notifications import DeliveryFailed
 from shared.settings import settings
+from shared.telemetry import Span
 
 SERVICE = "notifications"
 # Longer than the slowest conversation that mail.py allows, so that a lease only runs out on a dead sender.
@@ -60,8 +62,25 @@ class Sender:
         delivery = self.claim()
         if delivery is None:
             return False
-        self.conclude(delivery, self.post(delivery))
+        with telemetry.begin(
+            SERVICE, "send letter", parent=delivery.traceparent, correlation_id=delivery.correlation_id
+        ) as span:
+            answer = self._posted(delivery, span)
+            self.conclude(delivery, answer, span.traceparent)
         return True
+
+    def _posted(self, delivery: Delivery, above: Span) -> Answer:
+        """Hand the letter to the mail server; of what is said there only the verdict is told, never to whom."""
+        with telemetry.begin(
+            SERVICE, "smtp", kind="client", parent=above.traceparent, correlation_id=delivery.correlation_id
+        ) as span:
+            answer = self.post(delivery)
+            span.note({"tamga.verdict": answer.verdict.value, "tamga.attempt": delivery.attempts})
+            if answer.code is not None:
+                span.note({"smtp.response.code": answer.code})
+            if answer.verdict is not Verdict.ACCEPTED:
+                span.fail(answer.verdict.value)
+        return answer
 
     def claim(self) -> Delivery | None:
         """Take the letter that is due longest, so that no other sender takes it while the lease lasts."""
@@ -75,13 +94,13 @@ class Sender:
             storage.start_attempt(uow.connection, delivery.id, delivery.attempts, uow.now(), lost=lost)
         return delivery
 
-    def conclude(self, sent: Delivery, answer: Answer) -> None:
+    def conclude(self, sent: Delivery, answer: Answer, traceparent: str) -> None:
         """Write down what became of the attempt; staff are told of a letter that finally failed."""
         context = Context(
             actor=system(SERVICE),
             correlation_id=UUID(sent.correlation_id),
             causation_id=UUID(sent.event_id),
-            traceparent=sent.traceparent,
+            traceparent=traceparent,
         )
         with UnitOfWork(self.engine, SERVICE, context, clock=self.clock) as uow:
             delivery = storage.deliveries(uow).get(sent.id)
