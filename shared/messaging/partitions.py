@@ -8,8 +8,13 @@ the millisecond, and the two counter tables that only the transaction which writ
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import psycopg
+import structlog
 from sqlalchemy import DDL, Table, event
+
+log = structlog.get_logger(__name__)
 
 MONTHS_AHEAD = 12
 _PARTITION = re.compile(r"outbox_(\d{4}_\d{2}|default)")
@@ -80,3 +85,11 @@ def partitioned(outbox: Table) -> Table:
     for statement in (*FUNCTIONS, *DEFAULT, "SELECT outbox_ahead(1)"):
         event.listen(outbox, "after_create", DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
     return outbox
+
+
+def make_ahead(db: psycopg.Connection[Any], months: int = MONTHS_AHEAD) -> None:
+    """Make the partitions of the months to come; one that a long reader keeps from being made has a year's time."""
+    try:
+        db.execute("SELECT outbox_ahead(%s)", (months,))
+    except psycopg.errors.LockNotAvailable as error:
+        log.warning("the outbox's next month is made another day", error=str(error).strip())

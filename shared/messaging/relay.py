@@ -25,6 +25,7 @@ from sqlalchemy.engine import make_url
 
 from shared.database import CHANNEL
 from shared.messaging import spans
+from shared.messaging.partitions import make_ahead
 from shared.messaging.publisher import LARGEST, Publisher, PublishError
 from shared.messaging.wire import EXCHANGE
 
@@ -37,6 +38,7 @@ _IDLE = 0.5  # seconds without a notification until the relay looks by itself
 _STANDBY = 0.25  # seconds between tries to become leader
 _LOOK = 5.0  # seconds between measurements
 _HOLD = 30.0  # seconds until an event that the broker refused is tried again
+_AHEAD_FIRST, _AHEAD_AGAIN = 3_600.0, 86_400.0  # seconds until the outbox's next months are made, and made again
 _DRAIN = 5.0  # seconds to publish what is committed when asked to end
 _LONGEST_BACKOFF = 2.0  # seconds between tries while the broker or the database is away
 BROKEN = (AMQPError, PublishError, OSError)
@@ -50,25 +52,29 @@ _OPTIONS = (
 _LEAD = "SELECT pg_try_advisory_lock(hashtextextended('tamga relay ' || %s, 0))"
 
 # Transaction A. An event that waits (undo window, refused by the broker) holds back its entity's later
-# events, and nobody else's; it gets its position when it goes out for the first time.
+# events, and nobody else's; it gets its position when it goes out for the first time. Only partitions that may
+# have unpublished rows are looked at: those of the window that is measured every few seconds.
 _NEXT = """
 WITH waiting AS (
   SELECT entity, min(sequence) AS first FROM outbox
   WHERE published_at IS NULL AND (not_before IS NOT NULL OR held_until IS NOT NULL)
     AND greatest(not_before, held_until) > clock_timestamp()
+    AND recorded_at >= %(since)s AND recorded_at < %(until)s
   GROUP BY entity
 ), batch AS (
   SELECT o.* FROM outbox o LEFT JOIN waiting w ON w.entity = o.entity
   WHERE o.published_at IS NULL AND (w.first IS NULL OR o.sequence < w.first)
+    AND o.recorded_at >= %(since)s AND o.recorded_at < %(until)s
   ORDER BY o.row LIMIT %(limit)s
 ), new AS (
-  SELECT row, row_number() OVER (ORDER BY row) AS number FROM batch WHERE position IS NULL
+  SELECT row, recorded_at, row_number() OVER (ORDER BY row) AS number FROM batch WHERE position IS NULL
 ), counter AS (
   INSERT INTO outbox_position AS p (source, last) SELECT %(source)s, count(*) FROM new HAVING count(*) > 0
   ON CONFLICT (source) DO UPDATE SET last = p.last + excluded.last RETURNING last
 ), numbered AS (
   UPDATE outbox SET position = counter.last - (SELECT count(*) FROM new) + new.number
-  FROM new, counter WHERE outbox.row = new.row RETURNING outbox.row, outbox.position
+  FROM new, counter WHERE outbox.row = new.row AND outbox.recorded_at = new.recorded_at
+    AND outbox.recorded_at >= %(since)s AND outbox.recorded_at < %(until)s RETURNING outbox.row, outbox.position
 )
 SELECT b.row, b.id, b.type, b.version, b.entity, b.sequence, coalesce(b.position, n.position) AS position, b.time,
        b.correlation_id, b.causation_id, b.traceparent, b.programme, b."case", b.outcome, b.body::text AS body
@@ -78,13 +84,18 @@ FROM batch b LEFT JOIN numbered n ON n.row = b.row ORDER BY b.row
 # Transaction B need not be on disk at once: a mark that a crash of the database forgets is made again.
 _MARK = """
 UPDATE outbox SET published_at = clock_timestamp(), held_reason = NULL, held_until = NULL
-FROM (SELECT set_config('synchronous_commit', 'off', true)) AS s WHERE row = ANY(%s)
+FROM (SELECT set_config('synchronous_commit', 'off', true)) AS s
+WHERE row = ANY(%(rows)s) AND recorded_at >= %(since)s AND recorded_at < %(until)s
 """
 _REFUSE = """
-UPDATE outbox SET held_reason = %s, held_until = clock_timestamp() + make_interval(secs => %s) WHERE row = %s
+UPDATE outbox SET held_reason = %(reason)s, held_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE row = %(row)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
 """
+# A row of a transaction that was open for longer than the day on either side is found by the next measurement.
 _OLDEST = """
-SELECT coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8 AS age
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8 AS age,
+       least(min(recorded_at), clock_timestamp() - interval '1 day') AS since,
+       greatest(max(recorded_at), clock_timestamp()) + interval '1 day' AS until
 FROM outbox WHERE published_at IS NULL
 """
 
@@ -110,6 +121,8 @@ class Relay:
         self.state = "starting"
         self.oldest = 0.0
         self._measured = 0.0
+        self._window: dict[str, Any] = {"since": "-infinity", "until": "infinity"}
+        self._make_ahead = time.monotonic() + _AHEAD_FIRST
 
     def run(self, stop: threading.Event) -> None:
         """Lead or stand by until `stop` is set; reconnect with backoff after every failure."""
@@ -193,19 +206,20 @@ class Relay:
 
     def relay_batch(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher) -> int:
         """Take the next rows through numbering, publishing and marking; return how many there were."""
-        rows = db.execute(_NEXT, {"limit": self.batch, "source": self.source}).fetchall()
+        window = self._window
+        rows = db.execute(_NEXT, window | {"limit": self.batch, "source": self.source}).fetchall()
         if not rows:
             return 0
         fitting, refused = _fitting(rows)
         with spans.publishing(self.source, fitting):
             result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout)
         if result.confirmed:
-            db.execute(_MARK, (result.confirmed,))
+            db.execute(_MARK, window | {"rows": result.confirmed})
         known = {row["row"]: row for row in rows}
         for row, reason in (refused | result.refused).items():
             with spans.about(known[row]):
                 log.error("event held back", source=self.source, row=row, reason=reason)
-            db.execute(_REFUSE, (reason, _HOLD, row))
+            db.execute(_REFUSE, window | {"reason": reason, "seconds": _HOLD, "row": row})
         return len(rows)
 
     def _measure(self, db: psycopg.Connection[dict[str, Any]]) -> None:
@@ -214,6 +228,11 @@ class Relay:
         self._measured = time.monotonic()
         row = db.execute(_OLDEST).fetchone()
         self.oldest = row["age"] if row else 0.0
+        if row:
+            self._window = {"since": row["since"], "until": row["until"]}
+        if time.monotonic() > self._make_ahead:
+            self._make_ahead = time.monotonic() + _AHEAD_AGAIN
+            make_ahead(db)
         OLDEST.labels(self.source).set(self.oldest)
 
     def _say(self, state: str, **facts: Any) -> None:
