@@ -32,6 +32,7 @@ from shared.messaging import topology
 from shared.messaging.link import channel_of
 from shared.messaging.relay import Relay
 from shared.messaging.topology import Depth
+from shared.testing.nursery import Child, nursery
 from shared.testing.stand import Stand
 
 SOURCE, CONSUMER = "portal", "loans"
@@ -111,7 +112,15 @@ class Backbone:
 
     def process(self, role: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a relay or a worker as a process of its own."""
-        facts = {
+        environment = os.environ | {"TAMGA_TEST_PROCESS": json.dumps(self._facts(role, options))}
+        return subprocess.Popen(PROCESS, env=environment, cwd=Path(__file__).parents[2])
+
+    def worker(self, role: str = "worker", **options: Any) -> Child:
+        """Start a worker as a process of its own, within milliseconds."""
+        return nursery().worker(self._facts(role, options))
+
+    def _facts(self, role: str, options: dict[str, Any]) -> dict[str, Any]:
+        return {
             "role": role,
             "source_url": self.source.url.render_as_string(hide_password=False),
             "consumer_url": self.consumer.url.render_as_string(hide_password=False),
@@ -119,13 +128,11 @@ class Backbone:
             "exchange": self.exchange,
             "queue": self.queue,
         } | options
-        environment = os.environ | {"TAMGA_TEST_PROCESS": json.dumps(facts)}
-        return subprocess.Popen(PROCESS, env=environment, cwd=Path(__file__).parents[2])
 
     @contextmanager
-    def working(self, role: str = "worker", **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    def working(self, role: str = "worker", **options: Any) -> Iterator[Child]:
         """Run a worker process until the block ends; it must end well."""
-        process = self.process(role, **options)
+        process = self.worker(role, **options)
         try:
             eventually(lambda: self.depth().consumers >= 1 or process.poll() is not None)
             yield process

@@ -1,0 +1,153 @@
+"""Worker processes within milliseconds: forked from one process that has everything imported already.
+
+A test that kills workers again and again would mostly wait for imports. Each worker is a process of its own all
+the same: it connects, is killed and is drained as one that was started from a shell.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_READY_MADE = ("backbone_process", "backbone", "behaviour")
+
+
+class Child:
+    """A worker process, with the methods of Popen that tests use."""
+
+    def __init__(self, nursery: Nursery, pid: int) -> None:
+        self._nursery, self.pid = nursery, pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while it runs."""
+        if self.returncode is None:
+            self.returncode = self._nursery.ask(poll=self.pid)
+        return self.returncode
+
+    def wait(self, timeout: float = 30) -> int:
+        """Return the exit code once it has ended; raises subprocess.TimeoutExpired."""
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("worker", timeout)
+            time.sleep(0.01)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class Nursery:
+    """The process that forks workers; whoever is left at its end is killed."""
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        environment = {name: value for name, value in os.environ.items() if name != "TAMGA_TEST_PROCESS"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "shared.testing.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env=environment,
+        )
+
+    def close(self) -> None:
+        """End it, by ending its input."""
+        self._process.communicate(timeout=10)
+
+    def ask(self, **question: Any) -> Any:
+        """Put one question, and return the answer."""
+        with self._asking:
+            if self._process.stdin is None or self._process.stdout is None:
+                raise RuntimeError("the nursery has no pipes")
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
+
+    def worker(self, facts: dict[str, Any]) -> Child:
+        """Start a worker; `facts` as in `backbone_process`, and `patience`: seconds until each further attempt."""
+        return Child(self, self.ask(fork=facts))
+
+
+@cache
+def nursery() -> Nursery:
+    """Return this session's nursery, started at the first call."""
+    only = Nursery()
+    atexit.register(only.close)
+    return only
+
+
+def _grow_up(facts: dict[str, Any]) -> int:
+    """Be a worker, in the forked process."""
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    role = importlib.import_module("shared.testing.backbone_process")
+    if "patience" in facts:
+        timedelta = importlib.import_module("datetime").timedelta
+        inbox = importlib.import_module("shared.messaging.inbox")
+        inbox._PATIENCE = tuple(timedelta(seconds=seconds) for seconds in facts["patience"])  # type: ignore[attr-defined] # noqa: SLF001 - a test's clock
+    role.FACTS.update(facts)
+    code: int = role.worker()
+    return code
+
+
+def _fork(facts: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        code = _grow_up(facts)
+    finally:
+        os._exit(code)
+
+
+def _state(pid: int) -> int | None:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def main() -> None:
+    """Answer questions, a line each, until there are no more; then end everybody who is left."""
+    importlib.import_module("shared.messaging.green")  # before anything else
+    for name in _READY_MADE:
+        importlib.import_module(f"shared.testing.{name}")
+    for name in ("consumer", "inbox", "batch"):
+        importlib.import_module(f"shared.messaging.{name}")
+    alive: set[int] = set()
+    for line in sys.stdin:
+        question = json.loads(line)
+        if "fork" in question:
+            answer: int | None = _fork(question["fork"])
+            alive.add(answer or 0)
+        else:
+            answer = _state(question["poll"])
+            alive -= {question["poll"]} if answer is not None else set()
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    for pid in alive:
+        os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
