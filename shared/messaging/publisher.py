@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from amqp import Message
 
 from shared.messaging.link import connect, user_of
-from shared.messaging.wire import CONTENT_TYPE, EXCHANGE, headers_of
+from shared.messaging.wire import CONTENT_TYPE, EXCHANGE, LARGEST_BODY, headers_of
 
 _PERSISTENT = 2
-LARGEST = 8 * 1024 * 1024  # bytes of a body; RabbitMQ 4 takes 16 MiB by default
+LARGEST = LARGEST_BODY
+_LOOK = 0.5  # seconds between looks at whether to wait on while the broker has us blocked
 
 
 class PublishError(RuntimeError):
-    """The broker did not answer in time: the connection is given up, and what was not confirmed goes out again."""
+    """No answer in time, or none wanted any more: the connection is given up, what is not confirmed goes out again."""
 
 
 @dataclass
@@ -50,20 +51,30 @@ class Publisher:
         self._rows: dict[str, int] = {}  # message id → row
         self._result = Result()
 
-    def publish(self, source: str, rows: Sequence[dict[str, Any]], *, timeout: float = 10.0) -> Result:
-        """Publish `rows` in order and wait until each is confirmed or refused.
+    def publish(
+        self,
+        source: str,
+        rows: Sequence[dict[str, Any]],
+        *,
+        timeout: float = 10.0,
+        wait_on: Callable[[], bool] = lambda: False,
+    ) -> Result:
+        """Publish `rows` in order and wait until each is confirmed or refused; rows not sent are in no list.
 
-        Raises PublishError when an answer is missing after `timeout` seconds, or the broker has blocked us.
+        Raises PublishError when an answer is missing after `timeout` seconds. While the broker has us blocked
+        time does not count: `wait_on` is asked now and then, and its no ends the wait.
         """
         self._result, self._pending = Result(), {}
         self._rows = {str(row["id"]): row["row"] for row in rows}
         for row in rows:
+            if self.blocked:
+                break  # the broker reads no more: to go on would fill the line and hang
             self._tag += 1
             self._pending[self._tag] = row["row"]
             self._channel.basic_publish(
                 self._message(source, row), exchange=self.exchange, routing_key=row["type"], mandatory=True
             )
-        self._wait(time.monotonic() + timeout)
+        self._wait(timeout, wait_on)
         # A returned message is confirmed as well: the broker has dealt with it, by giving it back.
         refused = self._result.refused
         self._result.confirmed = [row for row in self._result.confirmed if row not in refused]
@@ -81,15 +92,17 @@ class Publisher:
             application_headers=headers_of(row | {"source": source}),
         )
 
-    def _wait(self, deadline: float) -> None:
+    def _wait(self, timeout: float, wait_on: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + timeout
         while self._pending:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise PublishError(f"{len(self._pending)} messages were not confirmed in time")
             try:
-                self._connection.drain_events(timeout=remaining)
-            except TimeoutError as error:
-                raise PublishError(f"{len(self._pending)} messages were not confirmed in time") from error
+                self._connection.drain_events(timeout=_LOOK)
+            except TimeoutError:
+                self._connection.heartbeat_check()
+            if self.blocked and wait_on():
+                deadline = time.monotonic() + timeout
+            elif self.blocked or time.monotonic() > deadline:
+                raise PublishError(f"{len(self._pending)} messages were not confirmed: {self.blocked or 'no answer'}")
 
     def tend(self, wait: float = 0.0) -> None:
         """Keep the connection alive: read what has arrived, within `wait` seconds, and send a heartbeat if due."""

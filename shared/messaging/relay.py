@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,21 +191,32 @@ class Relay:
                 raise
 
     def _publish(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher, stop: threading.Event) -> None:
+        wait_on = partial(self._blocked, db, publisher, stop)
         while not stop.is_set():
             publisher.tend()
             self._measure(db)
-            if publisher.blocked:
-                self._say("blocked", reason=publisher.blocked)
+            if publisher.blocked and self._blocked(db, publisher, stop):
                 publisher.tend(wait=_IDLE)
                 continue
             self._say("leading")
-            if self.relay_batch(db, publisher) < self.batch:
+            if self.relay_batch(db, publisher, wait_on) < self.batch:
                 list(db.notifies(timeout=_IDLE, stop_after=1))
         end = time.monotonic() + _DRAIN
         while not publisher.blocked and time.monotonic() < end and self.relay_batch(db, publisher):
             pass
 
-    def relay_batch(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher) -> int:
+    def _blocked(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher, stop: threading.Event) -> bool:
+        """Say that the broker has us blocked, see to it that we still lead; returns whether to wait on."""
+        self._say("blocked", reason=publisher.blocked)
+        self._measure(db)
+        return not stop.is_set()
+
+    def relay_batch(
+        self,
+        db: psycopg.Connection[dict[str, Any]],
+        publisher: Publisher,
+        wait_on: Callable[[], bool] = lambda: False,
+    ) -> int:
         """Take the next rows through numbering, publishing and marking; return how many there were."""
         window = self._window
         rows = db.execute(_NEXT, window | {"limit": self.batch, "source": self.source}).fetchall()
@@ -212,7 +224,7 @@ class Relay:
             return 0
         fitting, refused = _fitting(rows)
         with spans.publishing(self.source, fitting):
-            result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout)
+            result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout, wait_on=wait_on)
         if result.confirmed:
             db.execute(_MARK, window | {"rows": result.confirmed})
         known = {row["row"]: row for row in rows}
