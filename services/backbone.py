@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy import Engine
 
 from shared.database import engine_for
-from shared.messaging import topology, topology_cli
+from shared.messaging import backfill, topology, topology_cli
 from shared.messaging.cli import Backbone, build
 from shared.messaging.drift import Broker
 from shared.messaging.link import user_of
@@ -18,6 +18,11 @@ from shared.settings import SERVICES, Settings, settings
 def consumers() -> dict[str, tuple[str, ...]]:
     """Return what each service consumes, from its card."""
     return {service: importlib.import_module(f"services.{service}").CONSUMES for service in SERVICES}
+
+
+def queues() -> dict[str, tuple[str, ...]]:
+    """Return every queue with its bindings: the consumers', and those in which sources hear of missed events."""
+    return consumers() | backfill.queues(SERVICES)
 
 
 def engines() -> dict[str, Engine]:
@@ -42,4 +47,4 @@ def broker(known: Settings | None = None) -> Broker:
 
 
 events, quarantine, reconcile = build(Backbone(engines=engines, consumers=consumers, depths=depths))
-topology_commands = topology_cli.build(broker, consumers)
+topology_commands = topology_cli.build(broker, queues)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.backbone import broker, consumers
+from services.backbone import broker, queues
 from services.launcher import settling
 from services.portal import bootstrap
 from shared import migrations
@@ -80,9 +80,9 @@ def prepare_topology(settings: Settings) -> dict[str, Any]:
 
     A broker whose HTTP API does not answer works as well; then nobody can say what else is bound.
     """
-    topology.apply(settings.amqp_admin_url, consumers())
+    topology.apply(settings.amqp_admin_url, queues())
     try:
-        found = superfluous_bindings(broker(settings), consumers())
+        found = superfluous_bindings(broker(settings), queues())
     except BrokerAPIError as error:
         logging.getLogger(__name__).warning("%s", error)
         return {"superfluous": []}

@@ -1,17 +1,23 @@
-"""The relay process: a thread for each source takes committed events from its database to the broker."""
+"""The relay process: a thread for each source takes committed events from its database to the broker.
+
+A second one hears of events that a consumer misses, and has them sent again.
+"""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import structlog
 
 from shared import telemetry
+from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
 from shared.infrastructure.gate import settings_when_ready
+from shared.messaging.backfill import Backfill
 from shared.messaging.relay import Relay
 from shared.observability import configure_logging
 from shared.settings import SERVICES, Settings
@@ -22,6 +28,12 @@ def relay_of(service: str, settings: Settings) -> Relay:
     beat = heartbeat_file(settings.home, f"relay.{service}")
     beat.parent.mkdir(parents=True, exist_ok=True)
     return Relay(service, settings.database_url(service), settings.amqp_url(service), heartbeat=beat)
+
+
+def backfill_of(service: str, settings: Settings) -> Backfill:
+    """Return the ear of one source: it hears consumers' alarms and has the relay send again what they miss."""
+    engine = engine_for(settings.database_url(service), pool_size=1, application_name=f"{service} backfill")
+    return Backfill(service, engine, settings.amqp_url(service))
 
 
 def main(services: list[str]) -> int:
@@ -37,16 +49,20 @@ def main(services: list[str]) -> int:
     configure_logging("relay", settings.log_level)
     telemetry.start("relay")
 
-    def run(service: str) -> None:
+    def run(service: str, part_of: Callable[[str, Settings], Relay | Backfill]) -> None:
         try:
-            relay_of(service, settings).run(stop)
+            part_of(service, settings).run(stop)
         except Exception:  # noqa: BLE001 - written down with its traceback, and it ends the process
             # One relay that can't go on ends the process: whoever started it starts all of them anew.
             structlog.get_logger(__name__).exception("relay failed", source=service)
             failed.set()
             stop.set()
 
-    threads = [threading.Thread(target=run, args=(service,), name=service) for service in services or SERVICES]
+    threads = [
+        threading.Thread(target=run, args=(service, part_of), name=f"{service} {part_of.__name__}")
+        for service in services or SERVICES
+        for part_of in (relay_of, backfill_of)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -36,6 +36,7 @@ class Settings(BaseModel):
     programmes: Path = Path("programmes")
     time_zone: str = "Europe/Skopje"  # in which people read times; stored times are UTC
     log_level: str = "INFO"
+    gap_seconds: float = 45.0  # how long an event may be missing before that is an alarm (a relay tries again after 30)
 
     def database_url(self, service: str) -> str:
         """Return a service's database URL (its own least-privileged role)."""

@@ -3,7 +3,10 @@
 OWNS = ("search", "verification", "event", "record", "attempt")
 PUBLISHES = (
     "audit.attempt.refused",
+    "audit.backfill.answered",
     "audit.event.rejected",
+    "audit.gap.alarmed",
+    "audit.gap.closed",
     "audit.record.viewed",
     "audit.search.performed",
     "audit.verification.completed",

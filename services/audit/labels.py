@@ -90,7 +90,13 @@ KINDS: dict[str, str] = {
     "audit.verification.completed": "Verified the log",
 }
 # Every service has these two.
-COMMON = {"attempt.refused": "Refused attempt", "record.viewed": "Opened a record"}
+COMMON = {
+    "attempt.refused": "Refused attempt",
+    "record.viewed": "Opened a record",
+    "gap.alarmed": "Missed events and asked for them",
+    "gap.closed": "Has the missed events",
+    "backfill.answered": "Sent missed events again",
+}
 
 ROLES = {
     "applicant": "applicant",

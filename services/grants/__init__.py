@@ -24,6 +24,7 @@ PUBLISHES = (
     "grants.award.tranche_refused",
     "grants.award.tranche_released",
     "grants.award.tranche_requested",
+    "grants.backfill.answered",
     "grants.cofinancing.agreed",
     "grants.cofinancing.contribution_entered",
     "grants.cofinancing.contribution_refused",
@@ -36,6 +37,8 @@ PUBLISHES = (
     "grants.cofinancing.saved",
     "grants.cofinancing.started",
     "grants.cofinancing.terms_drawn",
+    "grants.gap.alarmed",
+    "grants.gap.closed",
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",
@@ -46,4 +49,10 @@ PUBLISHES = (
     "grants.review.saved",
     "grants.review.submitted",
 )
-CONSUMES = ("portal.user.#", "portal.organisation.#", "portal.programme.#", "notifications.delivery.#")
+CONSUMES = (
+    "portal.user.#",
+    "portal.organisation.#",
+    "portal.programme.#",
+    "notifications.delivery.#",
+    "*.backfill.#",
+)

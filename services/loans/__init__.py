@@ -3,6 +3,9 @@
 OWNS = ("loan", "proposal", "referral")
 PUBLISHES = (
     "loans.attempt.refused",
+    "loans.backfill.answered",
+    "loans.gap.alarmed",
+    "loans.gap.closed",
     "loans.loan.agreed",
     "loans.loan.disbursement_confirmed",
     "loans.loan.disbursement_reported",
@@ -37,4 +40,5 @@ CONSUMES = (
     "portal.programme.#",
     "grants.application.#",
     "notifications.delivery.#",
+    "*.backfill.#",
 )

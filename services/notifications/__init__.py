@@ -3,14 +3,17 @@
 OWNS = ("delivery", "preference", "ruleset")
 PUBLISHES = (
     "notifications.attempt.refused",
+    "notifications.backfill.answered",
     "notifications.delivery.failed",
     "notifications.delivery.queued",
     "notifications.delivery.read",
     "notifications.delivery.sent",
     "notifications.delivery.suppressed",
+    "notifications.gap.alarmed",
+    "notifications.gap.closed",
     "notifications.preference.changed",
     "notifications.record.viewed",
     "notifications.ruleset.adopted",
     "notifications.ruleset.refused",
 )
-CONSUMES = ("portal.user.#", "portal.organisation.#", "portal.programme.#", "grants.#", "loans.#")
+CONSUMES = ("portal.user.#", "portal.organisation.#", "portal.programme.#", "grants.#", "loans.#", "*.backfill.#")

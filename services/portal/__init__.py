@@ -14,6 +14,7 @@ PUBLISHES = (
     "portal.key.issued",
     "portal.key.revoked",
     "portal.attempt.refused",
+    "portal.backfill.answered",
     "portal.record.viewed",
 )
 CONSUMES: tuple[str, ...] = ()

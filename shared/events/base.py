@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,6 +23,9 @@ class Event(BaseModel):
     VERSION: ClassVar[int] = 1
     # Whose data is in it: nobody's (False) or a person's, who may have it erased (True).
     PERSONAL: ClassVar[bool] = False
+    # Who acts on it: another service of this house ("services"), nobody but the record ("record"), or a
+    # system outside that is bound to the exchange ("external").
+    AUDIENCE: ClassVar[Literal["services", "record", "external"]] = "services"
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -47,7 +50,7 @@ def event_types() -> Mapping[tuple[str, int], type[Event]]:
 
 @cache
 def _import_all() -> None:
-    from shared.events import audit, grants, loans, notifications, portal, quarantine  # noqa: F401, PLC0415 - registration
+    from shared.events import audit, gaps, grants, loans, notifications, portal, quarantine  # noqa: F401, PLC0415 - registration
 
 
 def attempt_and_view(source: str) -> tuple[type[Event], type[Event]]:
@@ -57,6 +60,7 @@ def attempt_and_view(source: str) -> tuple[type[Event], type[Event]]:
         """Somebody tried what they may not do, or what the state does not allow."""
 
         TYPE = f"{source}.attempt.refused"
+        AUDIENCE = "record"
         action: str
         target: str | None
         problem: str
@@ -66,6 +70,7 @@ def attempt_and_view(source: str) -> tuple[type[Event], type[Event]]:
         """Somebody read a sensitive record."""
 
         TYPE = f"{source}.record.viewed"
+        AUDIENCE = "record"
         record: str
         what: str
 

@@ -39,8 +39,8 @@ def password_hash(password: str, salt: bytes | None = None) -> str:
 
 
 def least(service: str) -> dict[str, str]:
-    """Return a service's permissions: it declares nothing, writes to the exchange alone, reads its own queue alone."""
-    return {"configure": "^$", "write": f"^{EXCHANGE}$", "read": f"^{service}$"}
+    """Return a service's permissions: it declares nothing, writes to the exchange alone, reads its own queues alone."""
+    return {"configure": "^$", "write": f"^{EXCHANGE}$", "read": rf"^{service}(\.backfill)?$"}
 
 
 def least_topics(service: str) -> dict[str, str]:
@@ -52,7 +52,7 @@ def definitions(passwords: dict[str, str], vhosts: tuple[str, ...] = ("/",)) -> 
     """Return users and their least permissions: `passwords` by service, and the topology admin's under ADMIN.
 
     A service declares nothing, writes only to the exchange of events and only under its own name, and
-    reads only its own queue. `user_id` validation keeps it from speaking for another.
+    reads only its own queues. `user_id` validation keeps it from speaking for another.
     """
     services = [name for name in passwords if name != ADMIN]
     every = ".*"

@@ -10,14 +10,20 @@ from sqlalchemy import exc as sql
 
 from shared.clock import Clock, utc_now
 from shared.database import asking
-from shared.messaging import heads, quarantine
+from shared.events.gaps import ANSWERS
+from shared.messaging import gaps, heads, positions, quarantine, spans
 from shared.messaging.inbox import TRANSIENT, Batch, Outcome, StorageDownError
 from shared.messaging.wire import Raw, Received, UnreadableError, decode
 
 _FIELDS = ("id", "source", "type", "entity", "sequence", "position", "correlation_id")
 # What was parked (replayed out of quarantine) is taken up now, so it waits no more.
 _ADMIT = text("""
-WITH unparked AS (DELETE FROM inbox_parked p WHERE p.consumer = :consumer AND p.event_id = ANY(CAST(:id AS uuid[])))
+WITH unparked AS (
+  DELETE FROM inbox_parked p WHERE p.consumer = :consumer AND p.event_id = ANY(CAST(:id AS uuid[])) RETURNING event_id
+), replayed AS (
+  UPDATE quarantine q SET replay_result = 'applied', replay_result_at = clock_timestamp() FROM unparked
+  WHERE q.consumer = :consumer AND q.event_id = unparked.event_id AND q.state = 'replayed'
+)
 INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
 SELECT CAST(:consumer AS text), e.* FROM unnest(
   CAST(:id AS uuid[]), CAST(:source AS text[]), CAST(:type AS text[]), CAST(:entity AS text[]),
@@ -75,10 +81,11 @@ def _apply(engine: Engine, consumer: str, act: Batch, batch: list[Received], clo
     if not batch:
         return []
     try:
-        with engine.begin() as connection:
+        with spans.taking_in(consumer, batch), engine.begin() as connection:
             fresh = admit_batch(connection, consumer, batch)
             if fresh:
                 act(connection, fresh)
+                _note(connection, consumer, fresh)
             taken = {id(item) for item in fresh}
             return [Outcome.APPLIED if id(item) in taken else Outcome.DUPLICATE for item in batch]
     except TRANSIENT as error:
@@ -91,6 +98,13 @@ def _apply(engine: Engine, consumer: str, act: Batch, batch: list[Received], clo
     return first + _apply(engine, consumer, act, batch[middle:], clock)
 
 
+def _note(connection: Connection, consumer: str, fresh: list[Received]) -> None:
+    positions.note(connection, consumer, [(item.envelope.source, item.envelope.position) for item in fresh])
+    for item in fresh:
+        if item.envelope.type in ANSWERS:
+            gaps.learn(connection, consumer, item.envelope)
+
+
 def _refuse(engine: Engine, consumer: str, raw: Raw, error: Exception, clock: Clock) -> Outcome:
     try:
         with engine.begin() as connection:
@@ -99,6 +113,9 @@ def _refuse(engine: Engine, consumer: str, raw: Raw, error: Exception, clock: Cl
                 {"consumer": consumer, "event_id": quarantine.identify(raw)},
             )
             quarantine.hold(connection, consumer, raw, error, attempts=1, now=clock())
+            positions.note(
+                connection, consumer, [quarantine.place(raw, readable=not isinstance(error, UnreadableError))]
+            )
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
         raise StorageDownError(str(down)) from down
     return Outcome.QUARANTINED

@@ -37,6 +37,20 @@ def set_head(connection: Connection, consumer: str, entity: str, sequence: int) 
     )
 
 
+_SKIP = text("""
+UPDATE inbox_head h SET last_sequence = q.sequence FROM quarantine q
+WHERE h.consumer = :consumer AND h.entity = :entity
+  AND q.consumer = :consumer AND q.entity = :entity AND q.state = 'discarded' AND q.sequence = h.last_sequence + 1
+""")
+
+
+def skip_discarded(connection: Connection, consumer: str, entity: str) -> None:
+    """Move an entity on past the events that somebody has given up, as far as their turn has come."""
+    lock_head(connection, consumer, entity)
+    while connection.execute(_SKIP, {"consumer": consumer, "entity": entity}).rowcount:
+        continue
+
+
 def park(
     connection: Connection,
     consumer: str,
@@ -51,10 +65,10 @@ def park(
     envelope, raw = received.envelope, received.raw
     connection.execute(
         text(
-            "INSERT INTO inbox_parked (consumer, event_id, entity, sequence, why, attempts, not_before, headers,"
-            " routing_key, user_id, body, last_error)"
-            " VALUES (:consumer, :event_id, :entity, :sequence, :why, :attempts, :not_before, CAST(:headers AS jsonb),"
-            " :routing_key, :user_id, :body, :error)"
+            "INSERT INTO inbox_parked (consumer, event_id, entity, sequence, position, why, attempts, not_before,"
+            " headers, routing_key, user_id, body, last_error)"
+            " VALUES (:consumer, :event_id, :entity, :sequence, :position, :why, :attempts, :not_before,"
+            " CAST(:headers AS jsonb), :routing_key, :user_id, :body, :error)"
             " ON CONFLICT (consumer, event_id) DO UPDATE SET why = excluded.why, attempts = excluded.attempts,"
             " not_before = excluded.not_before, last_error = excluded.last_error"
         ),
@@ -63,6 +77,7 @@ def park(
             "event_id": envelope.id,
             "entity": received.key,
             "sequence": envelope.sequence,
+            "position": envelope.position,
             "why": why,
             "attempts": attempts,
             "not_before": not_before,

@@ -20,7 +20,7 @@ from sqlalchemy import exc as sql
 
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, asking, system
-from shared.errors import StaleVersionError
+from shared.errors import NotFoundError, StaleVersionError
 from shared.events import Envelope, event_types
 from shared.events.envelope import UnknownEventError
 from shared.messaging import heads, quarantine, spans
@@ -46,7 +46,8 @@ TRANSIENT = (
 HOPELESS = (UnknownEventError, ValidationError, UnreadableError)
 _PATIENCE = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 _SHARE = 0.025  # seconds for which one transaction takes up further events before it commits
-# Any other failure may be one of order between entities (a person not yet known), or a bug: two more attempts.
+# What is not known yet (a person of another source) may come, so that waits as long. Any other failure is most
+# likely a bug: two more attempts.
 _POISON_ATTEMPTS = 2
 
 
@@ -258,6 +259,8 @@ def _apply(uow: UnitOfWork, consumer: str, on: Handlers, received: Received, *, 
     verdict, followed = admit(uow.connection, consumer, received.envelope, again=again)
     if again and verdict is not Verdict.TOO_EARLY:
         heads.unpark(uow.connection, consumer, received)
+        result = "applied" if verdict is Verdict.NEW else "duplicate"
+        quarantine.note_replay(uow.connection, consumer, received.envelope.id, result)
     if verdict is Verdict.TOO_EARLY:
         heads.park(uow.connection, consumer, received, why="gap")
         return Outcome.PARKED, False
@@ -311,4 +314,4 @@ def _postpone(engine: Engine, consumer: str, received: Received, error: Exceptio
 def _attempts_allowed(error: Exception) -> int:
     if isinstance(error, HOPELESS):
         return 0
-    return len(_PATIENCE) if isinstance(error, TRANSIENT) else _POISON_ATTEMPTS
+    return len(_PATIENCE) if isinstance(error, (*TRANSIENT, NotFoundError)) else _POISON_ATTEMPTS

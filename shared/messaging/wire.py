@@ -17,7 +17,8 @@ from shared.settings import SERVICES
 EXCHANGE = "events"
 # CloudEvents compares `sequence` as text, so it is padded.
 _DIGITS = 20
-_LARGEST = 2**63
+_LARGEST = 2**53  # up to here every reader of JSON counts exactly
+LARGEST_BODY = 8 * 1024 * 1024  # bytes; RabbitMQ 4 takes 16 MiB by default
 # What the inbox's columns take.
 _LONGEST = {"source": 40, "type": 120, "entity": 155}
 
@@ -107,6 +108,8 @@ def encode(envelope: Envelope) -> Raw:
 
 def decode(raw: Raw) -> Envelope:
     """Return the envelope of a message; raises UnreadableError, saying what is wrong."""
+    if len(raw.body) > LARGEST_BODY:
+        raise UnreadableError(f"a body of {len(raw.body)} bytes is over the limit of {LARGEST_BODY}")
     values = {
         name.removeprefix(PREFIX): value
         for name, value in raw.headers.items()

@@ -7,11 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from services.launcher.settling import binds
 from shared.events import event_types
+from shared.messaging.topology import binds
 from shared.settings import SERVICES
 
-EVERYBODYS = {"attempt", "record", "quarantine"}  # kinds of events that every service has
+EVERYBODYS = {"attempt", "record", "quarantine", "gap", "backfill"}  # kinds of events that every service has
 CONSUMERS = [service for service in SERVICES if service != "portal"]
 
 

@@ -60,10 +60,10 @@ def test_a_password_hash_is_what_the_broker_expects() -> None:
 
 
 def test_a_service_may_only_speak_for_itself_and_read_its_own_queue() -> None:
-    """Least permissions: nothing to configure, one exchange to write to, its own topics, its own queue."""
+    """Least permissions: nothing to configure, one exchange to write to, its own topics, its own two queues."""
     made = rabbitmq.definitions({rabbitmq.ADMIN: "a", "grants": "g"})
     rights = next(entry for entry in made["permissions"] if entry["user"] == "grants")
-    assert (rights["configure"], rights["write"], rights["read"]) == ("^$", "^events$", "^grants$")
+    assert (rights["configure"], rights["write"], rights["read"]) == ("^$", "^events$", r"^grants(\.backfill)?$")
     topics = next(entry for entry in made["topic_permissions"] if entry["user"] == "grants")
     assert topics["write"] == r"^grants\."
     assert "password" not in json.dumps(made).replace("password_hash", "").replace("rabbit_password_hashing", "")

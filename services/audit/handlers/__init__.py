@@ -9,6 +9,7 @@ from services.audit.handlers.refusals import record_refusals
 from services.audit.handlers.signing import sign_checkpoint
 from services.audit.keys import Keys
 from shared.database import UnitOfWork
+from shared.messaging import gaps
 from shared.messaging.wire import Received
 from shared.settings import settings
 
@@ -23,6 +24,6 @@ def sign(uow: UnitOfWork) -> None:
     sign_checkpoint(uow.connection, Keys.of(settings()), clock=uow.clock)
 
 
-TIMERS = ((5.0, sign), (1.0, record_refusals))
+TIMERS = ((5.0, sign), (1.0, record_refusals), *gaps.TIMERS)
 
 __all__ = ["TIMERS", "append", "ingest", "record_refusals", "sign"]

@@ -11,6 +11,7 @@ from functools import partial
 from services.grants.handlers import cofinancing, learning
 from shared.database import UnitOfWork
 from shared.events import Envelope
+from shared.messaging import gaps
 
 Handler = Callable[[UnitOfWork, Envelope], None]
 
@@ -26,7 +27,7 @@ def gather(*maps: dict[str, Handler]) -> dict[str, Handler]:
     return {name: partial(_all_of, tuple(one[name] for one in maps if name in one)) for name in sorted(types)}
 
 
-ON: dict[str, Handler] = gather(learning.ON, cofinancing.ON)
+ON: dict[str, Handler] = gather(learning.ON, cofinancing.ON, gaps.ON)
 
 # Acts that this service does by the clock: (seconds between, act).
-TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = ()
+TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = gaps.TIMERS

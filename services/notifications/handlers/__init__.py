@@ -14,6 +14,7 @@ from services.notifications.handlers.learning import (
 from services.notifications.handlers.sending import send_due
 from shared.database import UnitOfWork
 from shared.events import Envelope, event_types
+from shared.messaging import gaps
 
 # A programme's rules may speak about any event of a case, so all of them are looked at.
 _TOLD_OF = ("grants", "loans")
@@ -29,4 +30,6 @@ _PORTAL: dict[str, Handler] = {
 }
 ON: dict[str, Handler] = _PORTAL | {name: tell for name, _ in sorted(event_types()) if name.split(".")[0] in _TOLD_OF}
 
-TIMERS = ((1.0, send_due),)
+ON |= gaps.ON
+
+TIMERS = ((1.0, send_due), *gaps.TIMERS)
