@@ -47,7 +47,7 @@ def worker() -> int:
 
     def on_event(uow: UnitOfWork, envelope: Envelope) -> None:
         effect(uow.connection, envelope)
-        behave(envelope)
+        behave(envelope, uow)
 
     def on_batch(connection: Connection, received: list[Received]) -> None:
         for item in received:
@@ -84,4 +84,11 @@ def worker() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(relay() if FACTS["role"] == "relay" else worker())
+    from shared import telemetry
+
+    telemetry.start(FACTS["role"])
+    try:
+        code = relay() if FACTS["role"] == "relay" else worker()
+    finally:
+        telemetry.stop(2.0)
+    sys.exit(code)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import time
 
+from shared.database import UnitOfWork
 from shared.events import Envelope
+from shared.events.portal import UserDeactivated
+
+_SEEN: set[object] = set()
 
 
-def behave(envelope: Envelope) -> None:
-    """Do what the event's `reason` says: nothing, fail, fail for now, or take long."""
+def behave(envelope: Envelope, uow: UnitOfWork | None = None) -> None:
+    """Do what the event's `reason` says: nothing, fail, fail for now, fail once, record an event, or take long."""
     reason = str(envelope.data["reason"])
     if reason == "poison":
         raise ValueError("this event is poison")
-    if reason == "transient":
+    if reason == "transient" or (reason == "once" and envelope.id not in _SEEN):
+        _SEEN.add(envelope.id)
         raise TimeoutError("not now")
+    if reason == "tell" and uow is not None:
+        uow.record(UserDeactivated(user_id="told", reason="ok"), entity="user:told")
     if reason.startswith("slow:"):
         time.sleep(float(reason.removeprefix("slow:")))
