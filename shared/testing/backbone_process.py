@@ -33,6 +33,27 @@ def relay() -> int:
     return 0
 
 
+def commit() -> int:
+    """Commit acts, a row of state and its event each, until killed; with `die` in the middle of that many-th act."""
+    from sqlalchemy import text  # noqa: PLC0415
+
+    from shared.database import Context, UnitOfWork, engine_for, system  # noqa: PLC0415
+    from shared.events.portal import UserDeactivated  # noqa: PLC0415
+    from shared.testing.backbone import SOURCE  # noqa: PLC0415
+
+    engine, done = engine_for(FACTS["source_url"]), 0
+    state = text("INSERT INTO effect (event_id, entity, sequence) VALUES (:id, 'state', :done)")
+    while True:
+        user = f"e{done % 5}"
+        with UnitOfWork(engine, SOURCE, Context(system(SOURCE))) as uow:
+            event_id = uow.record(UserDeactivated(user_id=user, reason="ok"), entity=f"user:{user}")
+            uow.connection.execute(state, {"id": event_id, "done": done})
+            uow.flush()
+            if done == FACTS.get("die"):
+                os.kill(os.getpid(), signal.SIGKILL)
+        done += 1
+
+
 def worker() -> int:
     """Run a worker whose handler does what the event's `reason` says."""
     from sqlalchemy import Connection  # noqa: PLC0415 - after the patch
@@ -88,7 +109,7 @@ if __name__ == "__main__":
 
     telemetry.start(FACTS["role"])
     try:
-        code = relay() if FACTS["role"] == "relay" else worker()
+        code = {"relay": relay, "commit": commit}.get(FACTS["role"], worker)()
     finally:
         telemetry.stop(2.0)
     sys.exit(code)
