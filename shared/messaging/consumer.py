@@ -20,7 +20,6 @@ import eventlet
 import structlog
 from amqp import exceptions as amqp
 from kombu.connection import Connection
-from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from nameko.containers import ServiceContainer
 from nameko.extensions import DependencyProvider
@@ -32,8 +31,9 @@ from sqlalchemy import Engine, text
 from shared import telemetry
 from shared.clock import new_id
 from shared.database import Context, UnitOfWork, system
+from shared.messaging import delivery
+from shared.messaging.delivery import Delivery, forgiving_frames
 from shared.messaging.inbox import StorageDownError
-from shared.messaging.wire import Raw
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,12 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
     @property
     def connection(self) -> Connection:
         config = self.container.config
-        return Connection(config["AMQP_URI"], heartbeat=config["HEARTBEAT"], connect_timeout=5)  # type: ignore[no-untyped-call]
+        return Connection(  # type: ignore[no-untyped-call]
+            config["AMQP_URI"],
+            heartbeat=config["HEARTBEAT"],
+            connect_timeout=5,
+            transport_options={"frame_handler": forgiving_frames},
+        )
 
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:
@@ -138,23 +143,20 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
         eventlet.sleep(min(_LONGEST_RETRY, 0.1 * 2**self._failures))
         self._failures = min(self._failures + 1, 10)
 
-    def get_consumers(self, consumer_cls: Any, channel: Any) -> list[Any]:
-        """Check that the queue is there and set its prefetch; types and arguments are `topology.apply`'s."""
+    def get_consumers(self, _consumer_cls: Any, channel: Any) -> list[Delivery]:
+        """Check that the queue is there; its type and arguments are `topology.apply`'s."""
         [provider] = self._providers  # one ack covers a batch, so nothing else is delivered on this channel
         channel.queue_declare(provider.queue, passive=True)
-        take = partial(self._take, provider)
-        queue = Queue(provider.queue, no_declare=True)  # type: ignore[no-untyped-call]
-        consumer = consumer_cls([queue], on_message=take, on_decode_error=take, auto_declare=False)
-        consumer.qos(prefetch_count=provider.prefetch)
-        self._consumers = {provider: consumer}
-        return [consumer]
+        taking = Delivery(channel, provider.queue, partial(self._take, provider), prefetch=provider.prefetch)
+        self._consumers = {provider: taking}
+        return [taking]
 
     def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **kwargs: Any) -> None:
         """Tell nameko, once, that this consumer is ready."""
         self._failures = 0
         super().on_consume_ready(connection, channel, consumers, **kwargs)
 
-    def _take(self, provider: Any, message: Any, _error: Exception | None = None) -> None:
+    def _take(self, provider: Any, message: Any) -> None:
         self._unsettled.add(_tag(message))
         provider.take(message)
 
@@ -163,9 +165,9 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
         if _tag(message) not in self._unsettled:
             return
         try:
-            if ack and message.channel.connection:
+            if ack:
                 with self._writing:
-                    message.ack(multiple=multiple)
+                    delivery.ack(message, multiple=multiple)
         except (*self.connection_errors, *self.channel_errors) as error:
             log.warning("ack lost with its connection; the message comes again", error=str(error))
         finally:
@@ -200,21 +202,6 @@ def _answering() -> Iterator[Callable[[], None]]:
 
 def _tag(message: Any) -> tuple[int, int]:
     return id(message.channel), message.delivery_tag
-
-
-def raw_of(message: Any) -> Raw:
-    """Return a kombu message as it came, undecoded."""
-    body = message.body
-    if isinstance(body, str):
-        body = body.encode(message.content_encoding or "utf-8", "surrogateescape")
-    properties = message.properties
-    return Raw(
-        headers=dict(message.headers or {}),
-        body=bytes(body or b""),
-        routing_key=message.delivery_info.get("routing_key", ""),
-        user_id=properties.get("user_id"),
-        message_id=properties.get("message_id"),
-    )
 
 
 class Subscriber(Consumer):  # type: ignore[misc]
@@ -267,7 +254,7 @@ class Subscriber(Consumer):  # type: ignore[misc]
 
     def _begin(self, batch: list[Any], attempt: int = 0) -> None:
         done = partial(self._done, batch, attempt)
-        self.container.spawn_worker(self, ([raw_of(message) for message in batch],), {}, handle_result=done)
+        self.container.spawn_worker(self, ([delivery.raw_of(message) for message in batch],), {}, handle_result=done)
 
     def _done(
         self, batch: list[Any], attempt: int, _ctx: Any, result: Any, exc_info: ExcInfo | None

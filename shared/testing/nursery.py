@@ -134,6 +134,8 @@ def main() -> None:
         importlib.import_module(f"shared.testing.{name}")
     for name in ("consumer", "inbox", "batch"):
         importlib.import_module(f"shared.messaging.{name}")
+    logs = importlib.import_module("structlog")  # its own default draws tracebacks for seconds
+    logs.configure(processors=[logs.processors.format_exc_info, logs.processors.KeyValueRenderer()])
     alive: set[int] = set()
     for line in sys.stdin:
         question = json.loads(line)
