@@ -33,8 +33,8 @@ lint: setup ## Check style, types and the walls between the modules
 fmt: setup ## Format the code and fix what can be fixed
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
-schemas: setup ## Write down the events' JSON Schemas after a change on purpose
-	@PYTHONPATH=. $(PY) tests/contracts/test_schemas.py
+schemas: setup ## Write down the events' schemas and docs/events; refuses what would break a reader
+	@$(PY) -m services.catalogue
 
 bench: setup ## Measure; writes down figures
 	@exec $(PY) -m pytest tests/bench -q -s

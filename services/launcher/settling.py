@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from uuid import UUID
@@ -11,15 +10,10 @@ from sqlalchemy import Engine, text
 
 from services.backbone import consumers
 from shared.database import engine_for, reading
+from shared.messaging.topology import binds
 from shared.settings import SERVICES, Settings
 
 NEWEST = 200  # events of each source that are looked at: enough to know that everything moves
-
-
-def binds(key: str, event_type: str) -> bool:
-    """Say whether a topic binding takes events of this type (`*` one word, `#` any number of words)."""
-    words = re.escape(key).replace(r"\*", r"[^.]+").replace(r"\.\#", r"(\..+)?").replace(r"\#", ".*")
-    return re.fullmatch(words, event_type) is not None
 
 
 def unaccounted(engines: Mapping[str, Engine], consuming: Mapping[str, tuple[str, ...]]) -> int:

@@ -11,6 +11,7 @@ class EventRejected(Event):
     """A message came that could not be recorded as an event; its bytes are kept beside the log. Entity event:<id>."""
 
     TYPE = "audit.event.rejected"
+    AUDIENCE = "record"
     reason: str  # unreadable | spoofed | not-canonical | id-reused
     detail: str
     sha256: str  # of the message body
@@ -26,6 +27,7 @@ class SearchPerformed(Event):
     """Somebody searched the log. Entity search:<id>."""
 
     TYPE = "audit.search.performed"
+    AUDIENCE = "record"
     filters: dict[str, str]
     found: int  # rows on the page that was shown
     through: str  # page | api
@@ -35,6 +37,7 @@ class VerificationCompleted(Event):
     """The log was read again and compared with its proofs. Entity verification:<id>."""
 
     TYPE = "audit.verification.completed"
+    AUDIENCE = "record"
     verification_id: str
     size: int
     root: str

@@ -67,6 +67,7 @@ class PreferenceChanged(Event):
     """A person chose which categories reach them by e-mail. Entity preference:<user id>."""
 
     TYPE = "notifications.preference.changed"
+    AUDIENCE = "record"
     user_id: str
     muted: list[str]
 
@@ -75,6 +76,7 @@ class RuleSetAdopted(Event):
     """A programme's rules and letters are in force from now on. Entity ruleset:<programme id>."""
 
     TYPE = "notifications.ruleset.adopted"
+    AUDIENCE = "record"
     programme_id: str
     pack_version: int
     sha256: str
@@ -87,6 +89,7 @@ class RuleSetRefused(Event):
     """A programme's rules have errors; those before stay in force."""
 
     TYPE = "notifications.ruleset.refused"
+    AUDIENCE = "record"
     programme_id: str
     pack_version: int
     sha256: str

@@ -70,6 +70,7 @@ class PasswordChanged(Event):
     """A person changed their password, or the operator gave a new one; other sessions end. Entity user:<id>."""
 
     TYPE = "portal.user.password_changed"
+    AUDIENCE = "record"
     user_id: str
 
 
@@ -77,6 +78,7 @@ class SessionOpened(Event):
     """A person signed in. Entity session:<hash of the session>."""
 
     TYPE = "portal.session.opened"
+    AUDIENCE = "record"
     user_id: str
 
 
@@ -84,6 +86,7 @@ class SessionClosed(Event):
     """A person signed out, or the session was ended for them. Entity session:<hash of the session>."""
 
     TYPE = "portal.session.closed"
+    AUDIENCE = "record"
     user_id: str
     reason: str
 
@@ -92,6 +95,7 @@ class SignInRefused(Event):
     """A sign-in failed. The address tried is not kept, only its hash. Entity signin:<id>."""
 
     TYPE = "portal.signin.refused"
+    AUDIENCE = "record"
     account_hash: str
     user_id: str | None
     reason: str
@@ -101,6 +105,7 @@ class KeyIssued(Event):
     """A person may use the API with a key from now on; the key itself is not kept. Entity key:<id>."""
 
     TYPE = "portal.key.issued"
+    AUDIENCE = "record"
     key_id: str
     user_id: str
     label: str
@@ -110,5 +115,6 @@ class KeyRevoked(Event):
     """An API key opens nothing any more. Entity key:<id>."""
 
     TYPE = "portal.key.revoked"
+    AUDIENCE = "record"
     key_id: str
     user_id: str

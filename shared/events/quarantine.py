@@ -12,6 +12,7 @@ def _define(source: str) -> tuple[type[Event], type[Event]]:
         """Somebody handed a quarantined event back to its consumer. Entity quarantine:<id>."""
 
         TYPE = f"{source}.quarantine.replayed"
+        AUDIENCE = "record"
         quarantine_id: str
         event_id: str | None
         event_type: str | None
@@ -21,6 +22,7 @@ def _define(source: str) -> tuple[type[Event], type[Event]]:
         """Somebody decided that a quarantined event is left out for good. Entity quarantine:<id>."""
 
         TYPE = f"{source}.quarantine.discarded"
+        AUDIENCE = "record"
         quarantine_id: str
         event_id: str | None
         event_type: str | None

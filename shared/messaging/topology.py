@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,12 @@ class Topology:
         """Return the topology of services that consume: {service: its CONSUMES}."""
         wanted = {queue: keys for queue, keys in consumers.items() if keys}
         return cls(exchange, tuple(wanted), tuple((queue, key) for queue, keys in wanted.items() for key in keys))
+
+
+def binds(key: str, event_type: str) -> bool:
+    """Say whether a topic binding takes events of this type (`*` one word, `#` any number of words)."""
+    words = re.escape(key).replace(r"\*", r"[^.]+").replace(r"\.\#", r"(\..+)?").replace(r"\#", ".*")
+    return re.fullmatch(words, event_type) is not None
 
 
 def apply(amqp_url: str, consumers: Mapping[str, tuple[str, ...]], *, exchange: str = EXCHANGE) -> Topology:

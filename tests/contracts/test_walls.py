@@ -14,7 +14,19 @@ from shared.settings import SERVICES
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = sorted([*(ROOT / "shared").rglob("*.py"), *(ROOT / "services").rglob("*.py")])
 # The programs that gather the services, each on its own account.
-GATHERING = {"__init__", "__main__", "web", "work", "relay", "prepare", "status", "backbone", "launcher", "demo"}
+GATHERING = {
+    "__init__",
+    "__main__",
+    "web",
+    "work",
+    "relay",
+    "prepare",
+    "status",
+    "backbone",
+    "catalogue",
+    "launcher",
+    "demo",
+}
 # Beside the published language and the kernel's plain parts: libraries that compute and touch nothing.
 DOMAIN_MAY = (
     *("shared.events", "shared.money", "shared.workflow", "shared.entity", "shared.errors"),
