@@ -32,7 +32,7 @@ _AWAY = (sql.OperationalError, sql.InterfaceError, sql.TimeoutError, AMQPError, 
 _SEND = """
 UPDATE outbox SET published_at = NULL FROM (
   SELECT row, recorded_at FROM outbox WHERE {what} BETWEEN :first AND :last AND published_at IS NOT NULL
-  ORDER BY {what} LIMIT :limit
+  ORDER BY {by} LIMIT :limit
 ) AS again WHERE outbox.row = again.row AND outbox.recorded_at = again.recorded_at
 """
 _HERE = "SELECT count(*) FROM outbox WHERE {what} BETWEEN :first AND :last"
@@ -46,7 +46,7 @@ def queue_of(source: str) -> str:
 
 def queues(sources: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return {queue: bindings} for the topology."""
-    return {queue_of(source): ALARMS for source in sources}
+    return {queue_of(source): ("*.gap.alarmed",) for source in sources}
 
 
 def send_again(connection: Connection, alarm: dict[str, Any]) -> tuple[int, int]:
@@ -54,14 +54,14 @@ def send_again(connection: Connection, alarm: dict[str, Any]) -> tuple[int, int]
     what = _COUNTED[alarm["counted"]]
     facts = {"first": alarm["first"], "last": alarm["last"], "entity": alarm["about"].partition("/")[2]}
     here = int(connection.execute(text(_HERE.format(what=what)), facts).scalar_one())
-    connection.execute(text(_SEND.format(what=what)), facts | {"limit": AT_ONCE})
+    connection.execute(text(_SEND.format(what=what, by=alarm["counted"])), facts | {"limit": AT_ONCE})
     return min(here, AT_ONCE), alarm["last"] - alarm["first"] + 1 - here
 
 
 def answer(engine: Engine, source: str, alarm: Envelope) -> None:
     """Do what an alarm asks of this source, and say so, in one transaction; nothing when it asks another."""
     asked = alarm.data
-    if asked["of"] != source:
+    if alarm.type not in ALARMS or asked["of"] != source:
         return
     context = Context(
         actor=system(source),

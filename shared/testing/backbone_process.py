@@ -55,27 +55,38 @@ def commit() -> int:
 
 
 def worker() -> int:
-    """Run a worker whose handler does what the event's `reason` says."""
-    from sqlalchemy import Connection  # noqa: PLC0415 - after the patch
+    """Run a worker whose handler does what the event's `reason` says; `cured` handles poison like anything else."""
+    from shared.database import engine_for  # noqa: PLC0415 - after the patch
+    from shared.messaging.consumer import run_workers  # noqa: PLC0415
 
-    from shared.database import UnitOfWork, engine_for  # noqa: PLC0415
+    return run_workers(
+        [_ordered() if FACTS["role"] == "worker" else _batches()],
+        amqp_url=lambda _: str(FACTS["amqp_url"]),
+        engine=lambda _: engine_for(FACTS["consumer_url"]),
+        drain=FACTS.get("drain", 25.0),
+        amqp_heartbeat=FACTS.get("heartbeat", 30),
+    )
+
+
+def _ordered() -> Any:
+    from shared.database import UnitOfWork  # noqa: PLC0415 - after the patch
     from shared.events import Envelope  # noqa: PLC0415
-    from shared.messaging import batch, inbox  # noqa: PLC0415
-    from shared.messaging.consumer import ServiceWorker, every, run_workers, subscribe  # noqa: PLC0415
-    from shared.messaging.wire import Raw, Received  # noqa: PLC0415
+    from shared.messaging import gaps, inbox  # noqa: PLC0415
+    from shared.messaging.consumer import ServiceWorker, TimedAct, every, subscribe, timers  # noqa: PLC0415
+    from shared.messaging.wire import Raw  # noqa: PLC0415
     from shared.testing.backbone import CONSUMER, TYPE, effect  # noqa: PLC0415
     from shared.testing.behaviour import behave  # noqa: PLC0415
 
     def on_event(uow: UnitOfWork, envelope: Envelope) -> None:
         effect(uow.connection, envelope)
-        behave(envelope, uow)
+        if not FACTS.get("cured"):
+            behave(envelope, uow)
 
-    def on_batch(connection: Connection, received: list[Received]) -> None:
-        for item in received:
-            effect(connection, item.envelope)
-            behave(item.envelope)
+    def on_answer(uow: UnitOfWork, envelope: Envelope) -> None:
+        effect(uow.connection, envelope)
+        gaps.on_answer(uow, envelope)
 
-    handlers = {TYPE: on_event}
+    handlers = {TYPE: on_event} | dict.fromkeys(gaps.ON, on_answer)
 
     class Worker(ServiceWorker):
         name = CONSUMER
@@ -88,6 +99,28 @@ def worker() -> int:
         def sweep(self) -> int:
             return inbox.sweep(self.engine, self.name, handlers)
 
+        @timers(((0.2, gaps.watch),))
+        def tick(self, act: TimedAct) -> None:
+            self.act(act)
+
+    return Worker
+
+
+def _batches() -> Any:
+    from sqlalchemy import Connection  # noqa: PLC0415 - after the patch
+
+    from shared.messaging import batch, gaps, inbox  # noqa: PLC0415
+    from shared.messaging.consumer import ServiceWorker, TimedAct, subscribe, timers  # noqa: PLC0415
+    from shared.messaging.wire import Raw, Received  # noqa: PLC0415
+    from shared.testing.backbone import CONSUMER, TYPE, effect  # noqa: PLC0415
+    from shared.testing.behaviour import behave  # noqa: PLC0415
+
+    def on_batch(connection: Connection, received: list[Received]) -> None:
+        for item in received:
+            effect(connection, item.envelope)
+            if item.envelope.type == TYPE:
+                behave(item.envelope)
+
     class Batches(ServiceWorker):
         name = CONSUMER
 
@@ -95,13 +128,11 @@ def worker() -> int:
         def receive(self, raws: list[Raw]) -> list[inbox.Outcome]:
             return batch.handle_batch(self.engine, self.name, on_batch, raws)
 
-    return run_workers(
-        [Worker if FACTS["role"] == "worker" else Batches],
-        amqp_url=lambda _: str(FACTS["amqp_url"]),
-        engine=lambda _: engine_for(FACTS["consumer_url"]),
-        drain=FACTS.get("drain", 25.0),
-        amqp_heartbeat=FACTS.get("heartbeat", 30),
-    )
+        @timers(((0.2, gaps.watch),))
+        def tick(self, act: TimedAct) -> None:
+            self.act(act)
+
+    return Batches
 
 
 if __name__ == "__main__":

@@ -1,0 +1,136 @@
+"""Events out of order wait; events that never came are alarmed, asked for, and sent again by their source."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from shared.messaging import gaps
+from shared.messaging.backfill import Backfill
+from shared.messaging.link import channel_of
+from shared.messaging.relay import Relay
+from shared.testing.backbone import CONSUMER, SOURCE, Backbone, event_of, eventually
+from shared.testing.messages import send
+from shared.testing.scenario import Scenario
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alarm what has been missing for a moment."""
+    monkeypatch.setenv("TAMGA_GAP_SECONDS", "0.5")
+
+
+@contextmanager
+def _asking(backbone: Backbone) -> Iterator[None]:
+    """Let alarms travel: the consumer's own relay takes them out, and the source hears them."""
+    alarms, stop = f"{backbone.queue}.backfill", threading.Event()
+    with channel_of(backbone.amqp_url) as channel:
+        channel.queue_declare(alarms, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+        channel.queue_bind(alarms, backbone.exchange, "*.gap.#")
+        channel.queue_bind(backbone.queue, backbone.exchange, "*.backfill.#")
+    url = backbone.consumer.url.render_as_string(hide_password=False)
+    parts: list[Relay | Backfill] = [
+        Relay(CONSUMER, url, backbone.amqp_url, exchange=backbone.exchange),
+        Backfill(SOURCE, backbone.source, backbone.amqp_url, queue=alarms),
+    ]
+    threads = [threading.Thread(target=part.run, args=(stop,), daemon=True) for part in parts]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=10)
+        with channel_of(backbone.amqp_url) as channel:
+            channel.queue_delete(alarms)
+
+
+def _lose(backbone: Backbone, entity: str, count: int) -> None:
+    """Commit events that go out and are taken off the queue by a stranger."""
+    backbone.commit(entity, *["ok"] * count)
+    eventually(lambda: backbone.unpublished() == 0)
+    assert len(backbone.take(count)) == count
+
+
+def _count(backbone: Backbone, kind: str, *, at: str = "consumer") -> int:
+    return backbone.count(f"SELECT count(*) FROM outbox WHERE type LIKE '%.{kind}'", at=at)  # noqa: S608 - our own words
+
+
+def test_out_of_order_is_parked_then_applied(scenario: Scenario) -> None:
+    """Events of many entities, shuffled and some of them twice, have their effects in the order of their entities."""
+    backbone = scenario.backbone
+    entities = scenario.many(10)
+    events = [event_of(f"e{entity}", number) for entity in range(entities) for number in range(1, 11)]
+    scenario.sent(event.id for event in events)
+    shuffled = [*events, *scenario.random.sample(events, len(events) // 5)]
+    scenario.random.shuffle(shuffled)
+    send(backbone, shuffled)
+    with backbone.working():
+        scenario.settle()
+    assert len(backbone.effects()) == len(events)
+    assert backbone.count("SELECT count(*) FROM inbox_gap") == 0
+
+
+def test_missing_event_raises_gap_alarm(scenario: Scenario) -> None:
+    """What a stranger took off the queue is alarmed, goes out again by itself, and its followers come after it."""
+    backbone = scenario.backbone
+    with backbone.relaying(), _asking(backbone):
+        _lose(backbone, "a", 2)
+        with backbone.working():
+            backbone.commit("a", *["ok"] * 5)
+            backbone.commit("b", *["ok"] * scenario.many(20))
+            eventually(
+                lambda: backbone.count("SELECT count(*) FROM effect WHERE entity = 'user:b'") == scenario.many(20)
+            )
+            assert backbone.count("SELECT count(*) FROM effect WHERE entity = 'user:a'") == 0
+            scenario.fault_over()
+            eventually(lambda: _count(backbone, "gap.closed") == 1)
+            scenario.settle()
+    assert _count(backbone, "gap.alarmed") == 1
+    assert (
+        backbone.count("SELECT (body->'data'->>'sent')::int FROM outbox WHERE type LIKE '%.answered'", at="source") == 2
+    )
+    assert backbone.count("SELECT count(*) FROM inbox_gap") == 0
+    scenario.note(alarms=1, sent_again=2)
+
+
+def test_an_event_that_its_source_has_not_either_stays_an_alarm(scenario: Scenario) -> None:
+    """The alarm says that the source has nothing to send, the followers stay parked, and nobody else waits."""
+    backbone = scenario.backbone
+    with backbone.relaying(), _asking(backbone):
+        _lose(backbone, "a", 1)
+        with backbone.source.begin() as connection:
+            connection.execute(text("DELETE FROM outbox WHERE entity = 'user:a'"))
+        with backbone.working():
+            backbone.commit("a", "ok", "ok")
+            backbone.commit("b", "ok")
+            absent = "SELECT count(*) FROM inbox_gap WHERE answered_at IS NOT NULL AND absent = 1 AND sent = 0"
+            eventually(lambda: backbone.count(absent) == 1)
+            scenario.expects(parked=2)
+            scenario.settle()
+    with backbone.consumer.connect() as connection:
+        [gap] = gaps.open_gaps(connection, CONSUMER)
+    assert (gap.entity, gap.first, gap.last, gap.absent) == ("portal/user:a", 1, 1, 1)
+
+
+def test_a_hole_in_positions_is_filled_for_a_consumer_of_whole_sources(backbone: Backbone) -> None:
+    """A batch consumer keeps no order of entities, yet a position that never came is alarmed and sent again."""
+    with backbone.relaying(), _asking(backbone):
+        backbone.commit("a", "ok")
+        with backbone.working("batch"):
+            eventually(lambda: backbone.count("SELECT count(*) FROM effect") == 1)
+        _lose(backbone, "b", 3)
+        with backbone.working("batch"):
+            backbone.commit("c", "ok")
+            eventually(lambda: backbone.count("SELECT count(*) FROM effect WHERE entity LIKE 'user:%'") == 5)
+            eventually(lambda: _count(backbone, "gap.closed") == 1)
+    twice = "SELECT count(*) FROM (SELECT event_id FROM effect GROUP BY event_id HAVING count(*) > 1) AS twice"
+    assert backbone.count(twice) == 0
+    assert backbone.count("SELECT count(*) FROM inbox_gap") == 0
+    alarm = "SELECT count(*) FROM outbox WHERE body->'data'->>'counted' = 'position' AND body->'data'->>'waiting' = '0'"
+    assert backbone.count(alarm) == 1
