@@ -1,0 +1,102 @@
+"""What the consumer's scenarios do by hand: send and send again, look into transactions, hold them at a barrier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import amqp
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from shared.events.envelope import Envelope
+from shared.messaging.link import channel_of
+from shared.messaging.wire import encode
+from shared.testing.backbone import TYPE, Backbone, event_of, eventually
+from shared.testing.proxy import Proxy, proxy_to
+
+_INSERTING = "relation = 'inbox'::regclass AND mode = 'RowExclusiveLock'"
+
+
+def send(backbone: Backbone, *events: Envelope, times: int = 1) -> list[UUID]:
+    """Send events to the exchange, each `times` times, and return their ids."""
+    with channel_of(backbone.amqp_url) as channel:
+        channel.confirm_select()
+        for event in events:
+            raw = encode(event)
+            for _ in range(times):
+                message = amqp.Message(
+                    raw.body,
+                    application_headers=raw.headers,
+                    message_id=raw.message_id,
+                    content_type="application/json",
+                    delivery_mode=2,
+                )
+                channel.basic_publish_confirm(message, exchange=backbone.exchange, routing_key=raw.routing_key)
+    return [event.id for event in events]
+
+
+def send_rubbish(backbone: Backbone, body: bytes, **properties: Any) -> None:
+    """Send bytes that are no event."""
+    with channel_of(backbone.amqp_url) as channel:
+        message = amqp.Message(body, delivery_mode=2, **properties)
+        channel.basic_publish(message, exchange=backbone.exchange, routing_key=TYPE)
+
+
+def send_again(backbone: Backbone) -> int:
+    """Send all that ever went out once more, as a relay does that died before it marked; returns how many."""
+    with backbone.source.connect() as connection:
+        rows = connection.execute(text("SELECT id, entity, sequence, body FROM outbox ORDER BY row")).all()
+    send(
+        backbone,
+        *(
+            event_of(row.entity.removeprefix("user:"), row.sequence, row.body["data"]["reason"], event_id=row.id)
+            for row in rows
+        ),
+    )
+    return len(rows)
+
+
+def through(url: str, line: Proxy) -> str:
+    """Return the URL that leads over a line of ours."""
+    return make_url(url).set(host="127.0.0.1", port=line.port).render_as_string(hide_password=False)
+
+
+@contextmanager
+def line_to(url: str, port: int) -> Iterator[Proxy]:
+    """Give a line of ours to the server of a URL, whose usual port is `port`."""
+    parsed = make_url(url)
+    with proxy_to(parsed.host or "127.0.0.1", parsed.port or port) as line:
+        yield line
+
+
+def in_work(backbone: Backbone) -> int:
+    """Return how many transactions have written into the inbox and are not at their end."""
+    return backbone.count(f"SELECT count(DISTINCT pid) FROM pg_locks WHERE {_INSERTING} AND granted")  # noqa: S608 - ours
+
+
+def blocked(backbone: Backbone) -> int:
+    """Return how many sessions of the consumer's database wait for another one's transaction."""
+    return backbone.count(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+    )
+
+
+@contextmanager
+def barrier(backbone: Backbone, parties: int) -> Iterator[None]:
+    """Hold every insert into the inbox until `parties` transactions stand before it; then let them go at once."""
+    with backbone.consumer.connect() as connection:
+        connection.execute(text("LOCK TABLE inbox IN SHARE MODE"))
+        yield
+        waiting = f"SELECT count(DISTINCT pid) FROM pg_locks WHERE {_INSERTING} AND NOT granted"  # noqa: S608 - ours
+        eventually(lambda: backbone.count(waiting) == parties, seconds=8)
+        connection.rollback()
+
+
+def nobody_left(backbone: Backbone) -> int:
+    """Wait until the queue has no consumer, so that what was not acked is back, and return how much that is."""
+    eventually(lambda: backbone.depth().consumers == 0)
+    return backbone.depth().messages
