@@ -72,6 +72,7 @@ def entity_table(name: str, metadata: MetaData, *columns: Any) -> Table:
         Column("updated_by_name", String(200), nullable=False),
         Column("last_changes", JSONB, nullable=False),
         *columns,
+        info={"entity": True},
     )
 
 

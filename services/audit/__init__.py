@@ -7,6 +7,7 @@ PUBLISHES = (
     "audit.event.rejected",
     "audit.gap.alarmed",
     "audit.gap.closed",
+    "audit.outbox.dropped",
     "audit.record.viewed",
     "audit.search.performed",
     "audit.verification.completed",

@@ -96,6 +96,8 @@ COMMON = {
     "gap.alarmed": "Missed events and asked for them",
     "gap.closed": "Has the missed events",
     "backfill.answered": "Sent missed events again",
+    "outbox.dropped": "Dropped a month of published events",
+    "projection.rebuilt": "Built a local copy anew",
 }
 
 ROLES = {

@@ -39,6 +39,8 @@ PUBLISHES = (
     "grants.cofinancing.terms_drawn",
     "grants.gap.alarmed",
     "grants.gap.closed",
+    "grants.outbox.dropped",
+    "grants.projection.rebuilt",
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",

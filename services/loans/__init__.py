@@ -9,6 +9,8 @@ PUBLISHES = (
     "loans.loan.agreed",
     "loans.loan.disbursement_confirmed",
     "loans.loan.disbursement_reported",
+    "loans.outbox.dropped",
+    "loans.projection.rebuilt",
     "loans.proposal.document_added",
     "loans.proposal.document_removed",
     "loans.proposal.reopened",

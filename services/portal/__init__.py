@@ -16,5 +16,6 @@ PUBLISHES = (
     "portal.attempt.refused",
     "portal.backfill.answered",
     "portal.record.viewed",
+    "portal.outbox.dropped",
 )
 CONSUMES: tuple[str, ...] = ()

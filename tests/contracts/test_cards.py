@@ -11,7 +11,15 @@ from shared.events import event_types
 from shared.messaging.topology import binds
 from shared.settings import SERVICES
 
-EVERYBODYS = {"attempt", "record", "quarantine", "gap", "backfill"}  # kinds of events that every service has
+EVERYBODYS = {
+    "attempt",
+    "record",
+    "quarantine",
+    "gap",
+    "backfill",
+    "outbox",
+    "projection",
+}  # kinds of events that every service has
 CONSUMERS = [service for service in SERVICES if service != "portal"]
 
 

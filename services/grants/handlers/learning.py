@@ -59,7 +59,7 @@ def programme_loaded(uow: UnitOfWork, envelope: Envelope) -> None:
         version=event.pack_version,
         sha256=event.sha256,
         content=content,
-        at=uow.now(),
+        at=envelope.time,
     )
     for call in pack.calls.values():
         learned.put_call(

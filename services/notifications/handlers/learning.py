@@ -15,6 +15,13 @@ from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserCh
 
 def learn_person(uow: UnitOfWork, envelope: Envelope) -> None:
     """Keep a person's present state, and write them the letters that waited for their being known."""
+    known = keep_person(uow, envelope)
+    for waiting in storage.decisions_waiting_for(uow.connection, f"user:{known.id}"):
+        tell(uow, Envelope.model_validate(waiting))
+
+
+def keep_person(uow: UnitOfWork, envelope: Envelope) -> Person:
+    """Keep a person's present state, and return it."""
     event = envelope.event()
     if not isinstance(event, UserRegistered | UserChanged):
         raise TypeError(f"{envelope.type} does not tell about a person")
@@ -28,8 +35,7 @@ def learn_person(uow: UnitOfWork, envelope: Envelope) -> None:
         programmes=tuple(event.programmes),
     )
     storage.save_person(uow.connection, known)
-    for waiting in storage.decisions_waiting_for(uow.connection, f"user:{known.id}"):
-        tell(uow, Envelope.model_validate(waiting))
+    return known
 
 
 def deactivate_person(uow: UnitOfWork, envelope: Envelope) -> None:

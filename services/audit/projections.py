@@ -1,0 +1,13 @@
+"""The audit log comes from events, but it is a record: it is verified, and never built anew."""
+
+from __future__ import annotations
+
+from shared.messaging.projections import Projection
+
+PROJECTIONS: dict[str, Projection] = {}
+_LOG = "part of the log, which only grows; `tamga audit verify` compares it with what was published"
+# Tables that are neither a projection nor entities, and why.
+OTHERS: dict[str, str] = {
+    **dict.fromkeys(("event", "tile", "tree_head", "checkpoint", "rejected"), _LOG),
+    "verification": "what each verification of the log found",
+}

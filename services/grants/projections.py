@@ -1,0 +1,30 @@
+"""What grants copies from others' events, table by table; each copy can be built anew from those events."""
+
+from __future__ import annotations
+
+from services.grants.handlers import learning as on
+from shared.messaging.projections import Projection
+
+PROJECTIONS: dict[str, Projection] = {
+    "people": Projection(
+        ("person",),
+        {
+            "portal.user.registered": on.person_known,
+            "portal.user.changed": on.person_known,
+            "portal.user.deactivated": on.person_left,
+        },
+    ),
+    "organisations": Projection(("organisation",), {"portal.organisation.registered": on.organisation_known}),
+    "programmes": Projection(("pack", "call"), {"portal.programme.loaded": on.programme_loaded}),
+    "letters": Projection(
+        ("letter",),
+        {
+            f"notifications.delivery.{verb}": on.letter_known
+            for verb in ("queued", "sent", "failed", "suppressed", "read")
+        },
+    ),
+}
+# Tables that are neither a projection nor entities, and why.
+OTHERS: dict[str, str] = {
+    "cofinancing_claim": "which case has claimed a document or payment: written with the entity, in its transaction",
+}

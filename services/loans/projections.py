@@ -1,0 +1,31 @@
+"""What loans copies from others' events, table by table; each copy can be built anew from those events."""
+
+from __future__ import annotations
+
+from services.loans.handlers import learning as on
+from shared.messaging.projections import Projection
+
+PROJECTIONS: dict[str, Projection] = {
+    "people": Projection(
+        ("person",),
+        {
+            "portal.user.registered": on.know_person,
+            "portal.user.changed": on.know_person,
+            "portal.user.deactivated": on.forget_person,
+        },
+    ),
+    "organisations": Projection(("organisation",), {"portal.organisation.registered": on.know_organisation}),
+    "programmes": Projection(("programme",), {"portal.programme.loaded": on.know_programme}),
+    "supporters": Projection(("supporter",), {"grants.application.awarded": on.know_supporter}),
+    "letters": Projection(
+        ("letter",),
+        {
+            f"notifications.delivery.{verb}": on.know_letter
+            for verb in ("queued", "sent", "failed", "suppressed", "read")
+        },
+    ),
+}
+# Tables that are neither a projection nor entities, and why.
+OTHERS: dict[str, str] = {
+    "locked_proposal": "what of a proposal was shown to a bank: written with the entity and never changed",
+}
