@@ -13,13 +13,12 @@ from uuid import UUID
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.tree import Tree
 from sqlalchemy import Engine
 
 from shared.errors import NotFoundError, TamgaError
 from shared.events import Actor
 from shared.messaging import quarantine as held_events
-from shared.messaging import tracing
+from shared.messaging import trace_cli, tracing
 from shared.messaging.reconcile import Report
 from shared.messaging.reconcile import reconcile as account
 from shared.messaging.topology import Depth
@@ -79,16 +78,13 @@ def _events(backbone: Backbone) -> typer.Typer:
         _show([s.as_json() for s in found], ["Recorded", "Type", "Entity", "Case", "Id"], rows, as_json)
 
     @group.command("trace")
-    def trace(correlation_id: UUID, as_json: AsJson = False) -> None:
-        """Show everything that one act set off, with times."""
-        roots = tracing.trace(backbone.engines(), correlation_id)
-        if as_json:
-            _print_json([step.as_json() for step in roots])
-            return
-        tree = Tree(f"[bold]{correlation_id}")
-        for step in roots:
-            _grow(tree, step)
-        console.print(tree)
+    def trace(
+        asked: Annotated[str, typer.Argument(metavar="ID", help="Correlation, event or trace id, or a case.")],
+        newest: Annotated[int, typer.Option(help="At most so many acts of a case; 0 means all.")] = 10,
+        as_json: AsJson = False,
+    ) -> None:
+        """Show what an act set off: its events, their effects everywhere, with times, and what is not done yet."""
+        trace_cli.trace(backbone.engines(), backbone.consumers(), asked, newest=newest, as_json=as_json)
 
     @group.command("lag")
     def lag(as_json: AsJson = False) -> None:
@@ -99,13 +95,6 @@ def _events(backbone: Backbone) -> typer.Typer:
         _show(found, [name.replace("_", " ").capitalize() for name in columns], rows, as_json)
 
     return group
-
-
-def _grow(tree: Tree, step: tracing.Step) -> None:
-    effects = ", ".join(f"{effect.consumer} {effect.milliseconds:.0f} ms" for effect in step.effects)
-    branch = tree.add(f"{step.type} [dim]{step.entity} {step.recorded_at:%H:%M:%S}[/dim]  {effects}")
-    for caused in step.because:
-        _grow(branch, caused)
 
 
 def _quarantine(backbone: Backbone) -> typer.Typer:

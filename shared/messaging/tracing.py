@@ -1,9 +1,9 @@
-"""What happened, in what order and how fast: events and their effects across the services' databases."""
+"""What happened lately and how far behind everybody is, across the services' databases."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,17 +14,8 @@ from shared.database import reading
 
 
 @dataclass
-class Effect:
-    """One consumer has handled an event, so many milliseconds after it was committed."""
-
-    consumer: str
-    at: datetime
-    milliseconds: float
-
-
-@dataclass
 class Step:
-    """One event, what it brought about at its consumers, and the events that those published because of it."""
+    """One event as lists show it."""
 
     id: UUID
     source: str
@@ -35,8 +26,6 @@ class Step:
     published_at: datetime | None
     causation_id: UUID | None
     correlation_id: UUID
-    effects: list[Effect] = field(default_factory=list)
-    because: list[Step] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,34 +46,6 @@ class Filters:
 _STEPS = """
 SELECT id, type, entity, "case", recorded_at, published_at, causation_id, correlation_id FROM outbox
 """
-
-
-def trace(engines: Mapping[str, Engine], correlation_id: UUID) -> list[Step]:
-    """Return the tree of everything that one act set off, its roots first in time."""
-    steps: dict[UUID, Step] = {}
-    for source, engine in engines.items():
-        with reading(engine) as connection:
-            found = connection.execute(text(f"{_STEPS} WHERE correlation_id = :id"), {"id": correlation_id})
-            steps |= {row.id: Step(source=source, **row._mapping) for row in found}  # noqa: SLF001 - SQLAlchemy's name
-    _add_effects(engines, correlation_id, steps)
-    ordered = sorted(steps.values(), key=lambda step: step.recorded_at)
-    roots: list[Step] = []
-    for step in ordered:
-        cause = steps.get(step.causation_id) if step.causation_id else None
-        (cause.because if cause else roots).append(step)
-    return roots
-
-
-def _add_effects(engines: Mapping[str, Engine], correlation_id: UUID, steps: dict[UUID, Step]) -> None:
-    query = text("SELECT consumer, event_id, handled_at FROM inbox WHERE correlation_id = :id ORDER BY handled_at")
-    for engine in engines.values():
-        with reading(engine) as connection:
-            if not has_inbox(connection):
-                continue
-            for row in connection.execute(query, {"id": correlation_id}):
-                if step := steps.get(row.event_id):
-                    passed = (row.handled_at - step.recorded_at).total_seconds() * 1000
-                    step.effects.append(Effect(row.consumer, row.handled_at, round(passed, 1)))
 
 
 def has_inbox(connection: Any) -> bool:

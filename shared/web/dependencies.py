@@ -88,6 +88,9 @@ def unit_of_work(request: Request) -> Iterator[UnitOfWork]:
         with UnitOfWork(state.engine, state.service, context, clock=state.clock) as uow:
             yield uow
         span.note({"tamga.events": uow.recorded})
+    except TamgaError as refusal:
+        span.note({"tamga.refused": refusal.type})
+        raise
     except BaseException as error:
         span.fail(error)
         raise
