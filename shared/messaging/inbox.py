@@ -236,6 +236,8 @@ def _release(engine: Engine, consumer: str, on: Handlers, key: str, clock: Clock
     while True:
         with asking(engine) as connection:
             follower = heads.next_in_line(connection, consumer, key, clock())
+            if not follower and heads.skip_discarded(connection, consumer, key):
+                continue
         if not follower:
             return
         if _attempt(engine, consumer, on, follower, clock, again=True)[0] in {Outcome.PARKED, Outcome.QUARANTINED}:

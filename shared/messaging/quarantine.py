@@ -14,7 +14,7 @@ from shared.database import Context, UnitOfWork
 from shared.errors import InvalidError, NotFoundError
 from shared.events import Actor
 from shared.events.quarantine import quarantine_events
-from shared.messaging.heads import REPLAYED, park, skip_discarded
+from shared.messaging.heads import REPLAYED, lock_head, park, skip_discarded
 from shared.messaging.held import (
     WHERE,
     Filters,
@@ -118,6 +118,7 @@ def discard_held(
     for row in [] if dry_run else rows:
         _settle(uow, row, "discarded", reason.strip())
         if row["entity"] and row["sequence"]:
+            lock_head(uow.connection, row["consumer"], row["entity"])
             skip_discarded(uow.connection, row["consumer"], row["entity"])
     return Settled(ids=[row["id"] for row in rows])
 

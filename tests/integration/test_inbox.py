@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
@@ -172,6 +173,41 @@ def test_a_transient_failure_that_passes_releases_what_waited(store: Store) -> N
     assert store.effects() == [("a", 1), ("a", 2)]
 
 
+def test_an_event_that_needs_what_is_not_known_yet_waits_for_it(store: Store) -> None:
+    """A person whom another source has still to tell of is waited for as long as anything that passes."""
+
+    def needs_a_person(_: Envelope) -> None:
+        raise NotFoundError("There is no such person")
+
+    store.behave = needs_a_person
+    assert store.give(event_of("a", 1)) is Outcome.PARKED
+    for wait in (1, 5, 30):
+        store.clock.forward(wait)
+        store.sweep()
+    assert store.count("inbox_parked", "attempts = 4 AND last_error LIKE '%no such person%'") == 1
+    store.behave = lambda _: None
+    store.clock.forward(120)
+    store.sweep()
+    assert store.effects() == [("a", 1)]
+
+
+def test_what_was_discarded_behind_a_held_event_is_passed_over_when_its_turn_comes(store: Store) -> None:
+    """Events 1 and 2 are held and 3 waits: with 2 given up, a replay of 1 lets 3 through."""
+    one, two = (event_of("a", number).model_copy(update={"version": 99}) for number in (1, 2))
+    assert store.give(one) is Outcome.QUARANTINED
+    with store.engine.begin() as connection:
+        quarantine.hold(connection, CONSUMER, encode(two), ValueError("no"), attempts=1, now=store.clock())
+    assert store.give(event_of("a", 3)) is Outcome.PARKED
+    ids = {row.event_id: row.id for row in quarantine.held(store.engine)}
+    quarantine.discard(store.engine, CONSUMER, OPERATOR, ids[two.id], "never happened", clock=store.clock)
+    with store.engine.begin() as connection:
+        connection.execute(text("""UPDATE quarantine SET headers = headers || '{"cloudEvents_dataversion": "1"}'"""))
+    quarantine.replay(store.engine, CONSUMER, OPERATOR, quarantine_id=ids[one.id], clock=store.clock)
+    store.sweep()
+    assert store.effects() == [("a", 1), ("a", 3)]
+    assert store.count("inbox_parked") == 0
+
+
 def _poison(store: Store, entity: str) -> None:
     assert store.give(event_of(entity, 1, "poison")) is Outcome.PARKED
     for wait in (1, 5):
@@ -256,7 +292,10 @@ def test_replay_twice_is_harmless(store: Store) -> None:
     row_id = quarantine.held(store.engine)[0].id
     with store.engine.begin() as connection:  # the fix: a release that reads what the former one did not
         connection.execute(text("""UPDATE quarantine SET headers = headers || '{"cloudEvents_dataversion": "1"}'"""))
-    replay = lambda: quarantine.replay(store.engine, CONSUMER, OPERATOR, quarantine_id=row_id, clock=store.clock)  # noqa: E731
+
+    def replay() -> list[UUID]:
+        return quarantine.replay(store.engine, CONSUMER, OPERATOR, quarantine_id=row_id, clock=store.clock)
+
     assert len(replay()) == 1
     assert replay() == []
     store.sweep()
