@@ -190,7 +190,9 @@ def _show(data: Any, columns: list[str], rows: list[list[str]], as_json: bool) -
     if as_json:
         _print_json(data)
         return
-    table = Table(*columns, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name, no_wrap=name == "Id", min_width=36 if name == "Id" and rows else None)
     for row in rows:
         table.add_row(*row)
     console.print(table if rows else "Nothing.")

@@ -72,10 +72,8 @@ def _table(act: Act, *, bars: bool) -> Table:
         table.add_column("", no_wrap=True, min_width=_WIDTH)
     for prefix, under, step in _rows(act.steps, ""):
         after = duration(causation.milliseconds(act.started_at, step.recorded_at))
-        bar = _bar(act.started_at, act.ended_at, step.recorded_at, step.ended_at)
-        table.add_row(
-            f"{prefix}{_name(step)}", escape(_about(step)), f"+{after}", *([f"[blue]{bar}[/]"] if bars else [])
-        )
+        drawn = [_bar(act.started_at, act.ended_at, step.recorded_at, step.ended_at)] if bars else []
+        table.add_row(f"{prefix}{_name(step)}", escape(_about(step)), f"+{after}", *drawn)
         for line in _fate(step):
             table.add_row(f"[dim]{under}[/]{line}")
     return table
