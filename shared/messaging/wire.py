@@ -80,23 +80,24 @@ def entity_key(envelope: Envelope) -> str:
     return f"{envelope.source}/{envelope.entity}"
 
 
-def headers_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def headers_of(attributes: Mapping[str, Any]) -> dict[str, str]:
     """Return the AMQP headers of an envelope's attributes (an outbox row has the same names)."""
-    plain = {
-        "specversion": "1.0",
-        "id": str(attributes["id"]),
-        "source": attributes["source"],
-        "type": attributes["type"],
-        "dataversion": str(attributes["version"]),
-        "subject": attributes["entity"],
-        "sequence": f"{attributes['sequence']:0{_DIGITS}d}",
-        "time": attributes["time"].astimezone(UTC).isoformat(),
-        "correlationid": str(attributes["correlation_id"]),
-        "outcome": attributes["outcome"],
+    headers = {
+        "cloudEvents_specversion": "1.0",
+        "cloudEvents_id": str(attributes["id"]),
+        "cloudEvents_source": attributes["source"],
+        "cloudEvents_type": attributes["type"],
+        "cloudEvents_dataversion": str(attributes["version"]),
+        "cloudEvents_subject": attributes["entity"],
+        "cloudEvents_sequence": f"{attributes['sequence']:0{_DIGITS}d}",
+        "cloudEvents_time": attributes["time"].astimezone(UTC).isoformat(),
+        "cloudEvents_correlationid": str(attributes["correlation_id"]),
+        "cloudEvents_outcome": attributes["outcome"],
     }
-    optional = {name: attributes[attribute] for name, attribute in _OPTIONAL.items()}
-    plain |= {name: str(value) for name, value in optional.items() if value is not None}
-    return {PREFIX + name: value for name, value in plain.items()}
+    for name, attribute in _OPTIONAL.items():
+        if (value := attributes[attribute]) is not None:
+            headers[PREFIX + name] = str(value)
+    return headers
 
 
 def encode(envelope: Envelope) -> Raw:
