@@ -11,8 +11,11 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from shared.events.catalogue import Card, Catalogue, asyncapi, gather, released
+from shared.events.catalogue import Card, Catalogue, asyncapi, gather, readme, released
+from shared.events.gaps import ALARMS
+from shared.messaging import backfill
 from shared.settings import SERVICES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,9 +28,13 @@ def card(service: str) -> Card:
     """Return a service's card with its handlers; the audit service records every event alike."""
     package = importlib.import_module(f"services.{service}")
     handlers = importlib.import_module(f"services.{service}.handlers")
+    own: dict[str, Any] = getattr(handlers, "ON", {})
     every = "Append it to the verifiable record." if service == RECORDER else ""
     about = " ".join((package.__doc__ or "").split())
-    return Card(service, about, package.PUBLISHES, package.CONSUMES, getattr(handlers, "ON", {}), every)
+    queues = {service: package.CONSUMES} if package.CONSUMES else {}
+    # A source's relay hears in a queue of its own what consumers miss.
+    asked = dict.fromkeys(ALARMS, backfill.answer)
+    return Card(service, about, queues | backfill.queues([service]), own | asked, every)
 
 
 @cache
@@ -36,10 +43,12 @@ def catalogue() -> Catalogue:
     return gather(card(service) for service in SERVICES)
 
 
+@cache
 def documents() -> Mapping[str, str]:
     """Return the files of `docs/events` by name."""
     found = catalogue()
-    return {"asyncapi.yaml": asyncapi.as_yaml(found)}
+    pages = {f"{card.service}.md": readme.page(found, card) for card in found.cards}
+    return {"asyncapi.yaml": asyncapi.as_yaml(found), "README.md": readme.overview(found)} | pages
 
 
 def main() -> int:

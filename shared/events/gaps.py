@@ -13,7 +13,6 @@ def _alarms(consumer: str) -> tuple[type[Event], type[Event]]:
         """Events have been missing for too long: their source is asked to send them again. Entity gap:<id>."""
 
         TYPE = f"{consumer}.gap.alarmed"
-        AUDIENCE = "record"
         of: str  # the source
         about: str  # "source/kind:id" where an entity's sequence is counted, the source where positions are
         counted: Literal["sequence", "position"]

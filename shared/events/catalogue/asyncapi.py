@@ -62,7 +62,7 @@ _BODY = {
 def document(catalogue: Catalogue) -> dict[str, Any]:
     """Return the AsyncAPI document of the catalogue as JSON types."""
     entries = catalogue.entries.values()
-    consuming = [card for card in catalogue.cards if card.consumes]
+    queues = [(card, queue) for card in catalogue.cards for queue in card.queues]
     found = {
         "asyncapi": VERSION,
         "info": {
@@ -74,9 +74,9 @@ def document(catalogue: Catalogue) -> dict[str, Any]:
         "defaultContentType": CONTENT_TYPE,
         "servers": {"broker": {"host": "localhost:5672", "protocol": "amqp", "description": "RabbitMQ."}},
         "channels": {entry.name: _exchange(entry) for entry in entries}
-        | {f"queue.{card.service}": _queue(card, catalogue) for card in consuming},
+        | {f"queue.{queue}": _queue(card, queue, catalogue) for card, queue in queues},
         "operations": {f"{entry.source}.sends.{entry.name}": _send(entry) for entry in entries}
-        | {f"{card.service}.receives": _receive(card, catalogue) for card in consuming},
+        | {f"{queue}.receives": _receive(card, queue, catalogue) for card, queue in queues},
         "components": {
             "messages": {_id(model): _message(entry, model) for entry in entries for model in entry.models},
             "schemas": _schemas(catalogue),
@@ -116,15 +116,15 @@ def _exchange(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _queue(card: Card, catalogue: Catalogue) -> dict[str, Any]:
-    kept = {"name": card.service, "durable": True, "exclusive": False, "autoDelete": False, "vhost": "/"}
-    heard = [entry for entry in catalogue.entries.values() if card.hears(entry.name)]
+def _queue(card: Card, queue: str, catalogue: Catalogue) -> dict[str, Any]:
+    kept = {"name": queue, "durable": True, "exclusive": False, "autoDelete": False, "vhost": "/"}
+    heard = [entry for entry in catalogue.entries.values() if card.hears(entry.name, queue)]
     return {
-        "address": card.service,
-        "description": f"The queue of {card.service}, bound to {EXCHANGE} by {', '.join(card.consumes)}.",
+        "address": queue,
+        "description": f"A queue of {card.service}, bound to {EXCHANGE} by {', '.join(card.queues[queue])}.",
         "messages": {name: ref for entry in heard for name, ref in _messages(entry).items()},
         "bindings": {"amqp": {"is": "queue", "queue": kept, "bindingVersion": _AMQP}},
-        "x-routing-keys": list(card.consumes),
+        "x-routing-keys": list(card.queues[queue]),
         "x-queue-arguments": QUEUE_ARGUMENTS,
     }
 
@@ -140,13 +140,13 @@ def _send(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _receive(card: Card, catalogue: Catalogue) -> dict[str, Any]:
-    channel = f"queue.{card.service}"
-    heard = catalogue.heard(card.service)
+def _receive(card: Card, queue: str, catalogue: Catalogue) -> dict[str, Any]:
+    channel = f"queue.{queue}"
+    heard = [entry for entry in catalogue.heard(card.service) if card.hears(entry.name, queue)]
     return {
         "action": "receive",
         "channel": _ref(f"#/channels/{channel}"),
-        "summary": f"What {card.service} acts on.",
+        "summary": f"What {card.service} acts on from {queue}.",
         "tags": [{"name": card.service}],
         "messages": [_ref(f"#/channels/{channel}/messages/{_id(model)}") for entry in heard for model in entry.models],
         "bindings": {"amqp": {"ack": True, "bindingVersion": _AMQP}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -22,28 +22,31 @@ _NAMES: dict[Any, str] = {str: "text", int: "whole number", bool: "yes or no", d
 
 @dataclass(frozen=True)
 class Card:
-    """A service as the catalogue knows it: its card, and what its handlers do on which event type.
+    """A service as the catalogue knows it: its card, its queues, and what its handlers do on which event type.
 
-    A service that takes every event alike gives `every`, what it does with it, instead of handlers.
+    A service that takes every event alike says in `every` what it does with it.
     """
 
     service: str
     about: str
-    publishes: tuple[str, ...]
-    consumes: tuple[str, ...]
+    queues: Mapping[str, tuple[str, ...]]  # {queue: the routing keys bound to it}
     handlers: Mapping[str, Callable[..., Any]]
     every: str = ""
 
-    def hears(self, name: str) -> bool:
-        """Say whether the service's queue is bound to events of this type."""
-        return any(binds(key, name) for key in self.consumes)
+    @property
+    def bindings(self) -> list[tuple[str, str]]:
+        """Return (queue, routing key) of everything that is bound."""
+        return [(queue, key) for queue, keys in self.queues.items() for key in keys]
+
+    def hears(self, name: str, queue: str | None = None) -> bool:
+        """Say whether a queue of the service, or this one, is bound to events of this type."""
+        return any(binds(key, name) for own, key in self.bindings if queue in {None, own})
 
     def does(self, name: str) -> str:
         """Return what the service does on an event of this type; empty when it lets it pass."""
-        if self.every and self.hears(name):
-            return self.every
         handler = self.handlers.get(name)
-        return first_line(handler.__doc__) if handler else ""
+        done = [self.every] if self.every else []
+        return " ".join([*done, *(_sentences(handler) if handler else [])]) if self.hears(name) else ""
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,15 @@ def gather(cards: Iterable[Card]) -> Catalogue:
     for (name, _), model in sorted(event_types().items()):
         models.setdefault(name, []).append(model)
     return Catalogue(cards, {name: Entry(name, tuple(kinds), cards) for name, kinds in models.items()})
+
+
+def _sentences(handler: Any) -> list[str]:
+    """Return what a handler says that it does; one that calls several says what each does."""
+    if isinstance(handler, partial):
+        return [sentence for part in handler.args for sentence in _sentences(part)]
+    if isinstance(handler, tuple):
+        return [sentence for part in handler for sentence in _sentences(part)]
+    return [first_line(handler.__doc__)]
 
 
 def first_line(text: str | None) -> str:
