@@ -31,11 +31,11 @@ def about(row: Mapping[str, Any]) -> Span:
 
 def processing(consumer: str, envelope: Envelope, *, again: bool = False) -> Span:
     """Begin the handling of one event; `again` when it was put off before."""
-    facts: dict[str, str | int | bool] = {}
-    if telemetry.is_on():
-        facts = _facts("process", "process", consumer) | _of_event(envelope)
-        if again:
-            facts["tamga.again"] = True
+    if not telemetry.is_on():
+        return Span(telemetry.continued(envelope.traceparent), envelope.correlation_id)
+    facts = _facts("process", "process", consumer) | _of_event(envelope)
+    if again:
+        facts["tamga.again"] = True
     return telemetry.begin(
         consumer,
         f"process {envelope.type}",

@@ -13,11 +13,13 @@ from uuid import UUID
 import pytest
 from fastapi import APIRouter
 from sqlalchemy import Connection, Engine, text
+from structlog.testing import capture_logs
 
 from shared import telemetry
 from shared.database import Context, UnitOfWork, system
 from shared.events.portal import UserDeactivated
-from shared.messaging import batch
+from shared.messaging import batch, inbox
+from shared.messaging import relay as relaying
 from shared.messaging.wire import Received, encode
 from shared.telemetry import parse
 from shared.testing.backbone import SOURCE, Backbone, backbone_on, event_of, eventually
@@ -178,6 +180,28 @@ def test_a_batch_consumer_links_to_each_event(backbone: Backbone) -> None:
     parents = [parts for event in events if (parts := parse(event.traceparent))]
     assert set(together.links) == {(trace, span) for trace, span, _ in parents[:20]}
     assert (alone.trace, alone.parent) == parents[20][:2]
+
+
+def test_what_worker_and_relay_log_names_the_trace_of_the_event(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line about an event that is put off, and one about an event that is held back, have its trace and act."""
+
+    def fail(*_arguments: object) -> None:
+        raise TimeoutError("not now")
+
+    event = event_of("a", 1).model_copy(update={"traceparent": GIVEN})
+    monkeypatch.setattr(relaying, "LARGEST", 100)
+    large = _act(backbone, "large")
+    with capture_logs([telemetry.name_trace]) as lines:
+        inbox.handle(backbone.consumer, "loans", {TYPE: fail}, event, encode(event))
+        with backbone.relaying():
+            held = "SELECT count(*) FROM outbox WHERE held_until IS NOT NULL"
+            eventually(lambda: backbone.count(held, at="source") == 1)
+    told = {line["event"]: line for line in lines}
+    assert told["event put off"]["trace_id"] == TRACE
+    assert told["event put off"]["correlation_id"] == str(event.correlation_id)
+    assert told["event held back"]["trace_id"] == telemetry.trace_id(large)
 
 
 def test_a_collector_that_answers_nothing_holds_nobody_up(backbone: Backbone) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from shared import heartbeat
+from shared import heartbeat, telemetry
 from shared.observability import HIDDEN, configure_logging, without_personal_data
 
 
@@ -27,12 +27,13 @@ def test_personal_data_never_reach_a_log() -> None:
 
 
 def test_logs_are_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Our own logs and the standard library's come out in the same form, with the process's name."""
+    """Our own logs and the standard library's come out in the same form, with process, trace and correlation."""
     before = logging.getLogger().handlers[:]
     try:
         configure_logging("unit")
-        structlog.get_logger().info("ours", token="secret")
-        logging.getLogger("theirs").warning("said %s", "something")
+        with telemetry.begin("grants", "work", correlation_id="c-1") as span:
+            structlog.get_logger().info("ours", token="secret")
+            logging.getLogger("theirs").warning("said %s", "something")
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     finally:
         logging.getLogger().handlers[:] = before
@@ -40,6 +41,8 @@ def test_logs_are_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> 
     assert [line["process"] for line in lines] == ["unit", "unit"]
     assert lines[0]["token"] == HIDDEN
     assert lines[1]["event"] == "said something"
+    assert {line["trace_id"] for line in lines} == {telemetry.trace_id(span.traceparent)}
+    assert {line["correlation_id"] for line in lines} == {"c-1"}
 
 
 def test_who_falls_silent_is_not_alive(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+from structlog.testing import capture_logs
 
 from shared.errors import IllegalTransitionError, NotFoundError, StaleVersionError
+from shared.telemetry import name_trace
 from shared.testing.web import CSRF, KEY, ORIGIN, Browser, person, web_settings
 from shared.web.app import create_service_app
 from shared.web.csrf import masked, token_matches
@@ -266,6 +268,14 @@ def test_our_own_failures_tell_nothing_of_their_inside(path: str, status: int) -
         assert "password" not in answer.text
         assert "Traceback" not in answer.text
     assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_a_line_of_the_log_names_the_request_s_trace() -> None:
+    """What is logged while a request is answered has the caller's trace and the number that the answer shows."""
+    with capture_logs([name_trace]) as lines:
+        answer = OFFICER.get("/bug", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    [line] = [line for line in lines if line["event"] == "the request failed"]
+    assert (line["trace_id"], line["correlation_id"]) == ("a" * 32, answer.headers["x-correlation-id"])
 
 
 @pytest.mark.parametrize("path", ["/case/A-1", "/nowhere", "/bug", "/stale", "/health", "/static/x/none.css", "/api/x"])
