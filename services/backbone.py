@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from shared.database import engine_for
-from shared.messaging import backfill, topology, topology_cli
+from shared.engine import encode_json
+from shared.messaging import backfill, log_cli, topology, topology_cli
 from shared.messaging.cli import Backbone, build
 from shared.messaging.drift import Broker
 from shared.messaging.link import user_of
+from shared.messaging.projections import Projection
 from shared.settings import SERVICES, Settings, settings
 
 
 def consumers() -> dict[str, tuple[str, ...]]:
     """Return what each service consumes, from its card."""
     return {service: importlib.import_module(f"services.{service}").CONSUMES for service in SERVICES}
+
+
+def declared_projections() -> dict[str, dict[str, Projection]]:
+    """Return every service's local copies of others' facts."""
+    return {service: importlib.import_module(f"services.{service}.projections").PROJECTIONS for service in SERVICES}
 
 
 def queues() -> dict[str, tuple[str, ...]]:
@@ -34,6 +43,18 @@ def engines() -> dict[str, Engine]:
     }
 
 
+def owner(service: str) -> Engine:
+    """Return an engine of a service's database that connects as the owner of its tables."""
+    return create_engine(settings().owner_database_urls[service], poolclass=NullPool, json_serializer=encode_json)
+
+
+def in_log(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these events the audit log has."""
+    from services.audit.storage.append import known  # noqa: PLC0415 - most commands don't need the log
+
+    return set(known(connection, ids))
+
+
 def depths() -> Mapping[str, topology.Depth]:
     """Return how much waits in every consumer's queue."""
     return topology.depths(settings().amqp_admin_url, [service for service, keys in consumers().items() if keys])
@@ -48,3 +69,13 @@ def broker(known: Settings | None = None) -> Broker:
 
 events, quarantine, reconcile = build(Backbone(engines=engines, consumers=consumers, depths=depths))
 topology_commands = topology_cli.build(broker, queues)
+log = log_cli.Log(
+    engines=engines,
+    consumers=consumers,
+    owner=owner,
+    in_log=in_log,
+    kept_months=lambda: settings().outbox_retention_months,
+    projections=declared_projections,
+)
+events.command("retention")(log_cli.retention(log))
+projections = log_cli.projections(log)

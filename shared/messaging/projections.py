@@ -44,6 +44,9 @@ SELECT :after + row_number() OVER (ORDER BY turn, source, entity, sequence), eve
     AND NOT EXISTS (SELECT FROM pg_temp.tamga_turn t WHERE t.event_id = i.event_id)
 ) AS fresh
 """)
+_PLANNED = text("""
+SELECT type, count(*) AS events FROM inbox WHERE consumer = :consumer AND type = ANY(:types) GROUP BY type ORDER BY type
+""")
 _TURN = text("""
 SELECT event_id, source, handled_at FROM pg_temp.tamga_turn WHERE number > :after ORDER BY number LIMIT :limit
 """)
@@ -98,8 +101,8 @@ class Rebuild:
         self._planned = 0
         self.shadows: list[Shadow] = []
 
-    def run(self, by: Actor, *, swap: bool = False, meanwhile: Callable[[], None] = lambda: None) -> Rebuilt:
-        """Build, compare and, if asked, swap; returns what was found. `meanwhile` is called before the lock.
+    def run(self, by: Actor, *, swap: bool = False) -> Rebuilt:
+        """Build, compare and, if asked, swap; returns what was found.
 
         Raises ConflictError when the projection can't be rebuilt, or is too busy to be locked.
         """
@@ -108,7 +111,6 @@ class Rebuild:
             for _ in range(_PASSES):
                 if not self._pass():
                     break
-            meanwhile()
             self._finish(by, swap=swap)
         finally:
             self._engine.dispose()
@@ -136,6 +138,12 @@ class Rebuild:
             for shadow in self.shadows:
                 connection.execute(text(f"ANALYZE {shadow.own}"))
         return fresh
+
+    def planned(self) -> dict[str, int]:
+        """Return how many events of each type the copy would be built from."""
+        facts = {"consumer": self.report.service, "types": list(self.projection.on)}
+        with reading(self.engines[self.service]) as connection:
+            return {row.type: row.events for row in connection.execute(_PLANNED, facts)}
 
     def _take_turns(self, connection: Connection) -> int:
         facts = {"after": self._planned, "consumer": self.service, "types": list(self.projection.on)}

@@ -1,60 +1,77 @@
 """Accounts for every event at every consumer: applied, parked, in quarantine, discarded, in flight, or missing.
 
 The law: whatever a source has recorded and a consumer is bound to is in exactly one of these states there.
-Sums of hashed ids are compared first, so the usual answer costs two index-free scans a pair; only where the
-sums differ are ids compared one by one.
+Events are summed up in blocks of their positions, by number and by hashed id; only in a block whose sums differ
+are ids compared one by one. What went out a moment ago is a block of its own, so that traffic disturbs no sum.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from shared.database import reading
 from shared.messaging.topology import Depth
 
 # A message that was published this long ago and is not in the queue any more must be in the consumer's tables.
 GRACE = 5.0
+BLOCK = 50_000  # positions
 
-# What was dropped with its month is still in the books, by number and sum.
-_SENT = text("""
-SELECT sum(events)::bigint AS events, sum(sum) AS sum FROM (
-  SELECT count(*) AS events, coalesce(sum(hashtextextended(id::text, 0)::numeric), 0) AS sum
-  FROM outbox WHERE type ~ :pattern
-  UNION ALL
-  SELECT coalesce(sum(events), 0), coalesce(sum(sum), 0) FROM outbox_dropped WHERE type ~ :pattern
-) AS sent
+# Sums by block: (events, sum of hashed ids).
+Sums = dict[int | None, tuple[int, int]]
+
+# Up to where a source's positions went out long enough ago, and from where they are kept (before: dropped months).
+_BOUNDS = text("""
+SELECT coalesce((SELECT min(position) FROM outbox), 1) AS first, coalesce(least(
+  (SELECT min(position) - 1 FROM outbox WHERE published_at IS NULL),
+  (SELECT position FROM outbox WHERE published_at <= clock_timestamp() - make_interval(secs => :grace)
+   ORDER BY row DESC LIMIT 1)), 0) AS upto
+""")
+_PLACE = "CASE WHEN position < :first THEN -1 WHEN position <= :upto THEN position / :block END"
+_SENT = text(f"""
+SELECT {_PLACE} AS place, count(*) AS events, sum(hashtextextended(id::text, 0)::numeric) AS sum
+FROM outbox WHERE type ~ :pattern GROUP BY 1
+""")  # noqa: S608 - constants of this module
+_DROPPED = text("""
+SELECT coalesce(sum(events), 0)::bigint AS events, coalesce(sum(sum), 0) AS sum
+FROM outbox_dropped WHERE type ~ :pattern
 """)
 _KNOWN = """
-  SELECT event_id, split_part(entity, '/', 1) AS source, 'parked' AS state FROM inbox_parked WHERE consumer = :consumer
+  SELECT event_id, position, 'parked' AS state FROM inbox_parked
+  WHERE consumer = :consumer AND split_part(entity, '/', 1) = :source
   UNION ALL
-  SELECT event_id, split_part(entity, '/', 1), CASE state WHEN 'held' THEN 'quarantined' ELSE 'discarded' END
-  FROM quarantine WHERE consumer = :consumer AND state <> 'replayed' AND event_id IS NOT NULL
+  SELECT event_id, position, CASE state WHEN 'held' THEN 'quarantined' ELSE 'discarded' END FROM quarantine
+  WHERE consumer = :consumer AND split_part(entity, '/', 1) = :source AND state <> 'replayed' AND event_id IS NOT NULL
   UNION ALL
-  SELECT event_id, source, 'applied' FROM inbox WHERE consumer = :consumer
+  SELECT event_id, position, 'applied' FROM inbox WHERE consumer = :consumer AND source = :source
 """
 _STATES = text(f"""
-SELECT source, state, count(*) AS events, sum(hashtextextended(event_id::text, 0)::numeric) AS sum
-FROM ({_KNOWN}) AS known GROUP BY source, state
-""")  # noqa: S608 - a constant of this module
-_MISSING = text(f"""
-SELECT sent.id FROM unnest(CAST(:ids AS uuid[])) AS sent (id)
-WHERE NOT EXISTS (SELECT FROM ({_KNOWN}) AS known WHERE known.event_id = sent.id)
+SELECT state, {_PLACE} AS place, count(*) AS events, sum(hashtextextended(event_id::text, 0)::numeric) AS sum
+FROM ({_KNOWN}) AS known GROUP BY 1, 2
 """)  # noqa: S608 - the same
-_IDS = text("""
+_KNOWN_IDS = text(f"""
+SELECT event_id AS id, state FROM ({_KNOWN}) AS known
+WHERE {_PLACE} = ANY(CAST(:places AS bigint[])) OR (:latest AND {_PLACE} IS NULL)
+""")  # noqa: S608 - the same
+_SENT_IDS = text(f"""
 SELECT id, published_at IS NULL OR published_at > clock_timestamp() - make_interval(secs => :grace) AS fresh
-FROM outbox WHERE type ~ :pattern ORDER BY row
-""")
+FROM outbox WHERE type ~ :pattern
+  AND ({_PLACE} = ANY(CAST(:places AS bigint[])) OR (:latest AND {_PLACE} IS NULL)) ORDER BY row
+""")  # noqa: S608 - the same
 
 
 @dataclass
 class Account:
-    """One source's events at one consumer; `missing` names up to twenty of the unaccounted."""
+    """One source's events at one consumer; `missing` and `twice` name up to twenty of each kind.
+
+    `contradictory` events are in two states at once; `unrecorded` ones are known here and not to their source.
+    """
 
     consumer: str
     source: str
@@ -65,7 +82,10 @@ class Account:
     discarded: int = 0
     in_flight: int = 0
     unaccounted: int = 0
+    contradictory: int = 0
+    unrecorded: int = 0
     missing: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -79,6 +99,10 @@ class Report:
         return sum(account.unaccounted for account in self.accounts)
 
     @property
+    def contradictory(self) -> int:
+        return sum(account.contradictory for account in self.accounts)
+
+    @property
     def open(self) -> int:
         """Return how many effects are still to come, or to be decided by somebody."""
         return sum(a.parked + a.quarantined + a.in_flight + a.unaccounted for a in self.accounts)
@@ -86,6 +110,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         return {
             "unaccounted": self.unaccounted,
+            "contradictory": self.contradictory,
             "open": self.open,
             "accounts": [asdict(account) for account in self.accounts],
         }
@@ -120,10 +145,10 @@ def reconcile(
     for consumer, bindings in consumers.items():
         if not bindings:
             continue
-        known = _states(engines[consumer], consumer)
         queued = depths[consumer].messages if consumer in depths else 0
         for source in _sources(engines, bindings):
-            account = _account(engines, Account(consumer, source), pattern(bindings), known.get(source, {}), grace)
+            account = Account(consumer, source)
+            _Pair(engines[source], engines[consumer], account, pattern(bindings), grace).fill()
             excused = min(queued, account.unaccounted)
             queued -= excused
             account.in_flight += excused
@@ -138,38 +163,74 @@ def _sources(engines: Mapping[str, Engine], bindings: tuple[str, ...]) -> list[s
     return [source for source in engines if named & {source, "#", "*"}]
 
 
-def _states(engine: Engine, consumer: str) -> dict[str, dict[str, tuple[int, int]]]:
-    states: dict[str, dict[str, tuple[int, int]]] = {}
-    with reading(engine) as connection:
-        for row in connection.execute(_STATES, {"consumer": consumer}):
-            states.setdefault(row.source, {})[row.state] = (row.events, int(row.sum))
-    return states
+class _Pair:
+    """One source and one consumer, asked in the order in which events travel or against it, as each step needs."""
+
+    def __init__(self, source: Engine, consumer: Engine, account: Account, types: str, grace: float) -> None:
+        self.source, self.consumer, self.account = source, consumer, account
+        self.facts: dict[str, Any] = {
+            "pattern": types,
+            "consumer": account.consumer,
+            "source": account.source,
+            "grace": grace,
+            "block": BLOCK,
+        }
+
+    def fill(self) -> None:
+        """Count what became of the events, and name those that are in no state or in two."""
+        sent, dropped = self._sent()
+        known = self._known()
+        self.account.events = sum(events for events, _ in sent.values()) + dropped[0]
+        settled = _total(sent) == _minus(_total(known), dropped)
+        places = [place for place in {*sent, *known} if sent.get(place) != known.get(place)]
+        differing = [place for place in places if place is None or not settled]
+        if not differing:
+            return
+        lost = self._compare([place for place in differing if place is not None], latest=None in differing)
+        if not settled and dropped[0]:
+            # Of what was dropped no id is left, so its loss shows as a number alone.
+            lost += max(0, dropped[0] - known.get(-1, (0, 0))[0])
+        self.account.unaccounted = lost
+
+    def _sent(self) -> tuple[Sums, tuple[int, int]]:
+        with reading(self.source) as connection:
+            self.facts |= connection.execute(_BOUNDS, self.facts).mappings().one()
+            rows = connection.execute(_SENT, self.facts)
+            sums: Sums = {row.place: (row.events, int(row.sum)) for row in rows}
+            dropped = connection.execute(_DROPPED, self.facts).one()
+        return sums, (dropped.events, int(dropped.sum))
+
+    def _known(self) -> Sums:
+        sums: Sums = {}
+        with reading(self.consumer) as connection:
+            for row in connection.execute(_STATES, self.facts):
+                setattr(self.account, row.state, getattr(self.account, row.state) + row.events)
+                events, total = sums.get(row.place, (0, 0))
+                sums[row.place] = (events + row.events, total + int(row.sum))
+        return sums
+
+    def _compare(self, places: list[int], *, latest: bool) -> int:
+        """Compare ids one by one, the consumer's first: what it handles meanwhile is found fresh at the source."""
+        facts = self.facts | {"places": places, "latest": latest}
+        with reading(self.consumer) as connection:
+            states = Counter(row.id for row in connection.execute(_KNOWN_IDS, facts))
+        with reading(self.source) as connection:
+            sent: dict[UUID, bool] = {row.id: row.fresh for row in connection.execute(_SENT_IDS, facts)}
+        missing = [event for event in sent if event not in states]
+        lost = [str(event) for event in missing if not sent[event]]
+        twice = [str(event) for event, times in states.items() if times > 1]
+        account = self.account
+        account.missing, account.in_flight = lost, len(missing) - len(lost)
+        account.contradictory, account.twice = len(twice), twice[:20]
+        account.unrecorded = 0 if -1 in places else sum(event not in sent for event in states)
+        return len(lost)
 
 
-def _account(
-    engines: Mapping[str, Engine],
-    account: Account,
-    types: str,
-    known: Mapping[str, tuple[int, int]],
-    grace: float,
-) -> Account:
-    for state, (count, _) in known.items():
-        setattr(account, state, count)
-    with reading(engines[account.source]) as connection:
-        sent = connection.execute(_SENT, {"pattern": types}).one()
-        account.events = sent.events
-        if sum(total for _, total in known.values()) == int(sent.sum):
-            return account
-        ids = {row.id: row.fresh for row in connection.execute(_IDS, {"pattern": types, "grace": grace})}
-    with reading(engines[account.consumer]) as connection:
-        missing = _missing(connection, account.consumer, list(ids))
-    lost = [str(event_id) for event_id in missing if not ids[event_id]]
-    # Of what was dropped no id is left, so its loss shows as a number alone.
-    nameless = max(0, account.events - sum(count for count, _ in known.values()) - len(missing))
-    account.in_flight, account.unaccounted, account.missing = len(missing) - len(lost), len(lost) + nameless, lost
-    return account
+def _total(sums: Sums) -> tuple[int, int]:
+    """Return the sum of all blocks but the latest."""
+    settled = [pair for place, pair in sums.items() if place is not None]
+    return sum(events for events, _ in settled), sum(total for _, total in settled)
 
 
-def _missing(connection: Connection, consumer: str, ids: list[UUID]) -> list[UUID]:
-    found = connection.execute(_MISSING, {"consumer": consumer, "ids": ids})
-    return list(found.scalars())
+def _minus(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] - other[0], one[1] - other[1]
