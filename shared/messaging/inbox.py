@@ -97,6 +97,9 @@ SELECT (SELECT count(*) FROM fresh) AS fresh, (SELECT count(*) FROM head) AS adv
   EXISTS (SELECT FROM inbox_parked p, e WHERE p.consumer = e.consumer AND p.entity = e.key
           AND p.event_id <> e.id) AS followed
 """)
+_GIVEN_UP = text(
+    "SELECT EXISTS (SELECT FROM quarantine WHERE consumer = :consumer AND event_id = :id AND state <> 'replayed')"
+)
 # Two processes that share transactions of several entities lock them in the same order.
 _LOCK_HEADS = text(
     "SELECT FROM inbox_head WHERE consumer = :consumer AND entity = ANY(:keys) ORDER BY entity FOR UPDATE"
@@ -298,6 +301,8 @@ def _postpone(engine: Engine, consumer: str, received: Received, error: Exceptio
                 # The commit had gone through although its answer was lost, or somebody else was faster.
                 heads.unpark(connection, consumer, received)
                 return Outcome.DUPLICATE
+            if connection.execute(_GIVEN_UP, {"consumer": consumer, "id": received.envelope.id}).scalar_one():
+                return Outcome.DUPLICATE  # this attempt began before another process gave the event up
             tried = heads.attempts_so_far(connection, consumer, received) + 1
             if tried > _attempts_allowed(error):
                 heads.unpark(connection, consumer, received)
