@@ -161,13 +161,13 @@ def _quarantine(backbone: Backbone) -> typer.Typer:
 
 def _reconcile(backbone: Backbone) -> Callable[..., None]:
     def reconcile(as_json: AsJson = False) -> None:
-        """Account for every event at every consumer; fails when one is unaccounted for."""
+        """Account for every event at every consumer; fails when one is unaccounted for, or in two states."""
         report = backbone.reconcile()
         names = ["consumer", "source", "events", "applied", "parked", "quarantined", "discarded", "in_flight"]
-        names.append("unaccounted")
+        names += ["unaccounted", "contradictory", "unrecorded"]
         rows = [[_cell(getattr(line, name)) for name in names] for line in report.accounts if line.events]
         _show(report.as_json(), [name.replace("_", " ").capitalize() for name in names], rows, as_json)
-        if report.unaccounted:
+        if report.unaccounted or report.contradictory:
             raise typer.Exit(1)
 
     return reconcile

@@ -22,6 +22,7 @@ from shared.messaging.topology import Depth
 # A message that was published this long ago and is not in the queue any more must be in the consumer's tables.
 GRACE = 5.0
 BLOCK = 50_000  # positions
+_DROPPED_MONTHS = -1  # the block of positions that are kept no more
 
 # Sums by block: (events, sum of hashed ids).
 Sums = dict[int | None, tuple[int, int]]
@@ -186,10 +187,10 @@ class _Pair:
         differing = [place for place in places if place is None or not settled]
         if not differing:
             return
-        lost = self._compare([place for place in differing if place is not None], latest=None in differing)
+        lost = self._compare([place for place in differing if place not in {None, _DROPPED_MONTHS}], None in differing)
         if not settled and dropped[0]:
             # Of what was dropped no id is left, so its loss shows as a number alone.
-            lost += max(0, dropped[0] - known.get(-1, (0, 0))[0])
+            lost += max(0, dropped[0] - known.get(_DROPPED_MONTHS, (0, 0))[0])
         self.account.unaccounted = lost
 
     def _sent(self) -> tuple[Sums, tuple[int, int]]:
@@ -209,7 +210,7 @@ class _Pair:
                 sums[row.place] = (events + row.events, total + int(row.sum))
         return sums
 
-    def _compare(self, places: list[int], *, latest: bool) -> int:
+    def _compare(self, places: list[int | None], latest: bool) -> int:  # noqa: FBT001 - private
         """Compare ids one by one, the consumer's first: what it handles meanwhile is found fresh at the source."""
         facts = self.facts | {"places": places, "latest": latest}
         with reading(self.consumer) as connection:
@@ -222,7 +223,7 @@ class _Pair:
         account = self.account
         account.missing, account.in_flight = lost, len(missing) - len(lost)
         account.contradictory, account.twice = len(twice), twice[:20]
-        account.unrecorded = 0 if -1 in places else sum(event not in sent for event in states)
+        account.unrecorded = sum(event not in sent for event in states)
         return len(lost)
 
 

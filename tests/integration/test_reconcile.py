@@ -16,7 +16,7 @@ from shared.database import Context, UnitOfWork, system
 from shared.events import Envelope
 from shared.events.loans import RecordViewed
 from shared.events.portal import UserDeactivated
-from shared.messaging import cli, inbox, tracing
+from shared.messaging import cli, inbox, quarantine, tracing
 from shared.messaging.reconcile import Report, reconcile
 from shared.messaging.topology import Depth
 from shared.messaging.wire import encode
@@ -223,3 +223,25 @@ def test_commands_that_find_nothing_say_so(tamga: typer.Typer, words: list[str])
     result = CliRunner().invoke(tamga, words)
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
+
+
+def test_an_event_in_two_states_is_a_contradiction(pair: Pair, tamga: typer.Typer) -> None:
+    """Exactly one state means one: what was applied and is held as well is named, and the command fails."""
+    pair.publish("a", "ok", "ok")
+    with pair.source.connect() as connection:
+        row = connection.execute(text("SELECT id FROM outbox WHERE sequence = 1")).one()
+    with pair.consumer.begin() as connection:
+        again = encode(event_of("a", 1, event_id=row.id))
+        quarantine.hold(connection, CONSUMER, again, ValueError("no"), attempts=1, now=datetime.now(UTC))
+    [account] = pair.account().accounts
+    assert (account.contradictory, account.twice, account.unaccounted) == (1, [str(row.id)], 0)
+    assert _json(tamga, "reconcile", code=1)["contradictory"] == 1  # type: ignore[index]
+
+
+def test_what_no_source_has_recorded_is_counted(pair: Pair) -> None:
+    """An effect of an event that its source does not know is said, and is no loss."""
+    stranger = event_of("z", 1)
+    inbox.handle(pair.consumer, CONSUMER, {TYPE: pair._on_event}, stranger, encode(stranger))
+    pair.publish("a", "ok")
+    [account] = pair.account().accounts
+    assert (account.events, account.applied, account.unrecorded, account.unaccounted) == (1, 2, 1, 0)
