@@ -57,7 +57,7 @@ def sweep_batch(engine: Engine, consumer: str, act: Batch, *, clock: Clock = utc
     """Take up what was replayed out of quarantine; returns how many events."""
     try:
         with asking(engine) as connection:
-            waiting = heads.parked(connection, consumer, clock(), limit)
+            waiting = heads.parked(connection, consumer, heads.moment(connection, clock), limit)
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
         raise StorageDownError(str(down)) from down
     if waiting:
@@ -112,7 +112,7 @@ def _refuse(engine: Engine, consumer: str, raw: Raw, error: Exception, clock: Cl
                 text("DELETE FROM inbox_parked WHERE consumer = :consumer AND event_id = :event_id"),
                 {"consumer": consumer, "event_id": quarantine.identify(raw)},
             )
-            quarantine.hold(connection, consumer, raw, error, attempts=1, now=clock())
+            quarantine.hold(connection, consumer, raw, error, attempts=1, now=heads.moment(connection, clock))
             positions.note(
                 connection, consumer, [quarantine.place(raw, readable=not isinstance(error, UnreadableError))]
             )

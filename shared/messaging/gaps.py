@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.events.gaps import ANSWERS, gap_events
-from shared.messaging.heads import skip_discarded
+from shared.messaging.heads import moment, skip_discarded
 from shared.settings import settings
 
 log = structlog.get_logger(__name__)
@@ -110,7 +110,7 @@ def open_gaps(connection: Connection, consumer: str) -> list[Gap]:
 
 def watch(uow: UnitOfWork) -> None:
     """Alarm what has been missing for too long, ask again for what has not come, close what has."""
-    consumer, now = uow.source, uow.now()
+    consumer, now = uow.source, moment(uow.connection, uow.clock)
     grace = timedelta(seconds=settings().gap_seconds)
     _skip_given_up(uow.connection, consumer)
     known = [Gap(**row) for row in uow.connection.execute(_OPEN, {"consumer": consumer}).mappings()]
@@ -143,7 +143,7 @@ def _moved(uow: UnitOfWork, before: Gap, hole: Gap) -> Gap:
     if (before.first, before.last) == (hole.first, hole.last):
         return before
     uow.connection.execute(_FORGET, {"consumer": uow.source, "entity": before.entity, "last": before.last})
-    moved = replace(before, first=hole.first, last=hole.last, asked=1, asked_at=uow.now())
+    moved = replace(before, first=hole.first, last=hole.last, asked=1, asked_at=moment(uow.connection, uow.clock))
     _keep(uow, moved)
     return moved
 
@@ -154,7 +154,7 @@ def _keep(uow: UnitOfWork, gap: Gap) -> None:
 
 
 def _ask(uow: UnitOfWork, gap: Gap) -> None:
-    now = uow.now()
+    now = moment(uow.connection, uow.clock)
     asking = replace(gap, alarmed_at=gap.alarmed_at or now, asked=gap.asked + 1, asked_at=now)
     _keep(uow, asking)
     facts = {"consumer": uow.source, "entity": gap.entity}

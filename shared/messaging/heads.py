@@ -7,10 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from shared.clock import Clock, utc_now
 from shared.messaging.wire import Raw, Received, decode
 
 # Attempts of an event that was replayed out of quarantine: no patience is left.
 REPLAYED = 1000
+
+
+def moment(connection: Connection, clock: Clock) -> datetime:
+    """Return the present moment by the injected clock or, without one, by the database's.
+
+    What one process puts off another takes up, so they go by the one clock that they share: a machine whose own
+    clock is an hour off delays nothing.
+    """
+    return clock() if clock is not utc_now else connection.execute(text("SELECT clock_timestamp()")).scalar_one()
 
 
 def lock_head(connection: Connection, consumer: str, entity: str) -> int:

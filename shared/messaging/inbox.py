@@ -206,7 +206,7 @@ def refuse(engine: Engine, consumer: str, raw: Raw, error: Exception, *, clock: 
     """Put an unreadable message into quarantine."""
     try:
         with engine.begin() as connection:
-            quarantine.hold(connection, consumer, raw, error, attempts=1, now=clock())
+            quarantine.hold(connection, consumer, raw, error, attempts=1, now=heads.moment(connection, clock))
         log.error("message quarantined", consumer=consumer, error=str(error))
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
         raise StorageDownError(str(down)) from down
@@ -226,7 +226,7 @@ def sweep(engine: Engine, consumer: str, on: Handlers, *, clock: Clock = utc_now
     """Try again what is due, and release followers that a crash left behind; returns how many were taken up."""
     try:
         with asking(engine) as connection:
-            waiting = heads.due(connection, consumer, clock(), limit)
+            waiting = heads.due(connection, consumer, heads.moment(connection, clock), limit)
     except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as down:
         raise StorageDownError(str(down)) from down
     for received in waiting:
@@ -238,7 +238,7 @@ def sweep(engine: Engine, consumer: str, on: Handlers, *, clock: Clock = utc_now
 def _release(engine: Engine, consumer: str, on: Handlers, key: str, clock: Clock) -> None:
     while True:
         with asking(engine) as connection:
-            follower = heads.next_in_line(connection, consumer, key, clock())
+            follower = heads.next_in_line(connection, consumer, key, heads.moment(connection, clock))
             if not follower and heads.skip_discarded(connection, consumer, key):
                 continue
         if not follower:
@@ -303,13 +303,13 @@ def _postpone(engine: Engine, consumer: str, received: Received, error: Exceptio
                 return Outcome.DUPLICATE
             if connection.execute(_GIVEN_UP, {"consumer": consumer, "id": received.envelope.id}).scalar_one():
                 return Outcome.DUPLICATE  # this attempt began before another process gave the event up
-            tried = heads.attempts_so_far(connection, consumer, received) + 1
+            tried, now = heads.attempts_so_far(connection, consumer, received) + 1, heads.moment(connection, clock)
             if tried > _attempts_allowed(error):
                 heads.unpark(connection, consumer, received)
-                quarantine.hold(connection, consumer, received.raw, error, attempts=min(tried, 6), now=clock())
+                quarantine.hold(connection, consumer, received.raw, error, attempts=min(tried, 6), now=now)
                 log.error("event quarantined", consumer=consumer, id=str(received.envelope.id), error=repr(error))
                 return Outcome.QUARANTINED
-            due = clock() + _PATIENCE[tried - 1]
+            due = now + _PATIENCE[tried - 1]
             why = storable(f"{type(error).__name__}: {error}")[:2000]
             log.warning("event put off", consumer=consumer, id=str(received.envelope.id), error=why, until=f"{due}")
             heads.park(connection, consumer, received, why="retry", attempts=tried, not_before=due, error=why)

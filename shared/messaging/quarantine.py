@@ -10,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from shared.clock import Clock, utc_now
-from shared.database import Context, UnitOfWork
+from shared.database import Context, UnitOfWork, asking
 from shared.errors import InvalidError, NotFoundError
 from shared.events import Actor
 from shared.events.quarantine import quarantine_events
-from shared.messaging.heads import REPLAYED, lock_head, park, skip_discarded
+from shared.messaging.heads import REPLAYED, lock_head, moment, park, skip_discarded
 from shared.messaging.held import (
     WHERE,
     Filters,
@@ -92,7 +92,7 @@ def _hand_back(uow: UnitOfWork, row: Any, received: Received) -> None:
         received,
         why="retry",
         attempts=REPLAYED,
-        not_before=uow.now(),
+        not_before=None,
         error=row["error"],
     )
     uow.connection.execute(
@@ -164,7 +164,8 @@ def replay(
     """
     choice = _choice(consumer, quarantine_id, same, wanted)
     ids: list[UUID] = []
-    until = clock()
+    with asking(engine) as connection:
+        until = moment(connection, clock)
     while True:
         with UnitOfWork(engine, consumer, Context(actor=by), clock=clock) as uow:
             settled = replay_held(uow, choice, dry_run=dry_run, until=until)
@@ -194,7 +195,8 @@ def discard(
     """
     choice = _choice(consumer, quarantine_id, None, wanted)
     ids: list[UUID] = []
-    until = clock()
+    with asking(engine) as connection:
+        until = moment(connection, clock)
     while True:
         with UnitOfWork(engine, consumer, Context(actor=by, reason=reason), clock=clock) as uow:
             settled = discard_held(uow, choice, reason, dry_run=dry_run, until=until)
