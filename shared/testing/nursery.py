@@ -60,14 +60,12 @@ class Nursery:
 
     def __init__(self) -> None:
         self._asking = threading.Lock()
-        environment = {name: value for name, value in os.environ.items() if name != "TAMGA_TEST_PROCESS"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "shared.testing.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],
-            env=environment,
         )
 
     def close(self) -> None:
@@ -85,7 +83,7 @@ class Nursery:
 
     def worker(self, facts: dict[str, Any]) -> Child:
         """Start a worker; `facts` as in `backbone_process`, and `patience`: seconds until each further attempt."""
-        return Child(self, self.ask(fork=facts))
+        return Child(self, self.ask(fork=facts, environment=dict(os.environ)))
 
 
 @cache
@@ -111,11 +109,13 @@ def _grow_up(facts: dict[str, Any]) -> int:
     return code
 
 
-def _fork(facts: dict[str, Any]) -> int:
+def _fork(facts: dict[str, Any], environment: dict[str, str]) -> int:
     pid = os.fork()
     if pid:
         return pid
     code = 1
+    os.environ.clear()
+    os.environ.update(environment)  # what the test has set since
     try:
         code = _grow_up(facts)
     finally:
@@ -140,7 +140,7 @@ def main() -> None:
     for line in sys.stdin:
         question = json.loads(line)
         if "fork" in question:
-            answer: int | None = _fork(question["fork"])
+            answer: int | None = _fork(question["fork"], question["environment"])
             alive.add(answer or 0)
         else:
             answer = _state(question["poll"])
