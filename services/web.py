@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from services.catalogue import catalogue
 from services.portal.frontdoor import front_door
 from shared import telemetry
 from shared.heartbeat import keep_beating
@@ -35,8 +36,9 @@ def load_applications() -> dict[str, Any]:
 
 def create(settings: Settings | None = None) -> ASGIApp:
     """Return the composite app: /grants, /loans, /notifications, /audit, and the portal at /."""
-    settings = settings or settings_when_ready()
-    apps = {service: module.create_app(settings) for service, module in load_applications().items()}
+    settings, modules = settings or settings_when_ready(), load_applications()
+    given = {"portal": {"catalogue": catalogue()}}
+    apps = {service: module.create_app(settings, **given.get(service, {})) for service, module in modules.items()}
     mounts = [Mount(f"/{service}", app=app) for service, app in apps.items() if service != "portal"]
 
     @contextlib.asynccontextmanager

@@ -12,15 +12,21 @@ from services.portal import api, pages
 from services.portal.policy import POLICY
 from shared.clock import Clock, utc_now
 from shared.database import engine_for
+from shared.events.catalogue import Catalogue
 from shared.settings import Settings
 from shared.web.app import create_service_app
 
 
 def create_app(
-    settings: Settings, *, engine: Engine | None = None, key: OKPKey | None = None, clock: Clock = utc_now
+    settings: Settings,
+    *,
+    catalogue: Catalogue | None = None,
+    engine: Engine | None = None,
+    key: OKPKey | None = None,
+    clock: Clock = utc_now,
 ) -> FastAPI:
-    """Return the portal; engine, key and clock are given by tests only."""
-    return create_service_app(
+    """Return the portal, with the catalogue of all services' events; engine, key and clock are given by tests only."""
+    app = create_service_app(
         service="portal",
         engine=engine or engine_for(settings.database_url("portal")),
         policy=POLICY,
@@ -30,3 +36,5 @@ def create_app(
         clock=clock,
         key=key,
     )
+    app.state.catalogue = catalogue
+    return app

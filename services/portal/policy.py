@@ -19,5 +19,6 @@ POLICY = Policy(
         "portal.people.change": {"operator": "all"},
         "portal.programme.read": {"operator": "all"} | dict.fromkeys((*_STAFF, "auditor"), "programme"),
         "portal.operations.read": {"operator": "all"},
+        "portal.catalogue.read": {"signed_in": "all"},
     }
 )

@@ -27,9 +27,10 @@ BY_ROLE: dict[str, list[Link]] = {
     ],
     "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing")],
     "finance_partner": [("/loans/referrals", "Referrals")],
-    "auditor": [("/audit/", "Audit log")],
+    "auditor": [("/audit/", "Audit log"), ("/docs/events", "Events")],
     "operator": [
         ("/operations", "Operations"),
+        ("/docs/events", "Events"),
         ("/notifications/mail", "Mail"),
         ("/people", "People"),
         ("/programmes", "Programmes"),

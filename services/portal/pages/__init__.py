@@ -1,5 +1,8 @@
 """The portal's pages."""
 
-from services.portal.pages import account, gate, home, operations, people, programmes
+from services.portal.pages import account, catalogue, gate, home, operations, people, programmes
 
-routers = [gate.router, home.router, people.router, programmes.router, operations.router, account.router]
+routers = [
+    *(gate.router, home.router, people.router, programmes.router),
+    *(operations.router, catalogue.router, account.router),
+]

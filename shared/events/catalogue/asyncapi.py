@@ -7,6 +7,7 @@ from the latter, so a receive operation names exactly the events that the servic
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import yaml
@@ -86,6 +87,13 @@ def document(catalogue: Catalogue) -> dict[str, Any]:
     return plain
 
 
+@cache
+def as_json(catalogue: Catalogue) -> str:
+    """Return the document as JSON."""
+    return json.dumps(document(catalogue), ensure_ascii=False)
+
+
+@cache
 def as_yaml(catalogue: Catalogue) -> str:
     """Return the document as YAML."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -173,6 +181,16 @@ def _message(entry: Entry, model: type[Event]) -> dict[str, Any]:
         "x-audience": model.AUDIENCE,
         "x-external": model.AUDIENCE == "external",
     }
+
+
+def example(entry: Entry) -> tuple[str, str]:
+    """Return headers and body of an event's example, as JSON for people."""
+    raw = encode(entry.example)
+    return _pretty(raw.headers), _pretty(json.loads(raw.body))
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _schemas(catalogue: Catalogue) -> dict[str, Any]:

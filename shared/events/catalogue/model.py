@@ -132,9 +132,9 @@ class Entry:
         return examples.envelope(self.model)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
-    """Every event of the house, and the services that speak and hear."""
+    """Every event of the house, and the services that speak and hear; equal to itself alone, so that texts are kept."""
 
     cards: tuple[Card, ...]
     entries: Mapping[str, Entry]
