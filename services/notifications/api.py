@@ -165,7 +165,7 @@ def resend(delivery_id: UUID, uow: Uow) -> DeliveryOut:
 @router.get("/mail", dependencies=[allowed("notifications.mail.read")])
 def mail(request: Request, limit: Limit = 50) -> list[MailOut]:
     """Return what this machine's catcher took, newest first."""
-    found = catcher.caught(catcher.folder_of(request.app.state.settings), limit=limit)
+    found = catcher.caught(catcher.folder_of(request.app.state.settings), limit=limit, whole=True)
     return [
         MailOut(
             name=item.name,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +67,13 @@ class Caught:
 
     name: str
     message: EmailMessage
+    _known: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def header(self, name: str) -> str:
         """Return a header as people read it; empty when it is not there."""
-        return str(self.message.get(name, ""))
+        if name not in self._known:  # taking an address apart takes longer than all the rest
+            self._known[name] = str(self.message.get(name, ""))
+        return self._known[name]
 
     @property
     def text(self) -> str:
@@ -85,11 +90,14 @@ class Caught:
             return None
 
 
-def caught(folder: Path, *, before: str | None = None, limit: int = 50) -> list[Caught]:
-    """Return the newest letters, older than the one named `before`."""
-    names = sorted((file.name for file in folder.glob("*.eml")), reverse=True) if folder.is_dir() else []
+def caught(folder: Path, *, before: str | None = None, limit: int = 50, whole: bool = False) -> list[Caught]:
+    """Return the newest letters, older than the one named `before`: their headers alone, unless `whole`."""
+    if not folder.is_dir():
+        return []
+    names = sorted((name for name in os.listdir(folder) if _NAME.fullmatch(name)), reverse=True)  # noqa: PTH208 - names alone, quickly
     wanted = [name for name in names if before is None or name < before][:limit]
-    return [found for name in wanted if (found := read(folder, name))]
+    look = read if whole else _headers
+    return [found for name in wanted if (found := look(folder, name))]
 
 
 def read(folder: Path, name: str) -> Caught | None:
@@ -100,5 +108,15 @@ def read(folder: Path, name: str) -> Caught | None:
         content = (folder / name).read_bytes()
     except FileNotFoundError:
         return None
-    message = message_from_bytes(content, policy=default)
-    return Caught(name, message)
+    return Caught(name, message_from_bytes(content, policy=default))
+
+
+@lru_cache(maxsize=500)  # a letter never changes
+def _headers(folder: Path, name: str) -> Caught | None:
+    """Return what stands above a letter's first empty line: a list needs no more, and bodies take long to read."""
+    try:
+        with (folder / name).open("rb") as file:
+            head = b"".join(takewhile(lambda line: line.strip(), file))
+    except FileNotFoundError:
+        return None
+    return Caught(name, message_from_bytes(head, policy=default))

@@ -293,6 +293,18 @@ def test_catcher_keeps_the_newest(tmp_path: Path) -> None:
     assert [file for file in tmp_path.iterdir() if file.suffix != ".eml"] == []
 
 
+def test_the_list_of_caught_mail_reads_headers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list opens no body and reads each letter once; asked for whole, the text is there."""
+    keeper = Keeper(tmp_path)
+    _run(_deliver(keeper, 2))
+    [newest, _] = caught(tmp_path)
+    assert (newest.header("Subject"), newest.header("To"), newest.text) == ("hello", "", "")
+    monkeypatch.setattr(Path, "open", None)
+    assert [item.header("Subject") for item in caught(tmp_path)] == ["hello", "hello"]
+    monkeypatch.undo()
+    assert [item.text for item in caught(tmp_path, whole=True)] == ["body\n", "body\n"]
+
+
 def _run(coroutine: object) -> None:
     # In a thread of its own: another test of this session may have left a loop in this one.
     import asyncio  # noqa: PLC0415 - only here
