@@ -185,7 +185,7 @@ class _Pair:
         settled = _total(sent) == _minus(_total(known), dropped)
         places = [place for place in {*sent, *known} if sent.get(place) != known.get(place)]
         differing = [place for place in places if place is None or not settled]
-        if not differing:
+        if settled and not differing:
             return
         lost = self._compare([place for place in differing if place not in {None, _DROPPED_MONTHS}], None in differing)
         if not settled and dropped[0]:
@@ -210,7 +210,7 @@ class _Pair:
                 sums[row.place] = (events + row.events, total + int(row.sum))
         return sums
 
-    def _compare(self, places: list[int | None], latest: bool) -> int:  # noqa: FBT001 - private
+    def _compare(self, places: list[int | None], latest: bool) -> int:
         """Compare ids one by one, the consumer's first: what it handles meanwhile is found fresh at the source."""
         facts = self.facts | {"places": places, "latest": latest}
         with reading(self.consumer) as connection:
