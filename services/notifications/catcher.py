@@ -116,7 +116,11 @@ def _headers(folder: Path, name: str) -> Caught | None:
     """Return what stands above a letter's first empty line: a list needs no more, and bodies take long to read."""
     try:
         with (folder / name).open("rb") as file:
-            head = b"".join(takewhile(lambda line: line.strip(), file))
+            head = b"".join(takewhile(_has_words, file))
     except FileNotFoundError:
         return None
     return Caught(name, message_from_bytes(head, policy=default))
+
+
+def _has_words(line: bytes) -> bool:
+    return bool(line.strip())
