@@ -34,10 +34,8 @@ def publish_frames(
 ) -> bytes:
     """Return the frames that publish a persistent, mandatory message; its `type` is the routing key."""
     table = b"".join([_name(name) + _text(value.encode()) for name, value in headers.items()])
-    properties = b"".join(
-        (_FLAGS, _short(content_type), _long.pack(len(table)), table, _PERSISTENT)
-        + (_text_short(message_id), _short(routing_key), _short(user_id), _short(app_id))
-    )
+    words = (_text_short(message_id), _short(routing_key), _short(user_id), _short(app_id))
+    properties = b"".join((_FLAGS, _short(content_type), _text(table), _PERSISTENT, *words))
     method = _PUBLISH + _short(exchange) + _short(routing_key) + _MANDATORY
     header = _content_head.pack(60, 0, len(body)) + properties
     room = frame_max - _OVERHEAD

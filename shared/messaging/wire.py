@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from shared.events.envelope import CONTENT_TYPE, PREFIX, Body, Envelope
+from shared.events.envelope import CONTENT_TYPE, Body, Envelope
 from shared.settings import SERVICES
 
 EXCHANGE = "events"
@@ -22,13 +22,13 @@ LARGEST_BODY = 8 * 1024 * 1024  # bytes; RabbitMQ 4 takes 16 MiB by default
 # What the inbox's columns take.
 _LONGEST = {"source": 40, "type": 120, "entity": 155}
 
-# header name (without the prefix) → attribute of the envelope, for those that may be absent
+# header → attribute of the envelope, for those that may be absent
 _OPTIONAL = {
-    "position": "position",
-    "causationid": "causation_id",
-    "traceparent": "traceparent",
-    "programme": "programme",
-    "case": "case",
+    "cloudEvents_position": "position",
+    "cloudEvents_causationid": "causation_id",
+    "cloudEvents_traceparent": "traceparent",
+    "cloudEvents_programme": "programme",
+    "cloudEvents_case": "case",
 }
 
 
@@ -96,7 +96,7 @@ def headers_of(attributes: Mapping[str, Any]) -> dict[str, str]:
     }
     for name, attribute in _OPTIONAL.items():
         if (value := attributes[attribute]) is not None:
-            headers[PREFIX + name] = str(value)
+            headers[name] = str(value)
     return headers
 
 
@@ -111,24 +111,20 @@ def decode(raw: Raw) -> Envelope:
     """Return the envelope of a message; raises UnreadableError, saying what is wrong."""
     if len(raw.body) > LARGEST_BODY:
         raise UnreadableError(f"a body of {len(raw.body)} bytes is over the limit of {LARGEST_BODY}")
-    values = {
-        name.removeprefix(PREFIX): value
-        for name, value in raw.headers.items()
-        if isinstance(name, str) and name.startswith(PREFIX)
-    }
+    headers = raw.headers
     try:
         envelope = Envelope(
-            id=UUID(values["id"]),
-            source=values["source"],
-            type=values["type"],
-            version=int(values.get("dataversion", 1)),
-            entity=values["subject"],
-            sequence=int(values["sequence"]),
-            time=datetime.fromisoformat(values["time"]),
-            correlation_id=UUID(values["correlationid"]),
-            outcome=values.get("outcome", "success"),
+            id=UUID(headers["cloudEvents_id"]),
+            source=headers["cloudEvents_source"],
+            type=headers["cloudEvents_type"],
+            version=int(headers.get("cloudEvents_dataversion", 1)),
+            entity=headers["cloudEvents_subject"],
+            sequence=int(headers["cloudEvents_sequence"]),
+            time=datetime.fromisoformat(headers["cloudEvents_time"]),
+            correlation_id=UUID(headers["cloudEvents_correlationid"]),
+            outcome=headers.get("cloudEvents_outcome", "success"),
             body=Body.model_validate_json(raw.body),
-            **{attribute: values[name] for name, attribute in _OPTIONAL.items() if name in values},
+            **{attribute: headers[name] for name, attribute in _OPTIONAL.items() if name in headers},
         )
     except (KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
         raise UnreadableError(f"not an event envelope: {type(error).__name__}: {error}") from error
@@ -141,7 +137,7 @@ def _check(envelope: Envelope, raw: Raw) -> None:
         raise UnreadableError(f"sequence {envelope.sequence}: an entity's events are counted from 1")
     for name, limit in _LONGEST.items():
         text = str(getattr(envelope, name))
-        if len(text) > limit or storable(text) != text:
+        if len(text) > limit or not ((text.isascii() and text.isprintable()) or storable(text) == text):
             raise UnreadableError(f"{name} is not a text of at most {limit} characters")
     if envelope.type.split(".", 1)[0] != envelope.source:
         raise UnreadableError(f"{envelope.source} may not publish {envelope.type}")

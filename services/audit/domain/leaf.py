@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -84,6 +85,7 @@ MEMBERS = {
     "cause": "causation_id",
     "trace": "traceparent",
 }
+_columns_of = attrgetter(*MEMBERS.values())
 HASHED = {"body": "body", "data": "body", "chg": "body", "after": "body"}
 
 
@@ -150,14 +152,14 @@ def parts_of(body: str) -> dict[str, Part]:
 
 def leaf_of(row: Row, parts: dict[str, Part]) -> bytes:
     """Return the leaf of a row whose body has these parts."""
-    leaf: dict[str, Any] = {member: _plain(getattr(row, column)) for member, column in MEMBERS.items()}
-    leaf |= {
-        "v": VERSION,
-        "body": _sha256(row.body),
-        "data": _sha256(parts["data"].raw),
-        "chg": _sha256(parts["changes"].raw),
-        "after": parts["after_hash"].value,
-    }
+    leaf: dict[str, Any] = dict(zip(MEMBERS, _columns_of(row), strict=True))
+    leaf["id"], leaf["corr"] = str(row.event_id), str(row.correlation_id)
+    leaf["time"], leaf["rec"] = _moment(row.occurred_at), _moment(row.recorded_at)
+    if row.causation_id is not None:
+        leaf["cause"] = str(row.causation_id)
+    leaf["v"] = VERSION
+    leaf["body"], leaf["after"] = _sha256(row.body), parts["after_hash"].value
+    leaf["data"], leaf["chg"] = _sha256(parts["data"].raw), _sha256(parts["changes"].raw)
     return canonical_flat(leaf)
 
 
@@ -189,10 +191,8 @@ def _scalars(value: Any) -> list[str]:
     return found
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    return str(value) if isinstance(value, UUID) else value
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _sha256(text: str) -> str:

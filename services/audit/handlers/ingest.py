@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import Connection, String
@@ -18,7 +20,11 @@ from shared.clock import Clock, utc_now
 from shared.messaging.wire import Raw, Received, UnreadableError, decode
 from shared.settings import SERVICES
 
-_LIMITS = {column.name: column.type.length for column in events.c if type(column.type) is String and column.type.length}
+# The body is looked at apart: its canonical form has no NUL.
+_TEXTS = {column.name: getattr(column.type, "length", None) for column in events.c if isinstance(column.type, String)}
+del _TEXTS["body"]
+_TEXT_LIMITS = [limit or sys.maxsize for limit in _TEXTS.values()]
+_texts_of = attrgetter(*_TEXTS)
 _NUMBERS = {"position": MAX_INTEGER, "sequence": MAX_INTEGER, "version": 2**31 - 1}
 
 
@@ -79,13 +85,13 @@ def _check_fits(row: Row) -> None:
     """Raise ValueError for a row that its table would refuse: that refusal would take the whole batch with it."""
     if len(row.leaf) > MAX_LEAF:
         raise ValueError(f"the leaf would be {len(row.leaf)} bytes")
-    for name, value in zip(Row._fields, row, strict=True):
-        if not isinstance(value, str) or name == "body":
+    for name, limit, value in zip(_TEXTS, _TEXT_LIMITS, _texts_of(row), strict=True):
+        if value is None:
             continue
         if "\x00" in value:
             raise ValueError(f"{name} has a NUL character")
-        if len(value) > _LIMITS.get(name, len(value)):
-            raise ValueError(f"{name} is longer than {_LIMITS[name]} characters")
+        if len(value) > limit:
+            raise ValueError(f"{name} is longer than {limit} characters")
     for name, biggest in _NUMBERS.items():
         if (number := getattr(row, name)) is not None and not 0 <= number <= biggest:
             raise ValueError(f"{name} is out of range")
