@@ -19,7 +19,7 @@ from starlette.routing import Mount
 from shared.clock import Clock, utc_now
 from shared.errors import TamgaError
 from shared.settings import Settings
-from shared.web import health, static
+from shared.web import health, quarantine, static
 from shared.web.body import checked_body
 from shared.web.errors import Answers
 from shared.web.identity import load_key
@@ -59,12 +59,14 @@ def create_service_app(
     )
     state = app.state
     state.service, state.engine, state.clock, state.settings = service, engine, clock, settings
-    state.policy = Policy(dict(policy.table) | health.policy(service))
+    consumes = service != "portal"
+    held = quarantine.policy(service) if consumes else {}
+    state.policy = Policy(dict(policy.table) | health.policy(service) | held)
     state.pages = Pages(service, templates, clock, settings.time_zone)
     app.mount("/static", Mount("", app=static.serve))
     app.include_router(health.router(service))
     app.include_router(_description(service))
-    for router in routers:
+    for router in (*([quarantine.router(service)] if consumes else []), *routers):
         app.include_router(router)
     return app
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -24,9 +23,9 @@ PATIENCE = 1.0  # seconds that a card waits for its service
 
 
 @cache
-def _tls() -> ssl.SSLContext:
-    """Return what certificates are checked with: loading them takes longer than the question itself."""
-    return ssl.create_default_context()
+def _client() -> httpx.Client:
+    """Return the one client: loading certificates and connecting take longer than the question itself."""
+    return httpx.Client(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=len(SERVICES)))
 
 
 def _signs_of_life(settings: Settings, service: str) -> dict[str, bool]:
@@ -53,7 +52,7 @@ def state_of(figures: dict[str, Any]) -> str:
     """Return good, warn or bad for a service's figures."""
     if figures.get("database") != "ok" or not all(figures["alive"].values()):
         return "bad"
-    waiting = figures.get("parked", 0) + figures.get("quarantined", 0) + figures.get("outbox_held", 0)
+    waiting = sum(figures.get(name, 0) for name in ("parked", "quarantined", "gaps", "outbox_held"))
     return "warn" if waiting or figures.get("outbox_oldest_seconds", 0) > 10 else "good"
 
 
@@ -61,8 +60,7 @@ def _ask(settings: Settings, service: str, path: str, cookie: str) -> Any:
     """Return what a service answers at a path of its own; None when it does not answer."""
     mount = "" if service == "portal" else f"/{service}"
     try:
-        address, headers = f"{settings.base_url}{mount}{path}", {"cookie": cookie}
-        answer = httpx.get(address, headers=headers, timeout=PATIENCE, verify=_tls())
+        answer = _client().get(f"{settings.base_url}{mount}{path}", headers={"cookie": cookie})
         return answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         log.warning("a service does not answer", service=service, path=path, error=type(error).__name__)
@@ -74,35 +72,26 @@ def _health(settings: Settings, service: str, cookie: str) -> dict[str, Any]:
     return found or {"service": service, "database": None}
 
 
-def _services(settings: Settings, cookie: str) -> list[dict[str, Any]]:
-    with ThreadPoolExecutor(len(SERVICES)) as pool:
-        answers = list(pool.map(lambda service: _health(settings, service, cookie), SERVICES))
+def _services(settings: Settings, cookie: str, pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
+    answers = pool.map(lambda service: _health(settings, service, cookie), SERVICES)
     found = [answer | {"alive": _signs_of_life(settings, answer["service"])} for answer in answers]
     return [figures | {"state": state_of(figures)} for figures in found]
-
-
-def _quarantines(settings: Settings, services: list[dict[str, Any]], cookie: str) -> dict[str, Any]:
-    """Return {service: groups of held events}, of those services that hold some; None for one that does not answer."""
-    holding = [figures["service"] for figures in services if figures.get("quarantined")]
-    return {service: _ask(settings, service, "/api/quarantine", cookie) for service in holding}
 
 
 @router.get("/operations", dependencies=[allowed("portal.operations.read")])
 def operations(request: Request) -> HTMLResponse:
     settings: Settings = request.app.state.settings
     cookie = request.headers.get("cookie", "")
-    services = _services(settings, cookie)
-    return render(
-        request,
-        "operations.html",
-        services=services,
-        queues=_queues(settings),
-        quarantines=_quarantines(settings, services, cookie),
-    )
+    with ThreadPoolExecutor(len(SERVICES) + 1) as pool:
+        queues = pool.submit(_queues, settings)
+        services = _services(settings, cookie, pool)
+        waiting = queues.result()
+    return render(request, "operations.html", services=services, queues=waiting, consuming=SERVICES[1:])
 
 
 @router.get("/operations/fragment", dependencies=[allowed("portal.operations.read")])
 def summary(request: Request) -> HTMLResponse:
     """Give the home page one line a service."""
-    services = _services(request.app.state.settings, request.headers.get("cookie", ""))
+    with ThreadPoolExecutor(len(SERVICES)) as pool:
+        services = _services(request.app.state.settings, request.headers.get("cookie", ""), pool)
     return render(request, "operations_part.html", services=services)
