@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.errors import InvalidError, NotFoundError, TamgaError
+from shared.errors import InvalidError, NotFoundError, Rule, TamgaError
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_NAME = 150
@@ -107,7 +107,10 @@ def _checked_type(name: str, content: bytes) -> str:
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     expected = ALLOWED.get(extension)
     if expected is None:
-        raise InvalidError({"file": f"must be one of: {', '.join(sorted(ALLOWED))}"}, "This kind of file is not taken")
+        raise InvalidError(
+            {"file": Rule("must be one of: %(names)s", names=", ".join(sorted(ALLOWED)))},
+            "This kind of file is not taken",
+        )
     found = media_type_of(content)
     if found == TEXT and expected == CSV:
         found = CSV  # a table in plain text has no signature of its own
@@ -154,7 +157,7 @@ class DocumentStore:
             content += chunk
             if len(content) > self.max_bytes:
                 limit = self.max_bytes // (1024 * 1024)
-                raise InvalidError({"file": f"must be at most {limit} MB"}, "The file is too large")
+                raise InvalidError({"file": Rule("must be at most %(most)s MB", most=limit)}, "The file is too large")
         if not content:
             raise InvalidError({"file": "is empty"}, "The file is empty")
         return bytes(content)

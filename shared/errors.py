@@ -5,8 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+
+class Rule(str):
+    """The rule that an answer breaks, in English: a message and its values, so that the edge can say it in others."""
+
+    __slots__ = ("message", "params")
+    message: str
+    params: dict[str, Any]
+
+    def __new__(cls, message: str, /, **params: Any) -> Self:
+        self = super().__new__(cls, message % params)
+        self.message, self.params = message, params
+        return self
 
 
 class TamgaError(Exception):
@@ -49,9 +63,9 @@ class InvalidError(TamgaError):
     status = 422
     title = "Some answers need attention"
 
-    def __init__(self, fields: dict[str, str], message: str = "Some answers need attention", **params: Any) -> None:
+    def __init__(self, fields: Mapping[str, str], message: str = "Some answers need attention", **params: Any) -> None:
         super().__init__(message, **params)
-        self.fields = fields
+        self.fields = dict(fields)
 
     def extras(self) -> dict[str, Any]:
         return {"errors": [{"field": name, "rule": rule} for name, rule in self.fields.items()]}

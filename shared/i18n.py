@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextvars import ContextVar
+from decimal import Decimal
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any, Literal
 
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import Translations
+
+from shared.errors import Rule
+from shared.money import Money, decimals_of
 
 LOCALES = ("en", "ru")
 DEFAULT = "en"
@@ -78,8 +83,25 @@ def catalogue_files(service: str, locale: str) -> list[Path]:
 
 def translate(service: str, message: str, params: dict[str, Any] | None = None, *, locale: str | None = None) -> str:
     """Return `message` in the reader's language with its %(name)s places filled."""
-    text = catalogue(service, locale or current_locale.get()).gettext(message)
-    return text % params if params else text
+    chosen = locale or current_locale.get()
+    text = catalogue(service, chosen).gettext(message)
+    return text % {name: _worded(value, chosen) for name, value in params.items()} if params else text
+
+
+def money_in_words(amount: Decimal, currency: str, locale: str) -> str:
+    """Return an amount as pages, letters and refusals alike write it: grouped as the language groups, then the code."""
+    places = decimals_of(currency)
+    pattern = "#,##0." + "0" * places if places else "#,##0"
+    return f"{format_decimal(amount, format=pattern, locale=locale)} {currency}".replace(" ", "\u00a0")
+
+
+def _worded(value: Any, locale: str) -> Any:
+    return money_in_words(value.amount, value.currency, locale) if isinstance(value, Money) else value
+
+
+def said(service: str, text: str) -> str:
+    """Return a message, or a rule with its values, in the reader's language."""
+    return translate(service, text.message, text.params) if isinstance(text, Rule) else translate(service, text)
 
 
 def choose_locale(candidates: Iterable[str | None], accept_language: str = "") -> str:

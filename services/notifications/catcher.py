@@ -11,7 +11,6 @@ from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +115,9 @@ def _headers(folder: Path, name: str) -> Caught | None:
     """Return what stands above a letter's first empty line: a list needs no more, and bodies take long to read."""
     try:
         with (folder / name).open("rb") as file:
-            head = b"".join(takewhile(_has_words, file))
+            head = b""
+            while (line := file.readline()).strip():
+                head += line
     except FileNotFoundError:
         return None
     return Caught(name, message_from_bytes(head, policy=default))
-
-
-def _has_words(line: bytes) -> bool:
-    return bool(line.strip())

@@ -18,11 +18,12 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.notifications.domain.ruleset import Letter, RuleSet, Text
+from shared.i18n import money_in_words
 from shared.money import Money
 
 # What a letter may name besides the fields of its event.
@@ -69,7 +70,7 @@ def in_words(value: Any, locale: str, zone: str) -> Any:
         case None:
             words = ""
         case Money():
-            words = format_currency(value.amount, value.currency, locale=locale)
+            words = money_in_words(value.amount, value.currency, locale)
         case Decimal():
             words = format_decimal(value, locale=locale)
         case datetime():
@@ -79,7 +80,7 @@ def in_words(value: Any, locale: str, zone: str) -> Any:
         case list() | tuple():
             words = ", ".join(str(in_words(item, locale, zone)) for item in value)
         case {"amount": amount, "currency": currency}:
-            words = format_currency(Decimal(str(amount)), str(currency), locale=locale)
+            words = money_in_words(Decimal(str(amount)), str(currency), locale)
         case dict():
             words = value.get(locale) or value.get("en") or next(iter(value.values()), "")
     return words

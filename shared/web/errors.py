@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError, TamgaError
-from shared.i18n import translate
+from shared.i18n import said, translate
 from shared.web.conflicts import stayed
 from shared.web.csrf import SAFE
 from shared.web.dependencies import NotSignedInError, maybe_identity, request_context
@@ -146,7 +146,7 @@ class Answers:
         """Return the members of problem+json, in the reader's language."""
         extras = problem.extras()
         if "errors" in extras:
-            extras["errors"] = [item | {"rule": translate(self.service, item["rule"])} for item in extras["errors"]]
+            extras["errors"] = [item | {"rule": said(self.service, item["rule"])} for item in extras["errors"]]
         return {
             "type": TYPE_PREFIX + problem.type,
             "title": translate(self.service, problem.title),

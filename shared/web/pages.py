@@ -18,7 +18,6 @@ from markupsafe import Markup
 
 from shared import i18n
 from shared.clock import Clock
-from shared.money import decimals_of
 from shared.web import navigation
 from shared.web.csrf import masked
 from shared.web.static import static_url
@@ -53,13 +52,16 @@ class Pages:
             "moment": self.moment,
             "day": self.day,
             "ago": self.ago,
-            "translated": self._gettext,
+            "translated": self._said,
         }
         self.env.globals |= {"static": static_url, "languages": i18n.NAMES, "errors": {}, "given": {}, "crumbs": []}
         # Macros of parts.html see neither the page's context nor the reader, so these are global and take arguments.
 
     def _gettext(self, message: str) -> str:
         return i18n.catalogue(self.service, i18n.current_locale.get()).gettext(message)
+
+    def _said(self, text: str) -> str:
+        return i18n.said(self.service, text)
 
     def _ngettext(self, singular: str, plural: str, number: int) -> str:
         return i18n.catalogue(self.service, i18n.current_locale.get()).ngettext(singular, plural, number)
@@ -71,10 +73,7 @@ class Pages:
         amount, currency = (
             (value["amount"], value["currency"]) if isinstance(value, Mapping) else (value.amount, value.currency)
         )
-        places = decimals_of(currency)
-        pattern = "#,##0." + "0" * places if places else "#,##0"
-        text = format_decimal(Decimal(amount), format=pattern, locale=i18n.current_locale.get())
-        return f"{text} {currency}".replace(" ", "\u00a0")
+        return i18n.money_in_words(Decimal(amount), currency, i18n.current_locale.get())
 
     def number(self, value: Any, places: int = 0) -> str:
         """Return a number grouped as the reader's language groups it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 from shared import i18n
+from shared.errors import Rule
 from shared.money import Money
 from shared.web import navigation
 from shared.web.pages import Pages
@@ -101,3 +103,33 @@ def test_every_word_on_a_page_has_its_russian(service: str) -> None:
     words |= {label for _, label in navigation.EVERYBODY}
     assert len(words) > 100
     assert [word for word in words if not _is_said(catalogue, word)] == []
+
+
+def test_rules_with_figures_are_said_in_the_reader_s_language() -> None:
+    """A rule is a message and its values: English as it stands, Russian with the figures and money written its way."""
+    asked = Money(amount="48200.00", currency="EUR")
+    rule = Rule("asks for %(asked)s, at most %(most)s", asked=asked, most=asked)
+    filtered = Pages("grants", Path("services/grants/templates"), lambda: NOW, "Europe/Skopje").env
+    with speaking("ru"):
+        said = filtered.from_string("{{ rule|translated }}").render(rule=rule)
+        assert said == "запрошено 48\u00a0200,00\u00a0EUR, а можно не более 48\u00a0200,00\u00a0EUR"
+        assert i18n.said("grants", Rule("must be at most %(most)s", most=12)) == "должно быть не больше 12"
+        assert i18n.said("grants", "is required") != "is required"
+    assert i18n.said("grants", Rule("must be at most %(most)s", most=12)) == "must be at most 12"
+    assert Rule("is above %(percent)s %% of it", percent=5) == "is above 5 % of it"
+
+
+def test_every_rule_with_figures_has_its_russian() -> None:
+    """Each message that a rule is made of, anywhere in the code, is in a Russian catalogue with the same places."""
+    rules = re.compile(r'Rule\(\s*"((?:[^"\\]|\\.)*)"')
+    found = [
+        (service, message)
+        for service in ("grants", "loans", "portal", "notifications")
+        for file in [*(ROOT / "services" / service).rglob("*.py"), *(ROOT / "shared").glob("*.py")]
+        for message in rules.findall(file.read_text())
+    ]
+    assert ("grants", "must be at most %(most)s") in found
+    for service, message in found:
+        russian = i18n.catalogue(service, "ru").gettext(message)
+        assert russian != message, (service, message)
+        assert sorted(re.findall(r"%\(\w+\)s", russian)) == sorted(re.findall(r"%\(\w+\)s", message))

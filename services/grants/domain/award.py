@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from services.grants.domain.application import Application, Document, Part, Person
 from shared.entity import Entity
-from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule
 from shared.events.grants.award import (
     AgreementAccepted,
     AgreementConcluded,
@@ -168,9 +168,9 @@ class Award(Entity):
 
     def _check_plan(self, plan: Sequence[Plan]) -> None:
         if not 1 <= len(plan) <= MAX_MILESTONES:
-            raise InvalidError({"milestones": f"must be 1 to {MAX_MILESTONES}"})
+            raise InvalidError({"milestones": Rule("must be 1 to %(most)s", most=MAX_MILESTONES)})
         if any(item.amount.currency != self.amount.currency for item in plan):
-            raise InvalidError({"milestones": f"must all be in {self.amount.currency}"})
+            raise InvalidError({"milestones": Rule("must all be in %(currency)s", currency=self.amount.currency)})
         if any(item.amount.amount <= 0 for item in plan):
             raise InvalidError({"milestones": "each tranche must be more than nothing"})
         planned = total((item.amount for item in plan), self.amount.currency)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from services.grants.domain import match
 from services.grants.domain.application import Document, Part, Person
-from shared.errors import InvalidError
+from shared.errors import InvalidError, Rule
 from shared.money import Amount, Money
 
 Form = Literal["cash", "in_kind"]
@@ -233,7 +233,7 @@ _NEEDED = {
 
 def _unvalued(rules: Rules, basis: str, valuation: Valuation) -> dict[str, str]:
     if basis not in rules.in_kind_bases:
-        return {"basis": f"must be one of: {', '.join(rules.in_kind_bases)}"}
+        return {"basis": Rule("must be one of: %(names)s", names=", ".join(rules.in_kind_bases))}
     given = {name: getattr(valuation, name) for name in _NEEDED.get(basis, ())}
     problems = {name: "is needed to value this" for name, value in given.items() if value is None or value < 0}
     if given.get("life_years") == 0:

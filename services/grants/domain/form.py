@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from services.grants.domain.application import Application, BudgetLine
 from services.grants.domain.pack import Call, Question
-from shared.errors import InvalidError
+from shared.errors import InvalidError, Rule
 from shared.money import Money, total
 
 MAX_TEXT = 20_000
@@ -26,12 +26,12 @@ def check_draft(call: Call, title: str, answers: Mapping[str, str], budget: Sequ
     """Refuse what can't even be kept: unknown questions and lines, foreign currencies, texts without end."""
     wrong = {f"answers.{name}": "is not a question of this form" for name in answers if name not in call.questions}
     wrong |= {
-        f"answers.{name}": f"is longer than {MAX_TEXT} characters"
+        f"answers.{name}": Rule("is longer than %(most)s characters", most=MAX_TEXT)
         for name, text in answers.items()
         if len(text) > MAX_TEXT
     }
     if len(title) > MAX_TITLE:
-        wrong["title"] = f"is longer than {MAX_TITLE} characters"
+        wrong["title"] = Rule("is longer than %(most)s characters", most=MAX_TITLE)
     wrong |= _budget_wrong(call, budget)
     if wrong:
         raise InvalidError(wrong)
@@ -39,18 +39,18 @@ def check_draft(call: Call, title: str, answers: Mapping[str, str], budget: Sequ
 
 def _budget_wrong(call: Call, budget: Sequence[BudgetLine]) -> dict[str, str]:
     if len(budget) > MAX_LINES:
-        return {"budget": f"has at most {MAX_LINES} lines"}
+        return {"budget": Rule("has at most %(most)s lines", most=MAX_LINES)}
     known = {category.id for category in call.budget_lines}
     wrong: dict[str, str] = {}
     for index, line in enumerate(budget):
         if line.line not in known:
             wrong[f"budget.{index}.line"] = "is not a budget line of this call"
         if {line.grant.currency, line.own.currency} != {call.currency}:
-            wrong[f"budget.{index}.grant"] = f"must be in {call.currency}"
+            wrong[f"budget.{index}.grant"] = Rule("must be in %(currency)s", currency=call.currency)
         elif line.grant.amount < 0 or line.own.amount < 0:
             wrong[f"budget.{index}.grant"] = "must not be less than nothing"
         if len(line.note) > MAX_TITLE:
-            wrong[f"budget.{index}.note"] = f"is longer than {MAX_TITLE} characters"
+            wrong[f"budget.{index}.note"] = Rule("is longer than %(most)s characters", most=MAX_TITLE)
     return wrong
 
 
@@ -78,7 +78,7 @@ def _answer_problem(question: Question, text: str) -> str | None:
     if not text:
         return "is required" if question.required else None
     if question.max_words is not None and words(text) > question.max_words:
-        return f"has {words(text)} words, at most {question.max_words}"
+        return Rule("has %(n)s words, at most %(most)s", n=words(text), most=question.max_words)
     return _KINDS[question.kind](question, text)
 
 
@@ -90,9 +90,9 @@ def _number(question: Question, text: str) -> str | None:
     if not value.is_finite():
         return "is not a number"
     if question.min is not None and value < question.min:
-        return f"must be at least {question.min}"
+        return Rule("must be at least %(least)s", least=question.min)
     if question.max is not None and value > question.max:
-        return f"must be at most {question.max}"
+        return Rule("must be at most %(most)s", most=question.max)
     return None
 
 
@@ -131,9 +131,9 @@ def _amount_problems(call: Call, budget: Sequence[BudgetLine]) -> dict[str, str]
     if not asked:
         return {"budget": "asks for nothing yet"}
     if asked > call.ceiling:
-        return {"budget": f"asks for {asked}, at most {call.ceiling}"}
+        return {"budget": Rule("asks for %(asked)s, at most %(most)s", asked=asked, most=call.ceiling)}
     if call.floor is not None and asked < call.floor:
-        return {"budget": f"asks for {asked}, at least {call.floor}"}
+        return {"budget": Rule("asks for %(asked)s, at least %(least)s", asked=asked, least=call.floor)}
     return _shares(call, budget, asked)
 
 
@@ -141,11 +141,13 @@ def _shares(call: Call, budget: Sequence[BudgetLine], asked: Money) -> dict[str,
     by_line: Counter[str] = Counter()
     for line in budget:
         by_line[line.line] += line.grant.amount  # type: ignore[assignment]  # a Counter of decimals
-    found = {}
+    found: dict[str, str] = {}
     for category in call.budget_lines:
         if category.max_percent is None:
             continue
         limit = Money.of(asked.amount * category.max_percent / 100, call.currency)
         if by_line[category.id] > limit.amount:
-            found[f"budget.{category.id}"] = f"is above {category.max_percent} % of the grant: at most {limit}"
+            found[f"budget.{category.id}"] = Rule(
+                "is above %(percent)s %% of the grant: at most %(most)s", percent=category.max_percent, most=limit
+            )
     return found

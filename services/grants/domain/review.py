@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from services.grants.domain.application import Part
 from services.grants.domain.pack import Sheet
 from shared.entity import Entity
-from shared.errors import ConflictError, ForbiddenError, InvalidError
+from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
 from shared.events.grants.review import (
     ConflictDeclared,
     ReviewAssigned,
@@ -167,11 +167,11 @@ def _off_the_sheet(scores: Mapping[str, Score], summary: str, sheet: Sheet) -> d
     wrong = {f"scores.{name}": "is not a criterion of this sheet" for name in scores if name not in known}
     for name, score in scores.items():
         if not 0 <= score.points <= sheet.max:
-            wrong[f"scores.{name}"] = f"must be 0 to {sheet.max}"
+            wrong[f"scores.{name}"] = Rule("must be 0 to %(most)s", most=sheet.max)
         if len(score.comment) > MAX_COMMENT:
-            wrong[f"scores.{name}.comment"] = f"is longer than {MAX_COMMENT} characters"
+            wrong[f"scores.{name}.comment"] = Rule("is longer than %(most)s characters", most=MAX_COMMENT)
     if len(summary) > MAX_COMMENT:
-        wrong["summary"] = f"is longer than {MAX_COMMENT} characters"
+        wrong["summary"] = Rule("is longer than %(most)s characters", most=MAX_COMMENT)
     return wrong
 
 

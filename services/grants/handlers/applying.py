@@ -14,7 +14,7 @@ from services.grants.storage import reads
 from services.grants.storage.tables import applications
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
-from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, StaleVersionError
+from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule, StaleVersionError
 from shared.web.identity import Identity
 
 START, WRITE = "grants.application.start", "grants.application.write"
@@ -128,7 +128,7 @@ def attach(
         raise ConflictError("It is not your turn: documents can't be added at this stage")
     kinds = [item.type for item in frame.call.documents]
     if kind not in kinds:
-        raise InvalidError({"kind": f"must be one of: {', '.join(kinds)}"})
+        raise InvalidError({"kind": Rule("must be one of: %(names)s", names=", ".join(kinds))})
     stored = store.put(name, content)
     by = act_as(uow, role)
     document = Document(

@@ -21,7 +21,7 @@ from services.grants.storage import reads
 from services.grants.storage.cofinancing import cases, find_case, free_claim, listed, take_claim
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
-from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule
 from shared.events import Envelope
 from shared.events.grants import RecordViewed
 from shared.money import Money
@@ -173,11 +173,11 @@ def start_concept(uow: UnitOfWork, who: Identity, programme: str, command: Conce
 
 
 def _check_concept(rules: Rules, currency: str, command: Concept) -> None:
-    problems = {}
+    problems: dict[str, str] = {}
     if command.kind not in rules.kinds:
-        problems["kind"] = f"must be one of: {', '.join(rules.kinds)}"
+        problems["kind"] = Rule("must be one of: %(names)s", names=", ".join(rules.kinds))
     if command.planned.currency != currency:
-        problems["planned"] = f"must be in {currency}"
+        problems["planned"] = Rule("must be in %(currency)s", currency=currency)
     elif command.planned.amount <= 0:
         problems["planned"] = "must be more than nothing"
     if problems:
@@ -204,7 +204,11 @@ def draw_terms(
 
 
 def _same_currency(case: CoFinancing, **amounts: Money) -> None:
-    wrong = {name: f"must be in {case.currency}" for name, item in amounts.items() if item.currency != case.currency}
+    wrong = {
+        name: Rule("must be in %(currency)s", currency=case.currency)
+        for name, item in amounts.items()
+        if item.currency != case.currency
+    }
     if wrong:
         raise InvalidError(wrong)
 
@@ -280,7 +284,7 @@ def add_evidence(
     case, actor = case_for(uow, who, "grants.cofinancing.contribute", reference, version)
     wanted = case.rules.evidence[case.contribution(number).form]
     if kind not in wanted:
-        raise InvalidError({"kind": f"must be one of: {', '.join(wanted)}"})
+        raise InvalidError({"kind": Rule("must be one of: %(names)s", names=", ".join(wanted))})
     stored = store.put(name, content)
     about = {"id": str(uow.ids()), "kind": kind, "added_by": actor.id, "added_by_name": actor.name}
     case.attach(number, Document(**about, added_at=uow.now(), **stored.model_dump()))

@@ -16,7 +16,7 @@ from services.grants.handlers.applying import missing
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns, roles_on
 from services.grants.storage import reads
 from shared.database import UnitOfWork
-from shared.errors import ConflictError, InvalidError
+from shared.errors import ConflictError, InvalidError, Rule
 from shared.web.identity import Identity
 from shared.workflow import Facts, Move, authority_limits
 
@@ -214,7 +214,7 @@ def _points(frame: Frame, command: AnswerCheck) -> list[str]:
     else:
         raise InvalidError({"item": "is not a point of this checklist"})
     if command.answer not in allowed:
-        raise InvalidError({"answer": f"must be one of: {', '.join(allowed)}"})
+        raise InvalidError({"answer": Rule("must be one of: %(names)s", names=", ".join(allowed))})
     if not command.note:
         raise InvalidError({"note": "is required: say what you looked at"})
     return [key(command.checklist, point.id) for point in checklist.items]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.loans.domain.schedule import Instalment, Terms, schedule
 from shared.entity import Entity
-from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
 from shared.events import loans as events
 from shared.money import Money, total
 
@@ -97,7 +97,7 @@ class Loan(Entity):
         paid = self.disbursed()
         left = self.amount - paid
         if on > today or on < self.agreed_on:
-            raise InvalidError({"on": f"must be between {self.agreed_on} and {today}"})
+            raise InvalidError({"on": Rule("must be between %(first)s and %(last)s", first=self.agreed_on, last=today)})
         if amount.amount <= 0:
             raise InvalidError({"amount": "must be above zero"})
         if amount > left:

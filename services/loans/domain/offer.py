@@ -8,6 +8,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from services.loans.domain.appraisal import offer_cost
+from shared.errors import Rule
 from shared.money import Money
 
 MAX_TERM = 360
@@ -42,15 +43,15 @@ class Offer(BaseModel):
 
     def problems(self, asked: Money, today: date) -> dict[str, str]:
         """Return {field: broken rule} of an offer that can't be made."""
-        wrong = {}
+        wrong: dict[str, str] = {}
         if not Decimal(0) < self.amount.amount <= asked.amount:
-            wrong["amount"] = f"must be above zero and at most the {asked.amount} asked for"
+            wrong["amount"] = Rule("must be above zero and at most the %(most)s asked for", most=asked)
         if not Decimal(0) <= self.fee.amount < self.amount.amount:
             wrong["fee"] = "must be at least zero and less than the amount"
         if not Decimal(0) <= self.rate <= 1:
             wrong["rate_percent"] = "must be between 0 and 100"
         if not 1 <= self.term_months <= MAX_TERM:
-            wrong["term_months"] = f"must be between 1 and {MAX_TERM}"
+            wrong["term_months"] = Rule("must be between 1 and %(most)s", most=MAX_TERM)
         if self.valid_until < today:
             wrong["valid_until"] = "must not be in the past"
         return wrong

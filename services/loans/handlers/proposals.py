@@ -21,7 +21,7 @@ from services.loans.domain.referral import Referral
 from services.loans.handlers import access
 from shared.database import UnitOfWork
 from shared.documents import StoredDocument
-from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
 from shared.money import Money
 from shared.web.forms import invalid
 from shared.web.identity import Identity
@@ -219,14 +219,14 @@ def _check(agreement: Agreement, finance: Finance, day: date) -> None:
     if agreement.purpose not in {item.code for item in terms.purposes}:
         wrong["purpose"] = "choose one of the purposes of the programme"
     if not day <= agreement.until <= day + timedelta(days=terms.max_days):
-        wrong["until"] = f"must be within {terms.max_days} days from today"
+        wrong["until"] = Rule("must be within %(days)s days from today", days=terms.max_days)
     if agreement.text_version != terms.version:
         wrong["text_version"] = "the text of the consent has changed: read it again"
     if agreement.language not in terms.text:
-        wrong["language"] = f"must be one of: {', '.join(sorted(terms.text))}"
+        wrong["language"] = Rule("must be one of: %(names)s", names=", ".join(sorted(terms.text)))
     missing = set(expand(terms.always)) - set(expand(agreement.fields))
     if missing:
-        wrong["fields"] = f"a bank can't decide without: {', '.join(terms.always)}"
+        wrong["fields"] = Rule("a bank can't decide without: %(names)s", names=", ".join(terms.always))
     if wrong:
         raise InvalidError(wrong)
 
