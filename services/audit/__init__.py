@@ -8,6 +8,8 @@ PUBLISHES = (
     "audit.gap.alarmed",
     "audit.gap.closed",
     "audit.outbox.dropped",
+    "audit.quarantine.discarded",
+    "audit.quarantine.replayed",
     "audit.record.viewed",
     "audit.search.performed",
     "audit.verification.completed",

@@ -14,6 +14,8 @@ PUBLISHES = (
     "notifications.outbox.dropped",
     "notifications.preference.changed",
     "notifications.projection.rebuilt",
+    "notifications.quarantine.discarded",
+    "notifications.quarantine.replayed",
     "notifications.record.viewed",
     "notifications.ruleset.adopted",
     "notifications.ruleset.refused",

@@ -28,7 +28,15 @@ PAGES = {
     "finance": ["/", "/grants/payments"],
     "bank_two": ["/", "/loans/referrals"],
     "auditor": ["/", "/audit/", "/audit/cases/{grant}", "/audit/verification"],
-    "operator": ["/", "/operations", "/people", "/notifications/mail", "/notifications/deliveries"],
+    "operator": [
+        "/",
+        "/operations",
+        "/docs/events",
+        "/docs/events/grants.application.awarded",
+        "/people",
+        "/notifications/mail",
+        "/notifications/deliveries",
+    ],
 }
 VISITS = [(key, path) for key, paths in PAGES.items() for path in paths]
 
