@@ -23,7 +23,6 @@ _INSERTING = "relation = 'inbox'::regclass AND mode = 'RowExclusiveLock'"
 def send(backbone: Backbone, *events: Envelope, times: int = 1) -> list[UUID]:
     """Send events to the exchange, each `times` times, and return their ids."""
     with channel_of(backbone.amqp_url) as channel:
-        channel.confirm_select()
         for event in events:
             raw = encode(event)
             for _ in range(times):
@@ -34,7 +33,8 @@ def send(backbone: Backbone, *events: Envelope, times: int = 1) -> list[UUID]:
                     content_type="application/json",
                     delivery_mode=2,
                 )
-                channel.basic_publish_confirm(message, exchange=backbone.exchange, routing_key=raw.routing_key)
+                channel.basic_publish(message, exchange=backbone.exchange, routing_key=raw.routing_key)
+        channel.queue_declare(backbone.queue, passive=True)  # answered when all of them have been taken in
     return [event.id for event in events]
 
 
