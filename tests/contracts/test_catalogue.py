@@ -51,13 +51,17 @@ def test_the_document_is_valid_asyncapi(document: dict[str, Any], official: json
 
 
 def some(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document cut down to one event and one queue, all parts included."""
-    name, kept = "portal.user.deactivated", copy.deepcopy(document)
-    kept["channels"] = {key: value for key, value in kept["channels"].items() if key in {name, "queue.loans"}}
-    kept["operations"] = {key: kept["operations"][key] for key in (f"portal.sends.{name}", "loans.receives")}
-    messages = kept["components"]["messages"]
-    kept["components"]["messages"] = {key: value for key, value in messages.items() if key.startswith(name)}
-    return kept
+    """Return a copy of the document cut down to one event and one queue, all parts included."""
+    name, parts = "portal.user.deactivated", document["components"]
+    kept = document | {
+        "channels": {key: document["channels"][key] for key in (name, "queue.loans")},
+        "operations": {key: document["operations"][key] for key in (f"portal.sends.{name}", "loans.receives")},
+        "components": {
+            "messages": {f"{name}.v1": parts["messages"][f"{name}.v1"]},
+            "schemas": {key: parts["schemas"][key] for key in ("Body", "CloudEventsHeaders", f"{name}.v1")},
+        },
+    }
+    return copy.deepcopy(kept)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,25 @@ def fake_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> N
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
+def test_the_private_nodes_api_is_for_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The HTTP API listens on the loopback address, collects no figures, and is asked as the administrator."""
+    monkeypatch.setattr(system, "runner_of", lambda _user: None)
+    node = rabbitmq.RabbitMQ(tmp_path / "node", 5672, 25672, {rabbitmq.ADMIN: "secret"}, api_port=15999)
+    node._configure(None)
+    lines = (node.folder / "rabbitmq.conf").read_text().splitlines()
+    assert {"management.tcp.ip = 127.0.0.1", "management.tcp.port = 15999", *rabbitmq.FRUGAL} <= set(lines)
+    assert (node.folder / "plugins").read_text() == "[rabbitmq_management].\n"
+    assert node.api_url == f"http://{rabbitmq.ADMIN}:secret@127.0.0.1:15999"
+
+
+def test_the_containers_api_is_for_this_machine_alone(tmp_path: Path) -> None:
+    """The container has the management plugin, its API published on the loopback address, without figures."""
+    container = containers.rabbitmq(tmp_path, 5672, {rabbitmq.ADMIN: "secret"}, 15999)
+    assert container.image.endswith("-management")
+    assert "--publish=127.0.0.1:15999:15672" in container.arguments
+    assert set(rabbitmq.FRUGAL) <= set((tmp_path / "tamga.conf").read_text().splitlines())
+
+
 def test_an_engine_that_answers_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Docker client alone is not enough: the engine behind it has to answer."""
     fake_docker(tmp_path, monkeypatch, "exit 1")

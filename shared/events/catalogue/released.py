@@ -13,15 +13,22 @@ from typing import Any
 
 from shared.events.base import event_types
 from shared.events.catalogue import examples
+from shared.events.catalogue.asyncapi import headers
 from shared.events.compatibility import Break, check
+from shared.events.envelope import Body
 from shared.messaging.wire import encode
 from shared.settings import SERVICES
 
 SAMPLES = "samples"
+# What every event travels in is as much released as the events are.
+ENVELOPE = "envelope"
+PARTS = (*SERVICES, ENVELOPE)
 
 
 def schemas(service: str) -> dict[str, Any]:
-    """Return the present JSON Schema of every event of a service by "type version"."""
+    """Return the present JSON Schema of every event of a service, or of the envelope, by "type version"."""
+    if service == ENVELOPE:
+        return {"envelope.body 1": Body.model_json_schema(), "envelope.headers 1": headers()}
     own = {key: model for key, model in event_types().items() if model.source() == service}
     return {f"{name} {version}": model.model_json_schema() for (name, version), model in sorted(own.items())}
 
@@ -42,12 +49,13 @@ def read(folder: Path, service: str) -> dict[str, Any]:
 
 def renew(folder: Path) -> list[Break]:
     """Write schemas and new events' samples into `folder`; with a break, return it and write nothing."""
-    broken = [problem for service in SERVICES for problem in check(read(folder, service), schemas(service))]
+    broken = [problem for service in PARTS for problem in check(read(folder, service), schemas(service))]
     if broken:
         return broken
     (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
-    for service in SERVICES:
+    for service in PARTS:
         _write(folder, service, schemas(service))
+    for service in SERVICES:
         _write(folder / SAMPLES, service, samples(service) | read(folder / SAMPLES, service))
     return []
 
