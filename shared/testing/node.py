@@ -11,12 +11,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import amqp
 
 from shared.infrastructure import system
 from shared.infrastructure.postgres import Postgres
 from shared.infrastructure.rabbitmq import ADMIN, USER, RabbitMQ
+from shared.messaging.link import channel_of, connect
 from shared.testing.backbone import eventually
 
+_FILLER = "filler"
+# Else a queue moves its messages from memory to disk as soon as the alarm rings, and the alarm ends.
+_NO_PAGING = "application:set_env(rabbit, vm_memory_high_watermark_paging_ratio, 3.0)."
 _CONTROL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
 _MEMORY, _DISK = "512MB", "200MB"  # as the node's configuration has them
 # RabbitMQ's own command-line tool, spoken to without Erlang's name daemon; it listens nowhere itself.
@@ -28,6 +35,7 @@ class PrivateBroker:
 
     def __init__(self, folder: Path) -> None:
         self._node = RabbitMQ(folder, system.free_port(), system.free_port(), {ADMIN: secrets.token_hex(8)})
+        self._alarmed = False
 
     @property
     def amqp_url(self) -> str:
@@ -39,6 +47,7 @@ class PrivateBroker:
 
     def start(self, *, wait: bool = True) -> None:
         """Start the node on the data it has; with `wait` false return before it takes connections."""
+        self._alarmed = False
         self._node.start()
         if wait:
             self._node.wait()
@@ -52,23 +61,59 @@ class PrivateBroker:
         self._node.stop()
 
     def kill(self) -> None:
-        """End the node at once, as a power cut would (SIGKILL to all of its processes)."""
+        """End the node at once (SIGKILL to all of its processes).
+
+        RabbitMQ writes a new quorum queue's name down within three seconds: one declared since is lost with its node.
+        """
         if self._node.process:
             _kill(self._node.process, self._node.port)
 
     def memory_alarm(self, threshold: str = "1MB") -> None:
         """Let the node have more in memory than it may: it blocks every connection that publishes."""
+        self._alarmed = True
         self.control("set_vm_memory_high_watermark", "absolute", threshold)
+
+    def fill_memory(self, megabytes: int = 40) -> None:
+        """Really fill the node's memory, with messages that nobody takes, until it blocks who publishes."""
+        self.control("eval", _NO_PAGING)
+        self.memory_alarm(str(self.memory() + megabytes * 1_000_000))
+        blocked: list[Any] = []
+        connection = connect(self.amqp_url, on_blocked=blocked.append)
+        try:
+            connection.default_channel.queue_declare(_FILLER, durable=False, auto_delete=False)
+            for _ in range(10 * megabytes):
+                connection.default_channel.basic_publish(amqp.Message(bytes(1_000_000)), routing_key=_FILLER)
+                with suppress(TimeoutError):
+                    connection.drain_events(timeout=0.02)
+                if blocked:
+                    return
+        finally:
+            connection.collect(socket_timeout=1)
+        raise AssertionError("the broker took everything and did not block")
+
+    def free_memory(self) -> None:
+        """Take away what `fill_memory` has filled it with; the alarm ends by itself."""
+        with channel_of(self.amqp_url) as channel:
+            channel.queue_delete(_FILLER)
 
     def disk_alarm(self) -> None:
         """Ask the node to keep more of the disk free than there is: it blocks every connection that publishes."""
         free = shutil.disk_usage(self._node.folder).free
+        self._alarmed = True
         self.control("set_disk_free_limit", str(free * 10))
+
+    def calm(self) -> None:
+        """Be as at the start, whatever was done: running, and without alarms."""
+        if not self.running:
+            self.start()
+        elif self._alarmed:
+            self.no_alarm()
 
     def no_alarm(self) -> None:
         """Set both thresholds back to what they were at the start."""
         self.control("set_vm_memory_high_watermark", "absolute", _MEMORY)
         self.control("set_disk_free_limit", _DISK)
+        self._alarmed = False
 
     def memory(self) -> int:
         """Return how many bytes the node reckons it uses."""

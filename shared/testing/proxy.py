@@ -19,6 +19,8 @@ class Proxy:
         self._server.settimeout(0.1)
         self.port: int = self._server.getsockname()[1]
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.cuts = 0  # how often `cut_after` has broken the line
+        self._left: int | None = None
         self._silent = threading.Event()
         self._refusing = threading.Event()
         self._ended = threading.Event()
@@ -33,6 +35,10 @@ class Proxy:
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
         self._pairs.clear()
+
+    def cut_after(self, sent: int) -> None:
+        """Break every connection when so many further bytes have gone to the target: in the middle of a message."""
+        self._left = sent
 
     def swallow(self) -> None:
         """Keep connections open and take bytes, but pass nothing on."""
@@ -62,7 +68,11 @@ class Proxy:
                 near.close()
                 continue
             near.settimeout(None)
-            far = socket.create_connection(self._target)
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:  # nobody there: the caller is told as the target itself would
+                near.close()
+                continue
             self._pairs.append((near, far))
             threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
 
@@ -76,11 +86,21 @@ class Proxy:
                     try:
                         data = source.recv(65536)
                         if data and not self._silent.is_set():
-                            key.data.sendall(data)
+                            key.data.sendall(data[: self._left] if source is near else data)
                     except OSError:
                         return
                     if not data:
                         return
+                    if source is near:
+                        self._count(len(data))
+
+    def _count(self, sent: int) -> None:
+        if self._left is not None:
+            self._left -= sent
+            if self._left <= 0:
+                self._left = None
+                self.cut()
+                self.cuts += 1
 
 
 @contextmanager

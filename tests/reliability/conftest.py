@@ -50,11 +50,9 @@ def _own_broker() -> Iterator[PrivateBroker]:
 @pytest.fixture
 def private_broker(_own_broker: PrivateBroker) -> Iterator[PrivateBroker]:
     """Give a broker that may be stopped, killed and alarmed; it is up and calm at the beginning of each test."""
-    if not _own_broker.running:
-        _own_broker.start()
+    _own_broker.calm()
     yield _own_broker
-    if not _own_broker.running:
-        _own_broker.start()
+    _own_broker.calm()
 
 
 @pytest.fixture(scope="session")

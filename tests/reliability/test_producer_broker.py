@@ -1,0 +1,125 @@
+"""Producer, scenarios 4, 5, 8 and 9: the broker is stopped, killed, or out of memory and disk; on one of our own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from shared.testing.backbone import Backbone, backbone_on, eventually
+from shared.testing.node import PrivateBroker
+from shared.testing.scenario import Scenario
+
+FIRST_THROUGH = 5.0  # seconds after a broker is up again
+SLOWEST_COMMIT = 1.0  # seconds; a commit knows nothing of the broker
+
+
+@pytest.fixture
+def backbone(private_broker: PrivateBroker, two_databases: tuple[Engine, Engine]) -> Iterator[Backbone]:
+    """Give a backbone on the broker of our own, whatever state a test leaves it in."""
+    with backbone_on(private_broker.amqp_url, *two_databases) as parts:
+        yield parts
+        private_broker.calm()
+
+
+def _commit(backbone: Backbone, acts: int) -> float:
+    """Commit acts of two events each; returns the seconds of the slowest."""
+    slowest = 0.0
+    for number in range(acts):
+        began = time.monotonic()
+        backbone.commit(f"e{number % 5}", "ok", "ok")
+        slowest = max(slowest, time.monotonic() - began)
+    return slowest
+
+
+def _first_through(backbone: Backbone, before: int) -> float:
+    """Wait for the first effect beyond `before`; returns the seconds."""
+    began = time.monotonic()
+    eventually(lambda: len(backbone.effects()) > before)
+    return time.monotonic() - began
+
+
+def test_broker_down_while_committing(scenario: Scenario, private_broker: PrivateBroker) -> None:
+    """While the broker is stopped acts commit as always; when it is back relay and worker return by themselves."""
+    backbone, acts = scenario.backbone, scenario.many(50)
+    with backbone.relaying() as relay, backbone.working() as worker:
+        _commit(backbone, 5)
+        scenario.settle()
+        private_broker.stop()
+        slowest = _commit(backbone, acts)
+        eventually(lambda: relay.state == "broker away")
+        assert backbone.unpublished() == 2 * acts
+        private_broker.start()
+        scenario.fault_over()
+        first = _first_through(backbone, 10)
+        scenario.settle()
+        assert worker.poll() is None
+    scenario.note(slowest_commit=slowest, first_through=first)
+    assert slowest <= SLOWEST_COMMIT
+    assert first <= FIRST_THROUGH
+
+
+def test_broker_restart_during_batch(scenario: Scenario, private_broker: PrivateBroker) -> None:
+    """A broker killed in the midst of a backlog and started again: the first event is through within five seconds."""
+    backbone = scenario.backbone
+    for number in range(scenario.many(60)):
+        backbone.commit(f"e{number % 9}", *["ok"] * 20)
+    events = backbone.unpublished()
+    time.sleep(3)  # until then the broker itself may forget a queue that is new
+    with backbone.relaying(batch=3), backbone.working() as worker:
+        eventually(lambda: backbone.unpublished() < events - 40)
+        private_broker.kill()
+        assert backbone.unpublished() > 0
+        time.sleep(0.5)  # what the worker has in hand is done
+        before = len(backbone.effects())
+        private_broker.start()
+        scenario.fault_over()
+        first = _first_through(backbone, before)
+        scenario.settle(60)
+        assert worker.poll() is None
+    scenario.note(first_through=first)
+    assert first <= FIRST_THROUGH
+
+
+def test_memory_alarm_blocks_then_resumes(scenario: Scenario, private_broker: PrivateBroker) -> None:
+    """A broker whose memory is really full blocks the relay, which says so and waits; then everything goes out."""
+    backbone, acts = scenario.backbone, scenario.many(20)
+    with backbone.relaying() as relay, backbone.working():
+        _commit(backbone, 5)
+        scenario.settle()
+        private_broker.fill_memory()
+        slowest = _commit(backbone, acts)
+        eventually(lambda: relay.state == "blocked")
+        waiting = backbone.unpublished()
+        time.sleep(1)
+        assert (relay.state, backbone.unpublished()) == ("blocked", waiting)
+        assert waiting > 0
+        private_broker.free_memory()
+        scenario.fault_over()
+        scenario.settle()
+    scenario.note(slowest_commit=slowest)
+    assert slowest <= SLOWEST_COMMIT
+
+
+def test_disk_alarm_blocks_then_resumes(scenario: Scenario, private_broker: PrivateBroker) -> None:
+    """A broker short of disk blocks the relay, which can be ended meanwhile; the next one sends what waited."""
+    backbone, acts = scenario.backbone, scenario.many(20)
+    with backbone.working():
+        with backbone.relaying() as relay:
+            _commit(backbone, 5)
+            scenario.settle()
+            private_broker.disk_alarm()
+            _commit(backbone, acts)
+            eventually(lambda: relay.state == "blocked")
+            assert backbone.unpublished() > 0
+            asked = time.monotonic()
+        ended = time.monotonic() - asked
+        with backbone.relaying() as relay:
+            eventually(lambda: relay.state == "blocked")
+            private_broker.no_alarm()
+            scenario.fault_over()
+            scenario.settle()
+    scenario.note(ended_while_blocked=ended)
+    assert relay.state == "stopped"
