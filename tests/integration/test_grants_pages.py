@@ -104,6 +104,25 @@ def test_the_latest_acts_leave_out_noise(world: World) -> None:
     assert "Refused:" in world.auditor.page(f"{path}/timeline")
 
 
+def test_one_bad_cell_does_not_lose_the_other_answers(world: World) -> None:
+    """What can be kept is kept; the bad amount comes back as typed, beside its rule, and the stored budget stays."""
+    path = started(world)
+    world.applicant.post(f"{path}/form", **form_fields(world, path))
+    blank = dict.fromkeys(("b.0.line", "b.0.note", "b.0.grant", "b.0.own"), "")
+    bad = {"b.1.grant": "twelve", "a.problem": "A new problem", "title": "A new title"}
+    refused = world.applicant.post(f"{path}/form", 422, **form_fields(world, path, **(blank | bad))).text
+    assert "All other answers are saved." in refused
+    assert 'name="b.0.grant" value="twelve"' in refused
+    assert 'aria-describedby="e-b.0.grant"' in refused
+    stored = world.applicant.page(f"{path}/form")
+    assert "A new problem" in stored
+    assert 'value="A new title"' in stored
+    assert 'value="28000.00"' in stored
+    again = form_fields(world, path, **{"version": hidden(refused), "b.1.grant": "13000"})
+    world.applicant.post(f"{path}/form", **again)
+    assert 'value="13000.00"' in world.applicant.page(f"{path}/form")
+
+
 def test_a_title_without_end_is_refused(world: World) -> None:
     """A title of more than 200 characters comes back with the rule beside its field."""
     path = started(world)

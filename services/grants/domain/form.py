@@ -23,8 +23,16 @@ def words(text: str) -> int:
 
 
 def check_draft(call: Call, title: str, answers: Mapping[str, str], budget: Sequence[BudgetLine]) -> None:
-    """Refuse what can't even be kept: unknown questions and lines, foreign currencies, texts without end."""
-    wrong = {f"answers.{name}": "is not a question of this form" for name in answers if name not in call.questions}
+    """Refuse what can't even be kept; raises InvalidError."""
+    if wrong := draft_problems(call, title, answers, budget):
+        raise InvalidError(wrong)
+
+
+def draft_problems(call: Call, title: str, answers: Mapping[str, str], budget: Sequence[BudgetLine]) -> dict[str, str]:
+    """Return {field: rule} of what can't be kept: unknown questions and lines, foreign currencies, endless texts."""
+    wrong: dict[str, str] = {
+        f"answers.{name}": "is not a question of this form" for name in answers if name not in call.questions
+    }
     wrong |= {
         f"answers.{name}": Rule("is longer than %(most)s characters", most=MAX_TEXT)
         for name, text in answers.items()
@@ -32,9 +40,7 @@ def check_draft(call: Call, title: str, answers: Mapping[str, str], budget: Sequ
     }
     if len(title) > MAX_TITLE:
         wrong["title"] = Rule("is longer than %(most)s characters", most=MAX_TITLE)
-    wrong |= _budget_wrong(call, budget)
-    if wrong:
-        raise InvalidError(wrong)
+    return wrong | _budget_wrong(call, budget)
 
 
 def _budget_wrong(call: Call, budget: Sequence[BudgetLine]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application, BudgetLine, Document
-from services.grants.domain.form import check_draft, problems
+from services.grants.domain.form import check_draft, draft_problems, problems
 from services.grants.domain.pack import Pack
 from services.grants.handlers.base import Command, Frame, act_as, application_for, pack_of
 from services.grants.policy import POLICY
@@ -73,15 +73,39 @@ def _eligible_name(uow: UnitOfWork, organisation: str, kinds: tuple[str, ...], o
 
 def save(uow: UnitOfWork, who: Identity, reference: str, command: SaveAnswers) -> Application:
     """Keep what the form says; a form older than the application gets what changed since, by whom."""
+    application, frame = _opened(uow, who, reference, command)
+    check_draft(frame.call, command.title, command.answers, command.budget)
+    application.save(title=command.title, answers=command.answers, budget=command.budget)
+    return application
+
+
+def save_what_fits(
+    uow: UnitOfWork, who: Identity, reference: str, command: SaveAnswers, unreadable: dict[str, str]
+) -> tuple[Application, dict[str, str]]:
+    """Keep each answer that can be kept; returns {field: rule} of the others, which stay as they were stored.
+
+    `unreadable` is what of the form could not even be read. The budget is kept as a whole or not at all.
+    """
+    application, frame = _opened(uow, who, reference, command)
+    budget = application.budget if any(name.startswith("budget") for name in unreadable) else command.budget
+    wrong = unreadable | draft_problems(frame.call, command.title, command.answers, budget)
+    application.save(
+        title=application.title if "title" in wrong else command.title,
+        answers={name: text for name, text in command.answers.items() if f"answers.{name}" not in wrong},
+        budget=application.budget if any(name.startswith("budget") for name in wrong) else budget,
+    )
+    return application, wrong
+
+
+def _opened(uow: UnitOfWork, who: Identity, reference: str, command: SaveAnswers) -> tuple[Application, Frame]:
+    """Return the draft that a form may be saved into, by this person; refuses a form older than it."""
     application, role = application_for(uow, who, WRITE, reference)
     if application.version != command.version:
         raise _changed_since(uow, application, command)
     frame = Frame(uow.connection, application)
     _must_be_writable(application, frame)
-    check_draft(frame.call, command.title, command.answers, command.budget)
     act_as(uow, role)
-    application.save(title=command.title, answers=command.answers, budget=command.budget)
-    return application
+    return application, frame
 
 
 def _changed_since(uow: UnitOfWork, application: Application, command: SaveAnswers) -> Exception:

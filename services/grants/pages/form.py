@@ -45,10 +45,12 @@ class Filled:
         self.title = str(form.get("title", "")).strip()
         self.answers: dict[str, str] = {}
         self.go = str(form.get("go", ""))
-        self.raw: dict[int, dict[str, str]] = {}
+        rows: dict[int, dict[str, str]] = {}
         for name, value in form.multi_items():
-            self._take(name, str(value))
-        self.budget = [line for index, raw in sorted(self.raw.items()) if (line := self._line(index, raw))]
+            self._take(name, str(value), rows)
+        # Numbered as the form will show them again: without the blank ones between.
+        self.raw = [row for _, row in sorted(rows.items()) if any(row.get(name) for name in ("note", "grant", "own"))]
+        self.budget = [line for index, raw in enumerate(self.raw) if (line := self._line(index, raw))]
 
     def _version(self, given: Any) -> int:
         try:
@@ -56,17 +58,15 @@ class Filled:
         except ValueError as error:
             raise InvalidError({"version": "is not a whole number"}) from error
 
-    def _take(self, name: str, value: str) -> None:
+    def _take(self, name: str, value: str, rows: dict[int, dict[str, str]]) -> None:
         if name.startswith("a."):
             self.answers[name.removeprefix("a.")] = value.replace("\r\n", "\n").strip()
         elif (match := _LINE.fullmatch(name)) and int(match[1]) < MAX_LINES:
-            self.raw.setdefault(int(match[1]), {})[match[2]] = value.strip()
+            rows.setdefault(int(match[1]), {})[match[2]] = value.strip()
         elif name not in {"csrf", "version", "title", "go"}:
             self.errors[name[:80]] = "is not a field of this form"
 
     def _line(self, index: int, raw: dict[str, str]) -> BudgetLine | None:
-        if not any(raw.get(name) for name in ("note", "grant", "own")):
-            return None
         grant, own = self._money(index, raw, "grant"), self._money(index, raw, "own")
         if not raw.get("line"):
             self.errors[f"budget.{index}.line"] = "is required"
@@ -86,15 +86,14 @@ class Filled:
 def _rows(call: Call, application: Application, filled: Filled | None) -> list[dict[str, str]]:
     """Return the budget rows as the form shows them: what was typed, or what is stored, and some blank ones."""
     if filled:
-        rows = [{"line": "", "note": "", "grant": "", "own": ""} | raw for _, raw in sorted(filled.raw.items())]
+        rows = [{"line": "", "note": "", "grant": "", "own": ""} | raw for raw in filled.raw]
     else:
         rows = [
             {"line": line.line, "note": line.note, "grant": str(line.grant.amount), "own": str(line.own.amount)}
             for line in application.budget
         ]
-    used = [row for row in rows if any(row[name] for name in ("note", "grant", "own"))]
     blank = [{"line": "", "note": "", "grant": "", "own": ""}] * BLANK_LINES
-    return (used + blank)[:MAX_LINES] if call.budget_lines else []
+    return (rows + blank)[:MAX_LINES] if call.budget_lines else []
 
 
 def _form(
@@ -132,31 +131,24 @@ def form(request: Request, reference: str, who: Who, uow: Uow, saved: bool = Fal
 
 @router.post("/form", dependencies=[allowed("grants.application.write")])
 def save(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -> Response:
-    """Keep what the form says. Refused, the form comes back with every word and what is wrong with it."""
+    """Keep what the form says; what can't be kept comes back as it was typed, with what is wrong with it."""
     seen = viewing.application_seen(uow, who, reference)
     call = listing.pack_of_case(uow.connection, seen).call(seen.call)
     filled = Filled(fields, call.currency)
-    try:
-        application = _keep(uow, who, reference, filled)
-    except InvalidError as error:
-        uow.abandon()
-        return _refused(request, call, seen, filled, errors=error.fields, status_code=422)
-    except StaleVersionError as error:
-        uow.abandon()
-        return _refused(request, call, seen, filled, stale=error, status_code=409)
-    uow.flush()
-    if partial(request):
-        return _kept(request, call, {"version": application.version, "at": uow.now()})
-    return back(case_path(reference, "check" if filled.go == "check" else "form?saved=true"))
-
-
-def _keep(uow: Uow, who: Who, reference: str, filled: Filled) -> Application:
-    if filled.errors:
-        raise InvalidError(filled.errors)
     command = applying.SaveAnswers(
         version=filled.version, title=filled.title, answers=filled.answers, budget=filled.budget
     )
-    return applying.save(uow, who, reference, command)
+    try:
+        application, wrong = applying.save_what_fits(uow, who, reference, command, filled.errors)
+    except StaleVersionError as error:
+        uow.abandon()
+        return _refused(request, call, seen, filled, filled.version, stale=error, status_code=409)
+    uow.flush()
+    if wrong:
+        return _refused(request, call, application, filled, application.version, errors=wrong, status_code=422)
+    if partial(request):
+        return _kept(request, call, {"version": application.version, "at": uow.now()})
+    return back(case_path(reference, "check" if filled.go == "check" else "form?saved=true"))
 
 
 def _kept(request: Request, call: Call, facts: dict[str, Any]) -> HTMLResponse:
@@ -165,10 +157,12 @@ def _kept(request: Request, call: Call, facts: dict[str, Any]) -> HTMLResponse:
     return show(request, "form_saved.html", **(context | facts))
 
 
-def _refused(request: Request, call: Call, seen: Application, filled: Filled, **more: Any) -> HTMLResponse:
-    """Answer a form that was not kept: the version it must name next is the one it now shows the changes of."""
+def _refused(
+    request: Request, call: Call, seen: Application, filled: Filled, version: int, **more: Any
+) -> HTMLResponse:
+    """Answer a form of which not all was kept; the form's own saving goes on under `version`."""
     if partial(request):
-        return _kept(request, call, {"version": filled.version} | more)
+        return _kept(request, call, {"version": version} | more)
     return _form(request, call, seen, filled, **more)
 
 
