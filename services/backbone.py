@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.database import engine_for
 from shared.engine import encode_json
+from shared.events import Envelope
 from shared.messaging import backfill, log_cli, topology, topology_cli
 from shared.messaging.cli import Backbone, build
 from shared.messaging.drift import Broker
@@ -55,6 +56,13 @@ def in_log(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     return set(known(connection, ids))
 
 
+def archive(connection: Connection, ids: Sequence[UUID]) -> list[Envelope]:
+    """Return those of the events that the audit log has."""
+    from services.audit.storage.archive import envelopes  # noqa: PLC0415 - the same
+
+    return list(envelopes(connection, ids))
+
+
 def depths() -> Mapping[str, topology.Depth]:
     """Return how much waits in every consumer's queue."""
     return topology.depths(settings().amqp_admin_url, [service for service, keys in consumers().items() if keys])
@@ -76,6 +84,7 @@ log = log_cli.Log(
     in_log=in_log,
     kept_months=lambda: settings().outbox_retention_months,
     projections=declared_projections,
+    archive=archive,
 )
 events.command("retention")(log_cli.retention(log))
 projections = log_cli.projections(log)

@@ -16,8 +16,8 @@ from sqlalchemy import Engine, text
 from shared.database import reading
 from shared.errors import NotFoundError
 from shared.messaging.printing import AsJson, console, operator, print_json, refusals, show
+from shared.messaging.projections import Archive, Projection, Rebuild, Rebuilt
 from shared.messaging.projections import Progress as Say
-from shared.messaging.projections import Projection, Rebuild, Rebuilt
 from shared.messaging.retention import InLog, Month, retain
 
 
@@ -31,6 +31,7 @@ class Log:
     in_log: InLog
     kept_months: Callable[[], int]
     projections: Callable[[], Mapping[str, Mapping[str, Projection]]]
+    archive: Archive
 
     def named(self, name: str, service: str | None) -> list[tuple[str, Projection]]:
         """Return (service, projection) of every projection of that name; raises NotFoundError."""
@@ -63,13 +64,14 @@ def retention(log: Log) -> Callable[..., None]:
     return command
 
 
-_MONTHS = ["Service", "Partition", "Events", "Not published", "Size", "Months old", ""]
+_MONTHS = ["Service", "Month", "Events", "Unsent", "Size", "Age", ""]
 
 
 def _month(month: Month) -> list[str]:
     size = f"{month.bytes / 1_048_576:.1f} MB"
+    name = "no month" if month.first is None else f"{month.first:%Y-%m}"
     age = "" if month.first is None else str(month.age_months)
-    return [month.service, month.name, str(month.rows), str(month.unpublished), size, age, _fate(month)]
+    return [month.service, name, str(month.rows), str(month.unpublished), size, age, _fate(month)]
 
 
 def _fate(month: Month) -> str:
@@ -140,7 +142,7 @@ def _planned(log: Log, name: str, chosen: list[tuple[str, Projection]], *, as_js
     found: list[dict[str, Any]] = [
         {"service": service, "type": kind, "events": events}
         for service, projection in chosen
-        for kind, events in Rebuild(service, name, projection, log.engines(), lambda _, __: None).planned().items()
+        for kind, events in Rebuild(service, name, projection, log.engines()).planned().items()
     ]
     rows = [[item["service"], item["type"], str(item["events"])] for item in found]
     show(found, ["Service", "Type", "Events"], rows, as_json)
@@ -148,7 +150,8 @@ def _planned(log: Log, name: str, chosen: list[tuple[str, Projection]], *, as_js
 
 def _rebuild(log: Log, service: str, name: str, projection: Projection, *, swap: bool) -> Rebuilt:
     with _bar(f"{service} {name}") as say:
-        return Rebuild(service, name, projection, log.engines(), say).run(operator(), swap=swap)
+        run = Rebuild(service, name, projection, log.engines(), archive=log.archive, progress=say)
+        return run.run(operator(), swap=swap)
 
 
 @contextmanager
@@ -165,16 +168,23 @@ def _tell(found: Rebuilt) -> None:
         f"{found.service} {found.projection}: {compared.rows} rows from {found.events} events;"
         f" live tables locked for {found.locked_ms:.0f} ms, {found.caught_up} events came meanwhile."
     )
+    if found.from_log:
+        console.print(f"{found.from_log} of the events have left the outbox and were read from the audit log.")
     if found.lost:
-        console.print(f"[red]{found.lost} of the events have left the outbox, so this is not the whole copy.")
+        console.print(f"[red]{found.lost} of the events are nowhere any more, so this is not the whole copy.")
     for item in compared.shown:
         key = ", ".join(f"{name} {value}" for name, value in item.key.items())
         console.print(f"  [bold]{item.table} {key}[/bold]  {_KINDS[item.kind]}")
         for name, (live, rebuilt) in item.fields.items():
-            console.print(f"    {name}: {json.dumps(live, default=str)} → {json.dumps(rebuilt, default=str)}")
+            console.print(f"    {name}: {_values(item.kind, live, rebuilt)}", highlight=False)
     counts = f"{compared.only_live} only live, {compared.only_rebuilt} missing, {compared.different} different"
     verdict = "The live copy is equal." if compared.equal else f"The live copy differs: {counts}."
     console.print(verdict + (" The rebuilt rows are live now." if found.swapped else ""))
+
+
+def _values(kind: str, live: Any, rebuilt: Any) -> str:
+    one, other = (json.dumps(value, default=str, ensure_ascii=False) for value in (live, rebuilt))
+    return {"only_live": one, "only_rebuilt": other, "different": f"{one} → {other}"}[kind]
 
 
 _KINDS = {"only_live": "only live", "only_rebuilt": "missing in live", "different": "different (live → rebuilt)"}

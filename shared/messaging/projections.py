@@ -1,15 +1,16 @@
 """Building a local copy of others' facts anew from their events, beside live traffic, and putting it in place.
 
 A projection is declared by its service: its tables, and what each event does to them (the very handlers that the
-consumer runs). The events come from the sources' outboxes: exactly those that the consumer's inbox has as applied,
-in the order of their handling, each entity's by its sequence. A short lock against writers of the live tables (not
+consumer runs). The events come from the sources' outboxes, or from the audit log if their months were dropped:
+exactly those that the consumer's inbox has as applied, in the order of their handling, each entity's by its
+sequence. A short lock against writers of the live tables (not
 readers) makes both sides stand still for the last events and the comparison.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,8 @@ from shared.messaging.inbox import Handlers
 from shared.messaging.shadow import Comparison, Shadow, session
 
 Progress = Callable[[int, int], None]
+# Reads events by their ids from the audit service's database, which has them for ever.
+Archive = Callable[[Connection, Sequence[UUID]], Iterable[Envelope]]
 _CHUNK = 1_000
 _PASSES = 5  # at most, before the lock: each has only what came during the one before
 SHOWN = 20
@@ -66,12 +69,13 @@ class Projection:
 
 @dataclass
 class Rebuilt:
-    """What a rebuild found. `lost` are events that the inbox has and no outbox has any more (dropped months)."""
+    """What a rebuild found. `lost` are events that the inbox has, and neither an outbox nor the audit log."""
 
     service: str
     projection: str
     events: int = 0
     caught_up: int = 0  # of them, those that came during the lock
+    from_log: int = 0  # of them, those whose months have left the outbox
     lost: int = 0
     locked_ms: float = 0.0
     swapped: bool = False
@@ -92,9 +96,17 @@ class Rebuild:
     """One rebuild of one projection of one service. `run` may be called once."""
 
     def __init__(
-        self, service: str, name: str, projection: Projection, engines: Mapping[str, Engine], progress: Progress
+        self,
+        service: str,
+        name: str,
+        projection: Projection,
+        engines: Mapping[str, Engine],
+        *,
+        archive: Archive = lambda _, __: (),
+        progress: Progress = lambda _, __: None,
     ) -> None:
-        self.service, self.projection, self.engines, self.progress = service, projection, engines, progress
+        self.service, self.projection, self.engines = service, projection, engines
+        self.archive, self.progress = archive, progress
         self.report = Rebuilt(service, name)
         self._engine = session(engines[service])
         self._clock = _Clock()
@@ -154,6 +166,11 @@ class Rebuild:
     def _apply(self, uow: UnitOfWork, limit: int) -> None:
         turns = uow.connection.execute(_TURN, {"after": self.report.events, "limit": limit}).all()
         envelopes = dict(self._envelopes(turns))
+        if gone := [turn.event_id for turn in turns if turn.event_id not in envelopes]:
+            with reading(self.engines["audit"]) as connection:
+                kept = {envelope.id: envelope for envelope in self.archive(connection, gone)}
+            self.report.from_log += len(kept)
+            envelopes |= kept
         for turn in turns:
             envelope = envelopes.get(turn.event_id)
             self.report.events += 1
@@ -208,7 +225,7 @@ class Rebuild:
 
     def _swap(self, connection: Connection) -> None:
         if self.report.lost:
-            message = "%(count)s events of this copy have left the outbox: what is live stays"
+            message = "%(count)s events of this copy are neither in an outbox nor in the audit log: what is live stays"
             raise ConflictError(message, count=self.report.lost)
         for shadow in self.shadows:
             shadow.replace_live(connection)

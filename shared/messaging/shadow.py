@@ -14,16 +14,18 @@ from sqlalchemy.pool import StaticPool
 
 from shared.engine import encode_json
 
-_OPTIONS = "-c timezone=UTC -c search_path=pg_temp -c statement_timeout=0 -c lock_timeout=5000"
+LOCK_SECONDS = 5.0  # for which writers of the live tables are waited for
+_OPTIONS = "-c timezone=UTC -c search_path=pg_temp -c statement_timeout=0"
 
 
 def session(engine: Engine) -> Engine:
     """Return an engine on the same database with one connection, which sees temporary tables and no others."""
+    options = f"{_OPTIONS} -c lock_timeout={LOCK_SECONDS * 1000:.0f}"
     return create_engine(
         engine.url,
         poolclass=StaticPool,
         json_serializer=encode_json,
-        connect_args={"application_name": "tamga projections", "options": _OPTIONS, "connect_timeout": 5},
+        connect_args={"application_name": "tamga projections", "options": options, "connect_timeout": 5},
     )
 
 

@@ -200,6 +200,7 @@ def test_the_command_shows_every_month_and_what_becomes_of_it(world: World) -> N
         in_log=world.in_log,
         kept_months=lambda: 0,
         projections=dict,
+        archive=lambda _, __: (),
     )
     app = typer.Typer()
     app.command("retention")(log_cli.retention(log))

@@ -131,7 +131,8 @@ def traffic(scenario: Scenario, source: Engine) -> Iterator[None]:
 def rebuild(backbone: Backbone, *, swap: bool = False, during: Any = None) -> Rebuilt:
     """Rebuild loans' copy of people; `during` is called after each thousand events."""
     engines = {SOURCE: backbone.source, CONSUMER: backbone.consumer}
-    run = Rebuild(CONSUMER, "people", PROJECTIONS["people"], engines, lambda *_: during() if during else None)
+    progress = (lambda *_: during()) if during else (lambda *_: None)
+    run = Rebuild(CONSUMER, "people", PROJECTIONS["people"], engines, progress=progress)
     return run.run(OPERATOR, swap=swap)
 
 
