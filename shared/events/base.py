@@ -24,7 +24,8 @@ class Event(BaseModel):
     # Whose data is in it: nobody's (False) or a person's, who may have it erased (True).
     PERSONAL: ClassVar[bool] = False
     # Who acts on it: another service of this house ("services"), nobody but the record ("record"), or a
-    # system outside that is bound to the exchange ("external").
+    # system outside that is bound to the exchange ("external"). A programme's rules may write letters about
+    # any event of a case: it is for services when a programme that we ship has such a rule.
     AUDIENCE: ClassVar[Literal["services", "record", "external"]] = "services"
 
     def __init_subclass__(cls) -> None:

@@ -23,12 +23,14 @@ class ProposalStarted(_ProposalFact):
     """An MSME began a proposal. Entity proposal:<PRO-…>."""
 
     TYPE = "loans.proposal.started"
+    AUDIENCE = "record"
 
 
 class ProposalSaved(_ProposalFact):
     """A section of a draft was saved; what stands in it stays in the loans service."""
 
     TYPE = "loans.proposal.saved"
+    AUDIENCE = "record"
     section: str
 
 
@@ -36,6 +38,7 @@ class ProposalDocumentAdded(_ProposalFact):
     """A document was added to a draft."""
 
     TYPE = "loans.proposal.document_added"
+    AUDIENCE = "record"
     kind: str
     sha256: str
     expires: date | None
@@ -45,6 +48,7 @@ class ProposalDocumentRemoved(_ProposalFact):
     """A document was taken out of a draft."""
 
     TYPE = "loans.proposal.document_removed"
+    AUDIENCE = "record"
     kind: str
     sha256: str
 
@@ -61,6 +65,7 @@ class ProposalReopened(_ProposalFact):
     """A locked proposal may be changed again; the locked version stays what banks have seen."""
 
     TYPE = "loans.proposal.reopened"
+    AUDIENCE = "record"
     number: int
 
 
@@ -79,6 +84,7 @@ class ConsentGiven(_ReferralFact):
     """The applicant agreed that this bank sees these fields for this purpose. Entity referral:<REF-…>."""
 
     TYPE = "loans.referral.consented"
+    AUDIENCE = "record"
     fields: list[str]
     purpose: str
     until: date
@@ -121,6 +127,7 @@ class AnalysisStarted(_ReferralFact):
     """The bank's credit desk has the referral."""
 
     TYPE = "loans.referral.analysis_started"
+    AUDIENCE = "record"
 
 
 class ReferralDeclined(_ReferralFact):
@@ -189,6 +196,7 @@ class ReferralDisbursed(_ReferralFact):
     """The bank has paid out under its accepted offer: in part, or (`whole`) all of it."""
 
     TYPE = "loans.referral.disbursed"
+    AUDIENCE = "record"
     loan_id: str
     disbursed: Money
     whole: bool
@@ -209,6 +217,7 @@ class LoanAgreed(_LoanFact):
     """An accepted offer became a loan agreement. Entity loan:<LN-…>."""
 
     TYPE = "loans.loan.agreed"
+    AUDIENCE = "record"
     amount: Money
     rate: str
     term_months: int

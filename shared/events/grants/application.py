@@ -27,6 +27,7 @@ class ApplicationStarted(ApplicationFact):
     """An organisation began an application to a call. Entity application:<reference>."""
 
     TYPE = "grants.application.started"
+    AUDIENCE = "record"
     call_title: str
     workflow: str
     workflow_version: int
@@ -37,6 +38,7 @@ class ApplicationSaved(ApplicationFact):
     """Answers or budget lines of a draft were saved; `fields` names those that changed."""
 
     TYPE = "grants.application.saved"
+    AUDIENCE = "record"
     fields: list[str]
     amount: Money
 
@@ -45,6 +47,7 @@ class DocumentAdded(ApplicationFact):
     """A document was attached; its content is kept under its hash."""
 
     TYPE = "grants.application.document_added"
+    AUDIENCE = "record"
     document_id: str
     kind: str
     name: str
@@ -57,6 +60,7 @@ class DocumentRemoved(ApplicationFact):
     """A document was taken out of a draft; its content and this record stay."""
 
     TYPE = "grants.application.document_removed"
+    AUDIENCE = "record"
     document_id: str
     kind: str
     name: str
@@ -113,6 +117,7 @@ class ReviewersInvited(ApplicationFact):
     """Reviews of the application were asked of these people."""
 
     TYPE = "grants.application.reviewers_invited"
+    AUDIENCE = "record"
     reviewers: list[str]
 
 
@@ -120,6 +125,7 @@ class ChecklistAnswered(ApplicationFact):
     """One item of the due-diligence checklist was answered."""
 
     TYPE = "grants.application.checked"
+    AUDIENCE = "record"
     item: str
     answer: str
     note: str

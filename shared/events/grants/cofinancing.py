@@ -27,6 +27,7 @@ class CofinancingStarted(CofinancingFact):
     """A lead firm began a concept."""
 
     TYPE = "grants.cofinancing.started"
+    AUDIENCE = "record"
     workflow: str
     workflow_version: int
     pack_version: int
@@ -36,6 +37,7 @@ class CofinancingSaved(CofinancingFact):
     """The concept was changed; `fields` names what."""
 
     TYPE = "grants.cofinancing.saved"
+    AUDIENCE = "record"
     fields: list[str]
     planned: Money
 
@@ -69,6 +71,7 @@ class TermsDrawn(TermsFact):
     """An officer drew up the agreement's terms, or changed them."""
 
     TYPE = "grants.cofinancing.terms_drawn"
+    AUDIENCE = "record"
 
 
 class CofinancingAgreed(TermsFact):
@@ -100,6 +103,7 @@ class EvidenceAdded(CofinancingFact):
     """A document was put behind a contribution; its content is kept under its hash."""
 
     TYPE = "grants.cofinancing.evidence_added"
+    AUDIENCE = "record"
     contribution: int
     document_id: str
     document_kind: str

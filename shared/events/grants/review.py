@@ -30,6 +30,7 @@ class ConflictDeclared(ReviewFact):
     """The reviewer said, before seeing anything, whether they have a conflict of interest."""
 
     TYPE = "grants.review.declared"
+    AUDIENCE = "record"
     conflict: bool
     nature: str
 
@@ -46,6 +47,7 @@ class ReviewerExcused(ReviewFact):
     """The reviewer is out for another reason, such as no answer."""
 
     TYPE = "grants.review.excused"
+    AUDIENCE = "record"
     why: str
 
 
@@ -53,6 +55,7 @@ class ReviewSaved(ReviewFact):
     """Scores were saved and can still change; `criteria` names those that have a score."""
 
     TYPE = "grants.review.saved"
+    AUDIENCE = "record"
     criteria: list[str]
 
 
