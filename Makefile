@@ -39,6 +39,9 @@ schemas: setup ## Write down the events' schemas and docs/events; refuses what w
 bench: setup ## Measure; writes down figures
 	@exec $(PY) -m pytest tests/bench -q -s
 
+chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1
+	@SEED=$(SEED) MINUTES=$(MINUTES) SCALE=$(SCALE) WRITE=$(WRITE) exec $(PY) -m shared.testing.reliability
+
 ##@ Tidy up
 clean: ## Remove caches and .venv; the data in .tamga stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
@@ -47,4 +50,4 @@ clean: ## Remove caches and .venv; the data in .tamga stay
 $(STAMP):
 	@PYTHON=$(PYTHON) deploy/setup $(STAMP)
 
-.PHONY: help setup run demo test lint fmt schemas bench clean
+.PHONY: help setup run demo test lint fmt schemas bench chaos clean
