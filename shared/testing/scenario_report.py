@@ -33,8 +33,7 @@ class ScenarioReport:
         passed = report.nodeid not in self._failed
         line = line_of(facts) + ("" if passed else "  FAILED")
         if terminal := self._config.pluginmanager.get_plugin("terminalreporter"):
-            terminal.ensure_newline()
-            terminal.write_line(line)
+            terminal.write_line(f"\n{line}")
         if self._results:
             with self._results.open("a") as file:
                 file.write(json.dumps(facts | {"passed": passed}) + "\n")
