@@ -306,7 +306,8 @@ def _postpone(engine: Engine, consumer: str, received: Received, error: Exceptio
             tried, now = heads.attempts_so_far(connection, consumer, received) + 1, heads.moment(connection, clock)
             if tried > _attempts_allowed(error):
                 heads.unpark(connection, consumer, received)
-                quarantine.hold(connection, consumer, received.raw, error, attempts=min(tried, 6), now=now)
+                attempts = tried - heads.REPLAYED if tried > heads.REPLAYED else tried
+                quarantine.hold(connection, consumer, received.raw, error, attempts=attempts, now=now)
                 log.error("event quarantined", consumer=consumer, id=str(received.envelope.id), error=repr(error))
                 return Outcome.QUARANTINED
             due = now + _PATIENCE[tried - 1]

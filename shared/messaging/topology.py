@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +48,17 @@ class Topology:
 
 
 def binds(key: str, event_type: str) -> bool:
-    """Say whether a topic binding takes events of this type (`*` one word, `#` any number of words)."""
-    words = re.escape(key).replace(r"\*", r"[^.]+").replace(r"\.\#", r"(\..+)?").replace(r"\#", ".*")
-    return re.fullmatch(words, event_type) is not None
+    """Say whether a topic binding takes events of this type (`*` one word, `#` any number of words, also none)."""
+    return _fits(key.split("."), event_type.split("."))
+
+
+def _fits(pattern: list[str], words: list[str]) -> bool:
+    if not pattern:
+        return not words
+    first, *rest = pattern
+    if first == "#":
+        return any(_fits(rest, words[skip:]) for skip in range(len(words) + 1))
+    return bool(words) and first in {"*", words[0]} and _fits(rest, words[1:])
 
 
 def apply(amqp_url: str, consumers: Mapping[str, tuple[str, ...]], *, exchange: str = EXCHANGE) -> Topology:
@@ -92,12 +99,12 @@ def depths(amqp_url: str, queues: tuple[str, ...] | list[str]) -> dict[str, Dept
     found: dict[str, Depth] = {}
     connection = connect(amqp_url)
     try:
+        channel = connection.channel()
         for queue in queues:
             try:
-                # A question about a queue that is not there ends its channel, so each has one of its own.
-                with connection.channel() as channel:
-                    _, messages, consumers = channel.queue_declare(queue, passive=True)
+                _, messages, consumers = channel.queue_declare(queue, passive=True)
             except amqp.NotFound:
+                channel = connection.channel()  # the question has ended the other one
                 continue
             found[queue] = Depth(messages, consumers)
         connection.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -156,7 +157,7 @@ def tamga(pair: Pair) -> typer.Typer:
     return app
 
 
-def _json(app: typer.Typer, *words: str, code: int = 0) -> object:
+def _json(app: typer.Typer, *words: str, code: int = 0) -> Any:
     result = CliRunner().invoke(app, [*words, "--json"])
     assert result.exit_code == code, result.output
     return json.loads(result.output)
@@ -165,12 +166,12 @@ def _json(app: typer.Typer, *words: str, code: int = 0) -> object:
 def test_the_commands_answer_in_json(pair: Pair, tamga: typer.Typer) -> None:
     """Every reading command has a form for machines."""
     correlation = pair.publish("a", "answer", "poison")
-    assert len(_json(tamga, "events", "list")) == 3  # type: ignore[arg-type]
-    assert _json(tamga, "events", "trace", str(correlation))["acts"]  # type: ignore[index]
-    assert {row["service"] for row in _json(tamga, "events", "lag")} == {SOURCE, CONSUMER}  # type: ignore[attr-defined]
-    [held] = _json(tamga, "quarantine", "list")  # type: ignore[misc]
-    assert "UnknownEventError" in _json(tamga, "quarantine", "show", held["id"])["traceback"]  # type: ignore[index]
-    assert _json(tamga, "reconcile")["unaccounted"] == 0  # type: ignore[index]
+    assert len(_json(tamga, "events", "list")) == 3
+    assert _json(tamga, "events", "trace", str(correlation))["acts"]
+    assert {row["service"] for row in _json(tamga, "events", "lag")} == {SOURCE, CONSUMER}
+    [held] = _json(tamga, "quarantine", "list", "--single")
+    assert "UnknownEventError" in _json(tamga, "quarantine", "show", held["id"])["traceback"]
+    assert _json(tamga, "reconcile")["unaccounted"] == 0
 
 
 def test_the_commands_answer_in_tables(pair: Pair, tamga: typer.Typer) -> None:
@@ -189,22 +190,22 @@ def test_reconcile_fails_when_an_event_is_lost(pair: Pair, tamga: typer.Typer) -
     pair.publish("a", "ok", lose=frozenset({1}))
     with pair.source.begin() as connection:
         connection.execute(text("UPDATE outbox SET published_at = published_at - interval '1 hour'"))
-    assert _json(tamga, "reconcile", code=1)["unaccounted"] == 1  # type: ignore[index]
+    assert _json(tamga, "reconcile", code=1)["unaccounted"] == 1
 
 
 def test_replay_and_discard_from_the_command_line(pair: Pair, tamga: typer.Typer) -> None:
     """A dry run changes nothing; discard asks for a reason and releases the followers; both leave an event."""
     pair.publish("a", "poison", "ok")
-    [held] = _json(tamga, "quarantine", "list")  # type: ignore[misc]
+    [held] = _json(tamga, "quarantine", "list", "--single")
     dry = _json(tamga, "quarantine", "replay", "--fingerprint", held["fingerprint"], "--dry-run")
-    assert dry["replayed"] == [held["id"]]  # type: ignore[index]
-    assert len(_json(tamga, "quarantine", "list")) == 1  # type: ignore[arg-type]
+    assert dry["replayed"] == [held["id"]]
+    assert len(_json(tamga, "quarantine", "list")) == 1
     _json(tamga, "quarantine", "replay", "--id", held["id"])
     inbox.sweep(pair.consumer, CONSUMER, {TYPE: pair._on_event})
     result = CliRunner().invoke(tamga, ["quarantine", "discard", held["id"], "--reason", "a test's poison"])
     assert result.exit_code == 0, result.output
     inbox.sweep(pair.consumer, CONSUMER, {TYPE: pair._on_event})
-    types = [step["type"] for step in _json(tamga, "events", "list", "--source", CONSUMER)]  # type: ignore[attr-defined]
+    types = [step["type"] for step in _json(tamga, "events", "list", "--source", CONSUMER)]
     assert types == ["loans.quarantine.discarded", "loans.quarantine.replayed"]
     with pair.consumer.connect() as connection:
         assert connection.execute(text("SELECT sequence FROM effect")).scalars().all() == [2]
@@ -235,7 +236,7 @@ def test_an_event_in_two_states_is_a_contradiction(pair: Pair, tamga: typer.Type
         quarantine.hold(connection, CONSUMER, again, ValueError("no"), attempts=1, now=datetime.now(UTC))
     [account] = pair.account().accounts
     assert (account.contradictory, account.twice, account.unaccounted) == (1, [str(row.id)], 0)
-    assert _json(tamga, "reconcile", code=1)["contradictory"] == 1  # type: ignore[index]
+    assert _json(tamga, "reconcile", code=1)["contradictory"] == 1
 
 
 def test_what_no_source_has_recorded_is_counted(pair: Pair) -> None:
@@ -245,3 +246,34 @@ def test_what_no_source_has_recorded_is_counted(pair: Pair) -> None:
     pair.publish("a", "ok")
     [account] = pair.account().accounts
     assert (account.events, account.applied, account.unrecorded, account.unaccounted) == (1, 2, 1, 0)
+
+
+def test_the_quarantine_is_filtered_from_the_command_line(pair: Pair, tamga: typer.Typer) -> None:
+    """Groups with their number and an example; filters narrow replay and discard, and nobody means everything."""
+    for entity in "abc":
+        pair.publish(entity, "poison")
+    [group] = _json(tamga, "quarantine", "list", "--type", "portal.user.")
+    assert (group["count"], group["consumers"], group["types"]) == (3, [CONSUMER], [TYPE])
+    assert _json(tamga, "quarantine", "list", "--consumer", "grants") == []
+    tried = _json(tamga, "quarantine", "replay", "--entity", "user:a", "--dry-run")
+    assert len(tried["replayed"]) == 1
+    _json(tamga, "quarantine", "discard", "--reason", "a drill", "--entity", "user:b")
+    assert [row["entity"] for row in _json(tamga, "quarantine", "list", "--single")] == [
+        "portal/user:c",
+        "portal/user:a",
+    ]
+    assert CliRunner().invoke(tamga, ["quarantine", "replay"]).exit_code == 1
+
+
+def test_gaps_are_listed_with_what_the_source_says(pair: Pair, tamga: typer.Typer) -> None:
+    """An alarmed gap stands in the list with its numbers and how many the source has not."""
+    with pair.consumer.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO inbox_gap (consumer, entity, source, first, last, since, alarmed_at, asked, absent)"
+                " VALUES (:consumer, 'portal/user:a', 'portal', 2, 3, now(), now(), 1, 2)"
+            ),
+            {"consumer": CONSUMER},
+        )
+    [gap] = _json(tamga, "events", "gaps")
+    assert (gap["entity"], gap["first"], gap["last"], gap["absent"]) == ("portal/user:a", 2, 3, 2)
