@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PY := .venv/bin/python
 STAMP := .venv/.lock-$(shell sha256sum requirements.lock | cut -c1-16)
+BENCH_STAMP := .venv-bench/.lock-$(shell sha256sum requirements-bench.lock | cut -c1-16)
 # Against a test that hangs; on a quiet machine of two cores the tests take less than 360.
 SECONDS_OF_TESTS := 1200
 
@@ -36,18 +37,24 @@ fmt: setup ## Format the code and fix what can be fixed
 schemas: setup ## Write down the events' schemas and docs/events; refuses what would break a reader
 	@$(PY) -m services.catalogue
 
-bench: setup ## Measure; writes down figures
-	@exec $(PY) -m pytest tests/bench -q -s
+bench: setup $(BENCH_STAMP) ## Measure beside other systems, 12 minutes; QUICK=1 2 minutes, HUGE=1, WRITE=1
+	@PYTHONPATH=. exec $(PY) -W ignore -m tests.bench $(if $(QUICK),--quick) $(if $(HUGE),--huge) $(if $(WRITE),--write)
 
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1
 	@SEED=$(SEED) MINUTES=$(MINUTES) SCALE=$(SCALE) WRITE=$(WRITE) exec $(PY) -m shared.testing.reliability
 
 ##@ Tidy up
 clean: ## Remove caches and .venv; the data in .tamga stay
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
+	@rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP):
 	@PYTHON=$(PYTHON) deploy/setup $(STAMP)
+
+# The systems that Tamga is measured against, in an environment of their own.
+$(BENCH_STAMP): requirements-bench.lock
+	@rm -rf .venv-bench && .venv/bin/python -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
 
 .PHONY: help setup run demo test lint fmt schemas bench chaos clean

@@ -1,13 +1,8 @@
-# ruff: noqa: T201 - a benchmark prints its figures
-"""How fast the log takes in, verifies, proves and searches: `python tests/bench/bench_audit.py [EVENTS]`.
-
-Prints one line a figure. Uses a throw-away database (TAMGA_TEST_DATABASE_URL, or a private server).
-"""
+"""How fast the log takes in, verifies, proves and searches, by itself."""
 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,9 +22,11 @@ from shared.events.envelope import Body
 from shared.messaging.batch import handle_batch
 from shared.messaging.wire import Raw, encode
 from shared.testing.stand import Stand
+from tests.bench.measure import MismatchError, Say
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 BATCH = 500
+Figures = list[tuple[str, str]]
 
 
 def act(number: int) -> Raw:
@@ -79,16 +76,53 @@ def median_ms(call: Callable[[], object], times: int = 30) -> tuple[float, float
     return statistics.median(spent), sorted(spent)[int(times * 0.95) - 1]
 
 
-def report(name: str, call: Callable[[], object]) -> None:
-    """Print how long a call takes."""
-    median, late = median_ms(call)
-    print(f"{name:34} median {median:8.1f} ms   p95 {late:8.1f} ms")
+def log(stand: Stand, events: int, say: Say) -> Figures:
+    """Return what was measured on a log of that many events."""
+    found: Figures = []
+
+    def note(name: str, figure: str) -> None:
+        found.append((name, figure))
+        say(f"log, {name}: {figure}")
+
+    def report(name: str, call: Callable[[], object]) -> None:
+        median, late = median_ms(call)
+        note(name, f"p50 {median:.1f} ms, p95 {late:.1f} ms")
+
+    with tempfile.TemporaryDirectory() as folder:
+        keys, engine, direct = Keys(Path(folder), "bench/audit"), stand.database("audit"), stand.database("audit")
+
+        def straight(batch: list[Raw]) -> None:
+            with direct.begin() as connection:
+                ingest(connection, batch)
+
+        note("ingest alone", f"{fill(direct, min(events, 20_000), straight):,.0f} events/s")
+        rate = fill(engine, events, lambda batch: handle_batch(engine, "audit", append, batch))
+        note("ingest through the inbox", f"{rate:,.0f} events/s")
+        single = iter(range(events, events + 1000))
+        report("one event, read to searchable", lambda: handle_batch(engine, "audit", append, [act(next(single))]))
+        with stand.superuser(engine).connect() as owner:
+            owner.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE event"))
+            size = owner.execute(text("SELECT pg_total_relation_size('event') / count(*) FROM event")).scalar_one()
+        note("stored with its indexes", f"{size:,} bytes an event")
+        begun = time.perf_counter()
+        verified = verify(engine, keys)
+        note("verify everything", f"{verified.size / (time.perf_counter() - begun):,.0f} events/s")
+        if not verified.ok:
+            raise MismatchError(f"the log does not verify: {verified.findings[0].sentence()}")
+        with engine.begin() as connection:
+            query = text("SELECT event_id FROM event WHERE leaf_index = :index")
+            event_id = connection.execute(query, {"index": events // 3}).scalar_one()
+            report("prove one event", lambda: prove(connection, event_id, keys))
+            for name, chosen in filters(events).items():
+                report(f"search: {name}", lambda chosen=chosen: search(connection, chosen, before=None, limit=50))
+            report("overview of the newest 2,000", lambda: overview(connection, Filters()))
+    return found
 
 
-def searches(engine: Engine, events: int) -> None:
-    """Print how long searches, the overview and a proof take."""
+def filters(events: int) -> dict[str, Filters]:
+    """Return what people look for."""
     middle = (START + timedelta(seconds=events // 2)).replace(microsecond=0)
-    filters = {
+    return {
         "newest": Filters(),
         "person by name": Filters(person="number7"),
         "case": Filters(case=f"BSO-2026-{events // 40:06d}"),
@@ -98,39 +132,3 @@ def searches(engine: Engine, events: int) -> None:
         "words, in every event": Filters(q="crafts valley"),
         "a minute in the middle": Filters(since=middle, until=middle + timedelta(minutes=1)),
     }
-    with engine.connect() as connection:
-        for name, chosen in filters.items():
-            report(f"search: {name}", lambda chosen=chosen: search(connection, chosen, before=None, limit=50))
-        report("overview of the newest 2,000", lambda: overview(connection, Filters()))
-
-
-def main(events: int) -> None:
-    """Run everything."""
-    with Stand() as stand, tempfile.TemporaryDirectory() as folder:
-        keys, engine, direct = Keys(Path(folder), "bench/audit"), stand.database("audit"), stand.database("audit")
-
-        def straight(batch: list[Raw]) -> None:
-            with direct.begin() as connection:
-                ingest(connection, batch)
-
-        print(f"{'ingest alone':34} {fill(direct, min(events, 20_000), straight):10,.0f} events/s")
-        rate = fill(engine, events, lambda batch: handle_batch(engine, "audit", append, batch))
-        print(f"{'ingest through the inbox':34} {rate:10,.0f} events/s")
-        single = iter(range(events, events + 1000))
-        report("one event, commit to searchable", lambda: handle_batch(engine, "audit", append, [act(next(single))]))
-        with stand.superuser(engine).connect() as owner:
-            owner.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE event"))
-            size = owner.execute(text("SELECT pg_total_relation_size('event') / count(*) FROM event")).scalar_one()
-        print(f"{'stored with indexes':34} {size:10,} bytes/event")
-        begun = time.perf_counter()
-        found = verify(engine, keys)
-        print(f"{'verify everything':34} {found.size / (time.perf_counter() - begun):10,.0f} events/s, ok={found.ok}")
-        with engine.begin() as connection:
-            query = text("SELECT event_id FROM event WHERE leaf_index = :index")
-            event_id = connection.execute(query, {"index": events // 3}).scalar_one()
-            report("prove one event", lambda: prove(connection, event_id, keys))
-        searches(engine, events)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
