@@ -34,6 +34,7 @@ from shared.database import Context, UnitOfWork, system
 from shared.messaging import delivery
 from shared.messaging.delivery import Delivery, forgiving_frames
 from shared.messaging.inbox import StorageDownError
+from shared.messaging.link import HEARTBEAT
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +45,7 @@ TimedAct = Callable[[UnitOfWork], object]
 # Wrong queue, wrong rights, wrong arguments: no retry mends them, so the service dies and says so.
 FATAL = (amqp.PreconditionFailed, amqp.NotFound, amqp.AccessRefused, amqp.ResourceLocked, amqp.NotAllowed)
 MAX_WORKERS = 40  # more than all entrypoints of a service, so that beginning a message never blocks the connection
-HEARTBEAT = 15  # seconds; a line that goes silent is given up after two of them
-_LONGEST_PAUSE = 10.0  # seconds between attempts while the database is away
+_LONGEST_PAUSE = 4.0  # seconds between attempts while the database is away
 _LONGEST_RETRY = 2.0  # seconds between attempts while the broker is away
 _ANSWER = 10.0  # seconds until a broker that answers nothing counts as away
 _LOOP = 0.25  # seconds between looks at what else is to do when nothing arrives

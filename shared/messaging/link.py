@@ -9,6 +9,7 @@ from typing import Any
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
+HEARTBEAT = 15  # seconds; a line that goes silent is given up after two of them
 _CONNECT = 5.0  # seconds for TCP, TLS and the handshake together
 _WRITE = 10.0  # seconds until a full send buffer counts as a broken link
 
@@ -17,7 +18,7 @@ def connect(amqp_url: str, **options: Any) -> Any:
     """Return an open kombu connection, or raise at once; `options` go to py-amqp (on_blocked, on_unblocked)."""
     options = {"write_timeout": _WRITE, "read_timeout": _CONNECT} | options
     connection: Any = Connection(  # type: ignore[no-untyped-call]
-        amqp_url, connect_timeout=_CONNECT, heartbeat=15, transport_options=options
+        amqp_url, connect_timeout=_CONNECT, heartbeat=HEARTBEAT, transport_options=options
     )
     try:
         connection.ensure_connection(max_retries=0)  # connect() sleeps for two seconds and tries once more

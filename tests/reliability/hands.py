@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import amqp
@@ -15,7 +18,7 @@ from shared.events.envelope import Envelope
 from shared.messaging.link import channel_of
 from shared.messaging.wire import encode
 from shared.testing.backbone import TYPE, Backbone, event_of, eventually
-from shared.testing.proxy import Proxy, proxy_to
+from shared.testing.proxy import Proxy
 
 _INSERTING = "relation = 'inbox'::regclass AND mode = 'RowExclusiveLock'"
 
@@ -64,12 +67,44 @@ def through(url: str, line: Proxy) -> str:
     return make_url(url).set(host="127.0.0.1", port=line.port).render_as_string(hide_password=False)
 
 
+class Muted:
+    """One end of a line that can stop hearing answers: what it says still arrives."""
+
+    def __init__(self, end: socket.socket, mute: threading.Event) -> None:
+        self._end, self._mute = end, mute
+        self.fileno, self.recv, self.close = end.fileno, end.recv, end.close
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end.close()
+
+    def sendall(self, data: bytes) -> None:
+        if not self._mute.is_set():
+            self._end.sendall(data)
+
+
+class OneWay(Proxy):
+    """A line whose callers are heard and, while it is muted, hear nothing: no side is told that it is broken."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.muted = threading.Event()
+        super().__init__(host, port)
+
+    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        super()._pass_on(Muted(near, self.muted), far)  # type: ignore[arg-type]
+
+
 @contextmanager
-def line_to(url: str, port: int) -> Iterator[Proxy]:
+def line_to(url: str, port: int) -> Iterator[OneWay]:
     """Give a line of ours to the server of a URL, whose usual port is `port`."""
     parsed = make_url(url)
-    with proxy_to(parsed.host or "127.0.0.1", parsed.port or port) as line:
+    line = OneWay(parsed.host or "127.0.0.1", parsed.port or port)
+    try:
         yield line
+    finally:
+        line.close()
 
 
 def in_work(backbone: Backbone) -> int:
@@ -100,3 +135,10 @@ def nobody_left(backbone: Backbone) -> int:
     """Wait until the queue has no consumer, so that what was not acked is back, and return how much that is."""
     eventually(lambda: backbone.depth().consumers == 0)
     return backbone.depth().messages
+
+
+def first_handled(backbone: Backbone, before: int) -> float:
+    """Return the seconds until the first effect beyond `before`."""
+    began = time.monotonic()
+    eventually(lambda: len(backbone.effects()) > before)
+    return time.monotonic() - began
