@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any, cast
 
+import psycopg
 import pytest
 from alembic.operations import Operations
+from psycopg.rows import dict_row
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -16,6 +19,8 @@ from shared.events.portal import UserDeactivated
 from shared.infrastructure.databases import at
 from shared.infrastructure.names import app_role
 from shared.messaging.partitioning import unite
+from shared.messaging.publisher import Publisher, Result
+from shared.messaging.relay import Relay
 from shared.testing.stand import Stand
 
 ROW = """
@@ -107,3 +112,50 @@ def test_the_step_to_months_and_back_keeps_every_row_and_goes_on_counting(stand:
     with app.begin() as connection:
         put(connection, 4, "2024-02-01T00:00:00+00:00")
         assert connection.execute(text("SELECT array_agg(row ORDER BY row) FROM outbox")).scalar_one() == [1, 2, 3, 4]
+
+
+class Broker:
+    """Confirms whatever it is given."""
+
+    def publish(self, _source: str, rows: list[dict[str, Any]], **_options: Any) -> Result:
+        return Result(confirmed=[row["row"] for row in rows])
+
+
+def test_the_relay_finds_what_lies_outside_its_months_with_the_next_look(
+    outbox: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that came into a long gone or far off month goes out, in order, once the relay has measured again."""
+    url = outbox.url.render_as_string(hide_password=False)
+    relay = Relay("portal", url, "amqp://nowhere", batch=10)
+    publisher = cast("Publisher", Broker())
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True, row_factory=dict_row) as db:
+        relay._measure(db)
+        with outbox.begin() as connection:
+            connection.execute(text("SELECT outbox_month('2024-02-01')"))
+            put(connection, 1, "2024-02-10T00:00:00+00:00")
+            put(connection, 2, "2031-05-01T00:00:00+00:00")
+            put(connection, 3, datetime.now(UTC).isoformat())
+        assert relay.relay_batch(db, publisher) == 1
+        monkeypatch.setattr("shared.messaging.relay._LOOK", 0.0)
+        relay._measure(db)
+        assert relay.relay_batch(db, publisher) == 2
+        relay._measure(db)
+        assert relay.relay_batch(db, publisher) == 0
+    with outbox.connect() as connection:
+        assert connection.execute(text("SELECT count(published_at) FROM outbox")).scalar_one() == 3
+
+
+def test_the_relay_has_the_next_months_made(outbox: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a day, without a hand; while somebody reads the default partition it is left for another day."""
+    monkeypatch.setattr("shared.messaging.relay._AHEAD_FIRST", -1.0)
+    months = text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'outbox'::regclass")
+    url = outbox.url.render_as_string(hide_password=False)
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True, row_factory=dict_row) as db:
+        with outbox.connect() as connection:
+            before = connection.execute(months).scalar_one()
+            connection.execute(text("SELECT count(*) FROM outbox_default"))
+            Relay("portal", url, "amqp://nowhere")._measure(db)
+            assert connection.execute(months).scalar_one() == before
+        Relay("portal", url, "amqp://nowhere")._measure(db)
+    with outbox.connect() as connection:
+        assert connection.execute(months).scalar_one() == 1 + 13
