@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from services.demo.stage import Act
 from shared.database import reading
-from shared.messaging.topology import Topology
+from shared.messaging.topology import Topology, binds
 
 # The acts of a request itself; what other services did because of it has a causation.
 _EVENTS = text(
@@ -35,21 +35,6 @@ class Handled:
 
 class NotHandledError(RuntimeError):
     """Some event was not handled by all its consumers in time."""
-
-
-def matches(pattern: str, key: str) -> bool:
-    """Return whether a routing key fits a topic pattern (`*` one word, `#` any number of words)."""
-    words, parts = pattern.split("."), key.split(".")
-    for index, word in enumerate(words):
-        if word == "#":
-            rest = words[index + 1 :]
-            return (
-                any(matches(".".join(rest), ".".join(parts[skip:])) for skip in range(index, len(parts) + 1))
-                or not rest
-            )
-        if index >= len(parts) or word not in ("*", parts[index]):
-            return False
-    return len(words) == len(parts)
 
 
 class Measurer:
@@ -91,7 +76,7 @@ class Measurer:
         return found, missing
 
     def _consumers(self, event_type: str) -> set[str]:
-        return {queue for queue, pattern in self.topology.bindings if matches(pattern, event_type)}
+        return {queue for queue, pattern in self.topology.bindings if binds(pattern, event_type)}
 
     def _inbox(self, service: str, ids: list[UUID]) -> list[Any]:
         query = text("SELECT event_id, handled_at FROM inbox WHERE consumer = :consumer AND event_id = ANY(:ids)")

@@ -79,6 +79,12 @@ def test_the_audit_service_hears_everything() -> None:
         ("a.*", "a.b.c", False),
         ("a.b.#", "a.bb.c", False),
         ("a.b.c", "a.b.c", True),
+        ("#.c", "c", True),
+        ("#.c", "a.b.c", True),
+        ("a.#.c", "a.c", True),
+        ("a.#.c", "a.b.d", False),
+        ("*.b.#", "a.b", True),
+        ("*", "a.b", False),
     ],
 )
 def test_bindings_match_as_the_broker_does(key: str, name: str, *, expected: bool) -> None:

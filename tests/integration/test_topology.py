@@ -24,15 +24,25 @@ from shared.testing.stand import Stand
 KEY = "portal.user.#"
 
 
+@pytest.fixture(scope="module")
+def own_vhost(stand: Stand) -> str:
+    """Give the virtual host of these tests."""
+    return stand.own_vhost()
+
+
 @pytest.fixture
-def broker(stand: Stand) -> Iterator[Broker]:
+def broker(stand: Stand, own_vhost: str) -> Iterator[Broker]:
     """Give an empty virtual host of the private node; what a test leaves there goes."""
-    broker = Broker.at(stand.rabbitmq.url(vhost=stand.own_vhost()), stand.rabbitmq.api_url, {})
+    broker = Broker.at(stand.rabbitmq.url(vhost=own_vhost), stand.rabbitmq.api_url, {})
     yield broker
     with channel_of(broker.amqp_url) as channel:
-        for thing in drift.live(broker):
-            if thing[0] == "queue":
-                channel.queue_delete(thing[1])
+        for kind, name, *_ in drift.live(broker):
+            if kind == "queue":
+                channel.queue_delete(name)
+            elif kind == "exchange":
+                channel.exchange_delete(name)
+            elif kind == "permission":
+                broker.api._ask("DELETE", f"/api/users/{name}")
 
 
 @pytest.fixture
@@ -68,8 +78,6 @@ def test_what_no_card_declares_is_seen_and_pruned(house: Broker) -> None:
     assert [change.name for change in drift.prune(house, queues())] == ["events → loans: grants.old.#"]
     left = names(drift.diff(house, queues()), "superfluous")
     assert left == {"queue billing", "exchange elsewhere", "binding elsewhere → billing: "}
-    with channel_of(house.amqp_url) as channel:
-        channel.exchange_delete("elsewhere")
 
 
 def test_a_lost_binding_is_seen_and_made_again(house: Broker) -> None:
