@@ -115,9 +115,8 @@ def _checked_type(name: str, content: bytes) -> str:
     if found == TEXT and expected == CSV:
         found = CSV  # a table in plain text has no signature of its own
     if found != expected:
-        raise InvalidError(
-            {"file": f"its content is not that of a .{extension} file"}, "The file is not what its name says"
-        )
+        rule = Rule("its content is not that of a .%(extension)s file", extension=extension)
+        raise InvalidError({"file": rule}, "The file is not what its name says")
     return expected
 
 

@@ -123,6 +123,19 @@ def test_one_bad_cell_does_not_lose_the_other_answers(world: World) -> None:
     assert 'value="13000.00"' in world.applicant.page(f"{path}/form")
 
 
+@pytest.mark.parametrize("to", ["form", "documents"])
+def test_a_refused_document_is_named_at_its_field(world: World, to: str) -> None:
+    """The page with the form comes back, with the reason beside the file and the kind as it was chosen."""
+    path = started(world)
+    files = {"file": ("plan.pdf", b"MZ not a document", "application/pdf")}
+    page = world.applicant.post(f"{path}/documents", 422, kind="budget_quotes", to=to, files=files).text
+    assert f'id="e-file-{to}" role="alert">The file is not what its name says: its content is not that of' in page
+    assert '<option value="budget_quotes" selected>' in page
+    assert "Add the document" in page
+    upload(world.applicant, path, "budget_quotes", to)
+    assert "budget_quotes.pdf" in world.applicant.page(f"{path}/documents")
+
+
 def test_a_title_without_end_is_refused(world: World) -> None:
     """A title of more than 200 characters comes back with the rule beside its field."""
     path = started(world)

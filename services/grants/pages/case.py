@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.grants.api.applications import file_answer, store
 from services.grants.domain.form import words
-from services.grants.handlers import applying, listing, moving, viewing
+from services.grants.handlers import listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.guide import guide
@@ -112,27 +111,6 @@ def answers(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRespons
     return show(request, "answers.html", words=words, **page.context("answers"))
 
 
-@router.get("/documents", dependencies=READ)
-def documents(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
-    """Show the documents of a case; the read is recorded."""
-    return _documents(request, uow, who, reference)
-
-
-def _documents(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
-    page = _page(request, uow, who, reference)
-    if page.inside:
-        viewing.record(uow, page.application, "documents")
-    may_add = not page.inside and page.application.holder == "applicant"
-    return show(request, "documents.html", may_add=may_add, **(page.context("documents") | more))
-
-
-def _stays_at_documents(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
-    return _documents(request, uow, who, request.path_params["reference"], conflict=problem, status_code=409)
-
-
-STAY_AT_DOCUMENTS = stay(_stays_at_documents)
-
-
 @router.get("/timeline", dependencies=READ)
 def timeline(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
     """Show everything that happened to a case, newest first, with how it stands with each letter."""
@@ -187,42 +165,3 @@ def check(reference: str, form: Annotated[CheckForm, Form()], who: Who, uow: Uow
     """Answer one point of a checklist."""
     moving.check(uow, who, reference, moving.AnswerCheck(**form.model_dump(exclude={"csrf"})))
     return back(case_path(reference) + "#checks")
-
-
-@router.post("/documents", dependencies=[STAY_AT_DOCUMENTS, allowed("grants.application.write")])
-def attach(  # noqa: PLR0917 - a form's fields beside what every route has
-    request: Request,
-    reference: str,
-    who: Who,
-    uow: Uow,
-    file: Annotated[UploadFile, File()],
-    kind: Annotated[str, Form(max_length=60)],
-    to: Annotated[str, Form(max_length=20)] = "documents",
-) -> RedirectResponse:
-    """Attach a document, then go back to where the form stood."""
-    place, name = store(request), file.filename or ""
-    applying.attach(uow, who, reference, store=place, kind=kind, name=name, content=file.file)
-    return back(case_path(reference, "form" if to == "form" else "money" if to == "money" else "documents"))
-
-
-class RemovalForm(FormModel):
-    """The form that takes a document out."""
-
-    version: int
-    to: str = "documents"
-
-
-@router.post("/documents/{document_id}/removal", dependencies=[STAY_AT_DOCUMENTS, allowed("grants.application.write")])
-def detach(
-    reference: str, document_id: str, form: Annotated[RemovalForm, Form()], who: Who, uow: Uow
-) -> RedirectResponse:
-    """Take a document out of a draft."""
-    applying.detach(uow, who, reference, document_id, form.version)
-    return back(case_path(reference, "form" if form.to == "form" else "documents"))
-
-
-@router.get("/documents/{document_id}", dependencies=[allowed("grants.document.read")])
-def download(request: Request, reference: str, document_id: str, who: Who, uow: Uow) -> Response:
-    """Download a document, its hash checked; the read is recorded."""
-    document = viewing.document(uow, who, reference, document_id)
-    return file_answer(document, store(request).get(document.sha256))

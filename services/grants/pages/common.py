@@ -38,7 +38,8 @@ def show(request: Request, template: str, *, status_code: int = 200, **context: 
     def in_language(names: Mapping[str, str] | None) -> str:
         return say(names or {}, locale)
 
-    return render(request, template, status_code=status_code, say=in_language, holders=HOLDERS, **context)
+    known = {"say": in_language, "holders": HOLDERS, "refused_file": None, "chosen_kind": ""}
+    return render(request, template, status_code=status_code, **(known | context))
 
 
 def back(path: str) -> RedirectResponse:

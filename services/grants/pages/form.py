@@ -15,11 +15,13 @@ from services.grants.domain.form import MAX_LINES, words
 from services.grants.domain.pack import Call
 from services.grants.handlers import applying, listing, viewing
 from services.grants.pages.common import CasePage, back, case_path, show
+from shared.database import UnitOfWork
 from shared.errors import InvalidError, NotFoundError, StaleVersionError
 from shared.i18n import translate
 from shared.money import Money
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.errors import partial
+from shared.web.identity import Identity
 from shared.workflow.model import say
 
 router = APIRouter(prefix="/applications/{reference}")
@@ -120,13 +122,18 @@ def _form(
 @router.get("/form", dependencies=[allowed("grants.application.write")])
 def form(request: Request, reference: str, who: Who, uow: Uow, saved: bool = False) -> Response:
     """Show the form of a draft; of anything later, its answers."""
+    return draft(request, uow, who, reference, saved=saved)
+
+
+def draft(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> Response:
+    """Return the form as it is stored, or the way to the answers."""
     application = viewing.application_seen(uow, who, reference)
     if application.organisation != who.organisation:
         raise NotFoundError("There is no such record")
     pack = listing.pack_of_case(uow.connection, application)
     if application.stage != pack.workflows[application.workflow].initial:
         return back(case_path(reference, "answers"))
-    return _form(request, pack.call(application.call), application, saved=saved)
+    return _form(request, pack.call(application.call), application, **more)
 
 
 @router.post("/form", dependencies=[allowed("grants.application.write")])

@@ -29,7 +29,8 @@ router = APIRouter(prefix="/applications/{reference}")
 _BLANK = 2
 
 
-def _money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
+def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
+    """Show the agreement, its milestones and its tranches."""
     page = CasePage(request, uow, who, viewing.application_seen(uow, who, reference))
     may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
     context = page.context("money") | {
@@ -46,7 +47,7 @@ def _money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
     more = {"conflict": problem, "given": request.state.typed, "status_code": 409}
-    return _money_page(request, uow, who, request.path_params["reference"], **more)
+    return money_page(request, uow, who, request.path_params["reference"], **more)
 
 
 STAY = stay(_stays)
@@ -94,7 +95,7 @@ def _from_call(page: CasePage) -> list[dict[str, str]]:
 @router.get("/money", dependencies=[allowed("grants.award.read")])
 def money(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
     """Show the agreement, what was verified, released and paid, and what can be done."""
-    return _money_page(request, uow, who, reference)
+    return money_page(request, uow, who, reference)
 
 
 @router.post("/agreement", dependencies=[STAY, allowed("grants.award.offer")])
@@ -109,7 +110,7 @@ def offer(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) 
         uow.abandon()
         conditions = str(fields.get("conditions", ""))
         more = {"plan": rows, "conditions": conditions, "errors": error.fields, "status_code": 422}
-        return _money_page(request, uow, who, reference, **more)
+        return money_page(request, uow, who, reference, **more)
     return back(case_path(reference, "money"))
 
 
