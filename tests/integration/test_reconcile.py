@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from shared.database import Context, UnitOfWork, system
 from shared.events import Envelope
+from shared.events.envelope import UnknownEventError
 from shared.events.loans import RecordViewed
 from shared.events.portal import UserDeactivated
 from shared.messaging import cli, inbox, quarantine, tracing
@@ -56,7 +57,7 @@ class Pair:
         if envelope.data["reason"] == "answer":
             uow.record(RecordViewed(record="user", what="all of it"), entity="record:1")
         if envelope.data["reason"] == "poison":
-            raise inbox.UnknownEventError(envelope.type, envelope.version)
+            raise UnknownEventError(envelope.type, envelope.version)
 
     def account(self, depths: dict[str, Depth] | None = None, grace: float = 0) -> Report:
         """Return the accounts of this pair."""
