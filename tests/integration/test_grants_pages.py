@@ -136,6 +136,23 @@ def test_a_refused_document_is_named_at_its_field(world: World, to: str) -> None
     assert "budget_quotes.pdf" in world.applicant.page(f"{path}/documents")
 
 
+def test_words_typed_for_a_move_that_is_gone_are_shown_back(world: World) -> None:
+    """Who was slower has their own words to copy; where the form is still open they stand in it."""
+    case = Case(world).submitted()
+    version = hidden(world.officer.page(case.path))
+    world.officer_two.post(f"{case.path}/moves", transition="reject", version=version, reason="Not eligible")
+    late = {"transition": "request-information", "version": version, "reason": "Which <firms> will take part?"}
+    page = world.officer.post(f"{case.path}/moves", 409, **late).text
+    assert "Its form is not open any more" in page
+    assert ">Which &lt;firms&gt; will take part?</textarea>" in page
+    other = Case(world).submitted()
+    version = hidden(world.officer.page(other.path))
+    world.officer.post(f"{other.path}/officer", officer=world.officer.identity.user, version=version)
+    page = world.officer.post(f"{other.path}/moves", 409, **(late | {"version": version})).text
+    assert "Its form is not open any more" not in page
+    assert ">Which &lt;firms&gt; will take part?</textarea>" in page
+
+
 def test_a_title_without_end_is_refused(world: World) -> None:
     """A title of more than 200 characters comes back with the rule beside its field."""
     path = started(world)

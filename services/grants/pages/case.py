@@ -46,7 +46,21 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         "chart": _chart(page),
         "guide": guide(page),
     }
+    context["homeless"] = _homeless(context, more.get("given", {}))
     return show(request, "case.html", **(context | more))
+
+
+def _homeless(context: dict[str, Any], typed: dict[str, str]) -> list[str]:
+    """Return what was typed into a form that the page has no more: it is shown, so that nobody's words are lost."""
+    words = [typed[name] for name in ("reason", "comment", "note") if typed.get(name)]
+    moves = {move.id for move in context["open_moves"]}
+    points = {(item["id"], point["id"]) for item in context["lists"] if item["open"] for point in _open(item)}
+    there = typed.get("transition") in moves or (typed.get("checklist"), typed.get("item")) in points
+    return [] if there else words
+
+
+def _open(checklist: dict[str, Any]) -> list[dict[str, Any]]:
+    return [point for point in checklist["points"] if not point["check"]]
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
