@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ import jsonschema
 import pytest
 import yaml
 
+import services.catalogue
 from services.backbone import queues
 from services.catalogue import DOCS, catalogue, documents
 from services.notifications.handlers.deciding import tell
-from shared.events import event_types
-from shared.events.catalogue import Entry, asyncapi, drawing, glossary
+from shared.events import Event, base, event_types
+from shared.events.catalogue import Card, Catalogue, Entry, asyncapi, drawing, gather, glossary, readme
 from shared.events.catalogue.examples import kind_of
 from shared.messaging.topology import binds
 from shared.messaging.wire import Raw, decode, encode
@@ -210,6 +212,56 @@ def test_the_written_documents_are_new(name: str) -> None:
 def test_the_yaml_is_the_document(document: dict[str, Any]) -> None:
     """YAML and JSON say the same."""
     assert yaml.load(asyncapi.as_yaml(catalogue()), Loader=yaml.CSafeLoader) == document
+
+
+@pytest.fixture
+def two_versions() -> Iterator[Catalogue]:
+    """Give the catalogue of an event in two versions, the newer one for systems outside."""
+    known = dict(base._TYPES)
+    told = {"__doc__": "A sluice was opened.", "__module__": __name__, "TYPE": "portal.sluice.opened"}
+    first = type("SluiceOpened", (Event,), told | {"__annotations__": {"height": str}})
+    more = {"VERSION": 2, "AUDIENCE": "external", "PERSONAL": True, "by": ""}
+    type("SluiceOpenedWider", (first,), told | more | {"__annotations__": {"by": str}})
+    only = {key: model for key, model in base._TYPES.items() if key not in known}
+    base._TYPES.clear()
+    base._TYPES.update(only)
+    yield gather([Card("portal", "The portal.", {"portal": ("portal.#",)}, {})])
+    base._TYPES.clear()
+    base._TYPES.update(known)
+
+
+def test_versions_stand_side_by_side(two_versions: Catalogue, official: jsonschema.Draft7Validator) -> None:
+    """Two versions of an event are both described and received; the newer one is sent, and says what it has besides."""
+    entry = two_versions.entries["portal.sluice.opened"]
+    assert entry.history == [(1, []), (2, ["by"])]
+    assert [field.name for field in entry.fields] == ["height", "by"]
+    document = asyncapi.document(two_versions)
+    assert official.is_valid(document)
+    messages = document["components"]["messages"]
+    assert set(messages) == {"portal.sluice.opened.v1", "portal.sluice.opened.v2"}
+    assert set(document["channels"]["queue.portal"]["messages"]) == set(messages)
+    sent = document["operations"]["portal.sends.portal.sluice.opened"]["messages"]
+    assert [ref["$ref"].rpartition("/")[2] for ref in sent] == ["portal.sluice.opened.v2"]
+    newer = messages["portal.sluice.opened.v2"]
+    assert (newer["x-version"], newer["x-external"], newer["x-personal"]) == (2, True, True)
+    assert "for systems outside, with personal data" in readme.page(two_versions, two_versions.cards[0])
+
+
+def test_a_break_ends_the_command_and_leaves_the_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make schemas` on a broken schema ends with 1, names event, field and rule, and writes no document either."""
+    monkeypatch.setattr(services.catalogue, "RELEASED", tmp_path / "schemas")
+    monkeypatch.setattr(services.catalogue, "DOCS", tmp_path / "docs")
+    (tmp_path / "schemas").mkdir()
+    gone = {"portal.key.revoked 1": {"properties": {"why": {"type": "string"}}, "type": "object"}}
+    (tmp_path / "schemas" / "portal.json").write_text(json.dumps(gone))
+    assert services.catalogue.main() == 1
+    assert "portal.key.revoked version 1, why: the field was removed" in capsys.readouterr().err
+    assert not (tmp_path / "docs").exists()
+    (tmp_path / "schemas" / "portal.json").unlink()
+    assert services.catalogue.main() == 0
+    assert {path.name for path in (tmp_path / "docs").iterdir()} == set(documents())
 
 
 def test_the_picture_tells_what_it_shows() -> None:
