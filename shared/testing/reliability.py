@@ -30,6 +30,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SCALE = "3"
 COUNTED = ("events", "lost", "duplicated", "disordered")
+ENDED = ("parked", "quarantined", "discarded", "held")
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,22 @@ def run(wanted: Mapping[str, str]) -> Run:
         command = [sys.executable, "-m", "pytest", "tests/reliability", "-q", "--no-header", "--timeout=600"]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         lines = file.read_text().splitlines() if file.exists() else []
-    results = {facts["number"]: facts for facts in map(json.loads, lines) if facts["number"]}
+    results: dict[int, dict[str, Any]] = {}
+    for facts in map(json.loads, lines):
+        if number := facts["number"]:
+            results[number] = merged(results[number], facts) if number in results else facts
     return Run(results, seed, scale, minutes, time.monotonic() - began, code)
+
+
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a scenario that ran in two forms: sums, the longest recovery, passed only if both did."""
+    both = one | {kind: one[kind] + other[kind] for kind in (*COUNTED, *ENDED)}
+    notes = dict(one["notes"])
+    for label, value in other["notes"].items():
+        notes[label] = value if notes.get(label, value) == value else f"{notes[label]} / {value}"
+    recoveries = [facts["recovery"] for facts in (one, other) if facts["recovery"] is not None]
+    recovery = max(recoveries, default=None)
+    return both | {"notes": notes, "recovery": recovery, "passed": one["passed"] and other["passed"]}
 
 
 def rows(done: Run) -> list[list[str]]:
@@ -80,7 +95,7 @@ def rows(done: Run) -> list[list[str]]:
             found.append([str(number), name, *["-"] * 5, "reported nothing"])
             continue
         recovery = "" if facts["recovery"] is None else f"{facts['recovery']:.2f}"
-        also = [f"{facts[kind]:,} {kind}" for kind in ("parked", "quarantined", "discarded", "held") if facts[kind]]
+        also = [f"{facts[kind]:,} {kind}" for kind in ENDED if facts[kind]]
         also += [f"{label.replace('_', ' ')} {value}" for label, value in facts["notes"].items()]
         verdict = ", ".join(also) if facts["passed"] else "**FAILED**"
         found.append([str(number), name, *(f"{facts[kind]:,}" for kind in COUNTED), recovery, verdict])
