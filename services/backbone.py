@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from services.cards import consumers
 from shared.database import engine_for
 from shared.engine import encode_json
 from shared.events import Envelope
@@ -18,11 +19,6 @@ from shared.messaging.drift import Broker
 from shared.messaging.link import user_of
 from shared.messaging.projections import Projection
 from shared.settings import SERVICES, Settings, settings
-
-
-def consumers() -> dict[str, tuple[str, ...]]:
-    """Return what each service consumes, from its card."""
-    return {service: importlib.import_module(f"services.{service}").CONSUMES for service in SERVICES}
 
 
 def declared_projections() -> dict[str, dict[str, Projection]]:

@@ -13,7 +13,8 @@ from types import FrameType
 
 import structlog
 
-from shared import telemetry
+from services.watch import watch_of
+from shared import metrics, telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
 from shared.infrastructure.gate import settings_when_ready
@@ -47,6 +48,7 @@ def main(services: list[str]) -> int:
         signal.signal(number, asked)
     settings = settings_when_ready()
     configure_logging("relay", settings.log_level)
+    metrics.serve("relay")
     telemetry.start("relay")
 
     def run(service: str, part_of: Callable[[str, Settings], Relay | Backfill]) -> None:
@@ -63,6 +65,9 @@ def main(services: list[str]) -> int:
         for service in services or SERVICES
         for part_of in (relay_of, backfill_of)
     ]
+    if not services and settings.amqp_admin_url:
+        # One machine: this process has every database anyway. Elsewhere `services.watch` is one of its own.
+        threads.append(threading.Thread(target=watch_of(settings).run, args=(stop,), name="watch", daemon=True))
     for thread in threads:
         thread.start()
     for thread in threads:

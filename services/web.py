@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from services.catalogue import catalogue
 from services.portal.frontdoor import front_door
-from shared import telemetry
+from shared import metrics, telemetry
 from shared.heartbeat import keep_beating
 from shared.infrastructure.gate import settings_when_ready
 from shared.observability import configure_logging
@@ -68,6 +68,7 @@ def main() -> int:
     load_applications()
     settings = settings_when_ready()
     configure_logging("web", settings.log_level)
+    metrics.serve("web")
     telemetry.start("web")
     address = urlsplit(settings.base_url)
     host = os.environ.get("TAMGA_HOST", "127.0.0.1")

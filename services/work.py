@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import shared.messaging.green
-from shared import telemetry
+from shared import metrics, telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
 from shared.infrastructure.gate import settings_when_ready
@@ -44,6 +44,7 @@ def main(services: list[str]) -> int:
     classes = [worker for worker in found if worker is not None]
     settings = settings_when_ready()
     configure_logging("work", settings.log_level)
+    metrics.serve("work")
     telemetry.start("work")
     beat = one_heartbeat(settings.home, [worker.name for worker in classes])
     try:

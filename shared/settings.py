@@ -28,6 +28,7 @@ class Settings(BaseModel):
     amqp_urls: dict[str, str] = {}
     amqp_admin_url: str = ""  # for topology and queue depths only
     amqp_api_url: str = ""  # the broker's HTTP API; by default port 15672 beside amqp_admin_url
+    metrics_urls: dict[str, str] = {}  # of this machine's processes by name: their figures for Prometheus
     smtp_url: str = ""  # smtp://host:port; the built-in catcher on one machine
     mail_from: str = "Tamga <no-reply@tamga.example>"
     signing_key_file: Path | None = None  # portal only: Ed25519 private key (PEM)

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +20,7 @@ from shared.infrastructure.system import InfrastructureError
 
 DEFAULT_PORT = 8400
 PEOPLE = "people.json"
+PARTS = ("web", "work", "relay")
 HEALTHY_SECONDS = 90
 
 
@@ -54,6 +55,7 @@ class Launcher:
     screen: Screen
     signals: Signals
     _mail_port: int | None = None
+    _metrics_ports: dict[str, int] = field(default_factory=dict)
 
     @property
     def base_url(self) -> str:
@@ -108,6 +110,7 @@ class Launcher:
     def _settings(self, database: ladder.Part, broker: ladder.Part) -> dict[str, Any]:
         keys = self.home / "keys"
         given = os.environ.get("TAMGA_SMTP_URL")
+        self._metrics_ports = ladder.ports(self.home, *(f"metrics {name}" for name in PARTS))
         self._mail_port = None if given else ladder.ports(self.home, "mail")["mail"]
         return ladder.service_urls(self.home, database, broker) | {
             "home": str(self.home),
@@ -119,12 +122,16 @@ class Launcher:
             "identity_key_file": str(keys / "identity-public.pem"),
             "documents": str(self.home / "documents"),
             "programmes": str(Path("programmes").resolve()),
+            "metrics_urls": {
+                name: f"http://127.0.0.1:{self._metrics_ports[f'metrics {name}']}/metrics" for name in PARTS
+            },
         }
 
     def _parts(self) -> list[Part]:
         catcher = {} if self._mail_port is None else {"TAMGA_MAIL_CATCHER": str(self._mail_port)}
-        web = {"TAMGA_PORT": str(self.port)} | catcher
-        return [Part("web", self.home, web), Part("work", self.home), Part("relay", self.home)]
+        extra = {name: {"TAMGA_METRICS_PORT": str(self._metrics_ports[f"metrics {name}"])} for name in PARTS}
+        extra["web"] |= {"TAMGA_PORT": str(self.port)} | catcher
+        return [Part(name, self.home, extra[name]) for name in PARTS]
 
     def _prepare(self, preparation: Preparation, database: ladder.Part, broker: ladder.Part) -> list[dict[str, Any]]:
         with self.screen.step("Starting the database"):

@@ -12,7 +12,7 @@ from shared.clock import Clock, utc_now
 from shared.database import asking
 from shared.events.gaps import ANSWERS
 from shared.messaging import gaps, heads, positions, quarantine, spans
-from shared.messaging.inbox import TRANSIENT, Batch, Outcome, StorageDownError
+from shared.messaging.inbox import TRANSIENT, Batch, Outcome, StorageDownError, counted
 from shared.messaging.wire import Raw, Received, UnreadableError, decode
 
 _FIELDS = ("id", "source", "type", "entity", "sequence", "position", "correlation_id")
@@ -50,7 +50,7 @@ def handle_batch(
             outcomes[index] = _refuse(engine, consumer, raw, error, clock)
     given = _apply(engine, consumer, act, [received for _, received in readable], clock)
     outcomes |= {index: outcome for (index, _), outcome in zip(readable, given, strict=True)}
-    return [outcomes[index] for index in range(len(raws))]
+    return counted(consumer, [outcomes[index] for index in range(len(raws))])
 
 
 def sweep_batch(engine: Engine, consumer: str, act: Batch, *, clock: Clock = utc_now, limit: int = 500) -> int:

@@ -8,6 +8,7 @@ runs in the worker, in tests and in the simulation.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
@@ -25,9 +26,12 @@ from shared.events import Envelope, event_types
 from shared.events.envelope import UnknownEventError
 from shared.messaging import heads, quarantine, spans
 from shared.messaging.wire import Raw, Received, UnreadableError, decode, entity_key, storable
+from shared.observability import counter
 from shared.telemetry import Span
 
 log = structlog.get_logger(__name__)
+
+TAKEN = counter("events_taken", "Messages that a consumer took, by what became of them", "consumer", "outcome")
 
 Handler = Callable[[UnitOfWork, Envelope], None]
 Handlers = Mapping[str, Handler]
@@ -168,7 +172,14 @@ def receive_all(
         given = _together(engine, consumer, on, [received for _, received in readable], clock)
         outcomes |= {index: outcome for (index, _), outcome in zip(readable, given, strict=False)}
         readable = readable[len(given) :]
-    return [outcomes[index] for index in range(len(raws))]
+    return counted(consumer, [outcomes[index] for index in range(len(raws))])
+
+
+def counted(consumer: str, outcomes: list[Outcome]) -> list[Outcome]:
+    """Return the outcomes, which are now in the figures as well."""
+    for outcome, times in Counter(outcomes).items():
+        TAKEN.labels(consumer, outcome.value).inc(times)
+    return outcomes
 
 
 def _together(engine: Engine, consumer: str, on: Handlers, waiting: list[Received], clock: Clock) -> list[Outcome]:

@@ -20,7 +20,6 @@ from typing import Any
 import psycopg
 import structlog
 from amqp.exceptions import AMQPError
-from prometheus_client import Gauge
 from psycopg.rows import dict_row
 from sqlalchemy.engine import make_url
 
@@ -29,10 +28,11 @@ from shared.messaging import spans
 from shared.messaging.partitions import make_ahead
 from shared.messaging.publisher import LARGEST, Publisher, PublishError
 from shared.messaging.wire import EXCHANGE
+from shared.observability import gauge
 
 log = structlog.get_logger(__name__)
 
-OLDEST = Gauge("tamga_outbox_oldest_seconds", "Age of the oldest event not yet published", ["source"])
+OLDEST = gauge("outbox_oldest_seconds", "Age of the oldest event not yet published, as its relay sees it", "source")
 
 BATCH = 500
 _IDLE = 0.5  # seconds without a notification until the relay looks by itself

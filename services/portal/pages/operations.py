@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
+from shared.errors import NotFoundError
 from shared.heartbeat import heartbeat_file, is_alive
 from shared.messaging.topology import DEAD_LETTERS, depths
 from shared.settings import SERVICES, Settings
 from shared.web.dependencies import allowed
+from shared.web.errors import UnavailableError
 from shared.web.pages import render
 
 router = APIRouter()
@@ -86,7 +88,27 @@ def operations(request: Request) -> HTMLResponse:
         queues = pool.submit(_queues, settings)
         services = _services(settings, cookie, pool)
         waiting = queues.result()
-    return render(request, "operations.html", services=services, queues=waiting, consuming=SERVICES[1:])
+    return render(
+        request,
+        "operations.html",
+        services=services,
+        queues=waiting,
+        consuming=SERVICES[1:],
+        measured=list(settings.metrics_urls),
+    )
+
+
+@router.get("/operations/metrics/{process}", dependencies=[allowed("portal.operations.read")])
+def metrics(request: Request, process: str) -> PlainTextResponse:
+    """Pass a process's figures on: its own port is reached from this machine alone."""
+    settings: Settings = request.app.state.settings
+    if process not in settings.metrics_urls:
+        raise NotFoundError("There is no such process")
+    try:
+        answer = _client().get(settings.metrics_urls[process]).raise_for_status()
+    except httpx.HTTPError as error:
+        raise UnavailableError("The process does not answer") from error
+    return PlainTextResponse(answer.text)
 
 
 @router.get("/operations/fragment", dependencies=[allowed("portal.operations.read")])

@@ -1,0 +1,56 @@
+"""The process that watches the backbone where each part has its own machine: reads everything, changes nothing.
+
+On one machine the relay process does it. Needs each service's database (reading is enough) and the broker's admin.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from types import FrameType
+
+from services.cards import consumers
+from shared import metrics
+from shared.database import engine_for
+from shared.infrastructure.gate import settings_when_ready
+from shared.messaging import topology
+from shared.messaging.watching import Watch
+from shared.observability import configure_logging
+from shared.settings import SERVICES, Settings
+
+
+def watch_of(settings: Settings) -> Watch:
+    """Return the watch over every service."""
+    bound = consumers()
+    queues = [service for service, keys in bound.items() if keys]
+
+    def depths() -> Mapping[str, topology.Depth]:
+        return topology.depths(settings.amqp_admin_url, [*queues, topology.DEAD_LETTERS])
+
+    engines = {
+        service: engine_for(settings.database_url(service), pool_size=1, application_name="tamga watch")
+        for service in SERVICES
+    }
+    return Watch(engines, bound, depths)
+
+
+def main() -> int:
+    """Watch until SIGTERM."""
+    stop = threading.Event()
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    settings = settings_when_ready()
+    configure_logging("watch", settings.log_level)
+    metrics.serve("watch")
+    watch_of(settings).run(stop)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
