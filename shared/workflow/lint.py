@@ -133,6 +133,7 @@ def _translations(workflow: Workflow) -> Iterator[Finding]:
             texts.append((f"stages.{stage.id}.public_name", stage.public_name))
     texts += [(f"transitions.{move.id}.name", move.name) for move in workflow.transitions]
     texts += [(f"transitions.{move.id}.says", move.says) for move in workflow.transitions if move.says is not None]
+    texts += [(f"transitions.{move.id}.question", move.question) for move in workflow.transitions if move.question]
     # Every language that is used at all must be used everywhere; English is what others fall back to.
     languages = {"en"}.union(*(text for _, text in texts))
     for where, text in texts:

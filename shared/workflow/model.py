@@ -61,6 +61,7 @@ class Transition(_Part):
     requires: tuple[str, ...] = ()
     guard: str | None = None
     says: Names | None = None  # what a person reads when the guard does not hold
+    question: Names | None = None  # what the form asks for, in place of the general "Reason" or "Comment"
     notify: tuple[str, ...] = ()
 
     @property

@@ -64,12 +64,17 @@ def test_the_story_through_pages(world: World) -> None:
     assert case.reference in world.officer.page("/")
     page = world.officer.page(path)
     world.officer.post(f"{path}/officer", officer=world.officer.identity.user, version=hidden(page))
+    assert ">What do you need?</label>" in page
     move(world.officer, path, "request-information", reason="Which firms?")
     assert "Which firms?" in world.applicant.page(path)
     move(world.applicant, path, "answer-information", comment="Four")
     page = world.officer.page(path)
+    assert '<option value="not_applicable">Not applicable</option>' in page
     fields = {"checklist": "eligibility", "item": "complete", "answer": "yes", "note": "Read"}
     world.officer.post(f"{path}/checks", version=hidden(page), **fields)
+    page = world.officer.page(path)
+    assert "Checklist point answered: Yes (" in page
+    assert ": Yes · Read" in page
     case.checks("eligibility")
     move(world.officer, path, "pass-screening")
     case.checks("due-diligence", "low")

@@ -12,7 +12,7 @@ from services.grants.handlers import listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.guide import guide
-from services.grants.pages.sentences import latest, lines
+from services.grants.pages.sentences import ANSWERS, latest, lines
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError
@@ -42,6 +42,7 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
     context = page.context("") | {
         "acts": lines(request, latest(acts, LATEST), page.frame.workflow, inside=page.inside),
         "lists": _checklists(page) if page.inside else [],
+        "answer_names": ANSWERS,
         "officers": _officers(page),
         "chart": _chart(page),
         "guide": guide(page),

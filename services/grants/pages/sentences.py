@@ -41,6 +41,15 @@ ACTS = {
     "grants.record.viewed": "Opened: %(what)s",
     "grants.attempt.refused": "Refused: %(detail)s",
 }
+# What a point of a checklist is answered with, as people read it.
+ANSWERS = {
+    "yes": "Yes",
+    "no": "No",
+    "not_applicable": "Not applicable",
+    "low": "Low",
+    "medium": "Medium",
+    "high": "High",
+}
 DECLARED = {True: "Conflict of interest declared", False: "Declared: no conflict of interest"}
 SAVED = "grants.application.saved"
 # Where the reason of an act stands in its data.
@@ -86,6 +95,8 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
     elif "times" in data:
         what = _said(request, "Draft saved, %(times)s times", data)
     else:
+        if act["type"] == "grants.application.checked":
+            data["answer"] = _said(request, ANSWERS.get(str(data["answer"]), str(data["answer"])))
         what = _said(request, ACTS.get(act["type"], act["type"]), data)
     shown = act["type"] != "grants.review.declared"
     detail = next((str(data[name]) for name in _DETAILS if data.get(name)), "") if shown else ""
