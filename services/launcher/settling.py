@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from services.backbone import consumers
+from services.cards import consumers
 from shared.database import engine_for, reading
 from shared.messaging.topology import binds
 from shared.settings import SERVICES, Settings
