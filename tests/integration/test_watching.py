@@ -40,11 +40,8 @@ def test_a_look_says_what_waits_and_what_is_lost(engines: dict[str, Engine]) -> 
     with UnitOfWork(source, SOURCE, Context(actor=system(SOURCE))) as uow:
         uow.record(UserDeactivated(user_id="a", reason="ok"), entity="user:a")
     with source.begin() as connection:
-        connection.execute(
-            text(
-                "UPDATE outbox SET position = 1, published_at = now() - interval '1 minute', time = time - interval '1 h'"
-            )
-        )
+        late = "UPDATE outbox SET position = 1, published_at = now() - interval '1 min', time = time - interval '1 h'"
+        connection.execute(text(late))
     with consumer.begin() as connection:
         raw = encode(event_of("b", 1))
         quarantine.hold(connection, CONSUMER, raw, ValueError("no"), attempts=1, now=utc_now())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,17 +24,28 @@ from shared.web.pages import render
 router = APIRouter()
 log = structlog.get_logger()
 PATIENCE = 1.0  # seconds that a card waits for its service
+FRESH = 2.0  # seconds for which a look is shown again
 
 
 @cache
-def _client() -> httpx.Client:
-    """Return the one client: loading certificates and connecting take longer than the question itself."""
-    return httpx.Client(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=len(SERVICES)))
+def _transport() -> httpx.HTTPTransport:
+    """Return the one that keeps connections: certificates and connecting take longer than the question itself."""
+    return httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=len(SERVICES)))
+
+
+def _get(url: str, cookie: str = "") -> httpx.Response:
+    """Return an answer; unlike a client, nothing of it (cookies) is remembered for the next person's question."""
+    patience = dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE)
+    request = httpx.Request("GET", url, headers={"cookie": cookie}, extensions={"timeout": patience})
+    answer = _transport().handle_request(request)
+    answer.request = request
+    answer.read()
+    return answer.raise_for_status()
 
 
 def _signs_of_life(settings: Settings, service: str) -> dict[str, bool]:
     """Return which processes of a service live; nothing where processes leave no heartbeat (other machines)."""
-    names = {"relay": f"relay.{service}"} | ({} if service == "portal" else {"worker": "workers"})
+    names = {"relay": f"relay.{service}"} | ({} if service == "portal" else {"worker": f"worker.{service}"})
     return {
         part: is_alive(settings.home, name)
         for part, name in names.items()
@@ -62,8 +75,7 @@ def _ask(settings: Settings, service: str, path: str, cookie: str) -> Any:
     """Return what a service answers at a path of its own; None when it does not answer."""
     mount = "" if service == "portal" else f"/{service}"
     try:
-        answer = _client().get(f"{settings.base_url}{mount}{path}", headers={"cookie": cookie})
-        return answer.raise_for_status().json()
+        return _get(f"{settings.base_url}{mount}{path}", cookie).json()
     except (httpx.HTTPError, ValueError) as error:
         log.warning("a service does not answer", service=service, path=path, error=type(error).__name__)
         return None
@@ -74,25 +86,41 @@ def _health(settings: Settings, service: str, cookie: str) -> dict[str, Any]:
     return found or {"service": service, "database": None}
 
 
-def _services(settings: Settings, cookie: str, pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
-    answers = pool.map(lambda service: _health(settings, service, cookie), SERVICES)
-    found = [answer | {"alive": _signs_of_life(settings, answer["service"])} for answer in answers]
-    return [figures | {"state": state_of(figures)} for figures in found]
+@dataclass(frozen=True)
+class _Look:
+    """How everything was at one moment."""
+
+    at: float
+    services: list[dict[str, Any]]
+    queues: list[dict[str, Any]] | None
+
+
+_last: dict[str, _Look] = {}
+
+
+def _look(settings: Settings, cookie: str) -> _Look:
+    """Return how everything is, or was a moment ago: many looks at once would only wait for each other."""
+    last = _last.get(settings.base_url)
+    if last is not None and time.monotonic() - last.at < FRESH:
+        return last
+    with ThreadPoolExecutor(len(SERVICES) + 1) as pool:
+        queues = pool.submit(_queues, settings)
+        answers = list(pool.map(lambda service: _health(settings, service, cookie), SERVICES))
+        found = [answer | {"alive": _signs_of_life(settings, answer["service"])} for answer in answers]
+        services = [figures | {"state": state_of(figures)} for figures in found]
+        look = _last[settings.base_url] = _Look(time.monotonic(), services, queues.result())
+    return look
 
 
 @router.get("/operations", dependencies=[allowed("portal.operations.read")])
 def operations(request: Request) -> HTMLResponse:
     settings: Settings = request.app.state.settings
-    cookie = request.headers.get("cookie", "")
-    with ThreadPoolExecutor(len(SERVICES) + 1) as pool:
-        queues = pool.submit(_queues, settings)
-        services = _services(settings, cookie, pool)
-        waiting = queues.result()
+    look = _look(settings, request.headers.get("cookie", ""))
     return render(
         request,
         "operations.html",
-        services=services,
-        queues=waiting,
+        services=look.services,
+        queues=look.queues,
         consuming=SERVICES[1:],
         measured=list(settings.metrics_urls),
     )
@@ -105,7 +133,7 @@ def metrics(request: Request, process: str) -> PlainTextResponse:
     if process not in settings.metrics_urls:
         raise NotFoundError("There is no such process")
     try:
-        answer = _client().get(settings.metrics_urls[process]).raise_for_status()
+        answer = _get(settings.metrics_urls[process])
     except httpx.HTTPError as error:
         raise UnavailableError("The process does not answer") from error
     return PlainTextResponse(answer.text)
@@ -114,6 +142,5 @@ def metrics(request: Request, process: str) -> PlainTextResponse:
 @router.get("/operations/fragment", dependencies=[allowed("portal.operations.read")])
 def summary(request: Request) -> HTMLResponse:
     """Give the home page one line a service."""
-    with ThreadPoolExecutor(len(SERVICES)) as pool:
-        services = _services(request.app.state.settings, request.headers.get("cookie", ""), pool)
-    return render(request, "operations_part.html", services=services)
+    look = _look(request.app.state.settings, request.headers.get("cookie", ""))
+    return render(request, "operations_part.html", services=look.services)
