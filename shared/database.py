@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shared import telemetry
 from shared.clock import Clock, Ids, new_id, utc_now
 from shared.engine import asking, encode_json, engine_for, reading
 from shared.entity import Entity, Recorded
@@ -83,7 +84,7 @@ class Context:
     actor: Actor
     correlation_id: UUID = field(default_factory=new_id)
     causation_id: UUID | None = None
-    traceparent: str | None = None
+    traceparent: str | None = field(default_factory=telemetry.root)
     reason: str | None = None
 
     def because(self, reason: str | None) -> Context:

@@ -47,6 +47,11 @@ def continued(traceparent: str | None) -> str:
     return f"00-{trace}-{random.getrandbits(64) | 1:016x}-{flags}"
 
 
+def root() -> str:
+    """Return the traceparent of an act that nothing led to: all that it sets off is one trace."""
+    return continued(None)
+
+
 class Span:
     """A stretch of work; within `with`, logs name its trace. This kind is not exported anywhere.
 
