@@ -15,9 +15,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from shared.events.envelope import Envelope
+from shared.messaging.backfill import Backfill
 from shared.messaging.link import channel_of
+from shared.messaging.relay import Relay
 from shared.messaging.wire import encode
-from shared.testing.backbone import TYPE, Backbone, event_of, eventually
+from shared.testing.backbone import CONSUMER, SOURCE, TYPE, Backbone, event_of, eventually
 from shared.testing.proxy import Proxy
 
 _INSERTING = "relation = 'inbox'::regclass AND mode = 'RowExclusiveLock'"
@@ -142,3 +144,29 @@ def first_handled(backbone: Backbone, before: int) -> float:
     began = time.monotonic()
     eventually(lambda: len(backbone.effects()) > before)
     return time.monotonic() - began
+
+
+@contextmanager
+def asking(backbone: Backbone) -> Iterator[None]:
+    """Let alarms travel: the consumer's own relay takes them out, and the source hears them."""
+    alarms, stop = f"{backbone.queue}.backfill", threading.Event()
+    with channel_of(backbone.amqp_url) as channel:
+        channel.queue_declare(alarms, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+        channel.queue_bind(alarms, backbone.exchange, "*.gap.#")
+        channel.queue_bind(backbone.queue, backbone.exchange, "*.backfill.#")
+    url = backbone.consumer.url.render_as_string(hide_password=False)
+    parts: list[Relay | Backfill] = [
+        Relay(CONSUMER, url, backbone.amqp_url, exchange=backbone.exchange),
+        Backfill(SOURCE, backbone.source, backbone.amqp_url, queue=alarms),
+    ]
+    threads = [threading.Thread(target=part.run, args=(stop,), daemon=True) for part in parts]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=10)
+        with channel_of(backbone.amqp_url) as channel:
+            channel.queue_delete(alarms)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import amqp
 import pytest
-from hands import in_work, nobody_left, send
-from test_gaps import _asking
+from hands import asking, in_work, nobody_left, send
 
 from shared.messaging import relay as relaying
 from shared.messaging import topology
@@ -94,7 +93,7 @@ def test_queue_deleted_under_us(backbone: Backbone, scenario: Scenario, monkeypa
     """The worker ends with an error; with the queue declared again all events come, also those it took with it."""
     monkeypatch.setattr(relaying, "_HOLD", 0.3)
     monkeypatch.setenv("TAMGA_GAP_SECONDS", "0.3")
-    with backbone.relaying(), _asking(backbone):
+    with backbone.relaying(), asking(backbone):
         with backbone.working() as worker:
             backbone.commit("a", "ok", "slow:1.5", "ok")
             for entity in ("b", "c", "last"):

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
+from hands import asking
 from sqlalchemy import text
 
 from shared.messaging import gaps
-from shared.messaging.backfill import Backfill
-from shared.messaging.link import channel_of
-from shared.messaging.relay import Relay
-from shared.testing.backbone import CONSUMER, SOURCE, Backbone, event_of, eventually
+from shared.testing.backbone import CONSUMER, Backbone, event_of, eventually
 from shared.testing.messages import send
 from shared.testing.scenario import Scenario
 
@@ -22,32 +16,6 @@ from shared.testing.scenario import Scenario
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alarm what has been missing for a moment."""
     monkeypatch.setenv("TAMGA_GAP_SECONDS", "0.5")
-
-
-@contextmanager
-def _asking(backbone: Backbone) -> Iterator[None]:
-    """Let alarms travel: the consumer's own relay takes them out, and the source hears them."""
-    alarms, stop = f"{backbone.queue}.backfill", threading.Event()
-    with channel_of(backbone.amqp_url) as channel:
-        channel.queue_declare(alarms, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
-        channel.queue_bind(alarms, backbone.exchange, "*.gap.#")
-        channel.queue_bind(backbone.queue, backbone.exchange, "*.backfill.#")
-    url = backbone.consumer.url.render_as_string(hide_password=False)
-    parts: list[Relay | Backfill] = [
-        Relay(CONSUMER, url, backbone.amqp_url, exchange=backbone.exchange),
-        Backfill(SOURCE, backbone.source, backbone.amqp_url, queue=alarms),
-    ]
-    threads = [threading.Thread(target=part.run, args=(stop,), daemon=True) for part in parts]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(timeout=10)
-        with channel_of(backbone.amqp_url) as channel:
-            channel.queue_delete(alarms)
 
 
 def _lose(backbone: Backbone, entity: str, count: int) -> None:
@@ -79,7 +47,7 @@ def test_out_of_order_is_parked_then_applied(scenario: Scenario) -> None:
 def test_missing_event_raises_gap_alarm(scenario: Scenario) -> None:
     """What a stranger took off the queue is alarmed, goes out again by itself, and its followers come after it."""
     backbone = scenario.backbone
-    with backbone.relaying(), _asking(backbone):
+    with backbone.relaying(), asking(backbone):
         _lose(backbone, "a", 2)
         with backbone.working():
             backbone.commit("a", *["ok"] * 5)
@@ -102,7 +70,7 @@ def test_missing_event_raises_gap_alarm(scenario: Scenario) -> None:
 def test_an_event_that_its_source_has_not_either_stays_an_alarm(scenario: Scenario) -> None:
     """The alarm says that the source has nothing to send, the followers stay parked, and nobody else waits."""
     backbone = scenario.backbone
-    with backbone.relaying(), _asking(backbone):
+    with backbone.relaying(), asking(backbone):
         _lose(backbone, "a", 1)
         with backbone.source.begin() as connection:
             connection.execute(text("DELETE FROM outbox WHERE entity = 'user:a'"))
@@ -120,7 +88,7 @@ def test_an_event_that_its_source_has_not_either_stays_an_alarm(scenario: Scenar
 
 def test_a_hole_in_positions_is_filled_for_a_consumer_of_whole_sources(backbone: Backbone) -> None:
     """A batch consumer keeps no order of entities, yet a position that never came is alarmed and sent again."""
-    with backbone.relaying(), _asking(backbone):
+    with backbone.relaying(), asking(backbone):
         backbone.commit("a", "ok")
         with backbone.working("batch"):
             eventually(lambda: backbone.count("SELECT count(*) FROM effect") == 1)
