@@ -107,7 +107,9 @@ def hold(
     """
     readable = not isinstance(error, UnreadableError)
     event_id = identify(raw) if readable or vouched(raw) else None
-    row_id = uuid5(_NAMESPACE, f"{consumer}/{event_id}" if event_id else f"{consumer}/{raw.headers}/{raw.body!r}")
+    # The broker counts deliveries in a header of its own, which does not make a redelivery another message.
+    sent = {name: value for name, value in raw.headers.items() if not name.startswith("x-")}
+    row_id = uuid5(_NAMESPACE, f"{consumer}/{event_id}" if event_id else f"{consumer}/{sent}/{raw.body!r}")
     entity, sequence, kind = _claims(raw)
     connection.execute(
         _HOLD,
