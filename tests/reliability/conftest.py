@@ -24,10 +24,16 @@ def two_databases(stand: Stand) -> Iterator[tuple[Engine, Engine]]:
         yield source, consumer
 
 
+@pytest.fixture(scope="session")
+def broker_url(stand: Stand) -> str:
+    """Give one virtual host for all: each backbone names its exchange and queue for itself."""
+    return stand.amqp_url
+
+
 @pytest.fixture
-def backbone(stand: Stand, two_databases: tuple[Engine, Engine]) -> Iterator[Backbone]:
+def backbone(broker_url: str, two_databases: tuple[Engine, Engine]) -> Iterator[Backbone]:
     """Give an empty backbone with a queue of its own."""
-    with backbone_on(stand, *two_databases) as parts:
+    with backbone_on(broker_url, *two_databases) as parts:
         yield parts
 
 

@@ -64,7 +64,7 @@ def test_broker_down_while_committing(scenario: Scenario, private_broker: Privat
 def test_broker_restart_during_batch(scenario: Scenario, private_broker: PrivateBroker) -> None:
     """A broker killed in the midst of a backlog and started again: the first event is through within five seconds."""
     backbone = scenario.backbone
-    for number in range(scenario.many(60)):
+    for number in range(scenario.many(30)):
         backbone.commit(f"e{number % 9}", *["ok"] * 20)
     events = backbone.unpublished()
     time.sleep(3)  # until then the broker itself may forget a queue that is new
