@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from whole import ROOT, Running, left_over, wait_ready
 
 from shared.infrastructure.system import free_port
+from shared.testing.collector import Collector, collecting
 
 STOP_SECONDS = 60
 FLAGS = [
@@ -33,13 +34,20 @@ FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
+def collector() -> Iterator[Collector]:
+    """Give a collector of traces."""
+    with collecting() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def running(collector: Collector) -> Iterator[Running]:
     """Give a Tamga started by `tamga run`; at the end a Ctrl-C must stop every process of it."""
     home = Path(tempfile.mkdtemp(prefix="tamga-e2e-", dir="/tmp"))
     home.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAMGA_")}
     port = free_port()
-    environment |= {"TAMGA_HOME": str(home), "TAMGA_PORT": str(port)}
+    environment |= {"TAMGA_HOME": str(home), "TAMGA_PORT": str(port), "TAMGA_OTEL_ENDPOINT": collector.url}
     log = home.with_suffix(".log")
     with log.open("wb") as output:
         command = [sys.executable, "-m", "services", "run"]
@@ -47,7 +55,7 @@ def running() -> Iterator[Running]:
     try:
         wait_ready(process, home, log)
         people = {entry["key"]: entry for entry in json.loads((home / "people.json").read_text())}
-        yield Running(home, f"http://127.0.0.1:{port}", people, environment)
+        yield Running(home, f"http://127.0.0.1:{port}", people, environment, collector)
     finally:
         process.send_signal(signal.SIGINT)
         try:

@@ -6,6 +6,7 @@ One file, so that all of it is tested on one running Tamga.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from whole import Running, sign_in
 
 from services.demo.story import ACTS
+from shared.testing.backbone import eventually
 
 Contexts = dict[tuple[str, bool], BrowserContext]
 
@@ -69,6 +71,27 @@ def _page(contexts: Contexts, browser: Browser, running: Running, key: str, *, s
         sign_in(page, running, key)
         page.close()
     return contexts[key, script].new_page()
+
+
+def test_every_act_of_the_story_is_one_trace(running: Running, told: dict[str, Any]) -> None:
+    """From a request through the broker to a letter at the mail server: no span without its parent, no person named."""
+    collector = running.collector
+    eventually(lambda: len(collector.named("smtp")) >= 20, seconds=30)
+    time.sleep(2.5)  # every process sends what it has once a second
+    seen = {span.id: span for span in collector.seen}
+    begun = {span.trace for span in seen.values() if span.kind == "server"}  # what a command begins has no request
+    assert [s.name for s in seen.values() if s.trace in begun and s.parent and s.parent not in seen] == []
+    [letter] = [span for span in seen.values() if span.name == "smtp"][:1]
+    above = [letter]
+    while above[-1].parent:
+        above.append(seen[above[-1].parent])
+    names = [span.name.split(" ")[0] for span in above]
+    assert names[:3] == ["smtp", "send", "process"]
+    assert names[-2:] == ["unit", "POST"]
+    assert {span.trace for span in above} == {letter.trace}
+    words = " ".join(f"{span.name} {span.facts}" for span in seen.values())
+    people = running.people.values()
+    assert [word for person in people for word in (person["name"], person["email"]) if word in words] == []
 
 
 @pytest.mark.parametrize("visit", VISITS, ids=" ".join)

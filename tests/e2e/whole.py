@@ -12,6 +12,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from shared.testing.collector import Collector
+
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 120
 
@@ -24,6 +26,7 @@ class Running:
     url: str
     people: dict[str, dict[str, Any]]
     environment: dict[str, str]
+    collector: Collector
 
     def tamga(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the `tamga` command beside it."""
