@@ -15,10 +15,14 @@ if FACTS.get("role") in {"worker", "batch"}:
 
 
 def relay() -> int:
-    """Run a relay; with `die` it kills itself after the broker has confirmed and before the rows are marked."""
-    from shared.messaging.publisher import Publisher  # noqa: PLC0415
-    from shared.messaging.relay import Relay  # noqa: PLC0415 - after the choice whether to patch
+    """Run a relay; with `die` it kills itself after the broker has confirmed and before the rows are marked.
 
+    `hold` is the seconds until it tries again what the broker refused.
+    """
+    from shared.messaging import relay as relaying  # noqa: PLC0415 - after the choice whether to patch
+    from shared.messaging.publisher import Publisher  # noqa: PLC0415
+
+    relaying._HOLD = FACTS.get("hold", relaying._HOLD)  # noqa: SLF001 - a test's clock
     if FACTS.get("die"):
         publish = Publisher.publish
 
@@ -29,7 +33,7 @@ def relay() -> int:
         Publisher.publish = publish_and_die  # type: ignore[method-assign,assignment]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    Relay("portal", FACTS["source_url"], FACTS["amqp_url"], exchange=FACTS["exchange"]).run(stop)
+    relaying.Relay("portal", FACTS["source_url"], FACTS["amqp_url"], exchange=FACTS["exchange"]).run(stop)
     return 0
 
 
@@ -78,6 +82,7 @@ def _ordered() -> Any:
     from shared.testing.behaviour import behave  # noqa: PLC0415
 
     def on_event(uow: UnitOfWork, envelope: Envelope) -> None:
+        envelope.event()  # as handlers read it
         effect(uow.connection, envelope)
         if not FACTS.get("cured"):
             behave(envelope, uow)
