@@ -37,7 +37,7 @@ SELECT coalesce((SELECT min(position) FROM outbox), 1) AS first, coalesce(least(
 _PLACE = "CASE WHEN position < :first THEN -1 WHEN position <= :upto THEN position / :block END"
 _SENT = text(f"""
 SELECT {_PLACE} AS place, count(*) AS events, sum(hashtextextended(id::text, 0)::numeric) AS sum
-FROM outbox WHERE type ~ :pattern GROUP BY 1
+FROM outbox WHERE type ~ :pattern AND (position >= :floor OR position IS NULL) GROUP BY 1
 """)  # noqa: S608 - constants of this module
 _DROPPED = text("""
 SELECT coalesce(sum(events), 0)::bigint AS events, coalesce(sum(sum), 0) AS sum
@@ -54,7 +54,7 @@ _KNOWN = """
 """
 _STATES = text(f"""
 SELECT state, {_PLACE} AS place, count(*) AS events, sum(hashtextextended(event_id::text, 0)::numeric) AS sum
-FROM ({_KNOWN}) AS known GROUP BY 1, 2
+FROM ({_KNOWN}) AS known WHERE position >= :floor OR position IS NULL GROUP BY 1, 2
 """)  # noqa: S608 - the same
 _KNOWN_IDS = text(f"""
 SELECT event_id AS id, state FROM ({_KNOWN}) AS known
@@ -136,11 +136,13 @@ def reconcile(
     depths: Mapping[str, Depth],
     *,
     grace: float = GRACE,
+    floors: dict[tuple[str, str], int] | None = None,
 ) -> Report:
     """Account for every event of every source at every consumer that is bound to it.
 
     `engines` has each service's database, `consumers` each consumer's bindings, `depths` the queues' (a message
-    that still waits there is in flight, however old).
+    that still waits there is in flight, however old). Who looks often passes the same `floors` again: positions
+    below them were found to be well and are not summed up once more, so that numbers are those above them.
     """
     accounts: list[Account] = []
     for consumer, bindings in consumers.items():
@@ -149,7 +151,11 @@ def reconcile(
         queued = depths[consumer].messages if consumer in depths else 0
         for source in _sources(engines, bindings):
             account = Account(consumer, source)
-            _Pair(engines[source], engines[consumer], account, pattern(bindings), grace).fill()
+            pair = _Pair(engines[source], engines[consumer], account, pattern(bindings), grace)
+            pair.facts["floor"] = floors.get((consumer, source), 0) if floors else 0
+            well_below = pair.fill()
+            if floors is not None:
+                floors[consumer, source] = max(well_below, floors.get((consumer, source), 0))
             excused = min(queued, account.unaccounted)
             queued -= excused
             account.in_flight += excused
@@ -177,21 +183,28 @@ class _Pair:
             "block": BLOCK,
         }
 
-    def fill(self) -> None:
-        """Count what became of the events, and name those that are in no state or in two."""
+    def fill(self) -> int:
+        """Count events, name those in no state or in two; return the position below which all is well."""
         sent, dropped = self._sent()
         known = self._known()
+        if self.facts["floor"]:
+            dropped = (0, 0)
         self.account.events = sum(events for events, _ in sent.values()) + dropped[0]
         settled = _total(sent) == _minus(_total(known), dropped)
         places = [place for place in {*sent, *known} if sent.get(place) != known.get(place)]
         differing = [place for place in places if place is None or not settled]
         if settled and not differing:
-            return
+            return self._well_below()
         lost = self._compare([place for place in differing if place not in {None, _DROPPED_MONTHS}], None in differing)
         if not settled and dropped[0]:
             # Of what was dropped no id is left, so its loss shows as a number alone.
             lost += max(0, dropped[0] - known.get(_DROPPED_MONTHS, (0, 0))[0])
         self.account.unaccounted = lost
+        return self._well_below() if settled else 0
+
+    def _well_below(self) -> int:
+        below: int = self.facts["upto"] // BLOCK * BLOCK
+        return below
 
     def _sent(self) -> tuple[Sums, tuple[int, int]]:
         with reading(self.source) as connection:

@@ -22,6 +22,7 @@ from shared.observability import gauge
 log = structlog.get_logger(__name__)
 
 SECONDS = 30.0
+_WHOLE = 120  # looks after which everything is summed up from its beginning: once an hour
 _SHARE = 20  # times as long as a look took until the next one
 _AWAY = (SQLAlchemyError, AMQPError, OSError)
 
@@ -69,6 +70,8 @@ class Watch:
     ) -> None:
         self.engines, self.consumers, self.depths = engines, consumers, depths
         self._said: int | None = None
+        self._looks = 0
+        self._floors: dict[tuple[str, str], int] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Look at once and then at intervals; what is away is looked at next time."""
@@ -90,7 +93,10 @@ class Watch:
         for queue, depth in depths.items():
             DEPTH.labels(queue).set(depth.messages)
             CONSUMERS.labels(queue).set(depth.consumers)
-        report = reconcile(self.engines, self.consumers, depths)
+        if self._looks % _WHOLE == 0:
+            self._floors = {}
+        self._looks += 1
+        report = reconcile(self.engines, self.consumers, depths, floors=self._floors)
         for account in report.accounts:
             UNACCOUNTED.labels(account.consumer, account.source).set(account.unaccounted)
             CONTRADICTORY.labels(account.consumer, account.source).set(account.contradictory)

@@ -19,6 +19,7 @@ from shared.events.envelope import UnknownEventError
 from shared.events.loans import RecordViewed
 from shared.events.portal import UserDeactivated
 from shared.messaging import cli, inbox, quarantine, tracing
+from shared.messaging import reconcile as reconciling
 from shared.messaging.reconcile import Report, reconcile
 from shared.messaging.topology import Depth
 from shared.messaging.wire import encode
@@ -278,3 +279,22 @@ def test_gaps_are_listed_with_what_the_source_says(pair: Pair, tamga: typer.Type
         )
     [gap] = _json(tamga, "events", "gaps")
     assert (gap["entity"], gap["first"], gap["last"], gap["absent"]) == ("portal/user:a", 2, 3, 2)
+
+
+def test_who_looks_often_sums_up_only_what_is_new(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions that were well below a settled one are not asked for again; a loss above them is seen all the same."""
+    monkeypatch.setattr(reconciling, "BLOCK", 2)
+    floors: dict[tuple[str, str], int] = {}
+
+    def look() -> Report:
+        with pair.source.begin() as connection:
+            connection.execute(text("UPDATE outbox SET position = row, published_at = now() - interval '1 min'"))
+        with pair.consumer.begin() as connection:
+            connection.execute(text("UPDATE inbox SET position = sequence"))
+        return reconcile(pair.engines, BINDINGS, {}, floors=floors)
+
+    pair.publish("a", "ok", "ok", "ok", "ok", "ok")
+    assert (look().accounts[0].events, floors) == (5, {(CONSUMER, SOURCE): 4})
+    assert look().accounts[0].events == 2
+    pair.publish("a", "ok", lose=frozenset({6}))
+    assert (look().unaccounted, floors[CONSUMER, SOURCE]) == (1, 4)
