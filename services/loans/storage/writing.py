@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, bindparam, insert
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.loans.storage import tables
@@ -21,8 +23,13 @@ def keep_locked(uow: UnitOfWork, proposal: str, number: int, content: dict[str, 
 
 def learn(uow: UnitOfWork, name: str, /, **values: Any) -> None:
     """Insert a row of the learned table `name`, or bring the one with the same key up to date."""
-    table: Table = tables.metadata.tables[name]
+    uow.connection.execute(_learning(tables.metadata.tables[name], tuple(values)), values)
+
+
+@cache
+def _learning(table: Table, names: tuple[str, ...]) -> Insert:
+    """Return the statement, which is made once: letters come by the hundred."""
     key = [column.name for column in table.primary_key.columns]
-    statement = upsert(table).values(**values)
-    fresh = {column: statement.excluded[column] for column in values if column not in key}
-    uow.connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh))
+    statement = upsert(table).values({name: bindparam(name) for name in names})
+    fresh = {name: statement.excluded[name] for name in names if name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=fresh)
