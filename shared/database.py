@@ -35,7 +35,7 @@ from shared.engine import asking, encode_json, engine_for, reading
 from shared.entity import Entity, Recorded
 from shared.errors import NotFoundError, StaleVersionError
 from shared.events import Actor, Event
-from shared.messaging.outbox import CHANNEL, PUBLISH, tell_relay
+from shared.messaging.outbox import CHANNEL, PUBLISH
 from shared.messaging.tables import inbox_tables, outbox_tables
 
 E = TypeVar("E", bound=Entity)
@@ -136,8 +136,6 @@ class UnitOfWork:
             if kind is None:
                 self.flush()
                 connection.commit()
-                if self.recorded:
-                    tell_relay(connection)
             else:
                 connection.rollback()
         finally:
@@ -244,6 +242,7 @@ class UnitOfWork:
                 "correlation_id": self.context.correlation_id,
                 "causation_id": self.context.causation_id,
                 "traceparent": self.context.traceparent,
+                "channel": CHANNEL,
             },
         )
 

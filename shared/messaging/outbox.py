@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any
-
-import psycopg
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 CHANNEL = "tamga_outbox"
 # One round trip for all events of a transaction. Counters are taken in the order of their names, so that two
@@ -29,17 +25,5 @@ WITH e AS (
          e.body
   FROM e JOIN counted c ON c.entity = e.entity ORDER BY e.number RETURNING 1
 )
-SELECT count(*) FROM written
+SELECT pg_notify(:channel, '') FROM written LIMIT 1
 """)
-
-
-def tell_relay(connection: Connection) -> None:
-    """Wake the relay, after the commit: a notification in the transaction makes all commits wait for each other.
-
-    It costs no write to disk. Should it fail, the events are committed, and the relay looks by itself as well.
-    """
-    driver: Any = connection.connection.driver_connection
-    with contextlib.suppress(psycopg.Error):
-        driver.autocommit = True
-        driver.execute(f"NOTIFY {CHANNEL}")
-        driver.autocommit = False
