@@ -7,6 +7,7 @@ Ends with 1 when a system did not store exactly what it was given, or stored it 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -35,6 +36,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Measure everything; returns the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # on the way out every server and process is ended
     options = arguments()
     acts = options.acts or (2_000 if options.quick else 20_000)
     larger = ["as they are", "10 times larger", *(["100 times larger"] if options.huge else [])]
