@@ -41,7 +41,7 @@ def _tamga(stand: Stand, acts: int, seconds: float, say: Say) -> Measured:
         say(SAY("Tamga: from commit to audited", measured.carried.per_second))
     with Tamga(stand, ordinary=True) as system:
         count = int(seconds * RATE)
-        timed(system, system.acting(count, rate=RATE), count)
+        measured.paced = timed(system, system.acting(count, rate=RATE), count)
         system.finish()
         eventually(lambda: system.handled() == count, "every event is handled")
         _ordered(system)
@@ -65,6 +65,6 @@ def _peer(stand: Stand, peer: tuple[str, str, str], acts: int, seconds: float, s
         say(SAY(f"{system.name}: carrying alone", measured.carried.per_second))
         system.empty()
         count = int(seconds * RATE)
-        timed(system, system.acting(count, rate=RATE), count)
+        measured.paced = timed(system, system.acting(count, rate=RATE), count)
         measured.latencies = system.latencies()
     return measured

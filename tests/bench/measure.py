@@ -41,6 +41,7 @@ class Measured:
     whole: Rate | None = None
     carried: Rate | None = None
     committed: Rate | None = None
+    paced: Rate | None = None  # what came about of the given pace while latency was measured
     latencies: list[float] = field(default_factory=list)
     audited: list[float] = field(default_factory=list)
 

@@ -113,10 +113,11 @@ def _rates(contest: list[Measured], acts: int) -> Section:
 def _latencies(contest: list[Measured]) -> Section:
     rows = []
     for one in contest[:-1]:
-        rows.append((one.name, "handled", *_percentiles(one.latencies)))
+        rows.append((one.name, _rate(one.paced), "handled", *_percentiles(one.latencies)))
         if one.audited:
-            rows.append((one.name, "audited", *_percentiles(one.audited)))
-    return Section("Milliseconds from commit on, at 200 acts a second", ("system", "until", "p50", "p99"), rows)
+            rows.append((one.name, _rate(one.paced), "audited", *_percentiles(one.audited)))
+    columns = ("system", "acts/s kept up", "until", "p50", "p99")
+    return Section("Milliseconds from commit on, at 200 acts a second", columns, rows)
 
 
 def _stages(tamga: Measured) -> Section:
