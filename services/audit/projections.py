@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.messaging.projections import Projection
 
 PROJECTIONS: dict[str, Projection] = {}
-_LOG = "part of the log, which only grows; `tamga audit verify` compares it with what was published"
+_LOG = "part of the log, which only grows and which `tamga audit verify` proves"
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {
     **dict.fromkeys(("event", "tile", "tree_head", "checkpoint", "rejected"), _LOG),
