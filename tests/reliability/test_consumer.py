@@ -1,4 +1,4 @@
-"""The worker beside its scenarios: ordinary traffic, batches, a broker that is away or silent, greenlets."""
+"""The worker beside its scenarios: batches, a broker that is away or silent, greenlets."""
 
 from __future__ import annotations
 
@@ -15,20 +15,6 @@ from shared.testing.backbone import Backbone, event_of, eventually
 from shared.testing.scenario import Scenario
 
 FIRST_HANDLED = 5.0  # seconds after the broker speaks again
-
-
-def test_ordinary_traffic_is_handled_once_and_in_order_without_parking(backbone: Backbone) -> None:
-    """Two hundred events of five entities through relay and worker: one effect each, per entity in order."""
-    with backbone.relaying(), backbone.working():
-        for number in range(200):
-            backbone.commit(f"e{number % 5}")
-        eventually(lambda: len(backbone.effects()) == 200, seconds=30)
-    seen: dict[str, int] = {}
-    for _, entity, sequence in backbone.effects():
-        assert sequence == seen.get(entity, 0) + 1
-        seen[entity] = sequence
-    assert backbone.depth().messages == 0
-    assert backbone.count("SELECT count(*) FROM inbox_parked") == 0
 
 
 def test_the_batch_consumer_takes_each_event_once_and_isolates_poison(backbone: Backbone) -> None:
