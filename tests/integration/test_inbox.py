@@ -272,6 +272,16 @@ def test_a_service_may_not_speak_for_another(store: Store) -> None:
     assert "grants may not speak for portal" in quarantine.held(store.engine)[0].error
 
 
+def test_a_forged_message_takes_nothing_from_the_true_event(store: Store) -> None:
+    """What one service says in another's name is kept under no event's id: the true event has its effect."""
+    true = event_of("a", 1)
+    raw = encode(true)
+    assert store.receive(Raw(raw.headers, b"{forged", raw.routing_key, user_id="grants")) is Outcome.QUARANTINED
+    assert store.give(true) is Outcome.APPLIED
+    assert store.count("quarantine", "event_id IS NULL AND sequence IS NULL AND position IS NULL") == 1
+    assert store.effects() == [("a", 1)]
+
+
 def test_replay_after_a_fix_handles_the_event_and_its_followers(store: Store) -> None:
     """Replayed under its own id once the bug is gone, the event has its effect, and so has what waited."""
     _poison(store, "a")
