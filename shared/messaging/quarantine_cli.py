@@ -85,16 +85,13 @@ def _list_groups(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) 
     rows = [
         [
             str(group.count),
-            ", ".join(group.consumers),
-            ", ".join(group.types),
-            f"{group.first_seen:%Y-%m-%d %H:%M}",
-            f"{group.last_seen:%Y-%m-%d %H:%M}",
-            f"{group.fingerprint}\n{group.error.splitlines()[0][:100]}",
+            f"{', '.join(group.consumers)}\n{group.last_seen:%d %b %H:%M}",
+            f"{group.error.splitlines()[0][:100]}\n{', '.join(group.types)}",
             str(group.newest),
         ]
         for group in found
     ]
-    columns = ["Events", "Consumer", "Types", "First seen", "Last seen", "What went wrong", "An example"]
+    columns = ["Events", "Consumer", "What went wrong", "An example"]
     show([asdict(group) for group in found], columns, rows, as_json)
 
 
