@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -114,7 +115,7 @@ def log(stand: Stand, events: int, say: Say) -> Figures:
             event_id = connection.execute(query, {"index": events // 3}).scalar_one()
             report("prove one event", lambda: prove(connection, event_id, keys))
             for name, chosen in filters(events).items():
-                report(f"search: {name}", lambda chosen=chosen: search(connection, chosen, before=None, limit=50))
+                report(f"search: {name}", partial(search, connection, chosen, before=None, limit=50))
             report("overview of the newest 2,000", lambda: overview(connection, Filters()))
     return found
 
