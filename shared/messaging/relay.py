@@ -121,6 +121,7 @@ class Relay:
         self._heartbeat, self._exchange = heartbeat, exchange
         self.state = "starting"
         self.oldest = 0.0
+        self._refused = False  # the whole of the last batch
         self._measured = 0.0
         self._window: dict[str, Any] = {"since": "-infinity", "until": "infinity"}
         self._make_ahead = time.monotonic() + _AHEAD_FIRST
@@ -199,7 +200,10 @@ class Relay:
                 publisher.tend(wait=_IDLE)
                 continue
             self._say("leading")
-            if self.relay_batch(db, publisher, wait_on) < self.batch:
+            count = self.relay_batch(db, publisher, wait_on)
+            if self._refused:
+                return  # a channel that was told "full" may never hear that there is room again: ask on a new one
+            if count < self.batch:
                 list(db.notifies(timeout=_IDLE, stop_after=1))
         end = time.monotonic() + _DRAIN
         while not publisher.blocked and time.monotonic() < end and self.relay_batch(db, publisher):
@@ -218,13 +222,14 @@ class Relay:
         wait_on: Callable[[], bool] = lambda: False,
     ) -> int:
         """Take the next rows through numbering, publishing and marking; return how many there were."""
-        window = self._window
+        window, self._refused = self._window, False
         rows = db.execute(_NEXT, window | {"limit": self.batch, "source": self.source}).fetchall()
         if not rows:
             return 0
         fitting, refused = _fitting(rows)
         with spans.publishing(self.source, fitting):
             result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout, wait_on=wait_on)
+        self._refused = bool(result.refused) and not result.confirmed
         if result.confirmed:
             db.execute(_MARK, window | {"rows": result.confirmed})
         known = {row["row"]: row for row in rows}

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
+from shared.messaging import relay as relaying
 from shared.messaging.reconcile import reconcile
-from shared.testing.backbone import CONSUMER, SOURCE, Backbone, backbone_on
+from shared.testing.backbone import CONSUMER, SOURCE, Backbone, backbone_on, eventually
 from shared.testing.chaos import Chaos
 from shared.testing.node import PrivateBroker
 from shared.testing.scenario import Scenario
@@ -33,6 +34,23 @@ def backbone(private_broker: PrivateBroker, two_databases: tuple[Engine, Engine]
     with backbone_on(private_broker.amqp_url, *two_databases) as parts:
         yield parts
         private_broker.calm()
+
+
+def test_room_that_a_change_of_policy_makes_is_noticed(
+    backbone: Backbone, private_broker: PrivateBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full queue whose limit is lifted gets what was held back, although the broker does not tell the old channel."""
+    monkeypatch.setattr(relaying, "_HOLD", 0.5)
+    private_broker.control("set_policy", "full", f"^{backbone.queue}$", '{"max-length": 5}', "--apply-to", "queues")
+    with backbone.relaying(batch=5):
+        for _ in range(6):
+            backbone.commit("a", *["ok"] * 5)
+        held = "SELECT count(*) FROM outbox WHERE held_reason IS NOT NULL"
+        eventually(lambda: backbone.count(held, at="source") > 0)
+        private_broker.control("clear_policy", "full")
+        with backbone.working():
+            eventually(lambda: len(backbone.effects()) == 30, seconds=40)
+    assert backbone.unpublished() == 0
 
 
 @pytest.mark.timeout(int(300 + 10 * SECONDS))
