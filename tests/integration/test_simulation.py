@@ -23,8 +23,8 @@ from shared.testing.stand import Stand
 SCHEDULES = int(os.environ.get("TAMGA_SIMULATIONS", "2000"))
 ONE = os.environ.get("TAMGA_SIMULATION_SEED", "")
 FIRST = 20_260_302
-# Of four schedules, one is of the consumer that takes events in batches.
-KINDS: tuple[type[World], ...] = (World, World, World, BatchWorld)
+# Of three schedules, one is of the consumer that takes events in batches.
+KINDS: tuple[type[World], ...] = (World, World, BatchWorld)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def _places() -> set[str]:
 def test_a_crash_at_each_boundary_in_turn_changes_nothing(database: Engine) -> None:
     """One crash and no other fault, at the first boundary of a schedule, at the second, and so on to the last."""
     crashed = 0
-    for seed in (FIRST, FIRST + 3, _poisoned(database)):
+    for seed in (FIRST + 1, _batched(), _poisoned(database)):
         number = 1
         while True:
             world = KINDS[seed % len(KINDS)](database, seed, crash_at=number)
@@ -100,6 +100,11 @@ def test_a_crash_at_each_boundary_in_turn_changes_nothing(database: Engine) -> N
             crashed += 1
             number += 1
     assert crashed > 30
+
+
+def _batched() -> int:
+    """Return a seed of the consumer that takes events in batches."""
+    return next(seed for seed in range(FIRST, FIRST + 3) if KINDS[seed % len(KINDS)] is BatchWorld)
 
 
 def _poisoned(database: Engine) -> int:
