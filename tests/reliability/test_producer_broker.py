@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
@@ -69,22 +71,42 @@ def test_broker_down_while_committing(scenario: Scenario, private_broker: Privat
     assert first <= FIRST_THROUGH
 
 
+@contextmanager
+def _traffic(backbone: Backbone) -> Iterator[None]:
+    """Commit an event every few milliseconds until the block ends."""
+    ended = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not ended.wait(0.02):
+            backbone.commit(f"e{number % 9}")
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        writer.join()
+
+
 def test_broker_restart_during_batch(scenario: Scenario, private_broker: PrivateBroker) -> None:
-    """A broker killed in the midst of a backlog and started again: the first event is through within five seconds."""
+    """A broker killed in the midst of traffic and started again: the first event is through within five seconds."""
     backbone = scenario.backbone
-    for number in range(scenario.many(30)):
+    for number in range(scenario.many(20)):
         backbone.commit(f"e{number % 9}", *["ok"] * 20)
-    events = backbone.unpublished()
+    backlog = backbone.unpublished()
     time.sleep(3)  # until then the broker itself may forget a queue that is new
     with backbone.relaying(batch=BATCH) as relay, backbone.working() as worker:
-        eventually(lambda: backbone.unpublished() < events - 40)
-        private_broker.kill()
-        relay.batch = 500
-        waiting = _unpublished(backbone)[BATCH:]  # the broker may have those of the last batch
-        assert waiting
-        private_broker.start()
-        scenario.fault_over()
-        first = _first_through(backbone, waiting)
+        with _traffic(backbone):
+            eventually(lambda: backbone.unpublished() < backlog - 40)
+            private_broker.kill()
+            relay.batch = 500
+            waiting = eventually(lambda: _unpublished(backbone)[BATCH:])  # the broker may have those of the last batch
+            private_broker.start()
+            scenario.fault_over()
+            first = _first_through(backbone, waiting)
         scenario.settle(60)
         assert worker.poll() is None
     scenario.note(first_through=first)
