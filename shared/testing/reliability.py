@@ -140,7 +140,8 @@ def write(done: Run) -> None:
     """Put the table into the page, between its marks."""
     head = "| | scenario | events | lost | duplicated | disordered | s to recover | besides |"
     table = [head, "|--:|---|--:|--:|--:|--:|--:|---|", *(f"| {' | '.join(row)} |" for row in rows(done))]
-    stated = f"Measured on {datetime.now(UTC):%Y-%m-%d}, on {machine()}.\n\n{summary(done)}."
+    load = f"load average {os.getloadavg()[2]:.1f} at the end"
+    stated = f"Measured on {datetime.now(UTC):%Y-%m-%d}, on {machine()}; {load}.\n\n{summary(done)}."
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     PAGE.write_text(f"{before}{BEGIN}\n{stated}\n\n" + "\n".join(table) + f"\n{END}{after}")
