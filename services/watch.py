@@ -1,6 +1,7 @@
-"""The process that watches the backbone where each part has its own machine: reads everything, changes nothing.
+"""The process that watches the backbone where each part has its own machine, and has sent again what stays missing.
 
-On one machine the relay process does it. Needs each service's database (reading is enough) and the broker's admin.
+On one machine the relay process does it. Needs each service's database and the broker's admin. With the right to read
+alone it changes nothing: then `tamga reconcile --send-again` is for an operator.
 """
 
 from __future__ import annotations

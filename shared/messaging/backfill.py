@@ -8,7 +8,7 @@ sequences and positions, and whoever has it already forgets it. The answer says 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy import exc as sql
 
 from shared.database import Context, UnitOfWork, system
-from shared.events import Envelope
+from shared.events import Actor, Envelope
 from shared.events.gaps import ALARMS, answered_event
 from shared.messaging.link import connect
 from shared.messaging.wire import Raw, UnreadableError, decode
@@ -36,6 +36,13 @@ UPDATE outbox SET published_at = NULL FROM (
 ) AS again WHERE outbox.row = again.row AND outbox.recorded_at = again.recorded_at
 """
 _HERE = "SELECT count(*) FROM outbox WHERE {what} BETWEEN :first AND :last"
+_SEND_THESE = text("""
+UPDATE outbox SET published_at = NULL WHERE id = ANY(CAST(:ids AS uuid[])) AND published_at IS NOT NULL
+""")
+_THESE = text("""
+SELECT count(*) AS here, coalesce(min(position), 0) AS first, coalesce(max(position), 0) AS last
+FROM outbox WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
 _COUNTED = {"sequence": "entity = :entity AND sequence", "position": "position"}
 
 
@@ -56,6 +63,19 @@ def send_again(connection: Connection, alarm: dict[str, Any]) -> tuple[int, int]
     here = int(connection.execute(text(_HERE.format(what=what)), facts).scalar_one())
     connection.execute(text(_SEND.format(what=what, by=alarm["counted"])), facts | {"limit": AT_ONCE})
     return min(here, AT_ONCE), alarm["last"] - alarm["first"] + 1 - here
+
+
+def send_named(engine: Engine, source: str, consumer: str, ids: Sequence[str], by: Actor) -> tuple[int, int]:
+    """Have the relay send these events again, on record with who asked; returns as `send_again` does."""
+    with UnitOfWork(engine, source, Context(actor=by)) as uow:
+        found = uow.connection.execute(_THESE, {"ids": list(ids)}).one()
+        uow.connection.execute(_SEND_THESE, {"ids": list(ids)})
+        sent, absent = found.here, len(ids) - found.here
+        facts = {"consumer": consumer, "about": source, "first": found.first, "last": found.last}
+        event = answered_event(source)(sent=sent, absent=absent, **facts)
+        uow.record(event, entity=f"backfill:{uow.ids()}")
+    log.warning("events go out again", source=source, sent=sent, absent=absent, by=by.id, **facts)
+    return sent, absent
 
 
 def answer(engine: Engine, source: str, alarm: Envelope) -> None:

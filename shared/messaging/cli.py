@@ -11,8 +11,8 @@ import typer
 from sqlalchemy import Engine
 
 from shared.database import reading
-from shared.messaging import gaps, quarantine_cli, trace_cli, tracing
-from shared.messaging.printing import AsJson, show
+from shared.messaging import gaps, mending, quarantine_cli, trace_cli, tracing
+from shared.messaging.printing import AsJson, console, operator, show
 from shared.messaging.reconcile import Report
 from shared.messaging.reconcile import reconcile as account
 from shared.messaging.topology import Depth
@@ -91,17 +91,45 @@ def _events(backbone: Backbone) -> typer.Typer:
 
 
 def _reconcile(backbone: Backbone) -> Callable[..., None]:
-    def reconcile(as_json: AsJson = False) -> None:
+    def reconcile(
+        send_again: Annotated[bool, typer.Option("--send-again", help="Have sources send what is missing.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what --send-again would send.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
         """Account for every event at every consumer; fails when one is unaccounted for, or in two states."""
         report = backbone.reconcile()
         names = ["consumer", "source", "events", "applied", "parked", "quarantined", "discarded", "in_flight"]
         names += ["unaccounted", "contradictory", "unrecorded"]
         rows = [[_cell(getattr(line, name)) for name in names] for line in report.accounts if line.events]
-        show(report.as_json(), [name.replace("_", " ").capitalize() for name in names], rows, as_json)
+        facts = report.as_json()
+        mended = None
+        if send_again or dry_run:
+            mended = mending.send_again(backbone.engines(), report, operator(), dry_run=dry_run)
+            facts |= {"sent_again": [asdict(pair) for pair in mended], "dry_run": dry_run}
+        show(facts, [name.replace("_", " ").capitalize() for name in names], rows, as_json)
+        if mended is not None and not as_json:
+            _say_mended(mended, dry_run)
         if report.unaccounted or report.contradictory:
             raise typer.Exit(1)
 
     return reconcile
+
+
+def _say_mended(mended: list[mending.Mended], dry_run: bool) -> None:
+    verb = "would go" if dry_run else "go"
+    for pair in mended:
+        console.print(f"{pair.sent} events of {pair.source} {verb} out again for {pair.consumer}.")
+        if pair.absent:
+            console.print(f"{pair.absent} are not at {pair.source} any more.")
+        if pair.unnamed:
+            console.print(
+                f"{pair.unnamed} can't be named: too much waits in the queue of {pair.consumer} (ask again when it is"
+                " short), or their month was dropped from the outbox."
+            )
+    if not mended:
+        console.print("Nothing is missing.")
+    elif not dry_run:
+        console.print("Reconcile again in ten seconds.")
 
 
 def _cell(value: Any) -> str:

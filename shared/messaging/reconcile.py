@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,8 @@ from shared.messaging.topology import Depth
 # A message that was published this long ago and is not in the queue any more must be in the consumer's tables.
 GRACE = 5.0
 BLOCK = 50_000  # positions
+# Among this many that still wait in a queue those that are missing may be sent again without knowing which is which.
+SPARE = 1_000
 _DROPPED_MONTHS = -1  # the block of positions that are kept no more
 
 # Sums by block: (events, sum of hashed ids).
@@ -71,6 +73,7 @@ FROM outbox WHERE type ~ :pattern
 class Account:
     """One source's events at one consumer; `missing` and `twice` name up to twenty of each kind.
 
+    `lost` has the ids of all that are missing, and a few of events that only wait in the queue when some do.
     `contradictory` events are in two states at once; `unrecorded` ones are known here and not to their source.
     """
 
@@ -87,6 +90,10 @@ class Account:
     unrecorded: int = 0
     missing: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list, repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "lost"}
 
 
 @dataclass
@@ -113,7 +120,7 @@ class Report:
             "unaccounted": self.unaccounted,
             "contradictory": self.contradictory,
             "open": self.open,
-            "accounts": [asdict(account) for account in self.accounts],
+            "accounts": [account.as_json() for account in self.accounts],
         }
 
 
@@ -160,6 +167,7 @@ def reconcile(
             queued -= excused
             account.in_flight += excused
             account.unaccounted -= excused
+            account.lost = account.missing if account.unaccounted and excused <= SPARE else []
             account.missing = account.missing[: min(20, account.unaccounted)]
             accounts.append(account)
     return Report(accounts)

@@ -1,6 +1,6 @@
 """The backbone's state as figures: one process that sees every database reconciles in the background and says it.
 
-Never in a request, at most every half minute, and never for more than a twentieth of the time.
+What stays missing it has sent again. Never in a request, at most every half minute, and never for more than a twentieth of the time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database import reading
+from shared.messaging.mending import Mender
 from shared.messaging.reconcile import Report, reconcile
 from shared.messaging.topology import Depth
 from shared.observability import gauge
@@ -71,6 +72,7 @@ class Watch:
         self.engines, self.consumers, self.depths = engines, consumers, depths
         self._said: int | None = None
         self._looks = 0
+        self._mender = Mender(engines)
         self._floors: dict[tuple[str, str], int] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -84,7 +86,7 @@ class Watch:
             stop.wait(max(SECONDS, _SHARE * (time.monotonic() - began)))
 
     def look(self) -> Report:
-        """Measure everything once; returns the accounts."""
+        """Measure everything once, and mend what a look before found missing as well; returns the accounts."""
         began = time.monotonic()
         for service, engine in self.engines.items():
             with reading(engine) as connection:
@@ -101,6 +103,7 @@ class Watch:
             UNACCOUNTED.labels(account.consumer, account.source).set(account.unaccounted)
             CONTRADICTORY.labels(account.consumer, account.source).set(account.contradictory)
         self._say(report)
+        self._mender.mend(report)
         TOOK.set(time.monotonic() - began)
         LOOKED.set_to_current_time()
         return report

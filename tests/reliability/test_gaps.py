@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import typer
 from hands import asking
 from sqlalchemy import text
+from typer.testing import CliRunner
 
-from shared.messaging import gaps
-from shared.testing.backbone import CONSUMER, Backbone, event_of, eventually
+from shared.messaging import cli, gaps
+from shared.messaging.watching import Watch
+from shared.testing.backbone import CONSUMER, SOURCE, Backbone, event_of, eventually
 from shared.testing.messages import send
 from shared.testing.scenario import Scenario
 
@@ -102,3 +107,62 @@ def test_a_hole_in_positions_is_filled_for_a_consumer_of_whole_sources(backbone:
     assert backbone.count("SELECT count(*) FROM inbox_gap") == 0
     alarm = "SELECT count(*) FROM outbox WHERE body->'data'->>'counted' = 'position' AND body->'data'->>'waiting' = '0'"
     assert backbone.count(alarm) == 1
+
+
+def _seen(backbone: Backbone) -> cli.Backbone:
+    """Return what reconciling works on, once everything that went out did so a minute ago."""
+    with backbone.source.begin() as connection:
+        connection.execute(text("UPDATE outbox SET published_at = published_at - interval '1 minute'"))
+    engines = {SOURCE: backbone.source, CONSUMER: backbone.consumer}
+    return cli.Backbone(lambda: engines, lambda: {CONSUMER: ("portal.user.#",)}, lambda: {CONSUMER: backbone.depth()})
+
+
+def _answers(backbone: Backbone) -> list[tuple[str, int, int]]:
+    """Return who had events sent again, how many, and how many the source had not."""
+    with backbone.source.connect() as connection:
+        rows = connection.execute(text("SELECT body FROM outbox WHERE type LIKE '%.answered' ORDER BY row")).scalars()
+        return [(body["actor"]["id"], body["data"]["sent"], body["data"]["absent"]) for body in rows]
+
+
+def test_last_events_are_sent_again_when_an_operator_asks(backbone: Backbone) -> None:
+    """No follower betrays their loss; reconciling finds all of them, not only those it names, and each comes once."""
+    app = typer.Typer()
+    with backbone.relaying(), backbone.working():
+        backbone.commit("a", "ok")
+        eventually(lambda: len(backbone.effects()) == 1)
+    with backbone.relaying():
+        for number in range(25):
+            backbone.commit(f"lost{number}", "ok")
+        eventually(lambda: backbone.unpublished() == 0)
+        assert len(backbone.take(25)) == 25
+        app.command()(cli.build(_seen(backbone))[2])
+        tried = CliRunner().invoke(app, ["--dry-run", "--json"])
+        assert (tried.exit_code, json.loads(tried.output)["sent_again"][0]["sent"]) == (1, 25)
+        assert _answers(backbone) == []
+        with backbone.working():
+            asked = CliRunner().invoke(app, ["--send-again"])
+            assert asked.exit_code == 1
+            assert f"25 events of {SOURCE} go out again for {CONSUMER}" in asked.output
+            eventually(lambda: len(backbone.effects()) == 26)
+    _seen(backbone)
+    [(who, sent, absent)] = _answers(backbone)
+    assert (who.partition(":")[0], sent, absent) == ("operator", 25, 0)
+    again = CliRunner().invoke(app, ["--send-again"])
+    assert (again.exit_code, "Nothing is missing" in again.output) == (0, True)
+
+
+def test_a_last_event_that_stays_missing_is_sent_again_by_the_watch(backbone: Backbone) -> None:
+    """The second look in a row that misses it asks its source; the third does not, and it has one effect."""
+    with backbone.relaying():
+        _lose(backbone, "a", 1)
+    seen = _seen(backbone)
+    watch = Watch(seen.engines(), seen.consumers(), seen.depths)
+    assert watch.look().unaccounted == 1
+    assert _answers(backbone) == []
+    assert watch.look().unaccounted == 1
+    assert _answers(backbone) == [("service:watch", 1, 0)]
+    with backbone.relaying(), backbone.working():
+        eventually(lambda: len(backbone.effects()) == 1)
+        _seen(backbone)
+        assert watch.look().unaccounted == 0
+    assert len(_answers(backbone)) == 1
