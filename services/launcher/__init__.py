@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +22,7 @@ from shared.infrastructure.system import InfrastructureError
 DEFAULT_PORT = 8400
 PEOPLE = "people.json"
 PARTS = ("web", "work", "relay")
+ON_BROKER = {"work", "relay"}
 HEALTHY_SECONDS = 90
 
 
@@ -79,10 +81,10 @@ class Launcher:
             health.forget(self.home)
             with ExitStack() as started:
                 started.callback(runtime.unlink, missing_ok=True)
-                parts = self._start(started)
-                self._watch(parts)
+                parts, prepare = self._start(started)
+                self._watch(parts, prepare)
 
-    def _start(self, started: ExitStack) -> list[Part]:
+    def _start(self, started: ExitStack) -> tuple[list[Part], Callable[[], Preparation]]:
         with self.screen.step("Finding a database and a broker, or installing them") as details:
             database, broker = ladder.find_database(self.home), ladder.find_broker(self.home)
             details.append(database.how if database.how == broker.how else f"{database.how}, {broker.how}")
@@ -91,7 +93,8 @@ class Launcher:
                 started.callback(found.server.stop)
                 found.server.start()
         settings = self._settings(database, broker)
-        preparation = Preparation(self.home, settings, database.admin_url)
+        prepare = partial(Preparation, self.home, settings, database.admin_url)
+        preparation = prepare()
         started.callback(preparation.close)
         # The parts start at once: while the servers come up they import, then they wait for the runtime file.
         parts = self._parts()
@@ -105,7 +108,7 @@ class Launcher:
         self.screen.ready(self.base_url, self._states(), memory_of(parts))
         self.screen.people(people, str(self.home / PEOPLE))
         self.screen.say("\nCtrl-C stops everything. The data stay.")
-        return parts
+        return parts, prepare
 
     def _settings(self, database: ladder.Part, broker: ladder.Part) -> dict[str, Any]:
         keys = self.home / "keys"
@@ -181,12 +184,29 @@ class Launcher:
                 lines = part.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
                 raise InfrastructureError(f"{part.name} did not start: {lines[-1].strip()[:300]} (see {part.log}).")
 
-    def _watch(self, parts: list[Part]) -> None:
+    def _watch(self, parts: list[Part], prepare: Callable[[], Preparation]) -> None:
         while True:
             for part in parts:
-                if news := part.watch():
+                if news := part.notice_end():
                     self.screen.say(news)
+            due = [part for part in parts if part.is_due()]
+            # Somebody may have deleted a queue: the worker ends because of it, and would end again without it.
+            if any(part.name in ON_BROKER for part in due):
+                self._apply_topology(prepare())
+            for part in due:
+                self.screen.say(part.restart())
             time.sleep(0.5)
+
+    def _apply_topology(self, preparation: Preparation) -> None:
+        try:
+            preparation.order("broker")
+            preparation.answer()
+        except InfrastructureError as error:
+            self.screen.say(f"Exchange, queues and bindings could not be applied again: {error}")
+        else:
+            self.screen.say("Exchange, queues and bindings were applied again.")
+        finally:
+            preparation.close()
 
     def _stop_parts(self, parts: list[Part]) -> None:
         # Nothing new comes in first, then what was taken is finished, then what was recorded is published.

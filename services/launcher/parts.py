@@ -79,18 +79,22 @@ class Part:
         """Say whether the process has ended though nobody asked it to."""
         return self.process is not None and self.process.poll() is not None
 
-    def watch(self) -> str | None:
-        """Restart the process some time after it crashed; returns what happened in words, or None."""
-        if self.process is None or (code := self.process.poll()) is None:
+    def notice_end(self) -> str | None:
+        """Plan a restart when the process has crashed since the last look; returns what happened in words, or None."""
+        if self._due is not None or self.process is None or (code := self.process.poll()) is None:
             return None
         now = time.monotonic()
-        if self._due is None:
-            calm = now - self._started > CALM_SECONDS
-            self._pause = 1.0 if calm else min(self._pause * 2, LONGEST_PAUSE)
-            self._due = now + self._pause
-            return f"{self.name} ended with code {code}: restarting in {self._pause:.0f} s (see {self.log})."
-        if now < self._due:
-            return None
+        calm = now - self._started > CALM_SECONDS
+        self._pause = 1.0 if calm else min(self._pause * 2, LONGEST_PAUSE)
+        self._due = now + self._pause
+        return f"{self.name} ended with code {code}: restarting in {self._pause:.0f} s (see {self.log})."
+
+    def is_due(self) -> bool:
+        """Say whether it is time for the restart."""
+        return self._due is not None and time.monotonic() >= self._due
+
+    def restart(self) -> str:
+        """Start the process again; returns what happened in words."""
         self.restarts += 1
         self.start()
         return f"{self.name} was restarted."

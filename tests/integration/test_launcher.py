@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,10 +15,17 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from rich.console import Console
 
+from services.launcher import Launcher
+from services.launcher.parts import Preparation
+from services.launcher.screen import Screen
 from shared.infrastructure.system import free_port
+from shared.messaging.link import channel_of
+from shared.messaging.topology import depths
 from shared.testing.stand import Stand
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,16 +158,35 @@ def test_a_second_start_in_the_same_folder_is_refused(run: Run) -> None:
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
-def test_parts_that_are_killed_come_back(run: Run) -> None:
-    """Crashed processes are started again by themselves, and everything is healthy afterwards."""
+def test_parts_that_end_come_back(run: Run) -> None:
+    """Killed processes are started again, and so is the worker that ends with its queue, which is there again."""
+    broker = json.loads((run.home / "runtime.json").read_text())["amqp_admin_url"]
     parts = ("web", "work", "relay")
     before = {part: run.pid_of(part) for part in parts}
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
+    with channel_of(broker) as channel:
+        channel.queue_delete("loans")
+    for part in ("web", "relay"):
+        os.kill(before[part], signal.SIGKILL)
     wait_for(lambda: all(f"{part} was restarted" in run.said() for part in parts))
+    assert "work ended with code 1" in run.said()
+    assert "queues and bindings were applied again" in run.said()
     assert all(run.pid_of(part) != before[part] for part in parts)
     wait_for(lambda: run.command("status").returncode == 0)
     assert run.command("status").returncode == 0
+    wait_for(lambda: depths(broker, ["loans"])["loans"].consumers > 0)
+    assert depths(broker, ["loans"])["loans"].consumers > 0
+    assert run.said().count("work ended") == 1
+
+
+def test_a_topology_that_cannot_be_applied_again_stops_nothing(tmp_path: Path) -> None:
+    """With the broker away the launcher says so in one line and goes on: what it restarts waits for the broker."""
+    url = f"amqp://guest:guest@127.0.0.1:{free_port()}//"
+    (tmp_path / "log").mkdir()
+    said = io.StringIO()
+    launcher = Launcher(tmp_path, 0, Screen(Console(file=said, width=400)), Mock())
+    launcher._apply_topology(Preparation(tmp_path, {"home": str(tmp_path), "amqp_admin_url": url}, ""))
+    assert said.getvalue().startswith("Exchange, queues and bindings could not be applied again: ")
+    assert "refused" in said.getvalue()
 
 
 def test_ctrl_c_ends_everything_and_the_next_start_finds_the_data(run: Run) -> None:
