@@ -12,6 +12,7 @@ import httpx
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
+from prometheus_client.parser import text_string_to_metric_families
 
 from shared.errors import NotFoundError
 from shared.heartbeat import heartbeat_file, is_alive
@@ -24,6 +25,7 @@ from shared.web.pages import render
 router = APIRouter()
 log = structlog.get_logger()
 PATIENCE = 1.0  # seconds that a card waits for its service
+RECONCILING = ("relay", "watch")  # the process that does it on one machine, and where parts are apart
 FRESH = 2.0  # seconds for which a look is shown again
 
 
@@ -86,6 +88,23 @@ def _health(settings: Settings, service: str, cookie: str) -> dict[str, Any]:
     return found or {"service": service, "database": None}
 
 
+def _unaccounted(settings: Settings) -> int:
+    """Return how many events the last reconciling found missing, by the figures of the process that reconciles."""
+    for process in RECONCILING:
+        if process in settings.metrics_urls:
+            try:
+                return missing_in(_get(settings.metrics_urls[process]).text)
+            except (httpx.HTTPError, ValueError) as error:
+                log.warning("a process does not tell its figures", process=process, error=type(error).__name__)
+    return 0
+
+
+def missing_in(figures: str) -> int:
+    """Return the sum of the events unaccounted for in a process's figures."""
+    families = text_string_to_metric_families(figures)
+    return int(sum(s.value for family in families for s in family.samples if s.name == "tamga_events_unaccounted"))
+
+
 @dataclass(frozen=True)
 class _Look:
     """How everything was at one moment."""
@@ -93,6 +112,7 @@ class _Look:
     at: float
     services: list[dict[str, Any]]
     queues: list[dict[str, Any]] | None
+    unaccounted: int
 
 
 _last: dict[str, _Look] = {}
@@ -103,12 +123,13 @@ def _look(settings: Settings, cookie: str) -> _Look:
     last = _last.get(settings.base_url)
     if last is not None and time.monotonic() - last.at < FRESH:
         return last
-    with ThreadPoolExecutor(len(SERVICES) + 1) as pool:
-        queues = pool.submit(_queues, settings)
+    with ThreadPoolExecutor(len(SERVICES) + 2) as pool:
+        queues, unaccounted = pool.submit(_queues, settings), pool.submit(_unaccounted, settings)
         answers = list(pool.map(lambda service: _health(settings, service, cookie), SERVICES))
         found = [answer | {"alive": _signs_of_life(settings, answer["service"])} for answer in answers]
         services = [figures | {"state": state_of(figures)} for figures in found]
-        look = _last[settings.base_url] = _Look(time.monotonic(), services, queues.result())
+        look = _Look(time.monotonic(), services, queues.result(), unaccounted.result())
+    _last[settings.base_url] = look
     return look
 
 
@@ -121,6 +142,7 @@ def operations(request: Request) -> HTMLResponse:
         "operations.html",
         services=look.services,
         queues=look.queues,
+        unaccounted=look.unaccounted,
         consuming=SERVICES[1:],
         measured=list(settings.metrics_urls),
     )
