@@ -1,6 +1,7 @@
 """The backbone's state as figures: one process that sees every database reconciles in the background and says it.
 
-What stays missing it has sent again. Never in a request, at most every half minute, and never for more than a twentieth of the time.
+What stays missing it has sent again. Never in a request, at most every half minute, and never for more than a
+twentieth of the time.
 """
 
 from __future__ import annotations
