@@ -66,10 +66,11 @@ def asking(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Give a connection for reads alone: a read-only transaction, rolled back at the end."""
+    """Give a connection for reads alone, in a read-only transaction.
+
+    It ends with a commit, which has nothing to keep: after a rollback psycopg forgets the statements it prepared.
+    """
     with engine.connect() as connection:
         connection.execute(text("SET TRANSACTION READ ONLY"))
-        try:
-            yield connection
-        finally:
-            connection.rollback()
+        yield connection
+        connection.commit()

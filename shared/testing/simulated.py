@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, Engine, text
 
-from shared.database import UnitOfWork
+from shared.database import UnitOfWork, asking
 from shared.events import Actor, Envelope
 from shared.events.portal import UserDeactivated
 from shared.messaging import batch, inbox, quarantine
@@ -22,7 +22,7 @@ from shared.messaging.wire import Raw, Received, encode
 from shared.testing.backbone import SOURCE, TYPE, event_of
 from shared.testing.simulation import Clock, RestlessError, Simulation
 
-EACH = 3
+EACH = (2, 2, 2, 3)  # events of an entity
 OPERATOR = Actor(id="operator:test")
 _SPACE = UUID("a2b4a7f0-3b0f-4f0e-9a55-0d9a6a1b7c11")
 _WORLDS = itertools.count(1)
@@ -83,7 +83,8 @@ class World:
     def __post_init__(self) -> None:
         chance = random.Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
         names = [f"{letter}-{self.token}" for letter in "abc"[: chance.choice([2, 2, 2, 2, 3])]]
-        line = [name for name in names for _ in range(EACH)]
+        each = chance.choice(EACH)
+        line = [name for name in names for _ in range(each)]
         chance.shuffle(line)
         counters = {name: itertools.count(1) for name in names}
         self.events = [self._event(name, next(counters[name])) for name in line]
@@ -178,7 +179,7 @@ class World:
     def found(self) -> dict[str, Any]:
         """Return what the tables say: effects in their order for each entity, and the rest as sorted lists."""
         facts = {"world": self.token, "consumer": self.CONSUMER, "own": self.own}
-        with self.engine.connect() as connection:
+        with asking(self.engine) as connection:
             rows = connection.execute(_END, facts | {"ids": [event.id for event in self.events]}).all()
         ends: dict[str, Any] = {}
         for row in rows:

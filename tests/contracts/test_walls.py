@@ -37,7 +37,7 @@ RUNNER = {"nameko", "eventlet", "greenlet"}
 WEB = {"fastapi", "starlette", "uvicorn"}
 MAY_KNOW_THE_RUNNER = {"shared/messaging/consumer.py", "shared/messaging/green.py"}
 # Connections of their own: the unit of work, migrations (one transaction a service).
-MAY_COMMIT = {"shared/database.py", "shared/migrations.py"}
+MAY_COMMIT = {"shared/database.py", "shared/engine.py", "shared/migrations.py"}
 MAY_PUBLISH = {"shared/messaging/publisher.py", "shared/messaging/relay.py"}
 
 

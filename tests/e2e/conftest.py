@@ -74,7 +74,7 @@ def running(collector: Collector) -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def told(running: Running) -> dict[str, Any]:
     """Give what `tamga demo --json` said after acting the whole story."""
-    done = running.tamga("demo", "--json")
+    done = running.tamga("demo", "--json", "--pause", "0.05")
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     result: dict[str, Any] = json.loads(done.stdout)
     return result

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.event import listen
 from structlog.testing import capture_logs
 
 from shared.database import service_metadata
@@ -35,11 +36,18 @@ def database(stand: Stand) -> Iterator[Engine]:
             for setting in SETTINGS:
                 connection.execute(text(setting.format(name=engine.url.database)))
         engine.dispose()
+        listen(engine, "connect", _wait_for_no_lock)
         service_metadata().create_all(engine)
         with engine.begin() as connection:
             for statement in TABLES.split(";"):
                 connection.execute(text(statement))
         yield engine
+
+
+def _wait_for_no_lock(connection: Any, _record: object) -> None:
+    """Give up soon: nobody stops where it holds a lock, but for the code that is broken on purpose."""
+    connection.execute("SET lock_timeout = 200")
+    connection.commit()
 
 
 @pytest.fixture(autouse=True)

@@ -89,10 +89,10 @@ def test_an_event_too_large_takes_its_followers_out_of_the_batch(monkeypatch: py
 
 
 def test_backoff_grows_and_is_bounded() -> None:
-    """A relay without its broker tries less and less often, but every ten seconds at least."""
+    """A relay without its broker tries less and less often, but every two seconds at least."""
     waits = [relay._backoff(failures) for failures in range(1, 12)]
     assert waits == sorted(waits)
-    assert waits[-1] == 10.0
+    assert waits[-1] == 2.0
 
 
 def test_queues_are_quorum_queues_that_lose_nothing() -> None:
