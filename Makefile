@@ -9,7 +9,7 @@ BENCH_STAMP := .venv-bench/.lock-$(shell sha256sum requirements-bench.lock | cut
 SECONDS_OF_TESTS := 1200
 
 help: ## Print this menu
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Run it
 setup: $(STAMP) ## Make .venv from the lock file (again only when the lock has changed)
@@ -23,7 +23,10 @@ demo: setup ## Drive the programme's story over HTTP and check every act
 ##@ Work on it
 test: setup ## Run all tests; T=path for some of them
 	@deploy/test-machine
-	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 2 --dist loadfile)
+	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 3 --dist loadfile -m "not slow")
+
+test-slow: setup ## Run the tests that need minutes, such as a log of 66,000 events
+	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -m slow
 
 lint: setup ## Check style, types and the walls between the modules
 	@$(PY) -m ruff check .
@@ -57,4 +60,4 @@ $(BENCH_STAMP): requirements-bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-.PHONY: help setup run demo test lint fmt schemas bench chaos clean
+.PHONY: help setup run demo test test-slow lint fmt schemas bench chaos clean

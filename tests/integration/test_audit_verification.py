@@ -264,6 +264,8 @@ def test_every_event_can_be_proven(log: Log) -> None:
             prove(connection, uuid4(), log.keys)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_big_log_is_proven_through_tiles_of_tiles(stand: Stand, tmp_path: Path) -> None:
     """Beyond 65,536 entries a second level of tiles carries the proofs, and it is guarded like the first."""
     engine = stand.database("audit")

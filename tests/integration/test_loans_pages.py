@@ -100,7 +100,7 @@ def test_an_offer_with_a_mistake_comes_back_open(world: World) -> None:
     form = {key: str(value) for key, value in OFFER.items()} | stamp
     answer = world.bank_one.post(f"{path}/offer", form | {"amount": "40001"})
     assert answer.status_code == 422
-    assert "at most the 40,000.00 EUR asked for" in answer.text
+    assert "at most the 40,000.00\xa0EUR asked for" in answer.text
     assert 'value="40001"' in answer.text
     answer = world.bank_one.post(f"{path}/decline", stamp)
     assert answer.status_code == 422
