@@ -41,7 +41,7 @@ def _alarms(consumer: str) -> tuple[type[Event], type[Event]]:
 
 def _answer(source: str) -> type[Event]:
     class BackfillAnswered(Event):
-        """What a source had of the events that a consumer misses goes out again. Entity backfill:<alarm's id or a new one>."""
+        """What a source had of missing events goes out again. Entity backfill:<the alarm's id or a new one>."""
 
         TYPE = f"{source}.backfill.answered"
         consumer: str
