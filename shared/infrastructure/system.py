@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -119,6 +120,18 @@ def stop(process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIG
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a child and everything it has started at once; what it was writing is lost."""
+    if process.poll() is None:
+        # PostgreSQL's backends lead groups of their own, so they are not in the server's.
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.killpg(process.pid, signal.SIGKILL)
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        process.wait()
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], *, seconds: float, log: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -174,14 +172,7 @@ class PrivateDatabase:
 
 
 def _kill(process: subprocess.Popen[bytes], port: int) -> None:
-    if process.poll() is None:
-        # PostgreSQL's backends lead groups of their own, so they are not in the server's.
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.killpg(process.pid, signal.SIGKILL)
-        for child in children:
-            with suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
-        process.wait()
+    system.kill(process)
     eventually(lambda: system.is_free(port))
 
 

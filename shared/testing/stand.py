@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from shared.database import engine_for
+from shared.infrastructure import system
 from shared.infrastructure.databases import (
     admin_engine,
     at,
@@ -179,8 +181,10 @@ class Stand:
             for name in self._databases:
                 drop_database(self._admin_url, name)
         self._databases, self._templates = [], {}
-        for server in (self._rabbitmq, self._postgres):
-            if server is not None:
-                server.stop()
+        # Their data go with the folder: nobody waits until they have put everything in order.
+        if self._rabbitmq and self._rabbitmq.process:
+            system.kill(self._rabbitmq.process)
+        if self._postgres and self._postgres.process:
+            system.stop(self._postgres.process, first=signal.SIGQUIT)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

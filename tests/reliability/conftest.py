@@ -66,7 +66,7 @@ def _own_database() -> Iterator[PrivateDatabase]:
     with folder_for("postgresql") as folder:
         database = PrivateDatabase(folder)
         yield database
-        database.kill()
+        database.stop()  # killed, it would leave its shared memory behind
 
 
 @pytest.fixture
