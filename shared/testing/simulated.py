@@ -22,7 +22,7 @@ from shared.messaging.wire import Raw, Received, encode
 from shared.testing.backbone import SOURCE, TYPE, event_of
 from shared.testing.simulation import Clock, RestlessError, Simulation
 
-EACH = (2, 2, 2, 3)  # events of an entity
+EACH = (2, 2, 2, 2, 3)  # events of an entity
 OPERATOR = Actor(id="operator:test")
 _SPACE = UUID("a2b4a7f0-3b0f-4f0e-9a55-0d9a6a1b7c11")
 _WORLDS = itertools.count(1)

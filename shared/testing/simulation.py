@@ -105,7 +105,7 @@ class Simulation:
         self.crashes: Counter[str] = Counter()
         self.story: list[str] = []
 
-    def run(self, steps: int = 11) -> None:
+    def run(self, steps: int = 9) -> None:
         """Go through `steps` steps with faults, and on without them until nothing moves any more."""
         with boundaries(self.engine, self._at):
             for _ in range(0 if self.calm else steps):

@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 READY = "Ctrl-C stops everything"
 PATIENCE = 100
 
+pytestmark = pytest.mark.slow  # each starts a whole Tamga
+
 
 class Run:
     """One `tamga run` in a folder of its own."""
