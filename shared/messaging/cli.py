@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from shared.database import reading
 from shared.messaging import gaps, mending, quarantine_cli, trace_cli, tracing
-from shared.messaging.printing import AsJson, console, operator, show
+from shared.messaging.printing import AsJson, console, one_of, operator, refusals, show
 from shared.messaging.reconcile import Report
 from shared.messaging.reconcile import reconcile as account
 from shared.messaging.topology import Depth
@@ -55,9 +55,11 @@ def _events(backbone: Backbone) -> typer.Typer:
     ) -> None:
         """List events, newest first."""
         filters = tracing.Filters(source, kind, entity, case, since, limit)
+        with refusals():
+            one_of(backbone.engines(), source, "source")
         found = tracing.list_events(backbone.engines(), filters)
-        rows = [[f"{s.recorded_at:%H:%M:%S.%f}"[:-3], s.type, s.entity, s.case or "", str(s.id)] for s in found]
-        show([s.as_json() for s in found], ["Recorded", "Type", "Entity", "Case", "Id"], rows, as_json)
+        rows = [[f"{s.recorded_at:%Y-%m-%d %H:%M:%S}", s.type, s.entity, s.case or "", str(s.id)] for s in found]
+        show([s.as_json() for s in found], ["Recorded (UTC)", "Type", "Entity", "Case", "Id"], rows, as_json)
 
     @group.command("trace")
     def trace(
@@ -112,10 +114,20 @@ def _reconcile(backbone: Backbone) -> Callable[..., None]:
         show(facts, [name.replace("_", " ").capitalize() for name in names], rows, as_json)
         if mended is not None and not as_json:
             _say_mended(mended, dry_run)
+        elif not as_json:
+            console.print(_verdict(report))
         if report.unaccounted or report.contradictory:
             raise typer.Exit(1)
 
     return reconcile
+
+
+def _verdict(report: Report) -> str:
+    if not report.unaccounted and not report.contradictory:
+        return "Every event is accounted for."
+    found = [f"{report.unaccounted} events are missing: tamga reconcile --send-again"] if report.unaccounted else []
+    found += [f"{report.contradictory} events are in two states"] if report.contradictory else []
+    return f"[red]{'; '.join(found)}."
 
 
 def _say_mended(mended: list[mending.Mended], dry_run: bool) -> None:

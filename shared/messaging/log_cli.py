@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import Engine, text
 
 from shared.database import reading
-from shared.errors import NotFoundError
-from shared.messaging.printing import AsJson, console, operator, print_json, refusals, show
+from shared.errors import InvalidError, NotFoundError
+from shared.messaging.printing import AsJson, console, one_of, operator, print_json, refusals, show
 from shared.messaging.projections import Archive, Projection, Rebuild, Rebuilt
 from shared.messaging.projections import Progress as Say
 from shared.messaging.retention import InLog, Month, retain
@@ -35,6 +35,7 @@ class Log:
 
     def named(self, name: str, service: str | None) -> list[tuple[str, Projection]]:
         """Return (service, projection) of every projection of that name; raises NotFoundError."""
+        one_of(self.projections(), service, "service")
         found = [
             (owner, declared[name])
             for owner, declared in self.projections().items()
@@ -64,7 +65,7 @@ def retention(log: Log) -> Callable[..., None]:
     return command
 
 
-_MONTHS = ["Service", "Month", "Events", "Unsent", "Size", "Age", ""]
+_MONTHS = ["Service", "Month", "Events", "Unsent", "Size", "Months over", "What becomes of it"]
 
 
 def _month(month: Month) -> list[str]:
@@ -79,7 +80,7 @@ def _fate(month: Month) -> str:
         return "dropped"
     if month.refused:
         return f"[red]stays: {'; '.join(month.refused)}"
-    return "would be dropped" if month.due else ""
+    return "would be dropped" if month.due else "stays"
 
 
 def projections(log: Log) -> typer.Typer:
@@ -116,6 +117,8 @@ def projections(log: Log) -> typer.Typer:
     ) -> None:
         """Build a copy anew from its events beside live traffic, and show what differs; fails while it differs."""
         with refusals():
+            if swap and dry_run:
+                raise InvalidError({"swap": "not together with a dry run"})
             chosen = log.named(name, service)
             if dry_run:
                 _planned(log, name, chosen, as_json=as_json)
@@ -178,7 +181,11 @@ def _tell(found: Rebuilt) -> None:
         for name, (live, rebuilt) in item.fields.items():
             console.print(f"    {name}: {_values(item.kind, live, rebuilt)}", highlight=False)
     counts = f"{compared.only_live} only live, {compared.only_rebuilt} missing, {compared.different} different"
-    verdict = "The live copy is equal." if compared.equal else f"The live copy differs: {counts}."
+    verdict = (
+        "The live copy is equal."
+        if compared.equal
+        else f"The live copy {'differed' if found.swapped else 'differs'}: {counts}."
+    )
     console.print(verdict + (" The rebuilt rows are live now." if found.swapped else ""))
 
 

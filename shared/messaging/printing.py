@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -12,9 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shared.errors import TamgaError
+from shared.errors import InvalidError, TamgaError
 from shared.events import Actor
 
+_IDS, _ID_WIDTH = ("Id", "An example"), 36
 console = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -31,8 +32,16 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except TamgaError as error:
-        typer.echo(str(error), err=True)
+        rules = [f"{name}: {rule}" for name, rule in error.fields.items()] if isinstance(error, InvalidError) else []
+        typer.echo("\n  ".join([str(error), *rules]), err=True)
         raise typer.Exit(1) from error
+
+
+def one_of(known: Iterable[str], service: str | None, option: str) -> None:
+    """Raise InvalidError when `service` is none of those known: a slip of the pen would look like good news."""
+    if service is not None and service not in (services := list(known)):
+        names = ", ".join(services)
+        raise InvalidError({option: f"is one of {names}"}, "There is no such service: %(name)s", name=service)
 
 
 def show(data: Any, columns: list[str], rows: list[list[str]], as_json: bool) -> None:
@@ -40,7 +49,10 @@ def show(data: Any, columns: list[str], rows: list[list[str]], as_json: bool) ->
     if as_json:
         print_json(data)
         return
-    table = Table(*columns, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        # An id is there to be copied; whatever else has no room is folded and not cut.
+        table.add_column(name, overflow="fold", min_width=_ID_WIDTH if name in _IDS and rows else None)
     for row in rows:
         table.add_row(*row)
     console.print(table if rows else "Nothing.")

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from shared.database import reading
 from shared.errors import InvalidError, NotFoundError
 from shared.messaging import quarantine
-from shared.messaging.printing import AsJson, operator, refusals, show
+from shared.messaging.printing import AsJson, one_of, operator, refusals, show
 from shared.messaging.quarantine import Filters
 
 Engines = Callable[[], Mapping[str, Engine]]
@@ -59,6 +59,8 @@ def _add_looking(group: typer.Typer, consuming: Engines) -> None:
     ) -> None:
         """List what is held by what went wrong, the most frequent first; or event by event."""
         wanted = Filters(consumer, kind, entity, fingerprint, since, None if every else "held")
+        with refusals():
+            one_of(consuming(), consumer, "consumer")
         (_list_events if single else _list_groups)(consuming(), wanted, as_json)
 
     @group.command("show")
@@ -66,7 +68,14 @@ def _add_looking(group: typer.Typer, consuming: Engines) -> None:
         """Show one event whole: headers, body, traceback, what a replay came to, what waits behind it."""
         with refusals():
             _, row = find(consuming(), quarantine_id)
-        show(row, ["", ""], [[name, _cell(value)] for name, value in row.items()], as_json)
+        told = {name: value for name, value in row.items() if value is not None and not _again(row, name)}
+        rows = [[name.replace("_", " ").capitalize(), _cell(value)] for name, value in told.items()]
+        show(row, ["", ""], rows, as_json)
+
+
+def _again(row: dict[str, Any], name: str) -> bool:
+    """Say whether this is the first failure of an event whose last failure was the same."""
+    return name.startswith("first_") and row[name] == row.get(name.removeprefix("first_"))
 
 
 def _list_events(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) -> None:
@@ -98,6 +107,7 @@ def _list_groups(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) 
 def _add_deciding(group: typer.Typer, consuming: Engines) -> None:
     @group.command("replay")
     def replay(  # noqa: PLR0917 - Typer's options
+        one: Annotated[UUID | None, typer.Argument(metavar="[ID]", help="One event, by its row.")] = None,
         quarantine_id: One = None,
         consumer: Consumer = None,
         kind: Kind = None,
@@ -114,8 +124,9 @@ def _add_deciding(group: typer.Typer, consuming: Engines) -> None:
 
         wanted = Filters(consumer, kind, entity, fingerprint, since)
         with refusals():
-            done = _each(consuming(), quarantine_id, wanted, act)
-        show({"replayed": done, "dry_run": dry_run}, ["Replayed"], [[row_id] for row_id in done], as_json)
+            done = _each(consuming(), one or quarantine_id, wanted, act)
+        heading = "Would be replayed" if dry_run else "Replayed"
+        show({"replayed": done, "dry_run": dry_run}, [heading], [[row_id] for row_id in done], as_json)
 
     @group.command("discard")
     def discard(  # noqa: PLR0917 - Typer's options
@@ -141,7 +152,8 @@ def _add_deciding(group: typer.Typer, consuming: Engines) -> None:
         wanted = Filters(consumer, kind, entity, fingerprint, since)
         with refusals():
             done = _each(consuming(), quarantine_id, wanted, act)
-        show({"discarded": done, "dry_run": dry_run}, ["Discarded"], [[row_id] for row_id in done], as_json)
+        heading = "Would be discarded" if dry_run else "Discarded"
+        show({"discarded": done, "dry_run": dry_run}, [heading], [[row_id] for row_id in done], as_json)
 
 
 def _each(
@@ -156,6 +168,7 @@ def _each(
         return [str(row_id) for row_id in act(service, engines[service], {"quarantine_id": quarantine_id})]
     if not wanted.given():
         raise InvalidError({"id": "give an id, a fingerprint or filters"}, "Say which events are meant")
+    one_of(engines, wanted.consumer, "consumer")
     chosen = {name: engine for name, engine in engines.items() if wanted.consumer in {None, name}}
     return [
         str(row_id)

@@ -173,6 +173,8 @@ def test_the_commands_answer_in_json(pair: Pair, tamga: typer.Typer) -> None:
     assert {row["service"] for row in _json(tamga, "events", "lag")} == {SOURCE, CONSUMER}
     [held] = _json(tamga, "quarantine", "list", "--single")
     assert "UnknownEventError" in _json(tamga, "quarantine", "show", held["id"])["traceback"]
+    told = CliRunner().invoke(tamga, ["quarantine", "show", held["id"]]).output
+    assert ("Fingerprint" in told, "First traceback" in told, "Settled by" in told) == (True, False, False)
     assert _json(tamga, "reconcile")["unaccounted"] == 0
 
 
@@ -256,7 +258,9 @@ def test_the_quarantine_is_filtered_from_the_command_line(pair: Pair, tamga: typ
         pair.publish(entity, "poison")
     [group] = _json(tamga, "quarantine", "list", "--type", "portal.user.")
     assert (group["count"], group["consumers"], group["types"]) == (3, [CONSUMER], [TYPE])
-    assert _json(tamga, "quarantine", "list", "--consumer", "grants") == []
+    slip = CliRunner().invoke(tamga, ["quarantine", "list", "--consumer", "grnts"])
+    assert (slip.exit_code, "is one of loans" in slip.output) == (1, True)
+    assert _json(tamga, "quarantine", "list", "--type", "grants.") == []
     tried = _json(tamga, "quarantine", "replay", "--entity", "user:a", "--dry-run")
     assert len(tried["replayed"]) == 1
     _json(tamga, "quarantine", "discard", "--reason", "a drill", "--entity", "user:b")
