@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -13,14 +14,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+_FOR_SERVERS = range(16_000, 32_000)
+_TRIES = 20
+
 
 class InfrastructureError(RuntimeError):
     """Something this machine lacks; the message is one sentence that says what to do."""
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return a free TCP port of the loopback interface, `preferred` if that one is free."""
-    for candidate in (preferred, 0) if preferred else (0,):
+    """Return a free TCP port of the loopback interface, `preferred` if that one is free.
+
+    It lies below those that the kernel gives to clients: else a connection of a moment ago may have it when the
+    server starts.
+    """
+    some = (secrets.choice(_FOR_SERVERS) for _ in range(_TRIES))
+    for candidate in (*((preferred,) if preferred else ()), *some, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
