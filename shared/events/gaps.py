@@ -8,19 +8,24 @@ from typing import Any, Literal
 from shared.events.base import Event
 
 
-def _alarms(consumer: str) -> tuple[type[Event], type[Event]]:
-    class GapAlarmed(Event):
+class Alarm(Event):
+    """What every consumer's alarm says."""
+
+    of: str  # the source
+    about: str  # "source/kind:id" where an entity's sequence is counted, the source where positions are
+    counted: Literal["sequence", "position"]
+    first: int
+    last: int
+    since: datetime
+    waiting: int
+    asked: int  # how often, this time included
+
+
+def _alarms(consumer: str) -> tuple[type[Alarm], type[Event]]:
+    class GapAlarmed(Alarm):
         """Events have been missing for too long: their source is asked to send them again. Entity gap:<id>."""
 
         TYPE = f"{consumer}.gap.alarmed"
-        of: str  # the source
-        about: str  # "source/kind:id" where an entity's sequence is counted, the source where positions are
-        counted: Literal["sequence", "position"]
-        first: int
-        last: int
-        since: datetime
-        waiting: int
-        asked: int  # how often, this time included
 
     class GapClosed(Event):
         """All that was missing has come, or was given up. Entity gap:<id>."""

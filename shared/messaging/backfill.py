@@ -13,14 +13,17 @@ from typing import Any
 
 import structlog
 from amqp.exceptions import AMQPError
+from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy import exc as sql
 
 from shared.database import Context, UnitOfWork, system
 from shared.events import Actor, Envelope
-from shared.events.gaps import ALARMS, answered_event
+from shared.events.envelope import UnknownEventError
+from shared.events.gaps import Alarm, answered_event
+from shared.messaging.delivery import Delivery, ack, forgiving_frames, raw_of
 from shared.messaging.link import connect
-from shared.messaging.wire import Raw, UnreadableError, decode
+from shared.messaging.wire import UnreadableError, decode
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +31,8 @@ AT_ONCE = 10_000  # rows for one request; the consumer asks again for the rest
 _WAIT = 1.0  # seconds between looks at whether to stop
 _AGAIN = 5.0  # seconds until the next attempt when broker or database are away
 _AWAY = (sql.OperationalError, sql.InterfaceError, sql.TimeoutError, AMQPError, OSError)
+# The last: words that a database can't take, such as a NUL.
+_UNREADABLE = (UnreadableError, UnknownEventError, ValidationError, sql.DataError)
 
 _SEND = """
 UPDATE outbox SET published_at = NULL FROM (
@@ -56,13 +61,13 @@ def queues(sources: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {queue_of(source): ("*.gap.alarmed",) for source in sources}
 
 
-def send_again(connection: Connection, alarm: dict[str, Any]) -> tuple[int, int]:
+def send_again(connection: Connection, alarm: Alarm) -> tuple[int, int]:
     """Have the relay send again what an alarm misses; returns how many go out, and how many are not here."""
-    what = _COUNTED[alarm["counted"]]
-    facts = {"first": alarm["first"], "last": alarm["last"], "entity": alarm["about"].partition("/")[2]}
+    what = _COUNTED[alarm.counted]
+    facts = {"first": alarm.first, "last": alarm.last, "entity": alarm.about.partition("/")[2]}
     here = int(connection.execute(text(_HERE.format(what=what)), facts).scalar_one())
-    connection.execute(text(_SEND.format(what=what, by=alarm["counted"])), facts | {"limit": AT_ONCE})
-    return min(here, AT_ONCE), alarm["last"] - alarm["first"] + 1 - here
+    connection.execute(text(_SEND.format(what=what, by=alarm.counted)), facts | {"limit": AT_ONCE})
+    return min(here, AT_ONCE), alarm.last - alarm.first + 1 - here
 
 
 def send_named(engine: Engine, source: str, consumer: str, ids: Sequence[str], by: Actor) -> tuple[int, int]:
@@ -79,9 +84,12 @@ def send_named(engine: Engine, source: str, consumer: str, ids: Sequence[str], b
 
 
 def answer(engine: Engine, source: str, alarm: Envelope) -> None:
-    """Do what an alarm asks of this source, and say so, in one transaction; nothing when it asks another."""
-    asked = alarm.data
-    if alarm.type not in ALARMS or asked["of"] != source:
+    """Do what an alarm asks of this source, and say so, in one transaction; nothing when it asks another.
+
+    Raises UnknownEventError or ValidationError for what is no alarm of this release.
+    """
+    asked = alarm.event()
+    if not isinstance(asked, Alarm) or asked.of != source:
         return
     context = Context(
         actor=system(source),
@@ -91,7 +99,7 @@ def answer(engine: Engine, source: str, alarm: Envelope) -> None:
     )
     with UnitOfWork(engine, source, context) as uow:
         sent, absent = send_again(uow.connection, asked)
-        facts = {name: asked[name] for name in ("about", "first", "last")}
+        facts = {"about": asked.about, "first": asked.first, "last": asked.last}
         event = answered_event(source)(consumer=alarm.source, sent=sent, absent=absent, **facts)
         uow.record(event, entity=f"backfill:{alarm.id}")
     log.warning("events go out again", source=source, consumer=alarm.source, sent=sent, absent=absent, **facts)
@@ -109,7 +117,7 @@ class Backfill:
         while not stop.is_set():
             connection = None
             try:
-                connection = connect(self.amqp_url)
+                connection = connect(self.amqp_url, frame_handler=forgiving_frames)
                 self._listen(connection, stop)
             except _AWAY as error:
                 log.warning("alarms can't be heard now", source=self.source, error=str(error))
@@ -119,28 +127,17 @@ class Backfill:
                     connection.collect(socket_timeout=1)
 
     def _listen(self, connection: Any, stop: threading.Event) -> None:
-        channel = connection.default_channel
-        channel.basic_qos(prefetch_size=0, prefetch_count=1, a_global=False)
-        channel.basic_consume(self.queue, callback=lambda message: self._take(channel, message))
-        while not stop.is_set():
-            try:
-                connection.drain_events(timeout=_WAIT)
-            except TimeoutError:
-                connection.heartbeat_check()
+        with Delivery(connection.default_channel, self.queue, self._take, prefetch=1):
+            while not stop.is_set():
+                try:
+                    connection.drain_events(timeout=_WAIT)
+                except TimeoutError:
+                    connection.heartbeat_check()
 
-    def _take(self, channel: Any, message: Any) -> None:
-        properties = message.properties
-        body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
-        raw = Raw(
-            headers=dict(properties.get("application_headers") or {}),
-            body=body,
-            routing_key=message.delivery_info.get("routing_key", ""),
-            user_id=properties.get("user_id"),
-            message_id=properties.get("message_id"),
-        )
+    def _take(self, message: Any) -> None:
         try:
-            answer(self.engine, self.source, decode(raw))
-        except (UnreadableError, KeyError) as error:
+            answer(self.engine, self.source, decode(raw_of(message)))
+        except _UNREADABLE as error:
             # The consumers of events keep what can't be read; here it is only a request, and it comes again.
             log.error("an alarm can't be read", source=self.source, error=str(error))  # noqa: TRY400 - one line
-        channel.basic_ack(message.delivery_tag)
+        ack(message)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import amqp
 
 from shared.events import Envelope
+from shared.events.gaps import Alarm, gap_events
 from shared.messaging.link import channel_of
 from shared.messaging.wire import Raw, encode
-from shared.testing.backbone import TYPE, Backbone
+from shared.testing.backbone import CONSUMER, SOURCE, TYPE, Backbone
 
 
 def send(backbone: Backbone, messages: Iterable[Envelope | Raw]) -> None:
@@ -24,3 +26,10 @@ def send(backbone: Backbone, messages: Iterable[Envelope | Raw]) -> None:
             channel.basic_publish_confirm(
                 message, exchange=backbone.exchange, routing_key=raw.routing_key or TYPE, mandatory=True
             )
+
+
+def alarm_of(entity: str, first: int, last: int) -> Alarm:
+    """Return the consumer's alarm that events of an entity of the source are missing."""
+    alarmed: type[Alarm] = gap_events(CONSUMER)[0]
+    about, since = f"{SOURCE}/user:{entity}", datetime.now(UTC)
+    return alarmed(of=SOURCE, about=about, counted="sequence", first=first, last=last, since=since, waiting=0, asked=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from shared.events.portal import UserDeactivated
 from shared.messaging import backfill, gaps, inbox, positions
 from shared.messaging.wire import encode
 from shared.testing.backbone import CONSUMER, SOURCE, TYPE, consumer_database, empty, event_of
+from shared.testing.messages import alarm_of
 from shared.testing.stand import Stand
 
 
@@ -108,11 +108,13 @@ def test_a_source_sends_again_what_it_has_and_says_what_it_has_not(engine: Engin
             uow.record(UserDeactivated(user_id="a", reason="ok"), entity=entity)
     with engine.begin() as connection:
         connection.execute(text("UPDATE outbox SET published_at = now(), position = row"))
-        alarm: dict[str, Any] = {"counted": "sequence", "about": "portal/user:a", "first": 2, "last": 5}
+        alarm = alarm_of("a", 2, 5)
         assert backfill.send_again(connection, alarm) == (2, 2)
         again = connection.execute(text("SELECT entity, sequence FROM outbox WHERE published_at IS NULL ORDER BY row"))
         assert [tuple(row) for row in again] == [("user:a", 2), ("user:a", 3)]
-        assert backfill.send_again(connection, alarm | {"counted": "position", "about": "portal"})[0] == 3
+        assert (
+            backfill.send_again(connection, alarm.model_copy(update={"counted": "position", "about": SOURCE}))[0] == 3
+        )
 
 
 @settings(deadline=None, max_examples=25)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -22,6 +24,18 @@ from shared.messaging.wire import encode
 from shared.testing.backbone import CONSUMER, SOURCE, TYPE, Backbone, event_of, eventually
 from shared.testing.proxy import Proxy
 
+# Bodies and properties of messages that are no event.
+RUBBISH: list[tuple[bytes, dict[str, Any]]] = [
+    (b"{not json", {}),
+    (b"", {}),
+    (b"\xff\xfe\x00\x80", {"content_type": "application/json", "content_encoding": "utf-8"}),
+    (pickle.dumps(["a pickle"]), {"content_type": "application/x-python-serialize", "content_encoding": "binary"}),
+    (b"\xef\xbb\xbf{}", {"content_encoding": "utf-8-sig"}),
+    (zlib.compress(b"0" * 100_000), {"application_headers": {"compression": "zlib"}}),
+    (b'{"data": {}}', {"application_headers": {"cloudEvents_id": "no uuid", "nested": {"a": [1, None, b"\xff"]}}}),
+    (b"no utf-8 in the properties", {"message_id": b"\xff\xfe", "content_type": b"\x80"}),
+    (b'"\\u0000"', {"application_headers": {"cloudEvents_type": "a\x00b", "cloudEvents_source": "portal"}}),
+]
 _INSERTING = "relation = 'inbox'::regclass AND mode = 'RowExclusiveLock'"
 
 
@@ -43,11 +57,11 @@ def send(backbone: Backbone, *events: Envelope, times: int = 1) -> list[UUID]:
     return [event.id for event in events]
 
 
-def send_rubbish(backbone: Backbone, body: bytes, **properties: Any) -> None:
+def send_rubbish(backbone: Backbone, body: bytes, *, key: str = TYPE, **properties: Any) -> None:
     """Send bytes that are no event."""
     with channel_of(backbone.amqp_url) as channel:
         message = amqp.Message(body, delivery_mode=2, **properties)
-        channel.basic_publish(message, exchange=backbone.exchange, routing_key=TYPE)
+        channel.basic_publish(message, exchange=backbone.exchange, routing_key=key)
 
 
 def send_again(backbone: Backbone) -> int:

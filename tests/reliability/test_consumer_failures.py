@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 import statistics
 import time
-import zlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from hands import nobody_left, send, send_rubbish
+from hands import RUBBISH, nobody_left, send, send_rubbish
 from sqlalchemy import text
 
 from shared.database import UnitOfWork
@@ -49,7 +46,7 @@ def _receive(backbone: Backbone, clock: Clock) -> list[Outcome]:
 
 def _delays(backbone: Backbone, clock: Clock) -> list[float]:
     """Let time pass up to each next attempt of a parked event; returns how long each took, to the millisecond."""
-    delays = []
+    delays: list[float] = []
     due = text("SELECT min(not_before) FROM inbox_parked")
     while True:
         with backbone.consumer.connect() as connection:
@@ -147,19 +144,6 @@ def test_poison_does_not_block_others(backbone: Backbone, scenario: Scenario) ->
     for name, kind in (("without", "before"), ("with", "during")):
         p50, p99 = statistics.median(latencies[kind]), statistics.quantiles(latencies[kind], n=100)[-1]
         scenario.note(**{f"p50_{name}": f"{p50:.1f}ms", f"p99_{name}": f"{p99:.1f}ms"})
-
-
-RUBBISH: list[tuple[bytes, dict[str, Any]]] = [
-    (b"{not json", {}),
-    (b"", {}),
-    (b"\xff\xfe\x00\x80", {"content_type": "application/json", "content_encoding": "utf-8"}),
-    (pickle.dumps(["a pickle"]), {"content_type": "application/x-python-serialize", "content_encoding": "binary"}),
-    (b"\xef\xbb\xbf{}", {"content_encoding": "utf-8-sig"}),
-    (zlib.compress(b"0" * 100_000), {"application_headers": {"compression": "zlib"}}),
-    (b'{"data": {}}', {"application_headers": {"cloudEvents_id": "no uuid", "nested": {"a": [1, None, b"\xff"]}}}),
-    (b"no utf-8 in the properties", {"message_id": b"\xff\xfe", "content_type": b"\x80"}),
-    (b'"\\u0000"', {"application_headers": {"cloudEvents_type": "a\x00b", "cloudEvents_source": "portal"}}),
-]
 
 
 @pytest.mark.parametrize("role", ["worker", "batch"])

@@ -19,6 +19,7 @@ from shared.messaging.link import channel_of
 from shared.messaging.reconcile import reconcile
 from shared.messaging.topology import DEAD_LETTERS
 from shared.testing.backbone import CONSUMER, SOURCE, TYPE, Backbone, event_of, eventually
+from shared.testing.messages import alarm_of
 from shared.testing.nursery import Child
 from shared.testing.scenario import Scenario
 
@@ -115,8 +116,7 @@ def test_queue_deleted_under_us(backbone: Backbone, scenario: Scenario, monkeypa
             # Nothing follows the last one: the account names it, and its source sends it again.
             assert _unaccounted(backbone) == 1
             with backbone.source.begin() as connection:
-                alarm = {"counted": "sequence", "about": "portal/user:last", "first": 1, "last": 1}
-                assert send_again(connection, alarm) == (1, 0)
+                assert send_again(connection, alarm_of("last", 1, 1)) == (1, 0)
             scenario.settle()
     assert _unaccounted(backbone) == 0
     scenario.note(gone_with_the_queue=taken)

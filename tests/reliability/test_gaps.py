@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import typer
-from hands import asking
+from hands import RUBBISH, asking, send_rubbish
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from shared.events import Envelope
+from shared.events.gaps import gap_events
 from shared.messaging import cli, gaps
 from shared.messaging.watching import Watch
+from shared.messaging.wire import encode
 from shared.testing.backbone import CONSUMER, SOURCE, Backbone, event_of, eventually
-from shared.testing.messages import send
+from shared.testing.messages import alarm_of, send
 from shared.testing.scenario import Scenario
+
+ALARM = gap_events(CONSUMER)[0].TYPE
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +114,31 @@ def test_a_hole_in_positions_is_filled_for_a_consumer_of_whole_sources(backbone:
     assert backbone.count("SELECT count(*) FROM inbox_gap") == 0
     alarm = "SELECT count(*) FROM outbox WHERE body->'data'->>'counted' = 'position' AND body->'data'->>'waiting' = '0'"
     assert backbone.count(alarm) == 1
+
+
+def _alarm(data: dict[str, Any], **attributes: Any) -> Envelope:
+    event = event_of("x", 1)
+    body = event.body.model_copy(update={"data": data})
+    asked = {"source": CONSUMER, "type": ALARM, "entity": f"gap:{event.id}", "body": body}
+    return event.model_copy(update=asked | attributes)
+
+
+def test_rubbish_among_the_alarms_holds_up_none_of_them(backbone: Backbone) -> None:
+    """No message ends or blocks a source's ear: not bytes, facts, versions or words that it can make nothing of."""
+    backbone.commit("a", "ok")
+    good = alarm_of("a", 1, 1).model_dump(mode="json")
+    strange = [
+        _alarm({}),
+        _alarm(good | {"first": "some"}),
+        _alarm(good, version=99),
+        _alarm(good, type="loans.other.alarmed"),
+        _alarm(good | {"about": f"{SOURCE}/user:\0"}),
+    ]
+    with asking(backbone):
+        for body, properties in RUBBISH:
+            send_rubbish(backbone, body, key=ALARM, **properties)
+        send(backbone, [replace(encode(event), routing_key=ALARM) for event in [*strange, _alarm(good)]])
+        eventually(lambda: _answers(backbone) == [(f"service:{SOURCE}", 1, 0)])
 
 
 def _seen(backbone: Backbone) -> cli.Backbone:
