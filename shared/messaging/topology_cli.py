@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import amqp
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from shared.messaging import drift
 from shared.messaging.drift import Broker, BrokerAPIError, Difference, DropRefusedError
+from shared.messaging.printing import AsJson, console, print_json
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DIFFERENT = 1
 _COLOURS = {"missing": "red", "differs": "yellow", "superfluous": "cyan"}
 Consumers = Callable[[], Mapping[str, tuple[str, ...]]]
@@ -30,7 +28,7 @@ def build(broker: Callable[[], Broker], consumers: Consumers) -> typer.Typer:
         """Show what the broker lacks, has otherwise, or has besides; the exit code is 1 when anything differs."""
         found = _or_exit(lambda: drift.diff(broker(), consumers()))
         if as_json:
-            _print_json({"equal": not found, "differences": [change.as_json() for change in found]})
+            print_json({"equal": not found, "differences": [change.as_json() for change in found]})
         else:
             _show(found, "The broker stands as declared.")
         if found:
@@ -47,11 +45,11 @@ def build(broker: Callable[[], Broker], consumers: Consumers) -> typer.Typer:
         left = _or_exit(lambda: drift.diff(broker(), consumers()))
         if as_json:
             parts = {"done": done, "removed": gone, "left": left}
-            _print_json({name: [change.as_json() for change in part] for name, part in parts.items()})
+            print_json({name: [change.as_json() for change in part] for name, part in parts.items()})
             return
         for change in (*done, *gone):
             verb = "Removed" if change.state == "superfluous" else "Set"
-            Console().print(f"{verb} {change.thing[0]} {escape(change.name)}")
+            console.print(f"{verb} {change.thing[0]} {escape(change.name)}")
         _show(left, "The broker stands as declared.")
 
     @group.command("drop")
@@ -79,7 +77,6 @@ def _or_exit(act: Callable[[], Any]) -> Any:
 
 
 def _show(found: list[Difference], nothing: str) -> None:
-    console = Console()
     if not found:
         console.print(nothing)
         return
@@ -88,7 +85,3 @@ def _show(found: list[Difference], nothing: str) -> None:
         state = f"[{_COLOURS[change.state]}]{change.state}[/]"
         table.add_row(state, change.thing[0], escape(change.name), escape(change.why()))
     console.print(table)
-
-
-def _print_json(data: Any) -> None:
-    typer.echo(json.dumps(data, default=str, ensure_ascii=False, indent=2))
