@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,43 +46,59 @@ class Settled:
     ids: list[UUID] = field(default_factory=list)
     unreadable: dict[UUID, str] = field(default_factory=dict)
 
+    def seen(self) -> list[UUID]:
+        """Return the rows that were looked at."""
+        return [*self.ids, *self.unreadable]
 
-def _chosen(connection: Connection, wanted: Filters | UUID, until: datetime | None) -> list[Any]:
+
+def _chosen(
+    connection: Connection, wanted: Filters | UUID, until: datetime | None, passed: Sequence[UUID]
+) -> list[Any]:
     """Return held rows, locked, in the order of their entities; those of one id, or all that fit the filters.
 
-    `until` leaves out what came (back) later, so that who settles page by page comes to an end.
+    `until` leaves out what came (back) later, and `passed` what was looked at before, so that who settles page by
+    page comes to an end.
     """
-    where, facts = ("id = :id AND state = 'held'", {"id": wanted})
+    where, facts = "id = :id AND state = 'held'", dict[str, Any](id=wanted)
     if isinstance(wanted, Filters):
-        where, facts = (WHERE, asdict(wanted) | {"state": "held"})
+        where, facts = WHERE, asdict(wanted) | {"state": "held"}
     query = (
         f"SELECT * FROM quarantine WHERE {where}"  # noqa: S608 - our own words
-        " AND (CAST(:until AS timestamptz) IS NULL OR last_seen <= :until)"
+        " AND (CAST(:until AS timestamptz) IS NULL OR last_seen <= :until) AND id <> ALL(CAST(:passed AS uuid[]))"
         " ORDER BY entity, sequence, id LIMIT :limit FOR UPDATE"
     )
-    return list(connection.execute(text(query), facts | {"until": until, "limit": AT_ONCE}).mappings())
+    page = {"until": until, "passed": passed, "limit": AT_ONCE}
+    return list(connection.execute(text(query), facts | page).mappings())
 
 
 def replay_held(
-    uow: UnitOfWork, wanted: Filters | UUID, *, dry_run: bool = False, until: datetime | None = None
+    uow: UnitOfWork,
+    wanted: Filters | UUID,
+    *,
+    dry_run: bool = False,
+    until: datetime | None = None,
+    passed: Sequence[UUID] = (),
 ) -> Settled:
     """Hand held events back to their consumer under their own ids.
 
     The running worker takes them up within a second; one that fails again comes back into quarantine at once,
-    and one that was handled meanwhile has no effect. What is still unreadable stays held.
+    and one that was handled meanwhile has no effect. What is still unreadable stays held, in nobody's way.
     """
     settled = Settled()
-    for row in _chosen(uow.connection, wanted, until):
-        raw = Raw(row["headers"], bytes(row["body"]), row["routing_key"], row["user_id"])
-        try:
-            received = Received(decode(raw), raw)
-        except UnreadableError as error:
-            settled.unreadable[row["id"]] = str(error)
-            continue
-        settled.ids.append(row["id"])
-        if not dry_run:
-            _hand_back(uow, row, received)
-    return settled
+    while True:
+        rows = _chosen(uow.connection, wanted, until, [*passed, *settled.seen()])
+        for row in rows:
+            raw = Raw(row["headers"], bytes(row["body"]), row["routing_key"], row["user_id"])
+            try:
+                received = Received(decode(raw), raw)
+            except UnreadableError as error:
+                settled.unreadable[row["id"]] = str(error)
+                continue
+            settled.ids.append(row["id"])
+            if not dry_run:
+                _hand_back(uow, row, received)
+        if len(rows) < AT_ONCE or len(settled.ids) >= AT_ONCE:
+            return settled
 
 
 def _hand_back(uow: UnitOfWork, row: Any, received: Received) -> None:
@@ -106,7 +123,13 @@ def _hand_back(uow: UnitOfWork, row: Any, received: Received) -> None:
 
 
 def discard_held(
-    uow: UnitOfWork, wanted: Filters | UUID, reason: str, *, dry_run: bool = False, until: datetime | None = None
+    uow: UnitOfWork,
+    wanted: Filters | UUID,
+    reason: str,
+    *,
+    dry_run: bool = False,
+    until: datetime | None = None,
+    passed: Sequence[UUID] = (),
 ) -> Settled:
     """Give held events up for good; the events of their entities that waited behind them go on.
 
@@ -114,7 +137,7 @@ def discard_held(
     """
     if not reason.strip() and not dry_run:
         raise InvalidError({"reason": "say why this event may be left out"})
-    rows = _chosen(uow.connection, wanted, until)
+    rows = _chosen(uow.connection, wanted, until, passed)
     for row in [] if dry_run else rows:
         _settle(uow, row, "discarded", reason.strip())
         if row["entity"] and row["sequence"]:
@@ -163,19 +186,20 @@ def replay(
     Raises InvalidError for a single message that is still unreadable.
     """
     choice = _choice(consumer, quarantine_id, same, wanted)
-    ids: list[UUID] = []
+    done = Settled()
     with asking(engine) as connection:
         until = moment(connection, clock)
     while True:
         with UnitOfWork(engine, consumer, Context(actor=by), clock=clock) as uow:
-            settled = replay_held(uow, choice, dry_run=dry_run, until=until)
+            settled = replay_held(uow, choice, dry_run=dry_run, until=until, passed=done.seen())
             if settled.unreadable and quarantine_id:
                 why = next(iter(settled.unreadable.values()))
                 message = "The message is still unreadable: %(why)s"
                 raise InvalidError({"id": "this release cannot read it"}, message, why=why)
-        ids += settled.ids
-        if dry_run or len(settled.ids) < AT_ONCE:
-            return ids
+        done.ids.extend(settled.ids)
+        done.unreadable.update(settled.unreadable)
+        if len(settled.ids) < AT_ONCE:
+            return done.ids
 
 
 def discard(
@@ -199,11 +223,11 @@ def discard(
         until = moment(connection, clock)
     while True:
         with UnitOfWork(engine, consumer, Context(actor=by, reason=reason), clock=clock) as uow:
-            settled = discard_held(uow, choice, reason, dry_run=dry_run, until=until)
+            settled = discard_held(uow, choice, reason, dry_run=dry_run, until=until, passed=ids)
         if quarantine_id and not settled.ids:
             raise NotFoundError("There is no such event in quarantine")
         ids += settled.ids
-        if dry_run or len(settled.ids) < AT_ONCE:
+        if len(settled.ids) < AT_ONCE:
             return ids
 
 

@@ -16,7 +16,7 @@ from shared.events import Actor, Envelope
 from shared.messaging import inbox, quarantine
 from shared.messaging.inbox import Outcome
 from shared.messaging.wire import Raw, encode
-from shared.testing.backbone import CONSUMER, TYPE, consumer_database, effect, empty, event_of
+from shared.testing.backbone import CONSUMER, SOURCE, TYPE, consumer_database, effect, empty, event_of
 from shared.testing.behaviour import behave
 from shared.testing.stand import Stand
 
@@ -338,6 +338,22 @@ def test_bulk_replay_by_fingerprint_can_be_tried_first(store: Store) -> None:
     quarantine.replay(store.engine, CONSUMER, OPERATOR, same=same, clock=store.clock)
     store.sweep()
     assert sorted(store.effects()) == [("a", 1), ("b", 1), ("c", 1)]
+
+
+def test_what_cannot_be_read_is_in_nobodys_way(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More unreadable rows than one transaction takes, before and between the good ones: a replay reaches all these."""
+    monkeypatch.setattr(quarantine, "AT_ONCE", 2)
+    for number in range(5):
+        store.receive(Raw({"cloudEvents_subject": f"user:{number}", "cloudEvents_source": SOURCE}, b"{"))
+    good = [event_of(f"{number}b", 1) for number in range(5)]
+    with store.engine.begin() as connection:
+        for event in good:
+            quarantine.hold(connection, CONSUMER, encode(event), ValueError("no"), attempts=1, now=store.clock())
+    wanted = quarantine.Filters(consumer=CONSUMER)
+    tried = quarantine.replay(store.engine, CONSUMER, OPERATOR, wanted=wanted, dry_run=True)
+    done = quarantine.replay(store.engine, CONSUMER, OPERATOR, wanted=wanted)
+    assert sorted(done) == sorted(tried)
+    assert (len(done), store.count("quarantine", "state = 'held' AND event_id IS NULL")) == (5, 5)
 
 
 def test_discard_with_a_reason_lets_the_followers_go_on(store: Store) -> None:
