@@ -3,8 +3,8 @@
 A projection is declared by its service: its tables, and what each event does to them (the very handlers that the
 consumer runs). The events come from the sources' outboxes, or from the audit log if their months were dropped:
 exactly those that the consumer's inbox has as applied, in the order of their handling, each entity's by its
-sequence. A short lock against writers of the live tables (not
-readers) makes both sides stand still for the last events and the comparison.
+sequence. A short lock against writers of the live tables (not readers) makes both sides stand still for the last
+events and the comparison.
 """
 
 from __future__ import annotations
