@@ -67,7 +67,7 @@ def _chosen(
         " AND (CAST(:until AS timestamptz) IS NULL OR last_seen <= :until) AND id <> ALL(CAST(:passed AS uuid[]))"
         " ORDER BY entity, sequence, id LIMIT :limit FOR UPDATE"
     )
-    page = {"until": until, "passed": passed, "limit": AT_ONCE}
+    page = {"until": until, "passed": list(passed), "limit": AT_ONCE}
     return list(connection.execute(text(query), facts | page).mappings())
 
 
