@@ -9,6 +9,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import Engine
 
 from services.audit import api, pages
+from services.audit.figures import figures
 from services.audit.policy import POLICY
 from shared.clock import Clock, utc_now
 from shared.database import engine_for
@@ -29,4 +30,5 @@ def create_app(
         settings=settings,
         clock=clock,
         key=key,
+        figures=figures,
     )

@@ -20,8 +20,9 @@ from services.audit.handlers import verification
 from services.audit.handlers.proofs import Proof, prove
 from services.audit.handlers.verification import Report
 from services.audit.keys import Keys
-from shared.database import Context, UnitOfWork, engine_for, system
+from shared.database import Context, UnitOfWork, engine_for
 from shared.errors import TamgaError
+from shared.messaging.printing import operator
 from shared.settings import SettingsError, settings
 
 commands = typer.Typer(name="audit", help="The record: verify it, prove one event.", no_args_is_help=True)
@@ -45,7 +46,9 @@ def verify(
     as_json: Json = False,
     newest: Annotated[int | None, typer.Option(min=1, help="Read only what follows a signed state.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint that you kept: compare with it too.")] = None,
-    record: Annotated[bool, typer.Option(help="Put the result into the log.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Keep the result for the page, and put it into the log.")
+    ] = True,
 ) -> None:
     """Read the log again, from every stored byte up to the signatures, and look for what never arrived."""
     try:
@@ -53,8 +56,7 @@ def verify(
         with _log() as (engine, keys):
             report = _verified(engine, keys, newest, pinned, quiet=as_json)
             if record:
-                with UnitOfWork(engine, "audit", Context(actor=system("audit"))) as uow:
-                    verification.record(uow, report)
+                _record(engine, report)
     except (SettingsError, SQLAlchemyError, OSError, ValueError) as error:
         typer.echo(f"The log could not be verified: {error}", err=True)
         raise typer.Exit(2) from error
@@ -63,6 +65,15 @@ def verify(
     else:
         _print(report)
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _record(engine: Engine, report: Report) -> None:
+    """Keep the result; where that is refused (a copy that may only be read) the verdict stands all the same."""
+    try:
+        with UnitOfWork(engine, "audit", Context(actor=operator())) as uow:
+            verification.record(uow, report)
+    except SQLAlchemyError as error:
+        typer.echo(f"The result could not be kept: {str(error).splitlines()[0]}", err=True)
 
 
 def _verified(engine: Engine, keys: Keys, newest: int | None, pinned: str | None, *, quiet: bool) -> Report:
@@ -91,6 +102,7 @@ def _print(report: Report) -> None:
     for item in report.coverage:
         table.add_row(item["source"], f"{item['events']:,} events, last position {item['last_position'] or 0:,}")
     took = (report.finished_at - report.started_at).total_seconds()
+    table.add_row("finished", f"{report.finished_at:%Y-%m-%d %H:%M:%S} UTC")
     table.add_row("took", f"{took:.1f} s")
     console.print(table)
     for finding in report.findings:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-_PATIENCE = 5.0  # seconds
+_UNHEALTHY = 503  # the answer to a check that did not pass, with what is wrong in its body
 _PORTS = {"amqp": ("http", 15672), "amqps": ("https", 15671)}  # RabbitMQ's own defaults
 
 
@@ -38,6 +38,7 @@ class BrokerAPI:
 
     url: str
     vhost: str = "/"
+    patience: float = 5.0  # seconds for each step of an answer
 
     @property
     def user(self) -> str:
@@ -49,11 +50,26 @@ class BrokerAPI:
         found: dict[str, Any] = json.loads(self._ask("GET", "/api/definitions"))
         return found
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """Return the alarms in effect: {"node": its name, "resource": "memory" or "disk"} each."""
+        found: dict[str, Any] = json.loads(self._ask("GET", "/api/health/checks/alarms", expected=_UNHEALTHY))
+        return list(found.get("alarms", []))
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return the nodes; `uptime` in milliseconds where statistics are collected."""
+        found: list[dict[str, Any]] = json.loads(self._ask("GET", "/api/nodes"))
+        return found
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Return the connections; with their `state` where statistics are collected."""
+        found: list[dict[str, Any]] = json.loads(self._ask("GET", "/api/connections?columns=state"))
+        return found
+
     def permit(self, kind: str, user: str, what: dict[str, str]) -> None:
         """Set a user's `permissions` or `topic-permissions` on the virtual host."""
         self._ask("PUT", f"/api/{kind}/{quote(self.vhost, safe='')}/{quote(user, safe='')}", what)
 
-    def _ask(self, method: str, path: str, body: Any = None) -> bytes:
+    def _ask(self, method: str, path: str, body: Any = None, *, expected: int | None = None) -> bytes:
         parts = urlsplit(self.url)
         place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         secret = f"{self.user}:{unquote(parts.password or 'guest')}"
@@ -63,9 +79,11 @@ class BrokerAPI:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(place + path, data, headers, method=method)  # noqa: S310 - our own broker
         try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 - the same
+            with urllib.request.urlopen(request, timeout=self.patience) as answer:  # noqa: S310 - the same
                 content: bytes = answer.read()
         except urllib.error.HTTPError as error:
+            if error.code == expected:
+                return bytes(error.read())
             raise BrokerAPIError(_refused(error.code, self.user, place)) from error
         except OSError as error:
             raise BrokerAPIError(

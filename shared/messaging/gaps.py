@@ -108,6 +108,16 @@ def open_gaps(connection: Connection, consumer: str) -> list[Gap]:
     return [gap for gap in (Gap(**row) for row in rows) if gap.alarmed_at and not gap.closed_at]
 
 
+def counted_open(connection: Connection, consumer: str) -> tuple[int, int]:
+    """Return how many gaps are open: those that were alarmed, and those that are too young for that."""
+    known = [Gap(**row) for row in connection.execute(_OPEN, {"consumer": consumer}).mappings()]
+    holes = [Gap(**row) for row in connection.execute(_HOLES, {"consumer": consumer}).mappings()]
+    still = [gap for gap in known if not gap.closed_at]
+    alarmed = [gap for gap in still if gap.alarmed_at]
+    fresh = [hole for hole in holes if not any(gap.meets(hole) for gap in still)]
+    return len(alarmed), len(still) - len(alarmed) + len(fresh)
+
+
 def watch(uow: UnitOfWork) -> None:
     """Alarm what has been missing for too long, ask again for what has not come, close what has."""
     consumer, now = uow.source, moment(uow.connection, uow.clock)

@@ -14,11 +14,14 @@ _CONNECT = 5.0  # seconds for TCP, TLS and the handshake together
 _WRITE = 10.0  # seconds until a full send buffer counts as a broken link
 
 
-def connect(amqp_url: str, **options: Any) -> Any:
-    """Return an open kombu connection, or raise at once; `options` go to py-amqp (on_blocked, on_unblocked)."""
-    options = {"write_timeout": _WRITE, "read_timeout": _CONNECT} | options
+def connect(amqp_url: str, *, patience: float = _CONNECT, **options: Any) -> Any:
+    """Return an open kombu connection, or raise at once; `options` go to py-amqp (on_blocked, on_unblocked).
+
+    `patience` is how many seconds connecting, and then each answer, may take.
+    """
+    options = {"write_timeout": _WRITE, "read_timeout": patience} | options
     connection: Any = Connection(  # type: ignore[no-untyped-call]
-        amqp_url, connect_timeout=_CONNECT, heartbeat=HEARTBEAT, transport_options=options
+        amqp_url, connect_timeout=patience, heartbeat=HEARTBEAT, transport_options=options
     )
     try:
         connection.ensure_connection(max_retries=0)  # connect() sleeps for two seconds and tries once more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,20 +94,26 @@ def check(amqp_url: str, consumers: Mapping[str, tuple[str, ...]]) -> list[str]:
     return missing
 
 
-def depths(amqp_url: str, queues: tuple[str, ...] | list[str]) -> dict[str, Depth]:
+def depths(amqp_url: str, queues: Sequence[str]) -> dict[str, Depth]:
     """Return each queue's depth; a queue that is not there is left out."""
-    found: dict[str, Depth] = {}
     connection = connect(amqp_url)
     try:
-        channel = connection.channel()
-        for queue in queues:
-            try:
-                _, messages, consumers = channel.queue_declare(queue, passive=True)
-            except amqp.NotFound:
-                channel = connection.channel()  # the question has ended the other one
-                continue
-            found[queue] = Depth(messages, consumers)
+        found = depths_on(connection, queues)
         connection.release()
     finally:
         connection.collect(socket_timeout=1)
+    return found
+
+
+def depths_on(connection: Any, queues: Sequence[str]) -> dict[str, Depth]:
+    """Return each queue's depth, asked on an open connection."""
+    found: dict[str, Depth] = {}
+    channel = connection.channel()
+    for queue in queues:
+        try:
+            _, messages, consumers = channel.queue_declare(queue, passive=True)
+        except amqp.NotFound:
+            channel = connection.channel()  # the question has ended the other one
+            continue
+        found[queue] = Depth(messages, consumers)
     return found

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from joserfc.jwk import OKPKey
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -42,8 +42,12 @@ def create_service_app(
     settings: Settings,
     clock: Clock = utc_now,
     key: OKPKey | None = None,
+    figures: Callable[[Connection], dict[str, Any]] = health.nothing,
 ) -> FastAPI:
-    """Return the ASGI app of `service`. `key` verifies statements of identity; by default it comes from settings."""
+    """Return the ASGI app of `service`. `key` verifies statements of identity; by default it comes from settings.
+
+    `figures` are what /health tells an operator of this service alone.
+    """
     answers = Answers(service)
     app = FastAPI(
         title=f"Tamga {service}",
@@ -64,7 +68,7 @@ def create_service_app(
     state.policy = Policy(dict(policy.table) | health.policy(service) | held)
     state.pages = Pages(service, templates, clock, settings.time_zone)
     app.mount("/static", Mount("", app=static.serve))
-    app.include_router(health.router(service))
+    app.include_router(health.router(service, figures))
     app.include_router(_description(service))
     for router in (*([quarantine.router(service)] if consumes else []), *routers):
         app.include_router(router)

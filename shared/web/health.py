@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
 from shared.database import reading
+from shared.operations.figures import figures
 from shared.web.dependencies import MaybeWho, allowed
 
 
@@ -27,8 +29,13 @@ def described(service: str) -> Any:
     return allowed(f"{service}.api.describe")
 
 
-def router(service: str) -> APIRouter:
-    """Return the health route of a service."""
+def nothing(_connection: Connection) -> dict[str, Any]:
+    """Return the figures of a service that has none of its own."""
+    return {}
+
+
+def router(service: str, own: Callable[[Connection], dict[str, Any]] = nothing) -> APIRouter:
+    """Return the health route of a service; `own` gives figures that only this service has."""
     routes = APIRouter()
 
     @routes.get("/health", dependencies=[allowed(f"{service}.health.read")], include_in_schema=False)
@@ -38,33 +45,9 @@ def router(service: str) -> APIRouter:
         try:
             with reading(state.engine) as connection:
                 connection.execute(text("SELECT 1"))
-                details = figures(connection) if inspects else {}
+                details = figures(connection, service) | own(connection) if inspects else {}
         except SQLAlchemyError:
             return JSONResponse({"service": service, "database": "down"}, 503)
         return JSONResponse({"service": service, "database": "ok"} | details)
 
     return routes
-
-
-_THERE = text("SELECT to_regclass('outbox') IS NOT NULL AS outbox, to_regclass('inbox') IS NOT NULL AS inbox")
-_SENDING = text("""
-SELECT count(*) AS outbox_unpublished,
-  coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float AS outbox_oldest_seconds,
-  count(*) FILTER (WHERE held_reason IS NOT NULL) AS outbox_held
-FROM outbox WHERE published_at IS NULL
-""")
-_TAKING = text("""
-SELECT (SELECT count(*) FROM inbox_parked) AS parked,
-  (SELECT count(*) FROM quarantine WHERE state = 'held') AS quarantined,
-  (SELECT count(*) FROM inbox_gap WHERE alarmed_at IS NOT NULL AND closed_at IS NULL) AS gaps
-""")
-
-
-def figures(connection: Connection) -> dict[str, float]:
-    """Return the messaging figures of a service's database, of the tables that it has."""
-    there = connection.execute(_THERE).one()
-    found: dict[str, float] = {}
-    for exists, query in ((there.outbox, _SENDING), (there.inbox, _TAKING)):
-        if exists:
-            found |= dict(connection.execute(query).mappings().one())
-    return found

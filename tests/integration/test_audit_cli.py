@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
 from uuid import uuid4
@@ -12,8 +13,10 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from services.audit import cli
+from services.audit.application import create_app
 from shared.settings import Settings
 from shared.testing.stand import Stand
+from shared.testing.web import KEY, Browser, person, web_settings
 
 RUNNER = CliRunner()
 
@@ -51,11 +54,27 @@ def test_a_kept_checkpoint_is_compared(engine: Engine, tmp_path: Path) -> None:
     assert RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(tmp_path / "none")]).exit_code == 2
 
 
-def test_a_result_can_be_put_into_the_log(engine: Engine) -> None:
-    """With --record the verification itself is an event."""
-    assert RUNNER.invoke(cli.commands, ["verify", "--record", "--json"]).exit_code == 0
+def test_a_result_is_kept_with_who_asked_for_it(engine: Engine, tmp_path: Path) -> None:
+    """The auditor's page shows what the command found and who ran it, and the log has it; --no-record keeps nothing."""
+    nothing = RUNNER.invoke(cli.commands, ["verify", "--no-record"])
+    assert RUNNER.invoke(cli.commands, ["verify", "--json"]).exit_code == nothing.exit_code == 0
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT type FROM outbox")).scalars().all() == ["audit.verification.completed"]
+        said = text("SELECT type, body->'actor'->>'id' FROM outbox")
+        assert connection.execute(said).all() == [("audit.verification.completed", f"operator:{getpass.getuser()}")]
+    app = create_app(web_settings(home=tmp_path), engine=engine, key=KEY)
+    page = Browser(app, person("auditor")).get("/verification").text
+    assert page.count("the whole log") == 1
+    assert f"<td>{getpass.getuser()}</td>" in page
+
+
+def test_a_verdict_does_not_need_to_be_kept(stand: Stand, engine: Engine) -> None:
+    """Where nothing may be written the log is verified all the same, and that nothing was kept is said."""
+    with stand.superuser(engine).begin() as connection:
+        read_only = f'ALTER DATABASE "{engine.url.database}" SET default_transaction_read_only = on'
+        connection.execute(text(read_only))
+    answer = RUNNER.invoke(cli.commands, ["verify"])
+    assert answer.exit_code == 0
+    assert "could not be kept" in answer.output
 
 
 def test_prove_gives_a_checked_proof(engine: Engine) -> None:

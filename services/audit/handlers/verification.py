@@ -105,9 +105,9 @@ def verify(
 
 
 def record(uow: UnitOfWork, report: Report) -> UUID:
-    """Keep a report for the pages and put what it found into the log; returns the verification's id."""
-    own = uow.ids()
-    verifications.add(uow.connection, own, report.as_json())
+    """Keep a report, and who asked for it, for the pages; put what it found into the log; returns its id."""
+    own, actor = uow.ids(), uow.context.actor
+    verifications.add(uow.connection, own, report.as_json() | {"by": actor.name or actor.id})
     event = VerificationCompleted(
         verification_id=str(own),
         size=report.size,

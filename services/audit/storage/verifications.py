@@ -16,6 +16,7 @@ def add(connection: Connection, own: UUID, report: dict[str, Any]) -> None:
     connection.execute(insert(verifications).values(id=own, report=report, **{name: report[name] for name in columns}))
 
 
-def latest(connection: Connection, limit: int = 10) -> list[Any]:
-    """Return the newest verifications, the newest first."""
-    return list(connection.execute(select(verifications).order_by(verifications.c.finished_at.desc()).limit(limit)))
+def latest(connection: Connection, limit: int = 10, *, whole: bool = False) -> list[Any]:
+    """Return the newest verifications, the newest first; with `whole` only those of the whole log."""
+    chosen = select(verifications).where(verifications.c.whole) if whole else select(verifications)
+    return list(connection.execute(chosen.order_by(verifications.c.finished_at.desc()).limit(limit)))

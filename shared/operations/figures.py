@@ -1,0 +1,41 @@
+"""One service's figures, from its own database: what waits, what is held, what is missing, how far back it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from shared.messaging import gaps
+
+_THERE = text("SELECT to_regclass('outbox') IS NOT NULL AS outbox, to_regclass('inbox') IS NOT NULL AS inbox")
+_SENDING = text("""
+SELECT count(*) AS outbox_unpublished,
+  coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float AS outbox_oldest_seconds,
+  count(*) FILTER (WHERE held_reason IS NOT NULL) AS outbox_held
+FROM outbox WHERE published_at IS NULL
+""")
+_TAKING = text("""
+SELECT (SELECT count(*) FROM inbox_parked) AS parked,
+  (SELECT count(*) FROM quarantine WHERE state = 'held') AS quarantined
+""")
+# Partitions are made from the present month on, so the first of them is the oldest that is kept.
+_MONTHS = text(r"""
+SELECT min(substr(month, 8)) AS outbox_first_month,
+  bool_or(month = to_char(now() AT TIME ZONE 'UTC' + interval '1 month', '"outbox_"YYYY_MM')) AS outbox_next_month
+FROM (SELECT c.relname AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+      WHERE i.inhparent = 'outbox'::regclass AND c.relname ~ '^outbox_\d{4}_\d{2}$') AS months
+""")
+
+
+def figures(connection: Connection, service: str) -> dict[str, Any]:
+    """Return the messaging figures of a service's database, of the tables that it has."""
+    there = connection.execute(_THERE).one()
+    found: dict[str, Any] = {}
+    if there.outbox:
+        found |= dict(connection.execute(_SENDING).mappings().one())
+        found |= dict(connection.execute(_MONTHS).mappings().one())
+    if there.inbox:
+        found |= dict(connection.execute(_TAKING).mappings().one())
+        found["gaps"], found["gaps_unalarmed"] = gaps.counted_open(connection, service)
+    return found

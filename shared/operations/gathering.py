@@ -1,0 +1,153 @@
+"""Everything that a look needs is asked at once, and each question has a second: what does not answer is not known."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+
+from shared.clock import Clock, utc_now
+from shared.heartbeat import heartbeat_file, is_alive
+from shared.messaging import drift
+from shared.messaging.drift import Broker, Difference
+from shared.messaging.link import user_of
+from shared.messaging.topology import DEAD_LETTERS
+from shared.operations import broker as of_broker
+from shared.operations.broker import Answer, Inside
+from shared.operations.lines import Facts, Line, Reconciled, judge
+from shared.operations.processes import note_of
+from shared.settings import SERVICES, Settings
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 1.0  # seconds
+RECONCILING = ("relay", "watch")  # the process that does it on one machine, and where parts are apart
+Figures = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Whom a look asks. `queues` are those declared ({queue: its bindings}; empty: the topology is not compared).
+
+    `figures` gives what a service's /health tells an operator, by whatever way the asker has; None: no answer.
+    """
+
+    settings: Settings
+    queues: Mapping[str, tuple[str, ...]]
+    figures: Callable[[str], Figures | None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How everything was at one moment."""
+
+    at: datetime
+    facts: Facts
+    lines: tuple[Line, ...]
+
+    @property
+    def worst(self) -> str:
+        """Return the state of the line that needs somebody most."""
+        states = {line.state for line in self.lines}
+        return next((state for state in ("bad", "look") if state in states), "good")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines: `lines` by their keys, each with its state, its figures and the commands."""
+        return {"looked_at": self.at.isoformat(), "state": self.worst, "lines": [line.as_json() for line in self.lines]}
+
+
+def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
+    """Ask everything at once and say how it is; takes little longer than the one wait of a part that is silent."""
+    settings, now = sources.settings, clock()
+    api = _api(settings)
+    with ThreadPoolExecutor(len(SERVICES) + 6) as pool:
+
+        def ask(name: str, question: Callable[..., T | None], *given: Any) -> Future[T | None]:
+            return pool.submit(_quietly, name, question, *given)
+
+        services = [ask(service, sources.figures, service) for service in SERVICES]
+        reconciled = ask("reconciling", _reconciled, settings)
+        if asks_broker := bool(settings.amqp_admin_url):
+            answer, alarms = ask("broker", _answer, settings), ask("alarms", of_broker.alarms, api.api)
+            since, blocked = ask("nodes", of_broker.since, api.api, now), ask("connections", of_broker.blocked, api.api)
+            differences = ask("topology", _differences, sources, api)
+    facts = Facts(
+        now=now,
+        services=dict(zip(SERVICES, (asked.result() for asked in services), strict=True)),
+        reconciled=reconciled.result(),
+        asks_broker=asks_broker,
+        relays_blocked=sum(_relays_blocked(settings)),
+        processes=note_of(settings.home),
+        kept_months=settings.outbox_retention_months,
+        logs=settings.home / "log",
+    )
+    if asks_broker:
+        known = alarms.result()
+        facts = replace(
+            facts,
+            broker=answer.result(),
+            inside=None if known is None else Inside(known, since.result(), blocked.result()),
+            differences=differences.result(),
+        )
+    return Look(now, facts, tuple(judge(facts)))
+
+
+def _quietly(name: str, ask: Callable[..., T | None], *given: Any) -> T | None:
+    """Return an answer, or None: whatever a client raises, the look says that it does not know."""
+    try:
+        return ask(*given)
+    except Exception as error:  # noqa: BLE001 - clients of three protocols, each with errors of its own
+        log.warning("no answer to a look", asked=name, error=type(error).__name__)
+        return None
+
+
+def _api(settings: Settings) -> Broker:
+    users = {service: user_of(url) for service, url in settings.amqp_urls.items()}
+    found = Broker.at(settings.amqp_admin_url, settings.amqp_api_url, users)
+    return replace(found, api=replace(found.api, patience=PATIENCE))
+
+
+def _answer(settings: Settings) -> Answer:
+    queues = [*(service for service in SERVICES if service != "portal"), DEAD_LETTERS]
+    return of_broker.answer(settings.amqp_admin_url, queues, PATIENCE)
+
+
+def _differences(sources: Sources, broker: Broker) -> list[Difference] | None:
+    # Whoever does not know all users would take the others' permissions for superfluous.
+    known = sources.queues and set(sources.settings.amqp_urls) >= set(SERVICES)
+    return drift.diff(broker, sources.queues) if known else None
+
+
+def _reconciled(settings: Settings) -> Reconciled | None:
+    for process in RECONCILING:
+        if url := settings.metrics_urls.get(process):
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - a process of ours
+                return reconciled_in(answer.read().decode())
+    return None
+
+
+def reconciled_in(figures: str) -> Reconciled:
+    """Return what the figures of the process that reconciles say of its last look."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(figures):
+        for sample in family.samples:
+            found[sample.name] = found.get(sample.name, 0) + sample.value
+    at = found.get("tamga_reconcile_timestamp_seconds")
+    return Reconciled(
+        unaccounted=int(found.get("tamga_events_unaccounted", 0)),
+        contradictory=int(found.get("tamga_events_contradictory", 0)),
+        at=datetime.fromtimestamp(at, UTC) if at else None,
+    )
+
+
+def _relays_blocked(settings: Settings) -> Iterator[bool]:
+    for service in SERVICES:
+        file = heartbeat_file(settings.home, f"relay.{service}")
+        yield is_alive(settings.home, f"relay.{service}") and '"blocked"' in file.read_text()
