@@ -5,22 +5,19 @@ A second one hears of events that a consumer misses, and has them sent again.
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
 
 import structlog
 
 from services.watch import watch_of
-from shared import metrics, telemetry
+from shared import telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
-from shared.infrastructure.gate import settings_when_ready
 from shared.messaging.backfill import Backfill
 from shared.messaging.relay import Relay
-from shared.observability import configure_logging
+from shared.process import begin, stop_when_asked
 from shared.settings import SERVICES, Settings
 
 
@@ -39,17 +36,8 @@ def backfill_of(service: str, settings: Settings) -> Backfill:
 
 def main(services: list[str]) -> int:
     """Relay the named services' events, all services' when none is named, until SIGTERM; returns the exit code."""
-    stop, failed = threading.Event(), threading.Event()
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    settings = settings_when_ready()
-    configure_logging("relay", settings.log_level)
-    metrics.serve("relay")
-    telemetry.start("relay")
+    stop, failed = stop_when_asked(), threading.Event()
+    settings = begin("relay")
 
     def run(service: str, part_of: Callable[[str, Settings], Relay | Backfill]) -> None:
         try:

@@ -6,19 +6,15 @@ alone it changes nothing: then `tamga reconcile --send-again` is for an operator
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Mapping
-from types import FrameType
 
 from services.cards import consumers
-from shared import metrics
+from shared import telemetry
 from shared.database import engine_for
-from shared.infrastructure.gate import settings_when_ready
 from shared.messaging import topology
 from shared.messaging.watching import Watch
-from shared.observability import configure_logging
+from shared.process import begin, stop_when_asked
 from shared.settings import SERVICES, Settings
 
 
@@ -39,17 +35,9 @@ def watch_of(settings: Settings) -> Watch:
 
 def main() -> int:
     """Watch until SIGTERM."""
-    stop = threading.Event()
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    settings = settings_when_ready()
-    configure_logging("watch", settings.log_level)
-    metrics.serve("watch")
-    watch_of(settings).run(stop)
+    stop = stop_when_asked()
+    watch_of(begin("watch")).run(stop)
+    telemetry.stop()
     return 0
 
 

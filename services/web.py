@@ -20,10 +20,10 @@ from starlette.types import ASGIApp
 
 from services.catalogue import catalogue
 from services.portal.frontdoor import front_door
-from shared import metrics, telemetry
+from shared import telemetry
 from shared.heartbeat import keep_beating
 from shared.infrastructure.gate import settings_when_ready
-from shared.observability import configure_logging
+from shared.process import begin
 from shared.settings import SERVICES, Settings
 
 CATCHER = "TAMGA_MAIL_CATCHER"
@@ -66,10 +66,7 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Serve until SIGTERM; requests under way are finished."""
     load_applications()
-    settings = settings_when_ready()
-    configure_logging("web", settings.log_level)
-    metrics.serve("web")
-    telemetry.start("web")
+    settings = begin("web")
     address = urlsplit(settings.base_url)
     host = os.environ.get("TAMGA_HOST", "127.0.0.1")
     app = create(settings)

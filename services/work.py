@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import shared.messaging.green
-from shared import metrics, telemetry
+from shared import telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
-from shared.infrastructure.gate import settings_when_ready
 from shared.messaging.consumer import ServiceWorker, run_workers
-from shared.observability import configure_logging
+from shared.process import begin
 from shared.settings import SERVICES
 
 PATCHED = shared.messaging.green
@@ -42,10 +41,7 @@ def main(services: list[str]) -> int:
     """Run the named services' workers, all there are when none is named, until SIGTERM; returns the exit code."""
     found = [worker_of(service) for service in services or SERVICES]
     classes = [worker for worker in found if worker is not None]
-    settings = settings_when_ready()
-    configure_logging("work", settings.log_level)
-    metrics.serve("work")
-    telemetry.start("work")
+    settings = begin("work")
     beat = one_heartbeat(settings.home, [worker.name for worker in classes])
     try:
         return run_workers(

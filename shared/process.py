@@ -1,0 +1,33 @@
+"""How every process of ours begins and is asked to end: its settings, its log, its figures, its signals."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+from shared import metrics, telemetry
+from shared.infrastructure.gate import settings_when_ready
+from shared.observability import configure_logging
+from shared.settings import Settings
+
+
+def begin(name: str) -> Settings:
+    """Return this process's settings once they are there; from now on it writes its log and tells its figures."""
+    settings = settings_when_ready()
+    configure_logging(name, settings.log_level)
+    metrics.serve(name)
+    telemetry.start(name)
+    return settings
+
+
+def stop_when_asked() -> threading.Event:
+    """Return what is set at SIGTERM or Ctrl-C."""
+    stop = threading.Event()
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    return stop
