@@ -21,7 +21,7 @@ from shared.database import Context, UnitOfWork, system
 from shared.events import Actor, Envelope
 from shared.events.envelope import UnknownEventError
 from shared.events.gaps import Alarm, answered_event
-from shared.messaging.delivery import Delivery, ack, forgiving_frames, raw_of
+from shared.messaging.delivery import Delivered, Delivery, Inbound, ack
 from shared.messaging.link import connect
 from shared.messaging.wire import UnreadableError, decode
 
@@ -117,7 +117,7 @@ class Backfill:
         while not stop.is_set():
             connection = None
             try:
-                connection = connect(self.amqp_url, frame_handler=forgiving_frames)
+                connection = connect(self.amqp_url, frame_handler=Inbound)
                 self._listen(connection, stop)
             except _AWAY as error:
                 log.warning("alarms can't be heard now", source=self.source, error=str(error))
@@ -134,9 +134,9 @@ class Backfill:
                 except TimeoutError:
                     connection.heartbeat_check()
 
-    def _take(self, message: Any) -> None:
+    def _take(self, message: Delivered) -> None:
         try:
-            answer(self.engine, self.source, decode(raw_of(message)))
+            answer(self.engine, self.source, decode(message.raw))
         except _UNREADABLE as error:
             # The consumers of events keep what can't be read; here it is only a request, and it comes again.
             log.error("an alarm can't be read", source=self.source, error=str(error))  # noqa: TRY400 - one line

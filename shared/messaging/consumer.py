@@ -32,8 +32,9 @@ from shared import telemetry
 from shared.clock import new_id
 from shared.database import Context, UnitOfWork, system
 from shared.messaging import delivery
-from shared.messaging.delivery import Delivery, forgiving_frames
+from shared.messaging.delivery import Delivered, Delivery, Inbound
 from shared.messaging.inbox import StorageDownError
+from shared.messaging.line import Line
 from shared.messaging.link import HEARTBEAT
 
 log = structlog.get_logger(__name__)
@@ -95,7 +96,8 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
             config["AMQP_URI"],
             heartbeat=config["HEARTBEAT"],
             connect_timeout=5,
-            transport_options={"frame_handler": forgiving_frames},
+            transport=Line,
+            transport_options={"frame_handler": Inbound},
         )
 
     @contextmanager
@@ -156,11 +158,11 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
         self._failures = 0
         super().on_consume_ready(connection, channel, consumers, **kwargs)
 
-    def _take(self, provider: Any, message: Any) -> None:
+    def _take(self, provider: Any, message: Delivered) -> None:
         self._unsettled.add(_tag(message))
         provider.take(message)
 
-    def settle(self, message: Any, *, ack: bool = True, multiple: bool = False) -> None:
+    def settle(self, message: Delivered, *, ack: bool = True, multiple: bool = False) -> None:
         """Ack exactly once, or (`ack` false) leave the message to be delivered again."""
         if _tag(message) not in self._unsettled:
             return
@@ -200,7 +202,7 @@ def _answering() -> Iterator[Callable[[], None]]:
         deadline.cancel()
 
 
-def _tag(message: Any) -> tuple[int, int]:
+def _tag(message: Delivered) -> tuple[int, int]:
     return id(message.channel), message.delivery_tag
 
 
@@ -217,7 +219,7 @@ class Subscriber(Consumer):  # type: ignore[misc]
         super().__init__(queue, expected_exceptions=(StorageDownError,))
         self.size, self.prefetch, self.linger = size, 2 * size, linger
         self.stopping = False
-        self._waiting: list[Any] = []
+        self._waiting: list[Delivered] = []
         self._busy = False
 
     def stop(self) -> None:
@@ -234,7 +236,7 @@ class Subscriber(Consumer):  # type: ignore[misc]
         """Drop what a lost connection delivered: it comes again."""
         self._waiting.clear()
 
-    def take(self, message: Any) -> None:
+    def take(self, message: Delivered) -> None:
         self._waiting.append(message)
         if not self._busy:
             self._busy = True
@@ -252,12 +254,12 @@ class Subscriber(Consumer):  # type: ignore[misc]
         else:
             self._busy = False
 
-    def _begin(self, batch: list[Any], attempt: int = 0) -> None:
+    def _begin(self, batch: list[Delivered], attempt: int = 0) -> None:
         done = partial(self._done, batch, attempt)
-        self.container.spawn_worker(self, ([delivery.raw_of(message) for message in batch],), {}, handle_result=done)
+        self.container.spawn_worker(self, ([message.raw for message in batch],), {}, handle_result=done)
 
     def _done(
-        self, batch: list[Any], attempt: int, _ctx: Any, result: Any, exc_info: ExcInfo | None
+        self, batch: list[Delivered], attempt: int, _ctx: Any, result: Any, exc_info: ExcInfo | None
     ) -> tuple[Any, ExcInfo | None]:
         if exc_info is None or self.stopping:
             self._settle(batch, ack=exc_info is None)
@@ -265,14 +267,14 @@ class Subscriber(Consumer):  # type: ignore[misc]
             self.container.spawn_managed_thread(partial(self._again, batch, attempt))
         return result, exc_info
 
-    def _again(self, batch: list[Any], attempt: int) -> None:
+    def _again(self, batch: list[Delivered], attempt: int) -> None:
         self.pause(attempt)
         if self.stopping or not batch[-1].channel.connection:
             self._settle(batch, ack=False)
         else:
             self._begin(batch, attempt + 1)
 
-    def _settle(self, batch: list[Any], *, ack: bool) -> None:
+    def _settle(self, batch: list[Delivered], *, ack: bool) -> None:
         # Nothing else is delivered on this channel, so one ack covers the batch.
         self.queue_consumer.settle(batch[-1], ack=ack, multiple=True)
         for message in batch[:-1]:

@@ -1,6 +1,7 @@
 """A message as the frames of AMQP 0-9-1, in one piece of bytes, so that a batch goes out with few writes.
 
-The library builds each message out of a dozen objects and writes it by itself: half of what a relay does.
+The library builds each message out of a dozen objects and writes it by itself: half of what a relay does. Reading
+the properties of such a message is as simple.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from struct import Struct
+from typing import Any
 
-_METHOD, _HEADER, _BODY, _END = 1, 2, 3, b"\xce"
+METHOD, HEADER, BODY = 1, 2, 3
+_END = b"\xce"
 _PUBLISH = b"\x00\x3c\x00\x28\x00\x00"  # class 60, method 40, a reserved number
 _MANDATORY = b"\x01"
 # Which properties follow, in this order: content type, headers, delivery mode, message id, type, user id, app id.
 _FLAGS = b"\xb0\xb8"
 _PERSISTENT = b"\x02"
+_LONG_TEXT = ord("S")
 _OVERHEAD = 8  # bytes of a frame around its content
 _frame_head, _content_head, _long = Struct(">BHI"), Struct(">HHQ"), Struct(">I")
 
@@ -41,9 +45,45 @@ def publish_frames(
     room = frame_max - _OVERHEAD
     bodies = [body[at : at + room] for at in range(0, len(body), room)]
     return b"".join(
-        [_frame(_METHOD, channel, method), _frame(_HEADER, channel, header)]
-        + [_frame(_BODY, channel, part) for part in bodies]
+        [_frame(METHOD, channel, method), _frame(HEADER, channel, header)]
+        + [_frame(BODY, channel, part) for part in bodies]
     )
+
+
+def properties_of(content: bytes) -> dict[str, Any] | None:
+    """Return the properties of a header frame that `publish_frames` made; None for any other, to be read with care.
+
+    Raises UnicodeDecodeError or LookupError for one that only looks alike.
+    """
+    if content[12:14] != _FLAGS:
+        return None
+    headers: dict[str, str] = {}
+    at = 15 + content[14]
+    (length,) = _long.unpack_from(content, at)
+    at += 4
+    end = at + length
+    while at < end:
+        begin = at + 1 + content[at]
+        if content[begin] != _LONG_TEXT:
+            return None
+        (length,) = _long.unpack_from(content, begin + 1)
+        value = begin + 5
+        headers[_word(content[at + 1 : begin])] = content[value : value + length].decode()
+        at = value + length
+    message_id, at = _read_short(content, at + 1)  # between them: the delivery mode
+    _type, at = _read_short(content, at)
+    user_id, at = _read_short(content, at)
+    return {"application_headers": headers, "message_id": message_id, "user_id": user_id}
+
+
+def _read_short(content: bytes, at: int) -> tuple[str, int]:
+    end = at + 1 + content[at]
+    return content[at + 1 : end].decode(), end
+
+
+@lru_cache(maxsize=256)
+def _word(raw: bytes) -> str:
+    return raw.decode()
 
 
 def _frame(kind: int, channel: int, content: bytes) -> bytes:

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.messaging import inbox
-from shared.messaging.delivery import raw_of
 from shared.messaging.inbox import Outcome
+from shared.messaging.wire import Raw
 from shared.testing.backbone import CONSUMER, TYPE, Backbone, effect, event_of, eventually
 from shared.testing.scenario import Scenario
 
@@ -40,7 +40,7 @@ def _wants_its_row(uow: UnitOfWork, envelope: Envelope) -> None:
 
 
 def _receive(backbone: Backbone, clock: Clock) -> list[Outcome]:
-    raws = [raw_of(message) for message in backbone.take(1)]
+    raws = [Raw(dict(taken.headers), bytes(taken.body)) for taken in backbone.take(1)]
     return [inbox.receive(backbone.consumer, CONSUMER, {TYPE: _wants_its_row}, raw, clock=clock) for raw in raws]
 
 

@@ -41,6 +41,14 @@ def canonical(value: Any) -> bytes:
         raise NotCanonicalError(str(error)) from error
 
 
+def plain_text(value: Any) -> str | None:
+    """Return the canonical text of a value that needs no more than the standard library, else None."""
+    try:
+        return _encode(value) if _plain(value) else None
+    except RecursionError:
+        return None
+
+
 def canonical_flat(value: dict[str, str | int | None]) -> bytes:
     """Return the same for an object of texts and safe integers under ASCII names, without looking at each."""
     return _encode(value).encode()

@@ -15,8 +15,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.audit.domain.canonical import canonical, canonical_flat
+from services.audit.domain.canonical import canonical, canonical_flat, plain_text
 from shared.events import Envelope
+from shared.events.envelope import Body
 
 VERSION = 1
 MAX_LEAF = 64 * 1024 - 1  # tlog-tiles bundles prefix an entry's length in 16 bits
@@ -92,8 +93,7 @@ HASHED = {"body": "body", "data": "body", "chg": "body", "after": "body"}
 def row_of(envelope: Envelope, recorded_at: datetime) -> Row:
     """Return what is stored of an event; raises NotCanonicalError or ValueError for what can't be."""
     actor = envelope.actor
-    body = canonical(envelope.body.model_dump(mode="json")).decode()
-    parts = parts_of(body)
+    body, parts = _written(envelope.body)
     row = Row(
         event_id=envelope.id,
         source=envelope.source,
@@ -121,7 +121,7 @@ def row_of(envelope: Envelope, recorded_at: datetime) -> Row:
         body=body,
         leaf=b"",
     )
-    return row._replace(leaf=leaf_of(row, parts))
+    return Row(*row[:-1], leaf=leaf_of(row, parts))
 
 
 class Part(NamedTuple):
@@ -129,6 +129,19 @@ class Part(NamedTuple):
 
     value: Any
     raw: str
+
+
+def _written(body: Body) -> tuple[str, dict[str, Part]]:
+    """Return the canonical text of a body and its members."""
+    parts: dict[str, Part] = {}
+    for name in _PARTS:
+        value = getattr(body, name) if name != "actor" else vars(body.actor)
+        raw = plain_text(value)
+        if raw is None:  # floats, say: written by the careful way, read again as whoever verifies reads it
+            text = canonical(body.model_dump(mode="json")).decode()
+            return text, parts_of(text)
+        parts[name] = Part(value, raw)
+    return "{" + ",".join([f'"{name}":{part.raw}' for name, part in parts.items()]) + "}", parts
 
 
 def parts_of(body: str) -> dict[str, Part]:
@@ -183,12 +196,17 @@ def _scalars(value: Any) -> list[str]:
     while todo:
         item = todo.pop()
         if isinstance(item, dict):
-            todo += reversed(item.values())
+            todo += [item[name] for name in sorted(item, key=_utf16, reverse=True)]
         elif isinstance(item, list):
             todo += reversed(item)
         elif isinstance(item, str | int) and not isinstance(item, bool) and item != "":
             found.append(str(item)[:MAX_WORD])
     return found
+
+
+def _utf16(name: str) -> bytes:
+    """Return that by which RFC 8785 sorts names."""
+    return name.encode("utf-16-be", "surrogatepass")
 
 
 def _moment(value: datetime) -> str:
