@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,11 +20,12 @@ from shared.events.envelope import Body
 from shared.events.grants.application import ApplicationAwarded
 from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserRegistered
 from shared.money import Money
+from shared.testing.clock import MONDAY, StandingClock
 from shared.testing.web import KEY, Browser, person, web_settings
 
 PACK = Path(__file__).parents[2] / "programmes" / "business-ecosystem"
 PROGRAMME = "business-ecosystem"
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
+START = MONDAY
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\n%%EOF\n"
 UNTIL = "2026-06-01"
 
@@ -105,29 +105,16 @@ PLAN: dict[str, dict[str, Any]] = {
 ALL_BLOCKS = [*PLAN, "ratios", "cash_flow", "documents"]
 
 
-class Clock:
-    """A clock that stands until told."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **delta: float) -> None:
-        self.now += timedelta(**delta)
-
-
 def read_pack() -> dict[str, Any]:
     """Return the facts and the loan rules of the programme's pack."""
-    return {name: yaml.safe_load((PACK / f"{name}.yaml").read_text()) for name in ("programme", "finance", "people")}
+    return {name: yaml.load((PACK / f"{name}.yaml").read_text(), yaml.CSafeLoader) for name in ("programme", "finance", "people")}
 
 
 class World:
     """The app of the loans service over one database, and a browser for each person."""
 
     def __init__(self, engine: Engine, home: Path) -> None:
-        self.engine, self.clock = engine, Clock()
+        self.engine, self.clock = engine, StandingClock()
         self.app = FastAPI()
         self.app.mount("/loans", create_app(web_settings(home=home), engine=engine, key=KEY, clock=self.clock))
         self.sequence = 0

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -36,6 +36,7 @@ from shared.messaging import inbox
 from shared.messaging.inbox import Outcome
 from shared.messaging.wire import encode
 from shared.money import Money
+from shared.testing.clock import StandingClock
 
 ROOT = Path(__file__).parents[2]
 PROGRAMME = ROOT / "programmes" / "business-ecosystem"
@@ -52,19 +53,6 @@ PARTIES = {
 }
 ANA = Actor(id="user:applicant", name="Ana Petrova", role="applicant", organisation="chamber-of-crafts")
 GORAN = Actor(id="user:officer", name="Goran Ristov", role="officer", organisation="programme-office")
-
-
-class Clock:
-    """Time that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_time(self, by: timedelta) -> None:
-        self.now += by
 
 
 class MailServer:
@@ -117,7 +105,7 @@ class World:
     """The service on its own database; events arrive through the real inbox."""
 
     engine: Engine
-    clock: Clock = field(default_factory=Clock)
+    clock: StandingClock = field(default_factory=lambda: StandingClock(START))
     last: Counter[str] = field(default_factory=Counter)
     known: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -163,7 +151,7 @@ class World:
         return envelope
 
     def people(self) -> None:
-        facts = yaml.safe_load((PROGRAMME / "people.yaml").read_text())
+        facts = yaml.load((PROGRAMME / "people.yaml").read_text(), yaml.CSafeLoader)
         for organisation in facts["organisations"]:
             known = OrganisationRegistered(
                 organisation_id=organisation["id"], name=organisation["name"], kind=organisation["kind"]
@@ -178,14 +166,14 @@ class World:
 
     def speaks(self, key: str, locale: str) -> None:
         """Let a person prefer another language."""
-        facts = yaml.safe_load((PROGRAMME / "people.yaml").read_text())
+        facts = yaml.load((PROGRAMME / "people.yaml").read_text(), yaml.CSafeLoader)
         person = next(item for item in facts["people"] if item["key"] == key)
         changed = UserChanged(**person | {"user_id": key, "programmes": ["business-ecosystem"], "locale": locale})
         self.arrive(changed, f"user:{key}")
 
     def programme(self, pack: dict[str, Any] | None = None, sha256: str = "first") -> None:
         content = read_folder(PROGRAMME) if pack is None else pack
-        content["programme"] = yaml.safe_load((PROGRAMME / "programme.yaml").read_text())
+        content["programme"] = yaml.load((PROGRAMME / "programme.yaml").read_text(), yaml.CSafeLoader)
         event = ProgrammeLoaded(programme_id="business-ecosystem", pack_version=1, sha256=sha256, pack=content)
         self.arrive(event, "programme:business-ecosystem")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
@@ -13,9 +11,8 @@ from shared.events import Actor
 from shared.messaging import batch, quarantine
 from shared.messaging.inbox import Outcome, StorageDownError
 from shared.messaging.wire import Raw, Received, encode
-from shared.testing.backbone import consumer_database, effect, empty, event_of
+from shared.testing.backbone import effect, event_of
 from shared.testing.behaviour import behave
-from shared.testing.stand import Stand
 
 CONSUMER = "audit"
 APPLIED, DUPLICATE, QUARANTINED = Outcome.APPLIED, Outcome.DUPLICATE, Outcome.QUARANTINED
@@ -32,20 +29,6 @@ def mended(connection: Connection, batch_: list[Received]) -> None:
     """Write an effect for each event: the bug is gone."""
     for item in batch_:
         effect(connection, item.envelope)
-
-
-@pytest.fixture(scope="module")
-def database(stand: Stand) -> Iterator[Engine]:
-    """Give a consumer's database."""
-    with consumer_database(stand) as engine:
-        yield engine
-
-
-@pytest.fixture
-def engine(database: Engine) -> Engine:
-    """Give it empty."""
-    empty(database)
-    return database
 
 
 def _effects(engine: Engine) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -24,8 +23,7 @@ from shared.messaging import cli, inbox
 from shared.messaging.topology import Depth
 from shared.messaging.trace_cli import duration
 from shared.messaging.wire import encode
-from shared.testing.backbone import CONSUMER, SOURCE, TYPE, consumer_database, empty
-from shared.testing.stand import Stand
+from shared.testing.backbone import CONSUMER, SOURCE, TYPE
 
 CONSUMERS = {CONSUMER: ("portal.user.#",), "audit": ("#",)}
 CASE = "BSO-2026-0007"
@@ -103,19 +101,10 @@ class House:
             ]
 
 
-@pytest.fixture(scope="module")
-def databases(stand: Stand) -> Iterator[tuple[Engine, Engine]]:
-    """Give the two databases of this module."""
-    with consumer_database(stand) as source, consumer_database(stand) as consumer:
-        yield source, consumer
-
-
 @pytest.fixture
-def house(databases: tuple[Engine, Engine]) -> House:
+def house(both: tuple[Engine, Engine]) -> House:
     """Give two empty services."""
-    for engine in databases:
-        empty(engine)
-    return House(*databases)
+    return House(*both)
 
 
 def test_the_tree_goes_from_the_act_to_what_its_handlers_recorded(house: House) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
@@ -15,23 +13,8 @@ from shared.events import Envelope
 from shared.events.portal import UserDeactivated
 from shared.messaging import backfill, gaps, inbox, positions
 from shared.messaging.wire import encode
-from shared.testing.backbone import CONSUMER, SOURCE, TYPE, consumer_database, empty, event_of
+from shared.testing.backbone import CONSUMER, SOURCE, TYPE, event_of
 from shared.testing.messages import alarm_of
-from shared.testing.stand import Stand
-
-
-@pytest.fixture(scope="module")
-def database(stand: Stand) -> Iterator[Engine]:
-    """Give a database with the messaging tables."""
-    with consumer_database(stand) as engine:
-        yield engine
-
-
-@pytest.fixture
-def engine(database: Engine) -> Engine:
-    """Give it empty."""
-    empty(database)
-    return database
 
 
 def _nothing(_uow: UnitOfWork, _envelope: Envelope) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -225,11 +224,11 @@ def test_retry_by_the_clock_until_it_arrives(world: World, server: tuple[MailSer
     sender = world.sender(url)
     assert sender.run() == 1
     assert sender.run() == 0
-    world.clock.pass_time(timedelta(seconds=5))
+    world.clock.forward(5)
     assert sender.run() == 1
-    world.clock.pass_time(timedelta(seconds=59))
+    world.clock.forward(59)
     assert sender.run() == 0
-    world.clock.pass_time(timedelta(seconds=1))
+    world.clock.forward(1)
     assert sender.run() == 1
     letter = world.email_to("applicant")
     assert (letter.status, letter.attempts) == (Status.SENT, 3)
@@ -281,7 +280,7 @@ def test_sender_that_dies_in_the_middle_is_not_silent(world: World, server: tupl
     assert world.email_to("applicant").status is Status.SENDING
     again = world.sender(url)
     assert again.run() == 0
-    world.clock.pass_time(LEASE)
+    world.clock.forward(LEASE.total_seconds())
     assert again.run() == 1
     assert [item["verdict"] for item in world.attempts(letter.id)] == ["lost", "accepted"]
     assert len(set(mail.ids())) == 1

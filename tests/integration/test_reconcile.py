@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,8 +22,7 @@ from shared.messaging import reconcile as reconciling
 from shared.messaging.reconcile import Report, reconcile
 from shared.messaging.topology import Depth
 from shared.messaging.wire import encode
-from shared.testing.backbone import CONSUMER, SOURCE, TYPE, consumer_database, effect, empty, event_of
-from shared.testing.stand import Stand
+from shared.testing.backbone import CONSUMER, SOURCE, TYPE, effect, event_of
 
 BINDINGS = {CONSUMER: ("portal.user.#",)}
 
@@ -65,19 +63,10 @@ class Pair:
         return reconcile(self.engines, BINDINGS, depths or {}, grace=grace)
 
 
-@pytest.fixture(scope="module")
-def databases(stand: Stand) -> Iterator[tuple[Engine, Engine]]:
-    """Give the two databases of this module."""
-    with consumer_database(stand) as source, consumer_database(stand) as consumer:
-        yield source, consumer
-
-
 @pytest.fixture
-def pair(databases: tuple[Engine, Engine]) -> Pair:
+def pair(both: tuple[Engine, Engine]) -> Pair:
     """Give two empty services."""
-    for engine in databases:
-        empty(engine)
-    return Pair(*databases)
+    return Pair(*both)
 
 
 def test_every_state_is_counted_and_nothing_is_unaccounted(pair: Pair) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
@@ -13,23 +12,8 @@ from shared.events import Envelope
 from shared.messaging import inbox
 from shared.messaging.inbox import Outcome
 from shared.messaging.wire import Raw, encode
-from shared.testing.backbone import CONSUMER, TYPE, consumer_database, effect, empty, event_of
+from shared.testing.backbone import CONSUMER, TYPE, effect, event_of
 from shared.testing.behaviour import behave
-from shared.testing.stand import Stand
-
-
-@pytest.fixture(scope="module")
-def database(stand: Stand) -> Iterator[Engine]:
-    """Give a consumer's database."""
-    with consumer_database(stand) as engine:
-        yield engine
-
-
-@pytest.fixture
-def engine(database: Engine) -> Engine:
-    """Give it empty."""
-    empty(database)
-    return database
 
 
 def _on_event(uow: UnitOfWork, envelope: Envelope) -> None:

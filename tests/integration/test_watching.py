@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client import PROCESS_COLLECTOR
@@ -19,15 +18,13 @@ from shared.messaging.topology import Depth
 from shared.messaging.watching import Watch
 from shared.messaging.wire import encode
 from shared.observability import REGISTRY
-from shared.testing.backbone import CONSUMER, SOURCE, consumer_database, event_of
-from shared.testing.stand import Stand
+from shared.testing.backbone import CONSUMER, SOURCE, event_of
 
 
 @pytest.fixture(scope="module")
-def engines(stand: Stand) -> Iterator[dict[str, Engine]]:
+def engines(databases: tuple[Engine, Engine]) -> dict[str, Engine]:
     """Give a publishing and a consuming service's database."""
-    with consumer_database(stand) as source, consumer_database(stand) as consumer:
-        yield {SOURCE: source, CONSUMER: consumer}
+    return dict(zip((SOURCE, CONSUMER), databases, strict=True))
 
 
 def _value(name: str, **labels: str) -> float | None:

@@ -1,0 +1,49 @@
+"""Databases of one publishing and one consuming service: made once for each file, empty for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from consumer_store import Store
+from sqlalchemy import Engine
+
+from shared.testing.backbone import consumer_database, empty
+from shared.testing.stand import Stand
+
+Pair = tuple[Engine, Engine]
+
+
+@pytest.fixture(scope="module")
+def database(stand: Stand) -> Iterator[Engine]:
+    """Give a database with the messaging tables and the one of the effects."""
+    with consumer_database(stand) as engine:
+        yield engine
+
+
+@pytest.fixture
+def engine(database: Engine) -> Engine:
+    """Give it empty."""
+    empty(database)
+    return database
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    """Give a consumer whose tables are empty."""
+    return Store(engine)
+
+
+@pytest.fixture(scope="module")
+def databases(stand: Stand) -> Iterator[Pair]:
+    """Give a source's and a consumer's database."""
+    with consumer_database(stand) as source, consumer_database(stand) as consumer:
+        yield source, consumer
+
+
+@pytest.fixture
+def both(databases: Pair) -> Pair:
+    """Give both, empty."""
+    for engine in databases:
+        empty(engine)
+    return databases
