@@ -48,8 +48,8 @@ def read_folder(path: Path) -> dict[str, Any]:
     """Return the notification part of a programme folder as it stands in its pack."""
     letters = sorted((path / "letters").glob("*.yaml"))
     return {
-        "notifications": yaml.safe_load((path / "notifications.yaml").read_text()),
-        "letters": {file.stem: yaml.safe_load(file.read_text()) for file in letters},
+        "notifications": yaml.load((path / "notifications.yaml").read_text(), yaml.CSafeLoader),
+        "letters": {file.stem: yaml.load(file.read_text(), yaml.CSafeLoader) for file in letters},
     }
 
 
