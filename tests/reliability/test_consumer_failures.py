@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hands import RUBBISH, nobody_left, send, send_rubbish
@@ -16,22 +15,10 @@ from shared.messaging import inbox
 from shared.messaging.inbox import Outcome
 from shared.messaging.wire import Raw
 from shared.testing.backbone import CONSUMER, TYPE, Backbone, effect, event_of, eventually
+from shared.testing.clock import StandingClock
 from shared.testing.scenario import Scenario
 
 PATIENCE = (1, 5, 30, 120, 600)  # seconds, as the operator's guide has them
-
-
-class Clock:
-    """A clock that moves only when told."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 def _wants_its_row(uow: UnitOfWork, envelope: Envelope) -> None:
@@ -39,12 +26,12 @@ def _wants_its_row(uow: UnitOfWork, envelope: Envelope) -> None:
     uow.connection.execute(text("SELECT FROM account WHERE id = :id FOR UPDATE NOWAIT"), {"id": envelope.entity})
 
 
-def _receive(backbone: Backbone, clock: Clock) -> list[Outcome]:
+def _receive(backbone: Backbone, clock: StandingClock) -> list[Outcome]:
     raws = [Raw(dict(taken.headers), bytes(taken.body)) for taken in backbone.take(1)]
     return [inbox.receive(backbone.consumer, CONSUMER, {TYPE: _wants_its_row}, raw, clock=clock) for raw in raws]
 
 
-def _delays(backbone: Backbone, clock: Clock) -> list[float]:
+def _delays(backbone: Backbone, clock: StandingClock) -> list[float]:
     """Let time pass up to each next attempt of a parked event; returns how long each took, to the millisecond."""
     delays: list[float] = []
     due = text("SELECT min(not_before) FROM inbox_parked")
@@ -63,7 +50,7 @@ def _delays(backbone: Backbone, clock: Clock) -> list[float]:
 
 def test_transient_error_backs_off(backbone: Backbone, scenario: Scenario) -> None:
     """A row that stays locked: attempts after 1, 5, 30, 120 and 600 s, then quarantine; freed, the next succeeds."""
-    clock = Clock()
+    clock = StandingClock()
     with backbone.consumer.begin() as connection:
         connection.execute(text("CREATE TABLE account AS SELECT unnest(ARRAY['user:a', 'user:b']) AS id"))
     scenario.sent(send(backbone, event_of("a", 1)))
