@@ -79,21 +79,6 @@ def apply(amqp_url: str, consumers: Mapping[str, tuple[str, ...]], *, exchange: 
     return topology
 
 
-def check(amqp_url: str, consumers: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Return what is missing on the broker (empty: all is there); changes nothing."""
-    topology, missing = Topology.of(consumers), []
-    for kind, name in [("exchange", topology.exchange), *(("queue", queue) for queue in topology.queues)]:
-        try:
-            with channel_of(amqp_url) as channel:
-                if kind == "exchange":
-                    channel.exchange_declare(name, "topic", passive=True)
-                else:
-                    channel.queue_declare(name, passive=True)
-        except amqp.NotFound:
-            missing.append(f"{kind} {name}")
-    return missing
-
-
 def depths(amqp_url: str, queues: Sequence[str]) -> dict[str, Depth]:
     """Return each queue's depth; a queue that is not there is left out."""
     connection = connect(amqp_url)
