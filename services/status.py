@@ -1,41 +1,94 @@
-"""`tamga status`: how each part is, from a terminal beside the running Tamga."""
+"""`tamga status`: how everything is, from a terminal beside the running Tamga."""
 
 from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from services.audit.figures import figures as of_the_record
+from services.backbone import queues
 from services.launcher.health import states
+from shared import i18n, operations
+from shared.database import engine_for, reading
+from shared.operations import Line, Look, Sources, told
+from shared.operations.figures import figures
+from shared.operations.telling import STATES, in_utc
+from shared.settings import Settings, runtime_file, settings
+
+_COLOURS = {"good": "green", "look": "yellow", "bad": "red"}
+_LANGUAGE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """Say how each part is; the exit code is 0 only when all of them are well."""
-    found = look(Path(os.environ.get("TAMGA_HOME", ".tamga")))
-    well = found["running"] and all(state == "ok" for state in found["parts"].values())
+    """Say how each part is, and how the backbone is; the exit code is 0 when nothing of it is bad."""
+    home = Path(os.environ.get("TAMGA_HOME", ".tamga"))
+    if not runtime_file(home).exists():
+        found: dict[str, Any] = {"running": False, "url": None, "parts": {}, "lines": [], "ok": False}
+        typer.echo(json.dumps(found, indent=2) if as_json else "Tamga is not running here: start it with `make run`.")
+        raise typer.Exit(1)
+    known = settings()
+    parts, look = states(home, known.base_url), look_from_here(known)
+    well = look.worst != "bad" and all(state == "ok" for state in parts.values())
     if as_json:
-        typer.echo(json.dumps(found | {"ok": well}, indent=2))
-    elif not found["running"]:
-        typer.echo("Tamga is not running here: start it with `make run`.")
+        found = {"running": True, "url": known.base_url, "parts": parts} | look.as_json() | {"ok": well}
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        table = Table(title=found["url"], title_justify="left", show_edge=False)
-        table.add_column("part")
-        table.add_column("health")
-        for part, state in found["parts"].items():
-            table.add_row(part, f"[green]{state}[/]" if state == "ok" else f"[red]{state}[/]")
-        Console().print(table)
+        Console().print(_parts(known.base_url, parts), "", _lines(look))
     raise typer.Exit(0 if well else 1)
 
 
-def look(home: Path) -> dict[str, Any]:
-    """Return whether Tamga runs in `home`, where, and how its parts are."""
-    runtime = home / "runtime.json"
-    if not runtime.exists():
-        return {"running": False, "url": None, "parts": {}}
-    url = json.loads(runtime.read_text())["base_url"]
-    return {"running": True, "url": url, "parts": states(home, url)}
+def look_from_here(known: Settings) -> Look:
+    """Return how everything is; on this machine every database can be asked directly."""
+    return operations.look(Sources(known, queues(), partial(_figures, known)))
+
+
+def _figures(known: Settings, service: str) -> dict[str, Any]:
+    engine = engine_for(known.database_url(service), pool_size=1, application_name="tamga status")
+    try:
+        with reading(engine) as connection:
+            own = of_the_record(connection) if service == "audit" else {}
+            return figures(connection, service) | own
+    finally:
+        engine.dispose()
+
+
+def _parts(url: str, parts: dict[str, str]) -> Table:
+    table = Table(title=url, title_justify="left", show_edge=False)
+    table.add_column("part")
+    table.add_column("health")
+    for part, state in parts.items():
+        table.add_row(part, f"[green]{state}[/]" if state == "ok" else f"[red]{escape(state)}[/]")
+    return table
+
+
+def _lines(look: Look) -> Table:
+    locale = _locale()
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("What", "State", "How it is (times in UTC)"):
+        table.add_column(i18n.translate("portal", heading, locale=locale), overflow="fold")
+    for line in look.lines:
+        state = Text(i18n.translate("portal", STATES[line.state], locale=locale), _COLOURS[line.state])
+        table.add_row(i18n.translate("portal", line.name, locale=locale), state, _said(line, locale))
+    return table
+
+
+def _said(line: Line, locale: str) -> Group:
+    """Return a line's sentences, and the commands that help where there is something to do."""
+    worded = partial(in_utc, locale=locale)
+    says = [Text(told(sentence, worded, locale=locale).unescape()) for sentence in line.says]
+    commands = [] if line.state == "good" else [Text(f"→ {command}", "bold") for command in line.commands]
+    return Group(*says, *commands)
+
+
+def _locale() -> str:
+    chosen = next((value for name in _LANGUAGE if (value := os.environ.get(name))), "")
+    return i18n.choose_locale([chosen.split("_")[0].split(".")[0]])

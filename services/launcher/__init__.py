@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -16,8 +17,10 @@ from typing import Any
 from services.launcher import health, preflight
 from services.launcher.parts import Part, Preparation
 from services.launcher.screen import Screen
+from shared.clock import utc_now
 from shared.infrastructure import ladder
 from shared.infrastructure.system import InfrastructureError
+from shared.operations import processes
 
 DEFAULT_PORT = 8400
 PEOPLE = "people.json"
@@ -58,6 +61,8 @@ class Launcher:
     signals: Signals
     _mail_port: int | None = None
     _metrics_ports: dict[str, int] = field(default_factory=dict)
+    _since: datetime = field(default_factory=utc_now)
+    _broker: tuple[datetime | None, str] = (None, "")  # since when ours has been up, and where it says how it is
 
     @property
     def base_url(self) -> str:
@@ -80,6 +85,7 @@ class Launcher:
             runtime.unlink(missing_ok=True)
             health.forget(self.home)
             with ExitStack() as started:
+                started.callback((self.home / processes.NAME).unlink, missing_ok=True)
                 started.callback(runtime.unlink, missing_ok=True)
                 parts, prepare = self._start(started)
                 self._watch(parts, prepare)
@@ -88,9 +94,9 @@ class Launcher:
         with self.screen.step("Finding a database and a broker, or installing them") as details:
             database, broker = ladder.find_database(self.home), ladder.find_broker(self.home)
             details.append(database.how if database.how == broker.how else f"{database.how}, {broker.how}")
-        for found in (database, broker):
+        for name, found in (("database", database), ("broker", broker)):
             if found.server:
-                started.callback(found.server.stop)
+                started.callback(self._stop_server, name, found.server)
                 found.server.start()
         settings = self._settings(database, broker)
         prepare = partial(Preparation, self.home, settings, database.admin_url)
@@ -103,6 +109,7 @@ class Launcher:
             part.start()
         people = self._prepare(preparation, database, broker)
         self._write_runtime(settings)
+        self._note(parts)
         self._wait_healthy(parts, preparation)
         preparation.close()
         self.screen.ready(self.base_url, self._states(), memory_of(parts))
@@ -151,6 +158,7 @@ class Launcher:
         with self.screen.step("Starting the broker"):
             if broker.server:
                 broker.server.wait()
+                self._broker = utc_now(), str(broker.server.log)
             preparation.order("broker")
         with self.screen.step("Exchange, queues and bindings"):
             superfluous = preparation.answer()["superfluous"]
@@ -161,6 +169,17 @@ class Launcher:
 
     def _write_runtime(self, settings: dict[str, Any]) -> None:
         ladder.remember(self.home, "runtime.json", settings)
+
+    def _note(self, parts: list[Part]) -> None:
+        """Write down for the operator's view what only the one who starts processes knows."""
+        known = processes.Processes(
+            since=self._since,
+            restarts={part.name: part.restarts for part in parts},
+            restarted_at={part.name: part.restarted_at for part in parts if part.restarted_at},
+            broker_since=self._broker[0],
+            broker_log=self._broker[1],
+        )
+        ladder.remember(self.home, processes.NAME, known.model_dump(mode="json"))
 
     def _wait_healthy(self, parts: list[Part], preparation: Preparation) -> None:
         with self.screen.step("Web, workers and relays"):
@@ -195,6 +214,8 @@ class Launcher:
                 self._apply_topology(prepare())
             for part in due:
                 self.screen.say(part.restart())
+            if due:
+                self._note(parts)
             time.sleep(0.5)
 
     def _apply_topology(self, preparation: Preparation) -> None:
@@ -210,10 +231,15 @@ class Launcher:
 
     def _stop_parts(self, parts: list[Part]) -> None:
         # Nothing new comes in first, then what was taken is finished, then what was recorded is published.
-        self.screen.say("Stopping: web, workers, relays, broker, database.")
         for part in parts:
-            part.ask_to_stop()
-            part.wait_stopped(self.signals.hurried)
+            with self.screen.ending(part.name) as details:
+                part.ask_to_stop()
+                if part.wait_stopped(self.signals.hurried):
+                    details.append("by force")
+
+    def _stop_server(self, name: str, server: ladder.Server) -> None:
+        with self.screen.ending(name):
+            server.stop()
 
 
 def memory_of(parts: list[Part]) -> int:
@@ -233,7 +259,7 @@ def refusing(screen: Screen) -> Iterator[list[int]]:
         screen.refuse(str(error))
         code[0] = 1
     except StopAskedError:
-        screen.say("Stopped. The data are kept.")
+        screen.stopped()
 
 
 def run(home: Path, port: int, *, screen: Screen | None = None, signals: Callable[[], Signals] = Signals) -> int:

@@ -11,9 +11,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from shared.clock import utc_now
 from shared.infrastructure import system
 from shared.infrastructure.gate import WAITING
 from shared.infrastructure.system import InfrastructureError
@@ -57,6 +59,7 @@ class Part:
     extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
+    restarted_at: datetime | None = None
     _pause: float = 1.0
     _started: float = 0.0
     _due: float | None = None
@@ -95,7 +98,7 @@ class Part:
 
     def restart(self) -> str:
         """Start the process again; returns what happened in words."""
-        self.restarts += 1
+        self.restarts, self.restarted_at = self.restarts + 1, utc_now()
         self.start()
         return f"{self.name} was restarted."
 
@@ -104,17 +107,18 @@ class Part:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
-    def wait_stopped(self, hurried: Callable[[], bool], seconds: float = 40) -> None:
-        """Wait until it has ended; by force when time is up or somebody is in a hurry."""
+    def wait_stopped(self, hurried: Callable[[], bool], seconds: float = 40) -> bool:
+        """Wait until it has ended; by force when time is up or somebody is in a hurry. Returns whether it was that."""
         if self.process is None:
-            return
+            return False
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:
             if hurried() or time.monotonic() > deadline:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
-                return
+                return True
             time.sleep(0.05)
+        return False
 
 
 class Preparation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -17,12 +17,13 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self.began = time.monotonic()
+        self.stopping: float | None = None
 
     @contextmanager
-    def step(self, words: str) -> Iterator[list[str]]:
-        """Show one step; append to the given list what shall stand behind it when it is done."""
+    def step(self, words: str, *, meanwhile: str = "") -> Iterator[list[str]]:
+        """Show one step, as `meanwhile` until it is done; append to the given list what shall then stand behind it."""
         began, details = time.monotonic(), list[str]()
-        turning = self.console.status(words) if self.console.is_terminal else nullcontext()
+        turning = self.console.status(meanwhile or words) if self.console.is_terminal else nullcontext()
         try:
             with turning:
                 yield details
@@ -32,6 +33,18 @@ class Screen:
         took = time.monotonic() - began
         behind = f" [dim]{', '.join(details)}[/]" if details else ""
         self.console.print(f"[green]✔[/] {words}{behind} [dim]{took:.1f} s[/]")
+
+    def ending(self, name: str) -> AbstractContextManager[list[str]]:
+        """Show that a process is ending, and when it has; the first of them says what goes on."""
+        if self.stopping is None:
+            self.stopping = time.monotonic()
+            self.say("Stopping: what is under way is finished first. Ctrl-C once more hurries it.")
+        return self.step(f"{name} has ended", meanwhile=f"{name} is ending")
+
+    def stopped(self) -> None:
+        """Say that everything has ended, and how long that took."""
+        took = "" if self.stopping is None else f" after {time.monotonic() - self.stopping:.1f} s"
+        self.say(f"Stopped{took}. The data are kept.")
 
     def say(self, words: str) -> None:
         """Print a line."""

@@ -26,7 +26,10 @@ ELSEWHERE = Path("/var/lib")
 
 
 class Server(Protocol):
-    """A broker or a database that we start and stop."""
+    """A broker or a database that we start and stop; `log` has what it says."""
+
+    @property
+    def log(self) -> Path: ...
 
     def start(self) -> None: ...
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.clock import Clock, utc_now
@@ -23,8 +22,6 @@ from shared.operations.broker import Answer, Inside
 from shared.operations.lines import Facts, Line, Reconciled, judge
 from shared.operations.processes import note_of
 from shared.settings import SERVICES, Settings
-
-log = structlog.get_logger(__name__)
 
 PATIENCE = 1.0  # seconds
 RECONCILING = ("relay", "watch")  # the process that does it on one machine, and where parts are apart
@@ -46,11 +43,12 @@ class Sources:
 
 @dataclass(frozen=True)
 class Look:
-    """How everything was at one moment."""
+    """How everything was at one moment; `unanswered` has why a question got no answer."""
 
     at: datetime
     facts: Facts
     lines: tuple[Line, ...]
+    unanswered: Mapping[str, str]
 
     @property
     def worst(self) -> str:
@@ -60,17 +58,23 @@ class Look:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for machines: `lines` by their keys, each with its state, its figures and the commands."""
-        return {"looked_at": self.at.isoformat(), "state": self.worst, "lines": [line.as_json() for line in self.lines]}
+        lines = [line.as_json() for line in self.lines]
+        return {
+            "looked_at": self.at.isoformat(),
+            "state": self.worst,
+            "lines": lines,
+            "unanswered": dict(self.unanswered),
+        }
 
 
 def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
     """Ask everything at once and say how it is; takes little longer than the one wait of a part that is silent."""
     settings, now = sources.settings, clock()
-    api = _api(settings)
+    api, unanswered = _api(settings), dict[str, str]()
     with ThreadPoolExecutor(len(SERVICES) + 6) as pool:
 
         def ask(name: str, question: Callable[..., T | None], *given: Any) -> Future[T | None]:
-            return pool.submit(_quietly, name, question, *given)
+            return pool.submit(_quietly, unanswered, name, question, *given)
 
         services = [ask(service, sources.figures, service) for service in SERVICES]
         reconciled = ask("reconciling", _reconciled, settings)
@@ -96,15 +100,15 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
             inside=None if known is None else Inside(known, since.result(), blocked.result()),
             differences=differences.result(),
         )
-    return Look(now, facts, tuple(judge(facts)))
+    return Look(now, facts, tuple(judge(facts)), unanswered)
 
 
-def _quietly(name: str, ask: Callable[..., T | None], *given: Any) -> T | None:
-    """Return an answer, or None: whatever a client raises, the look says that it does not know."""
+def _quietly(unanswered: dict[str, str], name: str, ask: Callable[..., T | None], *given: Any) -> T | None:
+    """Return an answer, or None: whatever a client raises, the look says that it does not know, and why."""
     try:
         return ask(*given)
     except Exception as error:  # noqa: BLE001 - clients of three protocols, each with errors of its own
-        log.warning("no answer to a look", asked=name, error=type(error).__name__)
+        unanswered[name] = f"{type(error).__name__}: {error}".splitlines()[0]
         return None
 
 

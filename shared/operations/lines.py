@@ -70,12 +70,12 @@ class Line:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for machines; the sentences are English, times are UTC."""
-        names = ("key", "state", "commands", "href")
         facts = {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in self.facts.items()
         }
         said = [str(told(sentence, in_utc, locale="en").unescape()) for sentence in self.says]
-        return {name: getattr(self, name) for name in names} | {"says": said, "facts": facts}
+        found: dict[str, Any] = {"key": self.key, "state": self.state, "says": said, "facts": facts}
+        return found | {"commands": list(self.commands), "href": self.href}
 
 
 def _plain(value: Any) -> Any:

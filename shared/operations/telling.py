@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from shared import i18n
 from shared.errors import Rule
 
+STATES = {"good": "well", "look": "look here", "bad": "not well"}
 SERVICE = "portal"  # whose words are looked at first; those of the lines are shared by all
 
 

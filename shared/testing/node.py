@@ -41,6 +41,17 @@ class PrivateBroker:
         return self._node.url()
 
     @property
+    def api_url(self) -> str:
+        return self._node.api_url
+
+    @property
+    def pid(self) -> int:
+        """Return the process that leads the node's group."""
+        if self._node.process is None:
+            raise RuntimeError("the broker was not started")
+        return self._node.process.pid
+
+    @property
     def running(self) -> bool:
         return self._node.process is not None and self._node.process.poll() is None
 

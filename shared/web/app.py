@@ -44,10 +44,7 @@ def create_service_app(
     key: OKPKey | None = None,
     figures: Callable[[Connection], dict[str, Any]] = health.nothing,
 ) -> FastAPI:
-    """Return the ASGI app of `service`. `key` verifies statements of identity; by default it comes from settings.
-
-    `figures` are what /health tells an operator of this service alone.
-    """
+    """Return the ASGI app of `service`; `key` verifies identities (default: settings), /health adds `figures`."""
     answers = Answers(service)
     app = FastAPI(
         title=f"Tamga {service}",

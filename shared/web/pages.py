@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class Pages:
             "translated": self._said,
         }
         self.env.globals |= {"static": static_url, "languages": i18n.NAMES, "errors": {}, "given": {}, "crumbs": []}
+        self.env.globals["zone"] = self.zone_named
         # Macros of parts.html see neither the page's context nor the reader, so these are global and take arguments.
 
     def _gettext(self, message: str) -> str:
@@ -87,13 +88,26 @@ class Pages:
         return DASH if value is None else f"{self.number(Decimal(str(value)) * 100, places)}\u00a0%"
 
     def moment(self, value: datetime | str | None) -> str:
-        """Return a point in time in the people's time zone, with the exact UTC time on hover."""
+        """Return a point in time in the people's time zone; on hover with its zone, and exactly in UTC."""
         if value is None:
             return DASH
         moment = _moment_value(value)
         text = format_datetime(moment, "d MMM y, HH:mm", tzinfo=self.zone, locale=i18n.current_locale.get())
-        exact = moment.astimezone(ZoneInfo("UTC")).isoformat(timespec="milliseconds")
-        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, text)
+        exact = moment.astimezone(UTC)
+        named = f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S} {self.zone.key}"
+        if self.zone.key != "UTC":
+            named = f"{named} = {exact.replace(tzinfo=None).isoformat(' ', 'milliseconds')} UTC"
+        element = Markup('<time datetime="{}" title="{}">{}</time>')
+        return element.format(exact.isoformat(timespec="milliseconds"), named, text)
+
+    def zone_named(self) -> str:
+        """Return the time zone of all times on the page, with how far it is off UTC today: "Europe/Skopje, UTC+1"."""
+        if self.zone.key == "UTC":
+            return "UTC"
+        minutes = int((self.clock().astimezone(self.zone).utcoffset() or timedelta()).total_seconds() // 60)
+        hours, rest = divmod(abs(minutes), 60)
+        offset = f"{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}"
+        return f"{self.zone.key}, UTC{offset}"
 
     def day(self, value: date | str | None) -> str:
         """Return a date."""

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.routing import APIRoute
 from joserfc.jwk import OKPKey
@@ -17,7 +16,6 @@ from typer.testing import CliRunner
 from services.portal import api, bootstrap, cli, pages
 from services.portal.application import create_app
 from services.portal.handlers.accounts import NewUser, add_user
-from services.portal.pages import operations
 from services.portal.pages.operations import state_of
 from shared.database import Context, UnitOfWork, system
 from shared.errors import ConflictError, InvalidError
@@ -164,28 +162,6 @@ def test_operations_degrade_card_by_card(engine: Engine) -> None:
     assert page.status_code == 200
     assert page.text.count("did not answer within a second") == 5
     assert "The broker does not answer" in page.text
-
-
-def test_operations_say_what_mends_missing_events(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the relay's figures tell of events unaccounted for, the page says how many and names the command."""
-    figures = "\n".join(
-        f'tamga_events_unaccounted{{consumer="{name}",source="portal"}} {count}'
-        for name, count in (("a", 2.0), ("b", 1.0))
-    )
-    monkeypatch.setattr(operations, "_get", lambda *_: httpx.Response(200, text=figures + "\n"))
-    monkeypatch.setattr(operations, "_ask", lambda *_: None)
-    monkeypatch.setattr(operations, "_last", {})
-    settings = web_settings(
-        amqp_admin_url="amqp://nobody@127.0.0.1:1//", metrics_urls={"relay": "http://127.0.0.1:1/metrics"}
-    )
-    app = create_app(settings, engine=engine, key=KEY)
-    page = Browser(app, person("operator")).get("/operations")
-    assert "Events missing at a consumer: 3." in page.text
-    assert "tamga reconcile --send-again" in page.text
-    monkeypatch.setattr(operations, "_last", {})
-    assert (
-        "Событий не хватает у получателя: 3." in Browser(app, person("operator", locale="ru")).get("/operations").text
-    )
 
 
 @pytest.mark.parametrize(

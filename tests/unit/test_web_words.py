@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from babel.messages.extract import extract_from_dir
 from shared import i18n
 from shared.errors import Rule
 from shared.money import Money
+from shared.operations.telling import STATES
 from shared.web import navigation
 from shared.web.pages import Pages
 
@@ -103,6 +105,32 @@ def test_every_word_on_a_page_has_its_russian(service: str) -> None:
     words |= {label for _, label in navigation.EVERYBODY}
     assert len(words) > 100
     assert [word for word in words if not _is_said(catalogue, word)] == []
+
+
+def test_every_word_of_the_operators_lines_has_its_russian() -> None:
+    """What `tamga status` and the page of operations say of anything is said in Russian as well."""
+    path = ROOT / "shared" / "operations" / "lines.py"
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    said = {"Say": 0, "Line": 1}
+    words = set(STATES.values())
+    for call in calls:
+        place = said.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if place is not None and isinstance(call.args[place], ast.Constant):
+            words.add(str(call.args[place].value))  # type: ignore[attr-defined]
+    assert len(words) > 40
+    catalogue = i18n.catalogue("portal", "ru")
+    assert [word for word in words if catalogue.gettext(word) == word] == ["%(of)s: %(count)s."]
+
+
+def test_times_name_their_zone() -> None:
+    """A time shows its zone on hover, UTC beside it; the page's foot names the zone and how far it is off today."""
+    assert 'title="2026-11-21 13:00:00 Europe/Skopje = 2026-11-21 12:00:00.000 UTC"' in PAGES.moment(NOW)
+    assert PAGES.zone_named() == "Europe/Skopje, UTC+1"
+    summer = datetime(2026, 7, 1, tzinfo=UTC)
+    folder = Path("services/portal/templates")
+    assert Pages("portal", folder, lambda: summer, "Europe/Skopje").zone_named() == "Europe/Skopje, UTC+2"
+    assert Pages("portal", folder, lambda: summer, "Asia/Kolkata").zone_named() == "Asia/Kolkata, UTC+5:30"
+    assert Pages("portal", folder, lambda: summer).zone_named() == "UTC"
 
 
 def test_rules_with_figures_are_said_in_the_reader_s_language() -> None:

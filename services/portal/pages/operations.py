@@ -1,31 +1,33 @@
-"""The operator's view: is every part alive, and is anything waiting? A part that fails dims its own card alone."""
+"""The operator's view: what needs somebody, is every part alive, is anything waiting? What fails dims its own line."""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache, partial
+from threading import Lock
 from typing import Any
 
 import httpx
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
-from prometheus_client.parser import text_string_to_metric_families
 
 from shared.errors import NotFoundError
+from shared.events.catalogue import Catalogue
 from shared.heartbeat import heartbeat_file, is_alive
-from shared.messaging.topology import DEAD_LETTERS, depths
+from shared.operations import Look, Sources, look, told
+from shared.operations.telling import STATES, lasted
 from shared.settings import SERVICES, Settings
 from shared.web.dependencies import allowed
 from shared.web.errors import UnavailableError
-from shared.web.pages import render
+from shared.web.pages import Pages, render
 
 router = APIRouter()
 log = structlog.get_logger()
 PATIENCE = 1.0  # seconds that a card waits for its service
-RECONCILING = ("relay", "watch")  # the process that does it on one machine, and where parts are apart
 FRESH = 2.0  # seconds for which a look is shown again
 
 
@@ -55,16 +57,6 @@ def _signs_of_life(settings: Settings, service: str) -> dict[str, bool]:
     }
 
 
-def _queues(settings: Settings) -> list[dict[str, Any]] | None:
-    names = [*(service for service in SERVICES if service != "portal"), DEAD_LETTERS]
-    try:
-        found = depths(settings.amqp_admin_url, names)
-    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the page says "unavailable"
-        log.warning("the broker does not say how it is", error=type(error).__name__)
-        return None
-    return [{"queue": name, "messages": depth.messages, "consumers": depth.consumers} for name, depth in found.items()]
-
-
 def state_of(figures: dict[str, Any]) -> str:
     """Return good, warn or bad for a service's figures."""
     if figures.get("database") != "ok" or not all(figures["alive"].values()):
@@ -83,69 +75,96 @@ def _ask(settings: Settings, service: str, path: str, cookie: str) -> Any:
         return None
 
 
-def _health(settings: Settings, service: str, cookie: str) -> dict[str, Any]:
+def _figures(settings: Settings, cookie: str, service: str) -> dict[str, Any] | None:
     found: dict[str, Any] | None = _ask(settings, service, "/health", cookie)
-    return found or {"service": service, "database": None}
+    return found
 
 
-def _unaccounted(settings: Settings) -> int:
-    """Return how many events the last reconciling found missing, by the figures of the process that reconciles."""
-    for process in RECONCILING:
-        if process in settings.metrics_urls:
-            try:
-                return missing_in(_get(settings.metrics_urls[process]).text)
-            except (httpx.HTTPError, ValueError) as error:
-                log.warning("a process does not tell its figures", process=process, error=type(error).__name__)
-    return 0
+def _card(settings: Settings, service: str, told: dict[str, Any] | None) -> dict[str, Any]:
+    figures = {"service": service, "database": None} | (told or {}) | {"alive": _signs_of_life(settings, service)}
+    return figures | {"state": state_of(figures)}
 
 
-def missing_in(figures: str) -> int:
-    """Return the sum of the events unaccounted for in a process's figures."""
-    families = text_string_to_metric_families(figures)
-    return int(sum(s.value for family in families for s in family.samples if s.name == "tamga_events_unaccounted"))
+@dataclass
+class _Kept:
+    """The last look, shown again for a moment; whoever asks meanwhile waits for the one that is under way."""
+
+    at: float = -FRESH
+    look: Look | None = None
+    asking: Lock = field(default_factory=Lock)
 
 
-@dataclass(frozen=True)
-class _Look:
-    """How everything was at one moment."""
-
-    at: float
-    services: list[dict[str, Any]]
-    queues: list[dict[str, Any]] | None
-    unaccounted: int
+_kept: defaultdict[str, _Kept] = defaultdict(_Kept)
 
 
-_last: dict[str, _Look] = {}
-
-
-def _look(settings: Settings, cookie: str) -> _Look:
+def _look(request: Request) -> Look:
     """Return how everything is, or was a moment ago: many looks at once would only wait for each other."""
-    last = _last.get(settings.base_url)
-    if last is not None and time.monotonic() - last.at < FRESH:
-        return last
-    with ThreadPoolExecutor(len(SERVICES) + 2) as pool:
-        queues, unaccounted = pool.submit(_queues, settings), pool.submit(_unaccounted, settings)
-        answers = list(pool.map(lambda service: _health(settings, service, cookie), SERVICES))
-        found = [answer | {"alive": _signs_of_life(settings, answer["service"])} for answer in answers]
-        services = [figures | {"state": state_of(figures)} for figures in found]
-        look = _Look(time.monotonic(), services, queues.result(), unaccounted.result())
-    _last[settings.base_url] = look
-    return look
+    settings: Settings = request.app.state.settings
+    kept = _kept[settings.base_url]
+    with kept.asking:
+        if kept.look is None or time.monotonic() - kept.at >= FRESH:
+            catalogue: Catalogue | None = request.app.state.catalogue
+            queues = (
+                {queue: keys for card in catalogue.cards for queue, keys in card.queues.items()} if catalogue else {}
+            )
+            figures = partial(_figures, settings, request.headers.get("cookie", ""))
+            kept.look = look(Sources(settings, queues, figures))
+            kept.at = time.monotonic()
+            if kept.look.unanswered:
+                log.warning("no answer to a look", **kept.look.unanswered)
+        return kept.look
+
+
+def _queues(catalogue: Catalogue | None) -> dict[str, tuple[str, ...]]:
+    cards = catalogue.cards if catalogue else ()
+    return {queue: keys for card in cards for queue, keys in card.queues.items()}
+
+
+def _lines(request: Request, found: Look) -> list[dict[str, Any]]:
+    """Return the lines in the reader's language, times as on every page."""
+    pages: Pages = request.app.state.pages
+    worded = partial(_worded, pages, request.state.locale)
+    return [vars(line) | {"says": [told(said, worded) for said in line.says]} for line in found.lines]
+
+
+def _worded(pages: Pages, locale: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return pages.moment(value)
+    if isinstance(value, timedelta):
+        return lasted(value, locale)
+    return pages.number(value) if isinstance(value, int) else value
+
+
+def _cards(request: Request, found: Look) -> list[dict[str, Any]]:
+    settings: Settings = request.app.state.settings
+    return [_card(settings, service, told) for service, told in found.facts.services.items()]
 
 
 @router.get("/operations", dependencies=[allowed("portal.operations.read")])
 def operations(request: Request) -> HTMLResponse:
     settings: Settings = request.app.state.settings
-    look = _look(settings, request.headers.get("cookie", ""))
+    found = _look(request)
+    states = [line.state for line in found.lines]
     return render(
         request,
         "operations.html",
-        services=look.services,
-        queues=look.queues,
-        unaccounted=look.unaccounted,
+        at=found.at,
+        lines=_lines(request, found),
+        numbers={state: states.count(state) for state in ("bad", "look")},
+        states=STATES,
+        services=_cards(request, found),
+        broker=found.facts.broker,
+        unaccounted=found.facts.reconciled.unaccounted if found.facts.reconciled else 0,
         consuming=SERVICES[1:],
         measured=list(settings.metrics_urls),
     )
+
+
+@router.get("/operations/quarantine", dependencies=[allowed("portal.operations.read")])
+def quarantine(request: Request) -> HTMLResponse:
+    """Point to every service's own page of what it holds: the portal has no rights to their tables."""
+    services = [card for card in _cards(request, _look(request)) if card["service"] != "portal"]
+    return render(request, "quarantine_services.html", services=services)
 
 
 @router.get("/operations/metrics/{process}", dependencies=[allowed("portal.operations.read")])
@@ -164,5 +183,4 @@ def metrics(request: Request, process: str) -> PlainTextResponse:
 @router.get("/operations/fragment", dependencies=[allowed("portal.operations.read")])
 def summary(request: Request) -> HTMLResponse:
     """Give the home page one line a service."""
-    look = _look(request.app.state.settings, request.headers.get("cookie", ""))
-    return render(request, "operations_part.html", services=look.services)
+    return render(request, "operations_part.html", services=_cards(request, _look(request)))
