@@ -20,17 +20,6 @@ HEADER = "x-tamga-identity"
 ISSUER = "tamga-portal"
 LIFETIME = 60
 
-ROLES = (
-    "applicant",
-    "officer",
-    "reviewer",
-    "programme_manager",
-    "finance_officer",
-    "finance_partner",
-    "auditor",
-    "operator",
-)
-
 
 class Identity(BaseModel):
     """A signed-in person as every service sees them."""

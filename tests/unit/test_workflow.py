@@ -15,9 +15,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.portal import domain as portal
 from shared.errors import IllegalTransitionError, InvalidError
 from shared.money import Money
-from shared.web import identity
 from shared.workflow import (
     ROLES,
     SYSTEM,
@@ -116,8 +116,8 @@ def test_every_programmes_workflows_are_clean(file: Path) -> None:
 
 
 def test_the_roles_are_those_people_sign_in_with() -> None:
-    """A workflow can name exactly the roles of identities, and the system."""
-    assert set(identity.ROLES) | {SYSTEM} == ROLES
+    """A workflow can name exactly the roles that people are given, and the system."""
+    assert set(portal.ROLES) | {SYSTEM} == ROLES
 
 
 def test_a_clean_workflow_has_no_findings() -> None:

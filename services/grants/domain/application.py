@@ -81,6 +81,23 @@ class Done(Part):
     reason: str | None = None
     comment: str | None = None
 
+    @classmethod
+    def of(
+        cls, transition: Transition, before: str, by: Person, at: datetime, *, reason: str | None, comment: str | None
+    ) -> Done:
+        """Return what `by` does with a case whose stage was `before`."""
+        return cls(
+            transition=transition.id,
+            from_stage=before,
+            to_stage=transition.to,
+            by=by.id,
+            by_name=by.name,
+            role=by.role,
+            at=at,
+            reason=reason or None,
+            comment=comment or None,
+        )
+
 
 class Person(Part):
     """Who acts, as the case remembers them; `id` is "user:<id>"."""
@@ -260,17 +277,7 @@ class Application(Entity):
     ) -> None:
         """Make a move that the workflow allowed, and tell whom the workflow names."""
         before, initial = self.stage, workflow.initial
-        done = Done(
-            transition=transition.id,
-            from_stage=before,
-            to_stage=transition.to,
-            by=by.id,
-            by_name=by.name,
-            role=by.role,
-            at=now,
-            reason=reason or None,
-            comment=comment or None,
-        )
+        done = Done.of(transition, before, by, now, reason=reason, comment=comment)
         self.history = [*self.history, done]
         stage = workflow.stage(transition.to)
         self.stage, self.terminal = stage.id, stage.terminal

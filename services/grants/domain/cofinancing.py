@@ -209,17 +209,7 @@ class CoFinancing(Entity):
     ) -> None:
         """Make a move that the workflow allowed, and tell whom the workflow names."""
         before, stage = self.stage, workflow.stage(transition.to)
-        done = Done(
-            transition=transition.id,
-            from_stage=before,
-            to_stage=stage.id,
-            by=by.id,
-            by_name=by.name,
-            role=by.role,
-            at=now,
-            reason=reason or None,
-            comment=comment or None,
-        )
+        done = Done.of(transition, before, by, now, reason=reason, comment=comment)
         self.history = [*self.history, done]
         self.stage, self.terminal = stage.id, stage.terminal
         clock = self.turn(workflow, calendar, now)
