@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram."),
 }
 
+EXIT_CODES = "Exit codes: 0 done and well; 1 the answer is bad news; 2 no answer: wrong use, or there is no such thing."
+
 
 def run(
     port: Annotated[int, typer.Option(envvar="TAMGA_PORT", help="Where the pages are served.")] = 8400,
@@ -50,7 +52,7 @@ def not_called() -> None:
 def gathered(chosen: str | None) -> typer.Typer:
     """Return the whole menu, with the real command behind `chosen` alone: imports are slow."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    app.callback()(menu)
+    app.callback(epilog=EXIT_CODES)(menu)
     for name, (module, attribute, words) in COMMANDS.items():
         found = getattr(importlib.import_module(module), attribute) if name == chosen else not_called
         if isinstance(found, typer.Typer):
@@ -67,7 +69,7 @@ def main() -> None:
         gathered(chosen)(prog_name="tamga")
     except SettingsError as error:
         typer.echo(f"{error}", err=True)
-        sys.exit(1)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from services.audit.handlers.verification import Report
 from services.audit.keys import Keys
 from shared.database import Context, UnitOfWork, engine_for
 from shared.errors import TamgaError
-from shared.messaging.printing import operator
+from shared.messaging.printing import BAD_NEWS, NO_ANSWER, operator
 from shared.settings import SettingsError, settings
 
 commands = typer.Typer(name="audit", help="The record: verify it, prove one event.", no_args_is_help=True)
@@ -59,12 +59,12 @@ def verify(
                 _record(engine, report)
     except (SettingsError, SQLAlchemyError, OSError, ValueError) as error:
         typer.echo(f"The log could not be verified: {error}", err=True)
-        raise typer.Exit(2) from error
+        raise typer.Exit(NO_ANSWER) from error
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2, default=str))
     else:
         _print(report)
-    raise typer.Exit(0 if report.ok else 1)
+    raise typer.Exit(0 if report.ok else BAD_NEWS)
 
 
 def _record(engine: Engine, report: Report) -> None:
@@ -112,16 +112,16 @@ def _print(report: Report) -> None:
 
 @commands.command("prove")
 def prove_event(event_id: UUID, *, as_json: Json = False) -> None:
-    """Prove that one event is in the log; the proof is checked before it is shown."""
+    """Prove that one event is in the log; the proof is checked before it is shown. Exit code 1: it is not there."""
     try:
         with _log() as (engine, keys), engine.begin() as connection:
             proof = prove(connection, event_id, keys)
     except TamgaError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(BAD_NEWS) from error
     except (SettingsError, SQLAlchemyError, OSError) as error:
         typer.echo(f"The event could not be proven: {error}", err=True)
-        raise typer.Exit(2) from error
+        raise typer.Exit(NO_ANSWER) from error
     if as_json:
         typer.echo(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))
     else:

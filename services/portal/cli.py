@@ -22,6 +22,7 @@ from services.portal.packs import read_pack
 from shared.database import Context, UnitOfWork, engine_for, reading
 from shared.errors import TamgaError
 from shared.events import Actor
+from shared.messaging.printing import NO_ANSWER
 from shared.settings import SettingsError, settings
 
 user = typer.Typer(help="People: list, add, deactivate, grant a role.", no_args_is_help=True)
@@ -45,7 +46,7 @@ def _engine() -> Iterator[Engine]:
 
 @contextmanager
 def _acting() -> Iterator[UnitOfWork]:
-    """Give a unit of work of the administrator; a refusal is printed and ends the command with exit code 1."""
+    """Give a unit of work of the administrator; a refusal is printed and ends the command."""
     with _engine() as engine:
         try:
             with UnitOfWork(engine, "portal", Context(actor=ADMINISTRATOR)) as uow:
@@ -64,7 +65,7 @@ def _stopped(error: Exception) -> typer.Exit:
     Console(stderr=True).print(str(error), style="red", markup=False)
     for name, rule in getattr(error, "fields", {}).items():
         Console(stderr=True).print(f"  {name} {rule}", style="red", markup=False)
-    return typer.Exit(1)
+    return typer.Exit(NO_ANSWER)
 
 
 def _show(rows: list[dict[str, Any]], columns: dict[str, str], *, as_json: bool) -> None:

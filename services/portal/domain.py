@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from shared.entity import Entity
-from shared.errors import ConflictError, InvalidError
+from shared.errors import ConflictError, InvalidError, Rule
 from shared.events.portal import (
     OrganisationRegistered,
     PasswordChanged,
@@ -107,7 +107,7 @@ class User(Entity):
         if len(self.email) > 254 or not _EMAIL.fullmatch(self.email):
             wrong["email"] = "is not an e-mail address"
         if not self.roles or not set(self.roles) <= set(ROLES):
-            wrong["roles"] = "must be one or more of the roles of this house"
+            wrong["roles"] = Rule("must be one or more of %(roles)s", roles=", ".join(ROLES))
         if self.locale not in ("en", "ru"):
             wrong["locale"] = "is not a language of this house"
         if wrong:

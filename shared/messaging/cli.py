@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from shared.database import reading
 from shared.messaging import gaps, mending, quarantine_cli, trace_cli, tracing
-from shared.messaging.printing import AsJson, console, one_of, operator, refusals, show
+from shared.messaging.printing import BAD_NEWS, AsJson, console, one_of, operator, refusals, show
 from shared.messaging.reconcile import Report
 from shared.messaging.reconcile import reconcile as account
 from shared.messaging.topology import Depth
@@ -117,7 +117,7 @@ def _reconcile(backbone: Backbone) -> Callable[..., None]:
         elif not as_json:
             console.print(_verdict(report))
         if report.unaccounted or report.contradictory:
-            raise typer.Exit(1)
+            raise typer.Exit(BAD_NEWS)
 
     return reconcile
 

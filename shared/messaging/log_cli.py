@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from shared.database import reading
 from shared.errors import InvalidError, NotFoundError
-from shared.messaging.printing import AsJson, console, one_of, operator, print_json, refusals, show
+from shared.messaging.printing import BAD_NEWS, AsJson, console, one_of, operator, print_json, refusals, show
 from shared.messaging.projections import Archive, Projection, Rebuild, Rebuilt
 from shared.messaging.projections import Progress as Say
 from shared.messaging.retention import InLog, Month, retain
@@ -130,7 +130,7 @@ def projections(log: Log) -> typer.Typer:
             for item in found:
                 _tell(item)
         if not all(item.swapped or item.comparison.equal for item in found):
-            raise typer.Exit(1)
+            raise typer.Exit(BAD_NEWS)
 
     return group
 

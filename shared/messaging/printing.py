@@ -16,6 +16,9 @@ from shared.errors import InvalidError, TamgaError
 from shared.events import Actor
 
 _IDS, _ID_WIDTH = ("Id", "An example"), 36
+# 0: done, and all is well.
+BAD_NEWS = 1
+NO_ANSWER = 2  # wrong use, or what was asked for is not there; Typer ends so as well
 console = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -28,13 +31,13 @@ def operator() -> Actor:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Print a refusal as one sentence and end with exit code 1."""
+    """Print a refusal as one sentence and end with the exit code of what has no answer."""
     try:
         yield
     except TamgaError as error:
         rules = [f"{name}: {rule}" for name, rule in error.fields.items()] if isinstance(error, InvalidError) else []
         typer.echo("\n  ".join([str(error), *rules]), err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(NO_ANSWER) from error
 
 
 def one_of(known: Iterable[str], service: str | None, option: str) -> None:

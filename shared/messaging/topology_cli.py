@@ -12,9 +12,8 @@ from rich.table import Table
 
 from shared.messaging import drift
 from shared.messaging.drift import Broker, BrokerAPIError, Difference, DropRefusedError
-from shared.messaging.printing import AsJson, console, print_json
+from shared.messaging.printing import BAD_NEWS, NO_ANSWER, AsJson, console, print_json
 
-DIFFERENT = 1
 _COLOURS = {"missing": "red", "differs": "yellow", "superfluous": "cyan"}
 Consumers = Callable[[], Mapping[str, tuple[str, ...]]]
 
@@ -32,7 +31,7 @@ def build(broker: Callable[[], Broker], consumers: Consumers) -> typer.Typer:
         else:
             _show(found, "The broker stands as declared.")
         if found:
-            raise typer.Exit(DIFFERENT)
+            raise typer.Exit(BAD_NEWS)
 
     @group.command("apply")
     def apply(
@@ -73,7 +72,7 @@ def _or_exit(act: Callable[[], Any]) -> Any:
         typer.echo(f"The broker has it otherwise and can't change it in place: {error.reply_text}", err=True)
     except (amqp.AMQPError, OSError) as error:
         typer.echo(f"The broker does not answer: {error}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(NO_ANSWER)
 
 
 def _show(found: list[Difference], nothing: str) -> None:

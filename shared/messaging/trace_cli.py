@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from shared.messaging import causation
 from shared.messaging.causation import APPLIED, Act, Consumers, Effect, Step
+from shared.messaging.printing import NO_ANSWER
 
 _WIDTH = 24  # characters of the bar
 _WIDE = 100  # columns of a terminal that has room for bars
@@ -26,7 +27,7 @@ _NOTHING = (
 
 
 def trace(engines: Mapping[str, Engine], consumers: Consumers, asked: str, *, newest: int, as_json: bool) -> None:
-    """Print the newest acts that `asked` stands for; exits with 1 when there is none."""
+    """Print the newest acts that `asked` stands for; exits with 2 when there is none."""
     ids = causation.find(engines, asked)
     acts = causation.acts(engines, consumers, ids[-newest:] if newest else ids)
     left_out = len(ids) - len(acts)
@@ -38,7 +39,7 @@ def trace(engines: Mapping[str, Engine], consumers: Consumers, asked: str, *, ne
     else:
         typer.echo(_NOTHING.format(asked=asked), err=True)
     if not acts:
-        raise typer.Exit(1)
+        raise typer.Exit(NO_ANSWER)
 
 
 def _print(console: Console, acts: Sequence[Act], left_out: int) -> None:

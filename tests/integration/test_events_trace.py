@@ -180,7 +180,7 @@ def test_a_narrow_terminal_gets_no_bars(house: House) -> None:
 @pytest.mark.parametrize("unknown", ["BSO-1999-0001", "0190a0b0-0000-7000-8000-000000000000", "f" * 32, "nonsense'"])
 def test_what_nobody_knows_is_said_in_a_sentence(house: House, unknown: str) -> None:
     """Nothing found is an exit code for scripts and a sentence for people, which names what was asked."""
-    assert f"Nothing is known of {unknown}" in house.ask(unknown, code=1)
+    assert f"Nothing is known of {unknown}" in house.ask(unknown, code=2)
 
 
 @pytest.mark.parametrize(

@@ -209,21 +209,23 @@ def test_two_people_of_one_address_are_impossible(engine: Engine) -> None:
 def test_the_command_line_adds_lists_and_ends_people(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """`tamga user` and `tamga programme` do what the pages do, with JSON for scripts and exit code 1 for refusals."""
+    """`tamga user` and `tamga programme` do what the pages do, with JSON for scripts and exit code 2 for refusals."""
     monkeypatch.setenv("TAMGA_HOME", str(tmp_path))
     monkeypatch.setenv("TAMGA_PORTAL_DATABASE_URL", engine.url.render_as_string(hide_password=False))
     settings.cache_clear()
     run = CliRunner().invoke
     added = run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor", "--json"])
     assert json.loads(added.output)[0]["roles"] == ["auditor"]
-    assert run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor"]).exit_code == 1
+    assert run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor"]).exit_code == 2
+    slip = run(cli.user, ["grant-role", "cli@x.example", "boss"])
+    assert (slip.exit_code, "roles must be one or more of applicant, officer, reviewer" in slip.output) == (2, True)
     assert run(cli.user, ["grant-role", "cli@x.example", "operator"]).output == "cli@x.example: auditor, operator\n"
     assert run(cli.user, ["deactivate", "cli@x.example", "--reason", "a test"]).exit_code == 0
     people = json.loads(run(cli.user, ["list", "cli@x", "--json"]).output)
     assert [(row["active"], row["roles"]) for row in people] == [(False, ["auditor", "operator"])]
     assert "nothing new" in run(cli.programme, ["load", str(PACK)]).output
     assert json.loads(run(cli.programme, ["list", "--json"]).output)[0]["id"] == "business-ecosystem"
-    assert run(cli.programme, ["load", str(tmp_path)]).exit_code == 1
+    assert run(cli.programme, ["load", str(tmp_path)]).exit_code == 2
     settings.cache_clear()
 
 

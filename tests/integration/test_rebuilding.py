@@ -202,7 +202,7 @@ def test_the_commands_show_compare_and_mend(house: House, tamga: typer.Typer) ->
 
 
 def test_a_projection_that_nobody_declares_is_said_in_a_sentence(tamga: typer.Typer) -> None:
-    """A wrong name is exit code 1 and no traceback."""
+    """A wrong name is exit code 2 and no traceback."""
     code, said = _run(tamga, "rebuild", "peoples")
-    assert code == 1
+    assert code == 2
     assert "no projection peoples" in said

@@ -213,9 +213,9 @@ def test_replay_and_discard_from_the_command_line(pair: Pair, tamga: typer.Typer
     ],
 )
 def test_commands_that_find_nothing_say_so(tamga: typer.Typer, words: list[str]) -> None:
-    """A wrong id or a missing choice is one sentence and exit code 1, not a traceback."""
+    """A wrong id or a missing choice is one sentence and exit code 2, not a traceback."""
     result = CliRunner().invoke(tamga, words)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
 
 
@@ -248,7 +248,7 @@ def test_the_quarantine_is_filtered_from_the_command_line(pair: Pair, tamga: typ
     [group] = _json(tamga, "quarantine", "list", "--type", "portal.user.")
     assert (group["count"], group["consumers"], group["types"]) == (3, [CONSUMER], [TYPE])
     slip = CliRunner().invoke(tamga, ["quarantine", "list", "--consumer", "grnts"])
-    assert (slip.exit_code, "is one of loans" in slip.output) == (1, True)
+    assert (slip.exit_code, "is one of loans" in slip.output) == (2, True)
     assert _json(tamga, "quarantine", "list", "--type", "grants.") == []
     tried = _json(tamga, "quarantine", "replay", "--entity", "user:a", "--dry-run")
     assert len(tried["replayed"]) == 1
@@ -257,7 +257,7 @@ def test_the_quarantine_is_filtered_from_the_command_line(pair: Pair, tamga: typ
         "portal/user:c",
         "portal/user:a",
     ]
-    assert CliRunner().invoke(tamga, ["quarantine", "replay"]).exit_code == 1
+    assert CliRunner().invoke(tamga, ["quarantine", "replay"]).exit_code == 2
 
 
 def test_gaps_are_listed_with_what_the_source_says(pair: Pair, tamga: typer.Typer) -> None:
