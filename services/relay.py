@@ -17,7 +17,7 @@ from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
 from shared.messaging.backfill import Backfill
 from shared.messaging.relay import Relay
-from shared.process import begin, stop_when_asked
+from shared.process import begin, settle, stop_when_asked
 from shared.settings import SERVICES, Settings
 
 
@@ -56,6 +56,7 @@ def main(services: list[str]) -> int:
     if not services and settings.amqp_admin_url:
         # One machine: this process has every database anyway. Elsewhere `services.watch` is one of its own.
         threads.append(threading.Thread(target=watch_of(settings).run, args=(stop,), name="watch", daemon=True))
+    settle()
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -23,7 +23,7 @@ from services.portal.frontdoor import front_door
 from shared import telemetry
 from shared.heartbeat import keep_beating
 from shared.infrastructure.gate import settings_when_ready
-from shared.process import begin
+from shared.process import begin, settle
 from shared.settings import SERVICES, Settings
 
 CATCHER = "TAMGA_MAIL_CATCHER"
@@ -79,6 +79,7 @@ def main() -> int:
         app, host=host, port=address.port or 8400, log_config=None, access_log=False, timeout_graceful_shutdown=10
     )
     server = Server(config)
+    settle()
     try:
         server.run()
     finally:

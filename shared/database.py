@@ -11,11 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from types import TracebackType
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import (
-    ClauseElement,
     Column,
     Connection,
     DateTime,
@@ -24,7 +23,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -33,12 +31,10 @@ from shared import telemetry
 from shared.clock import Clock, Ids, new_id, utc_now
 from shared.engine import asking, encode_json, engine_for, reading
 from shared.entity import Entity, Recorded
-from shared.errors import NotFoundError, StaleVersionError
 from shared.events import Actor, Event
 from shared.messaging.outbox import CHANNEL, PUBLISH
 from shared.messaging.tables import inbox_tables, outbox_tables
-
-E = TypeVar("E", bound=Entity)
+from shared.repository import Change, Repository, store
 
 
 def service_metadata(*, publishes: bool = True, consumes: bool = True) -> MetaData:
@@ -191,12 +187,12 @@ class UnitOfWork:
     def flush(self) -> None:
         """Write tracked entities and recorded events; called by leaving the unit of work."""
         rows: list[dict[str, Any]] = []
-        changed: list[_Change] = []
+        changed: list[Change] = []
         for key, (entity, repository, loaded) in list(self._tracked.items()):
             recorded = entity.collect()
             state = entity.state()
             if recorded or loaded is None or state != loaded:
-                changed.append(_Change(repository, entity, state, loaded is None, recorded))
+                changed.append(Change(repository, entity, state, loaded is None, recorded))
                 self._tracked[key] = (entity, repository, state)
             about = {
                 "case": entity.case(),
@@ -206,7 +202,7 @@ class UnitOfWork:
             }
             rows += [self._row(self.ids(), item, f"{entity.KIND}:{entity.id}") | about for item in recorded]
         for (_, new), group in groupby(changed, key=lambda item: (item.repository.table.name, item.new)):
-            _store(list(group), new=new)
+            store(list(group), new=new)
         rows += self._loose
         self._loose = []
         if rows:
@@ -257,127 +253,6 @@ class UnitOfWork:
             {"p": series},
         ).scalar_one()
         return f"{series}-{last:04d}"
-
-
-class Repository(Generic[E]):
-    """Entities of one kind in one table. `columns` gives the query columns' values of an entity."""
-
-    def __init__(
-        self, uow: UnitOfWork, table: Table, kind: type[E], columns: Callable[[E], dict[str, Any]] = lambda _: {}
-    ) -> None:
-        self.uow, self.table, self.kind, self.columns = uow, table, kind, columns
-
-    def add(self, entity: E) -> E:
-        """Store a new entity when the unit of work commits."""
-        self.uow.track(entity, self, None)
-        return entity
-
-    def find(self, entity_id: str, *, expected: int | None = None, for_update: bool = False) -> E | None:
-        """Return the entity or None; see `get`."""
-        known = self.uow.tracked(self.table.name, entity_id)
-        if known is not None:
-            return known  # type: ignore[return-value]  # one table holds one kind
-        query = select(self.table).where(self.table.c.id == entity_id)
-        row = self.uow.connection.execute(query.with_for_update() if for_update else query).mappings().one_or_none()
-        if row is None:
-            return None
-        if expected is not None and expected != row["version"]:
-            raise StaleVersionError(
-                expected=expected,
-                current=row["version"],
-                by=row["updated_by_name"],
-                at=row["updated_at"],
-                changes=row["last_changes"],
-            )
-        return self._load(row)
-
-    def get(self, entity_id: str, *, expected: int | None = None, for_update: bool = True) -> E:
-        """Return the entity, locked for this transaction unless `for_update` is false.
-
-        Raises NotFoundError, or StaleVersionError when `expected` is not its present version.
-        """
-        entity = self.find(entity_id, expected=expected, for_update=for_update)
-        if entity is None:
-            raise NotFoundError("There is no such %(kind)s", kind=self.kind.KIND)
-        return entity
-
-    def where(self, *conditions: Any, order_by: Any = None, limit: int = 200) -> list[E]:
-        """Return entities that fulfil `conditions`, at most `limit`, not locked."""
-        query = select(self.table).where(*conditions).limit(limit)
-        if order_by is not None:
-            query = query.order_by(order_by)
-        rows = self.uow.connection.execute(query).mappings().all()
-        return [self._load(row) for row in rows]
-
-    def _load(self, row: Any) -> E:
-        known = self.uow.tracked(self.table.name, row["id"])
-        if known is not None:
-            return known  # type: ignore[return-value]  # one table holds one kind
-        entity = self.kind.model_validate(row["state"] | {"version": row["version"]})
-        entity.loaded()
-        self.uow.track(entity, self, entity.state())
-        return entity
-
-    def values(self, entity: E, state: dict[str, Any], events: list[Recorded]) -> dict[str, Any]:
-        """Return what an entity's row is to be under its next version."""
-        actor = self.uow.context.actor
-        changes: dict[str, Any] = {}
-        for item in events:
-            changes |= item.changes
-        return {
-            "state": state,
-            "version": entity.version + 1,
-            "updated_at": self.uow.now(),
-            "updated_by": actor.id,
-            "updated_by_name": actor.name or actor.id,
-            "last_changes": changes,
-        } | self.columns(entity)
-
-    def update(self, entity: E, values: dict[str, Any]) -> None:
-        """Write the entity's row; raises StaleVersionError when somebody was faster."""
-        update = self.table.update().where(self.table.c.id == entity.id, self.table.c.version == entity.version)
-        if self.uow.connection.execute(update.values(**values)).rowcount != 1:
-            self._stale(entity.id, entity.version)
-
-    def _stale(self, entity_id: str, expected: int) -> None:
-        row = self.uow.connection.execute(select(self.table).where(self.table.c.id == entity_id)).mappings().one()
-        raise StaleVersionError(
-            expected=expected,
-            current=row["version"],
-            by=row["updated_by_name"],
-            at=row["updated_at"],
-            changes=row["last_changes"],
-        )
-
-
-class _Change(NamedTuple):
-    repository: Repository[Any]
-    entity: Entity
-    state: dict[str, Any]
-    new: bool
-    events: list[Recorded]
-
-
-def _store(changes: list[_Change], *, new: bool) -> None:
-    """Write rows of one table, new ones all at once."""
-    rows = [item.repository.values(item.entity, item.state, item.events) for item in changes]
-    first = changes[0].repository
-    if new:
-        ids = [{"id": item.entity.id, "created_at": row["updated_at"]} for item, row in zip(changes, rows, strict=True)]
-        _insert(first.uow.connection, first.table, [row | more for row, more in zip(rows, ids, strict=True)])
-    for item, row in zip(changes, rows, strict=True):
-        if not new:
-            item.repository.update(item.entity, row)
-        item.entity.version += 1
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows without waiting for each, unless a value is to be computed by the database."""
-    if len(rows) > 1 and not any(isinstance(value, ClauseElement) for value in rows[0].values()):
-        connection.execute(table.insert(), rows)
-        return
-    for row in rows:
-        connection.execute(table.insert().values(**row))
 
 
 __all__ = [

@@ -31,11 +31,13 @@ from sqlalchemy import Engine, text
 from shared import telemetry
 from shared.clock import new_id
 from shared.database import Context, UnitOfWork, system
+from shared.events import event_types
 from shared.messaging import delivery
 from shared.messaging.delivery import Delivered, Delivery, Inbound
 from shared.messaging.inbox import StorageDownError
 from shared.messaging.line import Line
 from shared.messaging.link import HEARTBEAT
+from shared.process import settle
 
 log = structlog.get_logger(__name__)
 
@@ -210,15 +212,17 @@ class Subscriber(Consumer):  # type: ignore[misc]
     """Hands all that has arrived to the method, up to `size` messages, as soon as those before are done.
 
     One call at a time: the order of arrival is kept, one transaction can serve many messages, and one ack covers
-    them all. A lone message is handed over at once, or after `linger` seconds in which more may come.
+    them all. Calls begin at least `pace` seconds apart unless `size` messages wait, so that a steady trickle shares
+    transactions too; a message after a pause is handed over at once.
     """
 
     queue_consumer = DrainingQueueConsumer()
 
-    def __init__(self, queue: str, *, size: int, linger: float) -> None:
+    def __init__(self, queue: str, *, size: int, pace: float) -> None:
         super().__init__(queue, expected_exceptions=(StorageDownError,))
-        self.size, self.prefetch, self.linger = size, 2 * size, linger
+        self.size, self.prefetch, self.pace = size, 2 * size, pace
         self.stopping = False
+        self._next = 0.0  # not before this moment does the next call begin
         self._waiting: list[Delivered] = []
         self._busy = False
 
@@ -243,13 +247,15 @@ class Subscriber(Consumer):  # type: ignore[misc]
             self.container.spawn_managed_thread(self._gather)
 
     def _gather(self) -> None:
-        eventlet.sleep(self.linger if self._waiting else 0)  # 0: what has arrived already is read first
+        early = self._next - time.monotonic() if 0 < len(self._waiting) < self.size else 0.0
+        eventlet.sleep(max(0.0, early))  # 0: what has arrived already is read first
         if self.stopping:  # what nobody has begun is left to another process
             for message in self._waiting:
                 self.queue_consumer.settle(message, ack=False)
             self.forget()
         batch, self._waiting = self._waiting[: self.size], self._waiting[self.size :]
         if batch:
+            self._next = time.monotonic() + self.pace
             self._begin(batch)
         else:
             self._busy = False
@@ -293,9 +299,9 @@ class Every(Timer):  # type: ignore[misc]
         self.container.spawn_worker(self, self.args, {}, handle_result=self.handle_result)
 
 
-def subscribe(queue: str, *, size: int = 64, linger: float = 0.0) -> Callable[[Method], Method]:
+def subscribe(queue: str, *, size: int = 64, pace: float = 0.0) -> Callable[[Method], Method]:
     """Decorate the method `(self, raws)` that takes a queue's messages, as many as wait but at most `size`."""
-    return cast("Callable[[Method], Method]", Subscriber.decorator(queue, size=size, linger=linger))
+    return cast("Callable[[Method], Method]", Subscriber.decorator(queue, size=size, pace=pace))
 
 
 def every(seconds: float, *args: Any) -> Callable[[Method], Method]:
@@ -344,7 +350,9 @@ def run_workers(
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    event_types()  # so that the first event finds them read
     containers = [_container(worker, amqp_url(worker.name), engine(worker.name), amqp_heartbeat) for worker in workers]
+    settle()
     started = eventlet.event.Event()
     life = eventlet.spawn(_live, containers, started)
     while not stop.asked and not life.dead:

@@ -36,8 +36,10 @@ OLDEST = gauge("outbox_oldest_seconds", "Age of the oldest event not yet publish
 
 BATCH = 500
 _IDLE = 0.5  # seconds without a notification until the relay looks by itself
+_PACE = 0.008  # seconds from one batch to the next while there is a trickle, so that acts share batches
 _STANDBY = 0.25  # seconds between tries to become leader
 _LOOK = 5.0  # seconds between measurements
+_BEAT = 1.0  # seconds between signs of life
 _HOLD = 30.0  # seconds until an event that the broker refused is tried again
 _AHEAD_FIRST, _AHEAD_AGAIN = 3_600.0, 86_400.0  # seconds until the outbox's next months are made, and made again
 _DRAIN = 5.0  # seconds to publish what is committed when asked to end
@@ -122,7 +124,7 @@ class Relay:
         self.state = "starting"
         self.oldest = 0.0
         self._refused = False  # the whole of the last batch
-        self._measured = 0.0
+        self._measured = self._beaten = 0.0
         self._window: dict[str, Any] = {"since": "-infinity", "until": "infinity"}
         self._make_ahead = time.monotonic() + _AHEAD_FIRST
 
@@ -200,11 +202,14 @@ class Relay:
                 publisher.tend(wait=_IDLE)
                 continue
             self._say("leading")
+            paced = time.monotonic() + _PACE
             count = self.relay_batch(db, publisher, wait_on)
             if self._refused:
                 return  # a channel that was told "full" may never hear that there is room again: ask on a new one
             if count < self.batch:
                 list(db.notifies(timeout=_IDLE, stop_after=1))
+                stop.wait(paced - time.monotonic())
+                list(db.notifies(timeout=0))  # the next look sees what these tell of
         end = time.monotonic() + _DRAIN
         while not publisher.blocked and time.monotonic() < end and self.relay_batch(db, publisher):
             pass
@@ -255,8 +260,10 @@ class Relay:
     def _say(self, state: str, **facts: Any) -> None:
         if state != self.state:
             log.info("relay", source=self.source, state=state, **facts)
+        beat = state != self.state or time.monotonic() > self._beaten + _BEAT
         self.state = state
-        if self._heartbeat:
+        if self._heartbeat and beat:
+            self._beaten = time.monotonic()
             self._heartbeat.write_text(json.dumps({"state": state, "oldest_seconds": round(self.oldest, 3)}))
 
 

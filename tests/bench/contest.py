@@ -13,6 +13,7 @@ PEERS = (
     ("FastStream", "faststream_acts", "acts"),
 )
 RATE = 200.0  # acts a second while latency is measured
+WARM = int(2 * RATE)  # acts that come before: what processes do for the first time is no system's latency
 
 
 def contest(stand: Stand, acts: int, seconds: float, say: Say) -> list[Measured]:
@@ -40,12 +41,12 @@ def _tamga(stand: Stand, acts: int, seconds: float, say: Say) -> Measured:
         _ordered(system)
         say(SAY("Tamga: from commit to audited", measured.carried.per_second))
     with Tamga(stand, ordinary=True) as system:
-        count = int(seconds * RATE)
+        count = int(seconds * RATE) + WARM
         measured.paced = timed(system, system.acting(count, rate=RATE), count)
         system.finish()
         eventually(lambda: system.handled() == count, "every event is handled")
         _ordered(system)
-        measured.latencies, measured.audited = system.latencies(), system.audited()
+        measured.latencies, measured.audited = system.latencies(WARM), system.audited(WARM)
         say(f"Tamga: {len(measured.latencies)} latencies")
     return measured
 
@@ -64,7 +65,7 @@ def _peer(stand: Stand, peer: tuple[str, str, str], acts: int, seconds: float, s
         measured.carried = timed(system, system.carrying(acts), acts)
         say(SAY(f"{system.name}: carrying alone", measured.carried.per_second))
         system.empty()
-        count = int(seconds * RATE)
+        count = int(seconds * RATE) + WARM
         measured.paced = timed(system, system.acting(count, rate=RATE), count)
-        measured.latencies = system.latencies()
+        measured.latencies = system.latencies(WARM)
     return measured

@@ -111,21 +111,22 @@ class Tamga(System):
         log = self.number(_DISORDER.format(place="leaf_index", table="event"))
         return not log + self.number(_DISORDER.format(place="at", table="effect"), self.loans)
 
-    def latencies(self) -> list[float]:
-        """Return milliseconds from an act's commit to the commit of its effect, sorted."""
+    def latencies(self, skip: int) -> list[float]:
+        """Return milliseconds from an act's commit to the commit of its effect, without the first acts, sorted."""
         query = "SELECT event_id, pg_xact_commit_timestamp(xmin) AS at FROM effect"
         with self.loans.connect() as connection:
-            return self._since_commit({row.event_id: row.at for row in connection.execute(text(query))})
+            return self._since_commit({row.event_id: row.at for row in connection.execute(text(query))}, skip)
 
-    def audited(self) -> list[float]:
-        """Return milliseconds from an act's commit to the commit of its leaf, sorted."""
+    def audited(self, skip: int) -> list[float]:
+        """Return milliseconds from an act's commit to the commit of its leaf, without the first acts, sorted."""
         query = "SELECT event_id, pg_xact_commit_timestamp(xmin) AS at FROM event"
         with self.engine.connect() as connection:
-            return self._since_commit({row.event_id: row.at for row in connection.execute(text(query))})
+            return self._since_commit({row.event_id: row.at for row in connection.execute(text(query))}, skip)
 
-    def _since_commit(self, done: dict[Any, Any]) -> list[float]:
+    def _since_commit(self, done: dict[Any, Any], skip: int) -> list[float]:
         with self.source.connect() as connection:
-            committed = connection.execute(text("SELECT event_id, at FROM bench_committed"))
+            query = text("SELECT event_id, at FROM bench_committed ORDER BY at OFFSET :skip")
+            committed = connection.execute(query, {"skip": skip})
             return sorted((done[row.event_id] - row.at).total_seconds() * 1000 for row in committed)
 
     def end(self) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.audit.domain.leaf import Row
 from services.audit.domain.merkle import SIZE, CompactRange, leaf_hash, perfect_root
-from services.audit.storage.tables import events, heads, metadata, rejected, tiles
+from services.audit.storage.tables import events, metadata, rejected, tiles
 
 WIDTH = 256  # hashes in a tile
 CONSUMER = "audit"
@@ -22,6 +22,14 @@ APPEND_LOCK = 0x7461_6D67_61
 
 _COLUMNS = ", ".join(f'"{name}"' for name in ("leaf_index", *Row._fields, "leaf_hash"))
 _inbox = metadata.tables["inbox"]
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_HEAD = text("SELECT size, compact FROM tree_head ORDER BY size DESC LIMIT 1")
+_KNOWN = text("SELECT event_id, leaf_index, leaf FROM event WHERE event_id = ANY(CAST(:ids AS uuid[]))")
+_LEAF_HASHES = text("SELECT leaf_hash FROM event WHERE leaf_index >= :start AND leaf_index < :end ORDER BY leaf_index")
+_TILE_ROOTS = text(
+    'SELECT root FROM tile WHERE level = :level - 1 AND "number" >= :start AND "number" < :end ORDER BY "number"'
+)
+_ADD_HEAD = text("INSERT INTO tree_head (size, root, compact) VALUES (:size, :root, :compact)")
 
 
 class Known(NamedTuple):
@@ -33,8 +41,8 @@ class Known(NamedTuple):
 
 def lock(connection: Connection) -> CompactRange:
     """Become the only writer until this transaction ends; returns the tree as it stands."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK})
-    head = connection.execute(select(heads.c.size, heads.c.compact).order_by(heads.c.size.desc()).limit(1)).first()
+    connection.execute(_LOCK, {"key": APPEND_LOCK})
+    head = connection.execute(_HEAD).first()
     return CompactRange.unpack(head.size, head.compact) if head else CompactRange()
 
 
@@ -43,8 +51,8 @@ def known(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Known]:
     wanted = list(ids)
     if not wanted:
         return {}
-    query = select(events.c.event_id, events.c.leaf_index, events.c.leaf).where(events.c.event_id.in_(wanted))
-    return {row.event_id: Known(row.leaf_index, row.leaf) for row in connection.execute(query)}
+    found = connection.execute(_KNOWN, {"ids": wanted})
+    return {row.event_id: Known(row.leaf_index, row.leaf) for row in found}
 
 
 def append(connection: Connection, tree: CompactRange, rows: Sequence[Row]) -> None:
@@ -55,8 +63,7 @@ def append(connection: Connection, tree: CompactRange, rows: Sequence[Row]) -> N
     for item in hashes:
         tree.append(item)
     _complete_tiles(connection, first, hashes)
-    head = {"size": tree.size, "root": tree.root(), "compact": tree.pack()}
-    connection.execute(insert(heads), head)
+    connection.execute(_ADD_HEAD, {"size": tree.size, "root": tree.root(), "compact": tree.pack()})
 
 
 def _copy(connection: Connection, first: int, rows: Sequence[Row], hashes: Sequence[bytes]) -> None:
@@ -97,12 +104,9 @@ def _entries_before(connection: Connection, level: int, start: int, end: int) ->
 
 def entries(connection: Connection, level: int, start: int, end: int) -> list[bytes]:
     """Return the entries [start, end) of a level from where they come from: rows, or the roots one level below."""
-    query = select(events.c.leaf_hash).order_by(events.c.leaf_index)
-    query = query.where(events.c.leaf_index >= start, events.c.leaf_index < end)
-    if level:
-        query = select(tiles.c.root).where(tiles.c.level == level - 1).order_by(tiles.c.number)
-        query = query.where(tiles.c.number >= start, tiles.c.number < end)
-    found = [bytes(item) for item in connection.execute(query).scalars()]
+    query = _TILE_ROOTS if level else _LEAF_HASHES
+    place = {"level": level, "start": start, "end": end}
+    found = [bytes(item) for item in connection.execute(query, place).scalars()]
     if len(found) != end - start or any(len(item) != SIZE for item in found):
         raise BrokenLogError(f"level {level} lacks hashes between {start} and {end}")
     return found

@@ -1,0 +1,156 @@
+"""Storage of entities: their canonical state beside the columns that queries need, under an optimistic version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import ClauseElement, Connection, Select, Table, Update, bindparam, select
+
+from shared.entity import Entity, Recorded
+from shared.errors import NotFoundError, StaleVersionError
+
+if TYPE_CHECKING:
+    from shared.database import UnitOfWork
+
+E = TypeVar("E", bound=Entity)
+
+
+class Repository(Generic[E]):
+    """Entities of one kind in one table. `columns` gives the query columns' values of an entity."""
+
+    def __init__(
+        self, uow: UnitOfWork, table: Table, kind: type[E], columns: Callable[[E], dict[str, Any]] = lambda _: {}
+    ) -> None:
+        self.uow, self.table, self.kind, self.columns = uow, table, kind, columns
+
+    def add(self, entity: E) -> E:
+        """Store a new entity when the unit of work commits."""
+        self.uow.track(entity, self, None)
+        return entity
+
+    def find(self, entity_id: str, *, expected: int | None = None, for_update: bool = False) -> E | None:
+        """Return the entity or None; see `get`."""
+        known = self.uow.tracked(self.table.name, entity_id)
+        if known is not None:
+            return known  # type: ignore[return-value]  # one table holds one kind
+        query = _finding(self.table, for_update=for_update)
+        row = self.uow.connection.execute(query, {"_id": entity_id}).mappings().one_or_none()
+        if row is None:
+            return None
+        if expected is not None and expected != row["version"]:
+            raise StaleVersionError(
+                expected=expected,
+                current=row["version"],
+                by=row["updated_by_name"],
+                at=row["updated_at"],
+                changes=row["last_changes"],
+            )
+        return self._load(row)
+
+    def get(self, entity_id: str, *, expected: int | None = None, for_update: bool = True) -> E:
+        """Return the entity, locked for this transaction unless `for_update` is false.
+
+        Raises NotFoundError, or StaleVersionError when `expected` is not its present version.
+        """
+        entity = self.find(entity_id, expected=expected, for_update=for_update)
+        if entity is None:
+            raise NotFoundError("There is no such %(kind)s", kind=self.kind.KIND)
+        return entity
+
+    def where(self, *conditions: Any, order_by: Any = None, limit: int = 200) -> list[E]:
+        """Return entities that fulfil `conditions`, at most `limit`, not locked."""
+        query = select(self.table).where(*conditions).limit(limit)
+        if order_by is not None:
+            query = query.order_by(order_by)
+        rows = self.uow.connection.execute(query).mappings().all()
+        return [self._load(row) for row in rows]
+
+    def _load(self, row: Any) -> E:
+        known = self.uow.tracked(self.table.name, row["id"])
+        if known is not None:
+            return known  # type: ignore[return-value]  # one table holds one kind
+        entity = self.kind.model_validate(row["state"] | {"version": row["version"]})
+        entity.loaded()
+        self.uow.track(entity, self, entity.state())
+        return entity
+
+    def values(self, entity: E, state: dict[str, Any], events: list[Recorded]) -> dict[str, Any]:
+        """Return what an entity's row is to be under its next version."""
+        actor = self.uow.context.actor
+        changes: dict[str, Any] = {}
+        for item in events:
+            changes |= item.changes
+        return {
+            "state": state,
+            "version": entity.version + 1,
+            "updated_at": self.uow.now(),
+            "updated_by": actor.id,
+            "updated_by_name": actor.name or actor.id,
+            "last_changes": changes,
+        } | self.columns(entity)
+
+    def update(self, entity: E, values: dict[str, Any]) -> None:
+        """Write the entity's row; raises StaleVersionError when somebody was faster."""
+        update, place = _updating(self.table), {"_id": entity.id, "_version": entity.version}
+        computed = {name: value for name, value in values.items() if isinstance(value, ClauseElement)}
+        given = {name: value for name, value in values.items() if name not in computed}
+        if computed:
+            update = update.values(**computed)
+        if self.uow.connection.execute(update, given | place).rowcount != 1:
+            self._stale(entity.id, entity.version)
+
+    def _stale(self, entity_id: str, expected: int) -> None:
+        row = self.uow.connection.execute(select(self.table).where(self.table.c.id == entity_id)).mappings().one()
+        raise StaleVersionError(
+            expected=expected,
+            current=row["version"],
+            by=row["updated_by_name"],
+            at=row["updated_at"],
+            changes=row["last_changes"],
+        )
+
+
+# Building a statement costs more than sending it, so the two of every act are kept.
+@lru_cache(maxsize=256)
+def _finding(table: Table, *, for_update: bool) -> Select[Any]:
+    query = select(table).where(table.c.id == bindparam("_id"))
+    return query.with_for_update() if for_update else query
+
+
+@lru_cache(maxsize=256)
+def _updating(table: Table) -> Update:
+    return table.update().where(table.c.id == bindparam("_id"), table.c.version == bindparam("_version"))
+
+
+class Change(NamedTuple):
+    """An entity that is to be written: its state, and whether its row is new."""
+
+    repository: Repository[Any]
+    entity: Entity
+    state: dict[str, Any]
+    new: bool
+    events: list[Recorded]
+
+
+def store(changes: list[Change], *, new: bool) -> None:
+    """Write rows of one table, new ones all at once."""
+    rows = [item.repository.values(item.entity, item.state, item.events) for item in changes]
+    first = changes[0].repository
+    if new:
+        ids = [{"id": item.entity.id, "created_at": row["updated_at"]} for item, row in zip(changes, rows, strict=True)]
+        _insert(first.uow.connection, first.table, [row | more for row, more in zip(rows, ids, strict=True)])
+    for item, row in zip(changes, rows, strict=True):
+        if not new:
+            item.repository.update(item.entity, row)
+        item.entity.version += 1
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows without waiting for each, unless a value is to be computed by the database."""
+    if len(rows) > 1 and not any(isinstance(value, ClauseElement) for value in rows[0].values()):
+        connection.execute(table.insert(), rows)
+        return
+    for row in rows:
+        connection.execute(table.insert().values(**row))
