@@ -21,7 +21,7 @@ from shared import i18n, operations
 from shared.database import engine_for, reading
 from shared.operations import Line, Look, Sources, told
 from shared.operations.figures import figures
-from shared.operations.telling import STATES, in_utc
+from shared.operations.telling import STATES, plainly
 from shared.settings import Settings, runtime_file, settings
 
 _COLOURS = {"good": "green", "look": "yellow", "bad": "red"}
@@ -83,7 +83,7 @@ def _lines(look: Look) -> Table:
 
 def _said(line: Line, locale: str) -> Group:
     """Return a line's sentences, and the commands that help where there is something to do."""
-    worded = partial(in_utc, locale=locale)
+    worded = partial(plainly, locale=locale)
     says = [Text(told(sentence, worded, locale=locale).unescape()) for sentence in line.says]
     commands = [] if line.state == "good" else [Text(f"→ {command}", "bold") for command in line.commands]
     return Group(*says, *commands)

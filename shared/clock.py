@@ -26,3 +26,8 @@ def new_id() -> UUID:
     fraction = rest * 4096 // 1_000_000
     random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
     return UUID(int=(milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
+
+
+def in_utc(moment: datetime) -> str:
+    """Write a moment for a terminal or a log: in UTC, and named so."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

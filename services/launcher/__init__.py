@@ -238,8 +238,10 @@ class Launcher:
                     details.append("by force")
 
     def _stop_server(self, name: str, server: ladder.Server) -> None:
-        with self.screen.ending(name):
+        with self.screen.ending(name) as details:
             server.stop()
+            if server.process and server.process.returncode == -signal.SIGKILL:
+                details.append("by force")
 
 
 def memory_of(parts: list[Part]) -> int:

@@ -38,7 +38,9 @@ class Screen:
         """Show that a process is ending, and when it has; the first of them says what goes on."""
         if self.stopping is None:
             self.stopping = time.monotonic()
-            self.say("Stopping: what is under way is finished first. Ctrl-C once more hurries it.")
+            self.say(
+                "Stopping: what is under way is finished first; Ctrl-C once more ends web, work and relay at once."
+            )
         return self.step(f"{name} has ended", meanwhile=f"{name} is ending")
 
     def stopped(self) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from services.notifications import storage
 from services.notifications.domain.delivery import Delivery, Status
 from services.notifications.handlers.learning import examine
+from shared.clock import in_utc
 from shared.database import engine_for, reading
 from shared.settings import settings
 
@@ -73,7 +74,8 @@ def list_deliveries(
         return
     table = Table("when", "case", "to", "channel", "letter", "status", "attempts")
     for item in found:
-        table.add_row(*(str(value or "") for name, value in _row(item).items() if name != "id"))
+        shown = _row(item) | {"created_at": in_utc(item.created_at)}
+        table.add_row(*(str(value or "") for name, value in shown.items() if name != "id"))
     Console().print(table)
 
 

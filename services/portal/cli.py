@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from services.portal.handlers import accounts
 from services.portal.handlers.accounts import NewUser
 from services.portal.handlers.programmes import load_pack
 from services.portal.packs import read_pack
+from shared.clock import in_utc
 from shared.database import Context, UnitOfWork, engine_for, reading
 from shared.errors import TamgaError
 from shared.events import Actor
@@ -79,6 +81,8 @@ def _show(rows: list[dict[str, Any]], columns: dict[str, str], *, as_json: bool)
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return in_utc(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ ELSEWHERE = Path("/var/lib")
 
 class Server(Protocol):
     """A broker or a database that we start and stop; `log` has what it says."""
+
+    process: subprocess.Popen[bytes] | None
 
     @property
     def log(self) -> Path: ...

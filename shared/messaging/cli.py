@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Engine
 
+from shared.clock import in_utc
 from shared.database import reading
 from shared.messaging import gaps, mending, quarantine_cli, trace_cli, tracing
 from shared.messaging.printing import BAD_NEWS, AsJson, console, one_of, operator, refusals, show
@@ -150,4 +151,6 @@ def _say_mended(mended: list[mending.Mended], dry_run: bool) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
+    if isinstance(value, datetime):
+        return in_utc(value)
     return "" if value is None else str(value)

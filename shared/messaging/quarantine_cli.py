@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 from sqlalchemy import Engine
 
+from shared.clock import in_utc
 from shared.database import reading
 from shared.errors import InvalidError, NotFoundError
 from shared.messaging import quarantine
@@ -94,7 +95,7 @@ def _list_groups(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) 
     rows = [
         [
             str(group.count),
-            f"{', '.join(group.consumers)}\n{group.last_seen:%d %b %H:%M}",
+            f"{', '.join(group.consumers)}\n{in_utc(group.last_seen)}",
             f"{group.error.splitlines()[0][:100]}\n{', '.join(group.types)}",
             str(group.newest),
         ]
@@ -178,4 +179,6 @@ def _each(
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return in_utc(value)
     return "" if value is None else str(value)

@@ -12,7 +12,7 @@ from shared.errors import Rule as Say
 from shared.messaging.drift import Difference
 from shared.operations.broker import Answer, Inside
 from shared.operations.processes import Processes
-from shared.operations.telling import in_utc, told
+from shared.operations.telling import plainly, told
 
 State = Literal["good", "look", "bad"]
 STALE = timedelta(minutes=10)  # the watch looks every half minute, and less often only where that takes long
@@ -73,7 +73,7 @@ class Line:
         facts = {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in self.facts.items()
         }
-        said = [str(told(sentence, in_utc, locale="en").unescape()) for sentence in self.says]
+        said = [str(told(sentence, plainly, locale="en").unescape()) for sentence in self.says]
         found: dict[str, Any] = {"key": self.key, "state": self.state, "says": said, "facts": facts}
         return found | {"commands": list(self.commands), "href": self.href}
 
@@ -164,9 +164,12 @@ def _account(state: State, says: list[Say], figures: dict[str, Any]) -> Line:
 def _outbox(facts: Facts) -> Line:
     waiting = {service: count for service, count in facts.of("outbox_unpublished").items() if count}
     oldest, held = facts.of("outbox_oldest_seconds"), facts.of("outbox_held")
+    ages = {service: timedelta(seconds=oldest[service]) for service in waiting}
     worst = max((oldest[service] for service in waiting), default=0)
     says = [
-        Say("%(of)s: %(count)s wait, the oldest for %(age)s.", of=of, count=count, age=timedelta(seconds=oldest[of]))
+        Say(
+            "%(of)s: waiting: %(count)s, the oldest for %(age)s.", of=of, count=count, age=timedelta(seconds=oldest[of])
+        )
         for of, count in waiting.items()
     ] or [Say("Nothing waits.")]
     says += [Say("%(of)s: held back by the broker: %(count)s.", of=of, count=held[of]) for of in held if held[of]]
@@ -200,7 +203,8 @@ def _topology(facts: Facts) -> Line:
     key, name, commands = "topology", "Topology", ("tamga topology diff",)
     found = facts.differences
     if found is None:
-        says = Say("Not known: the broker's management plugin does not answer.")
+        silent = Say("Not known: the broker does not answer.")
+        says = Say("Not known: the broker's management plugin does not answer.") if facts.broker else silent
         return Line(key, name, "look", (says,), commands, {"differences": None})
     if not found:
         return Line(key, name, "good", (Say("The broker stands as declared."),), commands, {"differences": 0})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from babel.dates import format_timedelta
 from markupsafe import Markup, escape
 
-from shared import i18n
+from shared import clock, i18n
 from shared.errors import Rule
 
 STATES = {"good": "well", "look": "look here", "bad": "not well"}
@@ -27,8 +27,8 @@ def lasted(value: timedelta, locale: str) -> str:
     return str(format_timedelta(value, threshold=1.5, locale=locale))
 
 
-def in_utc(value: Any, locale: str = "en") -> str:
+def plainly(value: Any, locale: str = "en") -> str:
     """Write a value for a terminal: times in UTC, and named so."""
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return clock.in_utc(value)
     return lasted(value, locale) if isinstance(value, timedelta) else str(value)

@@ -175,6 +175,10 @@ def test_parts_that_end_come_back(run: Run) -> None:
     assert all(run.pid_of(part) != before[part] for part in parts)
     wait_for(lambda: run.command("status").returncode == 0)
     assert run.command("status").returncode == 0
+    restarts = next(
+        line for line in json.loads(run.command("status", "--json").stdout)["lines"] if line["key"] == "restarts"
+    )
+    assert (restarts["state"], restarts["facts"]["restarts"]) == ("look", dict.fromkeys(parts, 1))
     wait_for(lambda: depths(broker, ["loans"])["loans"].consumers > 0)
     assert depths(broker, ["loans"])["loans"].consumers > 0
     assert run.said().count("work ended") == 1
@@ -194,6 +198,8 @@ def test_a_topology_that_cannot_be_applied_again_stops_nothing(tmp_path: Path) -
 def test_ctrl_c_ends_everything_and_the_next_start_finds_the_data(run: Run) -> None:
     """SIGINT leaves no process and no runtime file; a second start finds everybody and makes nobody new."""
     assert run.stop(signal.SIGINT) == 0
+    ended = [line.split()[1] for line in run.said().splitlines() if " has ended " in line]
+    assert ended == ["web", "work", "relay", "broker", "database"]
     assert run.processes() == {}
     assert not (run.home / "runtime.json").exists()
     people = (run.home / "people.json").read_text()

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -161,3 +162,18 @@ def test_no_password_is_cut_short_on_a_narrow_terminal() -> None:
     password = "geti-boto-buzi-fire-lane-moka-vedu-kora"
     screen.people([{"roles": ["programme_manager"], "email": "irena@programme.example", "password": password}], "x")
     assert password in said.getvalue()
+
+
+def test_stopping_shows_each_process_as_it_ends() -> None:
+    """Where nobody looks on a terminal: plain lines, one a process with its time, and the whole time at the end."""
+    said = StringIO()
+    screen = Screen(Console(file=said, width=200))
+    for name, how in (("web", "by force"), ("broker", "")):
+        with screen.ending(name) as details:
+            details.extend([how] if how else [])
+    screen.stopped()
+    first, web, broker, last = said.getvalue().splitlines()
+    assert first.startswith("Stopping: ")
+    assert re.fullmatch(r"✔ web has ended by force \d+\.\d s", web)
+    assert re.fullmatch(r"✔ broker has ended \d+\.\d s", broker)
+    assert re.fullmatch(r"Stopped after \d+\.\d s\. The data are kept\.", last)
