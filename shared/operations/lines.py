@@ -167,10 +167,8 @@ def _outbox(facts: Facts) -> Line:
     ages = {service: timedelta(seconds=oldest[service]) for service in waiting}
     worst = max((oldest[service] for service in waiting), default=0)
     says = [
-        Say(
-            "%(of)s: waiting: %(count)s, the oldest for %(age)s.", of=of, count=count, age=timedelta(seconds=oldest[of])
-        )
-        for of, count in waiting.items()
+        Say("%(of)s: waiting: %(count)s, the oldest for %(age)s.", of=service, count=count, age=ages[service])
+        for service, count in waiting.items()
     ] or [Say("Nothing waits.")]
     says += [Say("%(of)s: held back by the broker: %(count)s.", of=of, count=held[of]) for of in held if held[of]]
     state: State = "bad" if worst > STUCK else "look" if worst > SLOW or any(held.values()) else "good"
