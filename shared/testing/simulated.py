@@ -38,6 +38,7 @@ SETTINGS = (
     "ALTER DATABASE {name} SET synchronous_commit = off",
     "ALTER DATABASE {name} SET plan_cache_mode = force_generic_plan",
 )
+
 _EFFECT = text("INSERT INTO simulated_effect (world, entity, sequence) VALUES (:world, :entity, :sequence)")
 _END = text("""
 SELECT 'effect' AS what, entity, sequence, row FROM simulated_effect WHERE world = :world
@@ -53,6 +54,15 @@ _TIDY = text("""
 WITH parked AS (DELETE FROM inbox_parked WHERE consumer = :consumer)
 DELETE FROM quarantine WHERE consumer = :consumer
 """)
+
+
+def hurry(connection: Any, _record: object = None) -> None:
+    """Set up a new connection: nobody stops where it holds a lock, and what is prepared stays so after a rollback."""
+    connection.execute("SET lock_timeout = 200")
+    connection.commit()
+    connection.prepare_threshold = 0
+    # The driver forgets all of it, for a rollback may have undone a table; here nobody makes tables.
+    connection._prepared._should_discard = lambda *_: False  # noqa: SLF001 - half of a schedule's time
 
 
 class Broken(AssertionError):  # noqa: N818 - it is the finding

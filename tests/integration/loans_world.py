@@ -107,7 +107,8 @@ ALL_BLOCKS = [*PLAN, "ratios", "cash_flow", "documents"]
 
 def read_pack() -> dict[str, Any]:
     """Return the facts and the loan rules of the programme's pack."""
-    return {name: yaml.load((PACK / f"{name}.yaml").read_text(), yaml.CSafeLoader) for name in ("programme", "finance", "people")}
+    parts = ("programme", "finance", "people")
+    return {name: yaml.load((PACK / f"{name}.yaml").read_text(), yaml.CSafeLoader) for name in parts}
 
 
 class World:

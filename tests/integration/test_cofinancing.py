@@ -56,9 +56,10 @@ def eur(amount: str) -> Money:
 
 def pack() -> dict[str, Any]:
     """Return the first programme's pack as it travels."""
-    content: dict[str, Any] = {path.stem: yaml.safe_load(path.read_text()) for path in PACK.glob("*.yaml")}
+    content: dict[str, Any] = {path.stem: yaml.load(path.read_text(), yaml.CSafeLoader) for path in PACK.glob("*.yaml")}
     for folder in ("calls", "workflows", "scoring", "checklists"):
-        content[folder] = {path.stem: yaml.safe_load(path.read_text()) for path in (PACK / folder).glob("*.yaml")}
+        files = (PACK / folder).glob("*.yaml")
+        content[folder] = {path.stem: yaml.load(path.read_text(), yaml.CSafeLoader) for path in files}
     return content
 
 

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from shared.database import service_metadata
 from shared.messaging import batch, heads, inbox, quarantine
 from shared.messaging.inbox import Admission, Verdict
-from shared.testing.simulated import SETTINGS, TABLES, BatchWorld, Broken, World
+from shared.testing.simulated import SETTINGS, TABLES, BatchWorld, Broken, World, hurry
 from shared.testing.stand import Stand
 
 SCHEDULES = int(os.environ.get("TAMGA_SIMULATIONS", "2000"))
@@ -36,18 +36,12 @@ def database(stand: Stand) -> Iterator[Engine]:
             for setting in SETTINGS:
                 connection.execute(text(setting.format(name=engine.url.database)))
         engine.dispose()
-        listen(engine, "connect", _wait_for_no_lock)
+        listen(engine, "connect", hurry)
         service_metadata().create_all(engine)
         with engine.begin() as connection:
             for statement in TABLES.split(";"):
                 connection.execute(text(statement))
         yield engine
-
-
-def _wait_for_no_lock(connection: Any, _record: object) -> None:
-    """Give up soon: nobody stops where it holds a lock, but for the code that is broken on purpose."""
-    connection.execute("SET lock_timeout = 200")
-    connection.commit()
 
 
 @pytest.fixture(autouse=True)
