@@ -59,8 +59,10 @@ def _events(backbone: Backbone) -> typer.Typer:
         with refusals():
             one_of(backbone.engines(), source, "source")
         found = tracing.list_events(backbone.engines(), filters)
-        rows = [[f"{s.recorded_at:%Y-%m-%d %H:%M:%S}", s.type, s.entity, s.case or "", str(s.id)] for s in found]
-        show([s.as_json() for s in found], ["Recorded (UTC)", "Type", "Entity", "Case", "Id"], rows, as_json)
+        rows = [
+            [f"{s.recorded_at:%Y-%m-%d\n%H:%M:%S}", f"{s.type}\n{s.id}", f"{s.entity}\n{s.case or ''}"] for s in found
+        ]
+        show([s.as_json() for s in found], ["UTC", "Event", "About"], rows, as_json)
 
     @group.command("trace")
     def trace(
@@ -75,9 +77,9 @@ def _events(backbone: Backbone) -> typer.Typer:
     def lag(as_json: AsJson = False) -> None:
         """Show what is not published yet and what waits at each consumer."""
         found = tracing.lag(backbone.engines())
-        columns = list(dict.fromkeys(name for row in found for name in row))
-        rows = [[_cell(row.get(name)) for name in columns] for row in found]
-        show(found, [name.replace("_", " ").capitalize() for name in columns], rows, as_json)
+        held = any(row["held_back"] for row in found)
+        columns = ["Service", "Unsent", "Oldest", "Parked", "Retrying", "Quarantined"] + ["Held back"] * held
+        show(found, columns, [_behind(row)[: len(columns)] for row in found], as_json)
 
     @group.command("gaps")
     def missing(as_json: AsJson = False) -> None:
@@ -148,9 +150,14 @@ def _say_mended(mended: list[mending.Mended], dry_run: bool) -> None:
         console.print("Reconcile again in ten seconds.")
 
 
+def _behind(row: dict[str, Any]) -> list[str]:
+    oldest = trace_cli.duration(row["oldest_seconds"] * 1000) if row["unpublished"] else ""
+    waiting = [_cell(row.get(name)) for name in ("waiting_for_predecessor", "retrying", "quarantined")]
+    held = f"{row['held_back']}: {row['held_reason']}" if row["held_back"] else ""
+    return [row["service"], str(row["unpublished"]), oldest, *waiting, held]
+
+
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.1f}"
     if isinstance(value, datetime):
         return in_utc(value)
     return "" if value is None else str(value)

@@ -15,7 +15,7 @@ from rich.table import Table
 from shared.errors import InvalidError, TamgaError
 from shared.events import Actor
 
-_IDS, _ID_WIDTH = ("Id", "An example"), 36
+_IDS, _ID_WIDTH = ("Event", "What went wrong"), 36  # the columns that have ids, and an id
 # 0: done, and all is well.
 BAD_NEWS = 1
 NO_ANSWER = 2  # wrong use, or what was asked for is not there; Typer ends so as well

@@ -81,9 +81,11 @@ def _again(row: dict[str, Any], name: str) -> bool:
 
 def _list_events(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) -> None:
     found = [row for engine in engines.values() for row in quarantine.held(engine, wanted)]
-    rows = [[str(r.id), r.consumer, r.type or "?", r.entity or "", r.state, str(r.attempts), r.error] for r in found]
-    columns = ["Id", "Consumer", "Type", "Entity", "State", "Tries", "Error"]
-    show([asdict(row) for row in found], columns, rows, as_json)
+    rows = [
+        [f"{r.id}\n{r.type or '?'}\n{r.entity or ''}", f"{r.consumer}\n{r.state}\ntries: {r.attempts}", r.error]
+        for r in found
+    ]
+    show([asdict(row) for row in found], ["Event", "Consumer", "Error"], rows, as_json)
 
 
 def _list_groups(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) -> None:
@@ -95,13 +97,12 @@ def _list_groups(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) 
     rows = [
         [
             str(group.count),
-            f"{', '.join(group.consumers)}\n{in_utc(group.last_seen)}",
-            f"{group.error.splitlines()[0][:100]}\n{', '.join(group.types)}",
-            str(group.newest),
+            "\n".join(group.consumers),
+            f"{group.error.splitlines()[0][:100]}\n{', '.join(group.types)}\n{in_utc(group.last_seen)}\n{group.newest}",
         ]
         for group in found
     ]
-    columns = ["Events", "Consumer", "What went wrong", "An example"]
+    columns = ["Events", "Consumer", "What went wrong"]
     show([asdict(group) for group in found], columns, rows, as_json)
 
 

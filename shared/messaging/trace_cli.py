@@ -56,9 +56,11 @@ def _heading(act: Act) -> Iterator[str]:
     first, took = act.steps[0], duration(causation.milliseconds(act.started_at, act.ended_at))
     who = first.actor["role"] or first.actor["kind"] or "somebody"
     what = first.action or first.type
-    yield f"[bold]{escape(what)}[/] by {escape(who)}, {_moment(act.started_at)}, {took} to the last effect"
-    traces = ", ".join(dict.fromkeys(step.trace_id for step in act.all() if step.trace_id))
-    yield f"[dim]correlation {act.correlation_id}{f', trace {traces}' if traces else ''}[/]"
+    yield f"[bold]{escape(what)}[/] by {escape(who)}"
+    yield f"{_moment(act.started_at)}, {took} to the last effect"
+    yield f"[dim]correlation {act.correlation_id}[/]"
+    for trace_id in dict.fromkeys(step.trace_id for step in act.all() if step.trace_id):
+        yield f"[dim]trace {trace_id}[/]"
     if letters := ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in act.letters().items()):
         yield f"Letters: {escape(letters)}"
     if missing := ", ".join(f"{count} {state}" for state, count in act.open().items()):
@@ -67,7 +69,7 @@ def _heading(act: Act) -> Iterator[str]:
 
 def _table(act: Act, *, bars: bool) -> Table:
     table = Table("Event and its effects", box=None, header_style="dim", pad_edge=False)
-    table.add_column("About", no_wrap=True, max_width=30)
+    table.add_column("About", no_wrap=bars, max_width=30 if bars else 20)
     table.add_column("After", no_wrap=True, justify="right")
     if bars:
         table.add_column("", no_wrap=True, min_width=_WIDTH)
@@ -97,8 +99,8 @@ def _about(step: Step) -> str:
     if step.letter:
         told = ("channel", "state", "because", "code")
         facts = [str(step.letter[name]).replace("_", " ") for name in told if name in step.letter]
-        attempt = step.letter.get("attempt")
-        return ", ".join(facts + ([f"attempt {attempt}"] if attempt else []))
+        attempt = step.letter.get("attempt") or 1
+        return ", ".join(facts + ([f"attempt {attempt}"] if attempt > 1 else []))
     return step.case or step.entity
 
 

@@ -173,8 +173,8 @@ def test_a_narrow_terminal_gets_no_bars(house: House) -> None:
     """Bars are drawn where there is room for them."""
     given = str(house.act("answer").correlation_id)
     assert "▏" in house.ask(given) or "█" in house.ask(given) or "▎" in house.ask(given)
-    assert "█" not in house.ask(given, columns=80)
-    assert "+0 ms" in house.ask(given, columns=80)
+    narrow = house.ask(given, columns=80)
+    assert ("█" in narrow, "+0 ms" in narrow, max(map(len, narrow.splitlines())) <= 80) == (False, True, True)
 
 
 @pytest.mark.parametrize("unknown", ["BSO-1999-0001", "0190a0b0-0000-7000-8000-000000000000", "f" * 32, "nonsense'"])

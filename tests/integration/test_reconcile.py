@@ -178,6 +178,24 @@ def test_the_commands_answer_in_tables(pair: Pair, tamga: typer.Typer) -> None:
     assert "Nothing." in runner.invoke(tamga, ["events", "list", "--entity", "user:b"]).output
 
 
+def test_an_id_can_be_copied_from_a_narrow_terminal(pair: Pair, tamga: typer.Typer) -> None:
+    """80 columns are enough: every id is whole and in one line, and no heading is cut."""
+    pair.publish("a", "poison")
+    runner = CliRunner(env={"COLUMNS": "80"})
+    with pair.source.begin() as connection:
+        connection.execute(text("UPDATE outbox SET published_at = NULL, held_until = now(), held_reason = 'no queue'"))
+        event_id = connection.execute(text("SELECT id FROM outbox")).scalar_one()
+    [row] = quarantine.held(pair.consumer)
+    listed = {
+        ("events", "list"): str(event_id),
+        ("quarantine", "list"): str(row.id),
+        ("quarantine", "list", "--single"): str(row.id),
+        ("events", "lag"): "Service  Unsent  Oldest  Parked  Retrying  Quarantined  Held back",
+    }
+    for words, shown in listed.items():
+        assert shown in runner.invoke(tamga, [*words]).output, words
+
+
 def test_reconcile_fails_when_an_event_is_lost(pair: Pair, tamga: typer.Typer) -> None:
     """The exit code tells a script that something is missing."""
     pair.publish("a", "ok", lose=frozenset({1}))
