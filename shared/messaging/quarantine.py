@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from shared.clock import Clock, utc_now
+from shared.clock import Clock, in_utc, utc_now
 from shared.database import Context, UnitOfWork, asking
-from shared.errors import InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError
 from shared.events import Actor
 from shared.events.quarantine import quarantine_events
 from shared.messaging.heads import REPLAYED, lock_head, moment, park, skip_discarded
@@ -183,7 +183,7 @@ def replay(
 ) -> list[UUID]:
     """Replay by row id, by fingerprint (`same`) or by filters, all there are; returns the rows' ids.
 
-    Raises InvalidError for a single message that is still unreadable.
+    Raises InvalidError for a single message that is still unreadable, ConflictError for one that is settled.
     """
     choice = _choice(consumer, quarantine_id, same, wanted)
     done = Settled()
@@ -196,6 +196,8 @@ def replay(
                 why = next(iter(settled.unreadable.values()))
                 message = "The message is still unreadable: %(why)s"
                 raise InvalidError({"id": "this release cannot read it"}, message, why=why)
+        if quarantine_id and not settled.ids:
+            raise _not_held(engine, quarantine_id)
         done.ids.extend(settled.ids)
         done.unreadable.update(settled.unreadable)
         if len(settled.ids) < AT_ONCE:
@@ -215,7 +217,8 @@ def discard(
 ) -> list[UUID]:
     """Discard one event by its row id, or all that fit `wanted`; returns the rows' ids.
 
-    Raises InvalidError without a reason, NotFoundError when nothing of that id is held.
+    Raises InvalidError without a reason, NotFoundError for an id that is not there, ConflictError for one that is
+    settled.
     """
     choice = _choice(consumer, quarantine_id, None, wanted)
     ids: list[UUID] = []
@@ -225,10 +228,19 @@ def discard(
         with UnitOfWork(engine, consumer, Context(actor=by, reason=reason), clock=clock) as uow:
             settled = discard_held(uow, choice, reason, dry_run=dry_run, until=until, passed=ids)
         if quarantine_id and not settled.ids:
-            raise NotFoundError("There is no such event in quarantine")
+            raise _not_held(engine, quarantine_id)
         ids += settled.ids
         if len(settled.ids) < AT_ONCE:
             return ids
+
+
+def _not_held(engine: Engine, quarantine_id: UUID) -> ConflictError:
+    """Return how a row was settled; raises NotFoundError when there is none."""
+    row = show(engine, quarantine_id)
+    facts = {"who": row["settled_by"], "at": in_utc(row["settled_at"])}
+    if row["state"] == "discarded":
+        return ConflictError("%(who)s has discarded this event at %(at)s: %(why)s", why=row["settled_reason"], **facts)
+    return ConflictError("%(who)s has replayed this event at %(at)s", **facts)
 
 
 def _choice(consumer: str, quarantine_id: UUID | None, same: str | None, wanted: Filters | None) -> Filters | UUID:

@@ -8,7 +8,7 @@ import pytest
 from consumer_store import Store
 from sqlalchemy import text
 
-from shared.errors import InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.events import Actor
 from shared.messaging import quarantine
 from shared.messaging.inbox import Outcome
@@ -124,7 +124,7 @@ def test_replay_after_a_fix_handles_the_event_and_its_followers(store: Store) ->
 
 
 def test_replay_twice_is_harmless(store: Store) -> None:
-    """A second replay finds nothing held, and a redelivery in between finds the event done."""
+    """A second replay is told who did the first, and a redelivery in between finds the event done."""
     event = event_of("a", 1).model_copy(update={"version": 99})
     store.give(event)
     row_id = quarantine.held(store.engine)[0].id
@@ -135,7 +135,8 @@ def test_replay_twice_is_harmless(store: Store) -> None:
         return quarantine.replay(store.engine, CONSUMER, OPERATOR, quarantine_id=row_id, clock=store.clock)
 
     assert len(replay()) == 1
-    assert replay() == []
+    with pytest.raises(ConflictError, match=r"operator:test has replayed this event at 2026-03-02 09:00:00 UTC"):
+        replay()
     store.sweep()
     assert store.give(event) is Outcome.DUPLICATE
     assert store.effects() == [("a", 1)]
@@ -196,5 +197,7 @@ def test_discard_with_a_reason_lets_the_followers_go_on(store: Store) -> None:
     assert store.effects() == [("a", 2)]
     assert store.give(poison) is Outcome.DUPLICATE
     assert store.count("outbox", "type = 'loans.quarantine.discarded' AND body->>'reason' = 'sent by mistake'") == 1
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ConflictError, match=r"operator:test has discarded this event at .* UTC: sent by mistake"):
         quarantine.discard(store.engine, CONSUMER, OPERATOR, row_id, "again")
+    with pytest.raises(NotFoundError):
+        quarantine.discard(store.engine, CONSUMER, OPERATOR, UUID(int=0), "never was")
