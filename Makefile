@@ -23,7 +23,7 @@ demo: setup ## Drive the programme's story over HTTP and check every act
 ##@ Work on it
 test: setup ## Run all tests; T=path for some of them
 	@deploy/test-machine
-	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 3 --dist loadfile -m "not slow")
+	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 3 --dist loadfile --no-loadscope-reorder -m "not slow")
 
 test-slow: setup ## Run the tests that need a minute or more: whole starts, a log of 66,000 events
 	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -n 2 --dist loadfile -m slow

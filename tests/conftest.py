@@ -14,6 +14,7 @@ from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.events import Actor
 from shared.testing.scenario_report import ScenarioReport
+from shared.testing.shared_stand import Lender
 from shared.testing.stand import Stand
 
 UNIT = Path(__file__).parent / "unit"
@@ -23,10 +24,41 @@ UowFor = Callable[..., UnitOfWork]
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
+# The files that take longest, which begin first: what is left for the end can be shared out well. The first of two
+# neighbours that want a broker of their own has so few tests that the same process gets the second one too.
+LONGEST = (
+    "test_whole.py",
+    "test_simulation.py",
+    "test_random_chaos.py",
+    "test_producer_broker.py",
+    "test_system.py",
+    "test_operations.py",
+    "test_simulated_services.py",
+    "test_consumer_limits.py",
+    "test_portal_people.py",
+    "test_consumer_delivery.py",
+    "test_consumer_database.py",
+    "test_producer_crash.py",
+    "test_tracing.py",
+    "test_watching.py",
+    "test_consumer_failures.py",
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the lines of the reliability suite printed by the process that reports."""
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(ScenarioReport(config))
+    """Have the lines of the reliability suite printed, and the servers started, by the process that reports."""
+    if hasattr(config, "workerinput"):
+        return
+    config.pluginmanager.register(ScenarioReport(config))
+    if processes := config.getoption("numprocesses", 0):
+        config.pluginmanager.register(Lender(processes))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the longest files begin first when several processes share the tests."""
+    if hasattr(config, "workerinput"):
+        rank = {name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A throw-away database server and broker for tests, and fresh databases on it within milliseconds.
 
-TAMGA_TEST_DATABASE_URL and TAMGA_TEST_AMQP_URL point to servers that run already; otherwise private
-ones are started when first asked for, in a temporary folder, and ended for sure.
+TAMGA_TEST_DATABASE_URL and TAMGA_TEST_AMQP_URL point to servers that run already. Otherwise they are those that all
+processes of this run share, or private ones, started when first asked for, in a temporary folder, and ended for sure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ from shared.infrastructure.names import app_role, owner_role
 from shared.infrastructure.postgres import Postgres
 from shared.infrastructure.rabbitmq import ADMIN, RabbitMQ
 from shared.infrastructure.system import free_port
+from shared.testing.shared_stand import Loan
 
 VHOSTS = 32
 
@@ -42,7 +43,8 @@ class Stand:
 
     def __init__(self) -> None:
         self.token = secrets.token_hex(4)
-        self._admin_url = os.environ.get("TAMGA_TEST_DATABASE_URL", "")
+        self._loan = Loan.taken()
+        self._admin_url = self._loan.admin_url if self._loan else os.environ.get("TAMGA_TEST_DATABASE_URL", "")
         self._given_amqp_url = os.environ.get("TAMGA_TEST_AMQP_URL", "")
         self._folder: Path | None = None
         self._postgres: Postgres | None = None
@@ -50,6 +52,7 @@ class Stand:
         self._templates: dict[str, str] = {}
         self._databases: list[str] = []
         self._engines: list[Engine] = []
+        self._hosts = self._loan.vhosts() if self._loan else [f"tests-{number}" for number in range(VHOSTS)]
         self._vhosts = 0
 
     def __enter__(self) -> Self:
@@ -80,13 +83,15 @@ class Stand:
     @property
     def rabbitmq(self) -> RabbitMQ:
         """Return the private broker, started at the first call; tests that stop brokers use their own."""
+        if self._loan:
+            return self._loan.rabbitmq
         if self._rabbitmq is None:
             node = RabbitMQ(
                 self.folder / "rabbitmq",
                 free_port(),
                 free_port(),
                 {ADMIN: "stand"},
-                vhosts=tuple(f"tests-{number}" for number in range(VHOSTS)),
+                vhosts=tuple(self._hosts),
             )
             node.start()
             self._rabbitmq = node
@@ -105,10 +110,10 @@ class Stand:
 
     def own_vhost(self) -> str:
         """Return the name of a virtual host of the private broker that nobody used before."""
-        if self._vhosts == VHOSTS:
-            raise RuntimeError(f"tests have used all {VHOSTS} virtual hosts of the stand: raise VHOSTS")
+        if self._vhosts == len(self._hosts):
+            raise RuntimeError(f"tests have used all {self._vhosts} virtual hosts of the stand: make more of them")
         self._vhosts += 1
-        return f"tests-{self._vhosts - 1}"
+        return self._hosts[self._vhosts - 1]
 
     def database(self, service: str) -> Engine:
         """Return an engine of a new database of `service`, connected as the role the service works as."""
@@ -124,7 +129,7 @@ class Stand:
     def database_name(self, service: str) -> str:
         """Make a new database of `service`, complete with its tables, and return its name."""
         if service not in self._templates:
-            self._templates[service] = self._build_template(service)
+            self._templates[service] = self._once(f"template-of-{service}", lambda: self._build_template(service))
         name = f"test_{self.token}_{service}_{len(self._databases)}"
         with admin_engine(self.admin_url).connect() as connection:
             template, owner = self._templates[service], owner_role(service)
@@ -137,9 +142,16 @@ class Stand:
     def bare_database(self, service: str) -> str:
         """Make a database of `service` with its roles and no tables, and return its name."""
         name = f"test_{self.token}_{service}_{len(self._databases)}"
-        ensure_database(self.admin_url, name, service)
-        self._databases.append(name)
+
+        def make() -> str:
+            ensure_database(self.admin_url, name, service)
+            return name
+
+        self._databases.append(self._once(name, make))
         return name
+
+    def _once(self, name: str, make: Callable[[], str]) -> str:
+        return self._loan.once(name, make) if self._loan else make()
 
     @contextmanager
     def empty_database(self) -> Iterator[Engine]:
@@ -165,7 +177,9 @@ class Stand:
     def _build_template(self, service: str) -> str:
         from shared import migrations  # noqa: PLC0415 - alembic is slow to import and not every test asks
 
-        name = self.bare_database(service)
+        name = f"test_{self.token}_{service}_template"
+        ensure_database(self.admin_url, name, service)
+        self._databases.append(name)
         with self.owner(name, service).begin() as connection:
             if migrations.has_versions(service):
                 migrations.upgrade(service, connection, months_ahead=1)  # each costs every database some files
@@ -177,7 +191,7 @@ class Stand:
         """Drop every database, end every server, remove the folder."""
         for engine in self._engines:
             engine.dispose()
-        if self._postgres is None and self._admin_url:
+        if self._postgres is None and self._admin_url and not self._loan:
             for name in self._databases:
                 drop_database(self._admin_url, name)
         self._databases, self._templates = [], {}
