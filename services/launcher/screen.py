@@ -23,9 +23,10 @@ class Screen:
     def step(self, words: str, *, meanwhile: str = "") -> Iterator[list[str]]:
         """Show one step, as `meanwhile` until it is done; append to the given list what shall then stand behind it."""
         began, details = time.monotonic(), list[str]()
-        turning = self.console.status(meanwhile or words) if self.console.is_terminal else nullcontext()
+        # Few turns a second: the terminal may be at the other end of a thin line.
+        turning = self.console.status(meanwhile or words, refresh_per_second=4) if self.console.is_terminal else None
         try:
-            with turning:
+            with turning or nullcontext():
                 yield details
         except BaseException:
             self.console.print(f"[red]✘[/] {words}")

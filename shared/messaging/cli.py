@@ -83,14 +83,14 @@ def _events(backbone: Backbone) -> typer.Typer:
 
     @group.command("gaps")
     def missing(as_json: AsJson = False) -> None:
-        """Show events that never came, and what their source says of them."""
+        """Show events that never came, alarmed or not yet, and what their source says of them."""
         found = []
         for service, engine in backbone.consuming().items():
             with reading(engine) as connection:
-                found += [{"consumer": service} | asdict(gap) for gap in gaps.open_gaps(connection, service)]
-        names = ["consumer", "entity", "first", "last", "since", "asked", "sent", "absent"]
+                found += [{"consumer": service} | asdict(gap) for gap in gaps.all_open(connection, service)]
+        names = ["consumer", "entity", "first", "last", "since", "alarmed_at", "asked", "sent", "absent"]
         rows = [[_cell(gap[name]) for name in names] for gap in found]
-        show(found, [name.capitalize() for name in names], rows, as_json)
+        show(found, [name.split("_")[0].capitalize() for name in names], rows, as_json)
 
     return group
 

@@ -108,14 +108,13 @@ def open_gaps(connection: Connection, consumer: str) -> list[Gap]:
     return [gap for gap in (Gap(**row) for row in rows) if gap.alarmed_at and not gap.closed_at]
 
 
-def counted_open(connection: Connection, consumer: str) -> tuple[int, int]:
-    """Return how many gaps are open: those that were alarmed, and those that are too young for that."""
+def all_open(connection: Connection, consumer: str) -> list[Gap]:
+    """Return the gaps that are open, the oldest first; those without `alarmed_at` are too young for an alarm."""
     known = [Gap(**row) for row in connection.execute(_OPEN, {"consumer": consumer}).mappings()]
     holes = [Gap(**row) for row in connection.execute(_HOLES, {"consumer": consumer}).mappings()]
     still = [gap for gap in known if not gap.closed_at]
-    alarmed = [gap for gap in still if gap.alarmed_at]
     fresh = [hole for hole in holes if not any(gap.meets(hole) for gap in still)]
-    return len(alarmed), len(still) - len(alarmed) + len(fresh)
+    return sorted([*still, *fresh], key=lambda gap: gap.since)
 
 
 def watch(uow: UnitOfWork) -> None:

@@ -37,5 +37,7 @@ def figures(connection: Connection, service: str) -> dict[str, Any]:
         found |= dict(connection.execute(_MONTHS).mappings().one())
     if there.inbox:
         found |= dict(connection.execute(_TAKING).mappings().one())
-        found["gaps"], found["gaps_unalarmed"] = gaps.counted_open(connection, service)
+        missing = gaps.all_open(connection, service)
+        found["gaps"] = sum(gap.alarmed_at is not None for gap in missing)
+        found["gaps_unalarmed"] = len(missing) - found["gaps"]
     return found

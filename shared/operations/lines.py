@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from shared.errors import Rule as Say
 from shared.messaging.drift import Difference
+from shared.messaging.topology import DEAD_LETTERS
 from shared.operations.broker import Answer, Inside
 from shared.operations.processes import Processes
 from shared.operations.telling import plainly, told
@@ -133,9 +134,13 @@ def _living(facts: Facts, broker: Answer, commands: tuple[str, ...]) -> Line:
         says.append(Say("Its alarms are not known: its management plugin does not answer."))
     elif not (inside.alarms or blocked):
         says.append(Say("No alarm, no blocked connection."))
+    dead = broker.queues[DEAD_LETTERS].messages if DEAD_LETTERS in broker.queues else 0
+    if dead:
+        says.append(Say("Dead letters, which nobody could take: %(count)s.", count=dead))
     alarms = list(inside.alarms) if facts.inside else None
     figures = {"answers": True, "version": broker.version, "since": since, "alarms": alarms, "blocked": blocked}
-    return Line("broker", "Broker", "bad" if blocked or inside.alarms else "good", tuple(says), commands, figures)
+    state: State = "bad" if blocked or inside.alarms or dead else "good"
+    return Line("broker", "Broker", state, tuple(says), commands, figures | {"dead_letters": dead})
 
 
 def _unaccounted(facts: Facts) -> Line:

@@ -33,6 +33,7 @@ def test_every_event_stands_on_the_page_with_its_picture(app: FastAPI) -> None:
     assert page.status_code == 200
     assert [name for name in catalogue().entries if f'href="/docs/events/{name}"' not in page.text] == []
     assert [service for service in SERVICES if f'id="service-{service}"' not in page.text] == []
+    assert [service for service in SERVICES if f'<li><a href="#service-{service}">' not in page.text] == []
     assert '<title id="ev-title">Who publishes and who hears</title>' in page.text
     assert "flowchart LR" in page.text
 

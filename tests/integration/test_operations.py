@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import amqp
 import pytest
 import typer
 from sqlalchemy import Engine, text
@@ -36,7 +37,7 @@ from shared.operations.figures import figures
 from shared.operations.gathering import reconciled_in
 from shared.operations.processes import NAME, Processes
 from shared.settings import SERVICES, Settings
-from shared.testing.backbone import event_of
+from shared.testing.backbone import event_of, eventually
 from shared.testing.node import PrivateBroker, folder_for
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, person
@@ -72,6 +73,8 @@ def known(node: PrivateBroker, engines: dict[str, Engine], tmp_path: Path) -> Se
         amqp_api_url=node.api_url,
     )
     drift.apply(broker_of(settings), queues())
+    with channel_of(node.amqp_url) as channel:
+        channel.queue_purge("dead-letters")
     return settings
 
 
@@ -142,6 +145,11 @@ def test_what_waits_is_held_or_missing_has_its_line(known: Settings, engines: di
         )
         connection.execute(text(gap), {"entity": "portal/user:c", "alarmed": utc_now()})
         connection.execute(text(gap), {"entity": "portal/user:d", "alarmed": None})
+        waits = (
+            "INSERT INTO inbox_parked (consumer, event_id, entity, sequence, why, headers, body)"
+            " VALUES ('loans', gen_random_uuid(), 'portal/user:e', 3, 'gap', '{}', '')"
+        )
+        connection.execute(text(waits))
     found = looked(known, engines)
     outbox = line(found, "outbox")
     assert outbox["facts"]["waiting"] == {"portal": 1}
@@ -149,7 +157,7 @@ def test_what_waits_is_held_or_missing_has_its_line(known: Settings, engines: di
     assert (line(found, "quarantined")["state"], line(found, "quarantined")["facts"]["held"]["loans"]) == ("look", 1)
     gaps = line(found, "gaps")
     assert (gaps["state"], gaps["commands"]) == ("bad", ["tamga events gaps"])
-    assert gaps["says"][0] == "loans: alarmed: 1, not yet: 1."
+    assert gaps["says"][0] == "loans: alarmed: 1, not yet: 2."
 
 
 def test_the_page_speaks_the_readers_language(operator: Browser, known: Settings, engines: dict[str, Engine]) -> None:
@@ -176,7 +184,9 @@ def test_differences_and_alarms_are_bad(known: Settings, engines: dict[str, Engi
     """A binding that went is a difference; a memory alarm is named, and the command for either stands beside it."""
     with channel_of(known.amqp_admin_url) as channel:
         channel.queue_unbind("loans", "events", "portal.user.#")
+        channel.basic_publish(amqp.Message(b"lost"), exchange="dead-letters")
     node.memory_alarm()
+    eventually(lambda: line(looked(known, engines), "broker")["facts"]["dead_letters"])
     found = looked(known, engines)
     topology = line(found, "topology")
     assert (topology["state"], topology["facts"]) == ("bad", {"differences": 1})
@@ -184,6 +194,7 @@ def test_differences_and_alarms_are_bad(known: Settings, engines: dict[str, Engi
     broker = line(found, "broker")
     assert (broker["state"], broker["facts"]["alarms"]) == ("bad", ["memory"])
     assert "short of memory" in broker["says"][1]
+    assert broker["facts"]["dead_letters"] == 1
 
 
 def test_a_broker_without_its_plugin_is_not_called_ill(known: Settings, engines: dict[str, Engine]) -> None:
