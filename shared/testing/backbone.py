@@ -32,7 +32,7 @@ from shared.messaging import topology
 from shared.messaging.link import channel_of
 from shared.messaging.relay import Relay
 from shared.messaging.topology import Depth
-from shared.testing.nursery import Child, nursery
+from shared.testing.nursery import GREEN, PLAIN, Child, nursery
 from shared.testing.stand import Stand
 
 SOURCE, CONSUMER = "portal", "loans"
@@ -117,7 +117,11 @@ class Backbone:
 
     def worker(self, role: str = "worker", **options: Any) -> Child:
         """Start a worker as a process of its own, within milliseconds."""
-        return nursery().worker(self._facts(role, options))
+        return nursery(GREEN).child(self._facts(role, options))
+
+    def child(self, role: str, **options: Any) -> Child:
+        """Start a relay, or who commits without end, as a process of its own, within milliseconds."""
+        return nursery(PLAIN).child(self._facts(role, options))
 
     def _facts(self, role: str, options: dict[str, Any]) -> dict[str, Any]:
         return {

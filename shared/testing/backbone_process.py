@@ -140,12 +140,14 @@ def _batches() -> Any:
     return Batches
 
 
+ROLES = {"relay": relay, "commit": commit}
+
 if __name__ == "__main__":
     from shared import telemetry
 
     telemetry.start(FACTS["role"])
     try:
-        code = {"relay": relay, "commit": commit}.get(FACTS["role"], worker)()
+        code = ROLES.get(FACTS["role"], worker)()
     finally:
         telemetry.stop(2.0)
     sys.exit(code)

@@ -229,7 +229,7 @@ class Chaos:
                 consumer_url=through(database, lines.consumer) if name == PROCESSES[-1] else database,
                 patience=_PATIENCE,
             )
-        return backbone.process(
+        return backbone.child(
             "relay",
             amqp_url=through(backbone.amqp_url, lines.relay_broker),
             source_url=through(backbone.source.url.render_as_string(hide_password=False), lines.source),

@@ -1,7 +1,8 @@
-"""Worker processes within milliseconds: forked from one process that has everything imported already.
+"""Worker and relay processes within milliseconds: forked from one process that has everything imported already.
 
-A test that kills workers again and again would mostly wait for imports. Each worker is a process of its own all
-the same: it connects, is killed and is drained as one that was started from a shell.
+A test that kills processes again and again would mostly wait for imports. Each is a process of its own all the same:
+it connects, is killed and is drained as one that was started from a shell. Workers, which run on green threads, and
+all others, which do not, come from two nurseries.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 _READY_MADE = ("backbone_process", "backbone", "behaviour")
+GREEN, PLAIN = "green", "plain"
+_NEEDED = {GREEN: ("consumer", "inbox", "batch"), PLAIN: ("relay", "publisher")}
 
 
 class Child:
-    """A worker process, with the methods of Popen that tests use."""
+    """A process, with the methods of Popen that tests use."""
 
     def __init__(self, nursery: Nursery, pid: int) -> None:
         self._nursery, self.pid = nursery, pid
@@ -40,7 +43,7 @@ class Child:
         deadline = time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("worker", timeout)
+                raise subprocess.TimeoutExpired("child", timeout)
             time.sleep(0.01)
         return code
 
@@ -56,12 +59,12 @@ class Child:
 
 
 class Nursery:
-    """The process that forks workers; whoever is left at its end is killed."""
+    """The process that forks others; whoever is left at its end is killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
         self._asking = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "shared.testing.nursery"],
+            [sys.executable, "-m", "shared.testing.nursery", kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -81,21 +84,21 @@ class Nursery:
             self._process.stdin.flush()
             return json.loads(self._process.stdout.readline())
 
-    def worker(self, facts: dict[str, Any]) -> Child:
-        """Start a worker; `facts` as in `backbone_process`, and `patience`: seconds until each further attempt."""
+    def child(self, facts: dict[str, Any]) -> Child:
+        """Start a process; `facts` as in `backbone_process`, and `patience`: seconds until each further attempt."""
         return Child(self, self.ask(fork=facts, environment=dict(os.environ)))
 
 
 @cache
-def nursery() -> Nursery:
-    """Return this session's nursery, started at the first call."""
-    only = Nursery()
+def nursery(kind: str) -> Nursery:
+    """Return this session's nursery of a kind, started at the first call."""
+    only = Nursery(kind)
     atexit.register(only.close)
     return only
 
 
 def _grow_up(facts: dict[str, Any]) -> int:
-    """Be a worker, in the forked process."""
+    """Be what the facts say, in the forked process."""
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
@@ -105,7 +108,7 @@ def _grow_up(facts: dict[str, Any]) -> int:
         inbox = importlib.import_module("shared.messaging.inbox")
         inbox._PATIENCE = tuple(timedelta(seconds=seconds) for seconds in facts["patience"])  # type: ignore[attr-defined] # noqa: SLF001 - a test's clock
     role.FACTS.update(facts)
-    code: int = role.worker()
+    code: int = role.ROLES.get(facts["role"], role.worker)()
     return code
 
 
@@ -129,10 +132,12 @@ def _state(pid: int) -> int | None:
 
 def main() -> None:
     """Answer questions, a line each, until there are no more; then end everybody who is left."""
-    importlib.import_module("shared.messaging.green")  # before anything else
+    kind = sys.argv[1]
+    if kind == GREEN:
+        importlib.import_module("shared.messaging.green")  # before anything else
     for name in _READY_MADE:
         importlib.import_module(f"shared.testing.{name}")
-    for name in ("consumer", "inbox", "batch"):
+    for name in _NEEDED[kind]:
         importlib.import_module(f"shared.messaging.{name}")
     logs = importlib.import_module("structlog")  # its own default draws tracebacks for seconds
     logs.configure(processors=[logs.processors.format_exc_info, logs.processors.KeyValueRenderer()])

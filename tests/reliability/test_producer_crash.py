@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from subprocess import Popen
 
 import pytest
 from sqlalchemy import text
@@ -12,6 +11,7 @@ from sqlalchemy import text
 from shared.database import Context, UnitOfWork, system
 from shared.events.portal import UserDeactivated
 from shared.testing.backbone import SOURCE, Backbone, eventually
+from shared.testing.nursery import Child
 from shared.testing.scenario import SCALE, Scenario
 
 KILLED = -9
@@ -27,7 +27,7 @@ END_LEADER = f"SELECT pg_terminate_backend(pid) {_RELAYS}{_LEADING}"
 def test_crash_after_commit_before_publish(scenario: Scenario) -> None:
     """A process killed while it commits act after act leaves state and events that agree, and all of them go out."""
     backbone, wanted = scenario.backbone, scenario.many(60)
-    process = backbone.process("commit")
+    process = backbone.child("commit")
     eventually(lambda: backbone.unpublished() >= wanted, seconds=60)
     process.kill()
     assert process.wait(timeout=5) == KILLED
@@ -46,7 +46,7 @@ def test_crash_after_publish_before_mark(scenario: Scenario) -> None:
     for number in range(scenario.many(20)):
         backbone.commit(f"e{number % 4}", "ok", "ok")
     events = backbone.unpublished()
-    assert backbone.process("relay", die=True).wait(timeout=20) == KILLED
+    assert backbone.child("relay", die=True).wait(timeout=20) == KILLED
     assert backbone.unpublished() == events
     published = backbone.depth().messages
     assert published > 0
@@ -67,7 +67,7 @@ def test_rollback_publishes_nothing(scenario: Scenario) -> None:
         uow.flush()
         raise ZeroDivisionError
     before = scenario.many(10)
-    assert backbone.process("commit", die=before).wait(timeout=20) == KILLED
+    assert backbone.child("commit", die=before).wait(timeout=20) == KILLED
     assert backbone.unpublished() == backbone.count(STATE, at="source") == before
     backbone.commit("a")
     with backbone.relaying(), backbone.working():
@@ -124,8 +124,8 @@ def test_leader_killed_failover_under_s(scenario: Scenario) -> None:
     assert slowest <= FAILOVER
 
 
-def _relay(ends: ExitStack, backbone: Backbone) -> Popen[bytes]:
-    process = backbone.process("relay")
+def _relay(ends: ExitStack, backbone: Backbone) -> Child:
+    process = backbone.child("relay")
     ends.callback(process.wait, timeout=20)
     ends.callback(process.terminate)
     return process
