@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -52,7 +52,7 @@ class Search(BaseModel):
     entity: str = ""
     fingerprint: str = ""
     since: datetime | None = None
-    state: str = Field("held", pattern="^(held|replayed|discarded|all)$")
+    state: Literal["held", "replayed", "discarded", "all"] = "held"
     settled: str = ""
     count: int = 0
 

@@ -159,10 +159,25 @@ def test_nobody_but_the_operator_gets_in(operator: Browser, role: str) -> None:
     assert stranger.post(f"{PATH}/discard", {"fingerprint": "x", "reason": "y"}).status_code == 403
 
 
-@pytest.mark.parametrize("query", ["state=none", "since=yesterday", "entity=" + "x" * 400])
-def test_a_made_up_search_is_refused(operator: Browser, query: str) -> None:
-    """An address that no form of ours makes gets a clear answer."""
-    assert operator.get(f"{PATH}?{query}").status_code == 422
+@pytest.mark.parametrize(
+    ("query", "said", "russian"),
+    [
+        (
+            "state=none",
+            "<b>state</b> is none of held, replayed, discarded, all",
+            "<b>state</b> допустимо одно из: held",
+        ),
+        ("since=yesterday", "<b>since</b> is not a date: write year-month-day", "<b>since</b> не дата: пишите год"),
+        ("entity=" + "x" * 400, "<b>entity</b> is too long", "<b>entity</b> слишком длинно"),
+    ],
+)
+def test_a_made_up_search_is_refused(operator: Browser, query: str, said: str, russian: str) -> None:
+    """An address that no form of ours makes is answered with the field and the rule, in the reader's language."""
+    for locale, words in (("en", said), ("ru", russian)):
+        operator.who = person("operator", locale=locale)
+        answer = operator.get(f"{PATH}?{query}")
+        assert answer.status_code == 422
+        assert words in answer.text
 
 
 def test_it_is_said_in_russian(engine: Engine, operator: Browser) -> None:

@@ -17,7 +17,7 @@ from shared import i18n
 from shared.errors import Rule
 from shared.money import Money
 from shared.operations.telling import STATES
-from shared.web import navigation
+from shared.web import forms, navigation
 from shared.web.pages import Pages
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -104,6 +104,13 @@ def test_every_word_on_a_page_has_its_russian(service: str) -> None:
     words |= {label for links in navigation.BY_ROLE.values() for _, label in links}
     words |= {label for _, label in navigation.EVERYBODY}
     assert len(words) > 100
+    assert [word for word in words if not _is_said(catalogue, word)] == []
+
+
+def test_every_rule_of_a_form_has_its_russian() -> None:
+    """What a field breaks is said in Russian as well, whatever the shape of what was typed."""
+    catalogue = i18n.catalogue("portal", "ru")
+    words = {*forms._RULES.values(), *forms._KINDS.values(), forms._SHAPE}
     assert [word for word in words if not _is_said(catalogue, word)] == []
 
 

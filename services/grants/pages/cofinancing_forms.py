@@ -13,7 +13,7 @@ from services.grants.domain.contribution import Form, Valuation
 from services.grants.handlers.cofinancing import Concept, EnterContribution
 from shared.errors import InvalidError
 from shared.money import Amount, Money
-from shared.web.forms import FormModel, invalid
+from shared.web.forms import FormModel, invalid, rule_of
 
 M = TypeVar("M", bound=BaseModel)
 Perhaps = Annotated[Amount | None, BeforeValidator(lambda value: value or None)]
@@ -124,8 +124,7 @@ def money(field: str, amount: Any, currency: str) -> Money:
     try:
         return Money(amount=amount, currency=currency)
     except ValidationError as error:
-        rule = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise InvalidError({field: rule}) from error
+        raise InvalidError({field: rule_of(error.errors()[0])}) from error
 
 
 def concept(form: ConceptForm, currency: str) -> Concept:

@@ -21,6 +21,7 @@ from shared.i18n import translate
 from shared.money import Money
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.errors import partial
+from shared.web.forms import rule_of
 from shared.web.identity import Identity
 from shared.workflow.model import say
 
@@ -80,8 +81,7 @@ class Filled:
         try:
             return Money.model_validate({"amount": raw.get(name) or "0", "currency": self.currency})
         except ValidationError as error:
-            rule = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-            self.errors[f"budget.{index}.{name}"] = rule
+            self.errors[f"budget.{index}.{name}"] = rule_of(error.errors()[0])
             return None
 
 
