@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
-from typing import NamedTuple
 
 import structlog
 from pydantic import ValidationError
@@ -25,7 +24,8 @@ from shared.errors import NotFoundError, StaleVersionError
 from shared.events import Envelope, event_types
 from shared.events.envelope import UnknownEventError
 from shared.messaging import heads, quarantine, spans
-from shared.messaging.wire import Raw, Received, UnreadableError, decode, entity_key, storable
+from shared.messaging.admission import Admission, Verdict, admit, admit_all
+from shared.messaging.wire import Raw, Received, UnreadableError, decode, storable
 from shared.observability import counter
 from shared.telemetry import Span
 
@@ -50,17 +50,10 @@ TRANSIENT = (
 HOPELESS = (UnknownEventError, ValidationError, UnreadableError)
 _PATIENCE = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 _SHARE = 0.025  # seconds for which one transaction takes up further events before it commits
+_AT_ONCE = 8  # events that it takes up with one question
 # What is not known yet (a person of another source) may come, so that waits as long. Any other failure is most
 # likely a bug: two more attempts.
 _POISON_ATTEMPTS = 2
-
-
-class Verdict(Enum):
-    """What the inbox says of an event: handle it, forget it, or let it wait."""
-
-    NEW = "new"
-    DUPLICATE = "duplicate"
-    TOO_EARLY = "too early"
 
 
 class Outcome(Enum):
@@ -76,31 +69,6 @@ class StorageDownError(RuntimeError):
     """The consumer's own database cannot be reached: nothing may be acked; wait and try again."""
 
 
-# Insert first: a concurrent duplicate waits on the primary key until the first one's transaction ends. The head
-# row is locked by the upsert even where its condition is false, so what follows may rely on it.
-_ADMIT = text("""
-WITH e AS (
-  SELECT CAST(:consumer AS varchar) AS consumer, CAST(:id AS uuid) AS id, CAST(:key AS varchar) AS key,
-         CAST(:sequence AS bigint) AS sequence
-), fresh AS (
-  INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
-  SELECT e.consumer, e.id, :source, :type, :entity, e.sequence, CAST(:position AS bigint), CAST(:correlation AS uuid)
-  FROM e WHERE :again
-     OR NOT EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = e.consumer AND p.event_id = e.id)
-    AND NOT EXISTS (SELECT FROM quarantine q WHERE q.consumer = e.consumer AND q.event_id = e.id
-                    AND q.state <> 'replayed')
-  ON CONFLICT DO NOTHING RETURNING 1
-), head AS (
-  INSERT INTO inbox_head AS h (consumer, entity, last_sequence)
-  SELECT e.consumer, e.key, e.sequence FROM e, fresh
-  WHERE e.sequence = 1 OR EXISTS (SELECT FROM inbox_head i WHERE i.consumer = e.consumer AND i.entity = e.key)
-  ON CONFLICT (consumer, entity) DO UPDATE SET last_sequence = excluded.last_sequence
-  WHERE h.last_sequence = excluded.last_sequence - 1 RETURNING 1
-)
-SELECT (SELECT count(*) FROM fresh) AS fresh, (SELECT count(*) FROM head) AS advanced,
-  EXISTS (SELECT FROM inbox_parked p, e WHERE p.consumer = e.consumer AND p.entity = e.key
-          AND p.event_id <> e.id) AS followed
-""")
 _GIVEN_UP = text(
     "SELECT EXISTS (SELECT FROM quarantine WHERE consumer = :consumer AND event_id = :id AND state <> 'replayed')"
 )
@@ -108,36 +76,6 @@ _GIVEN_UP = text(
 _LOCK_HEADS = text(
     "SELECT FROM inbox_head WHERE consumer = :consumer AND entity = ANY(:keys) ORDER BY entity FOR UPDATE"
 )
-
-
-class Admission(NamedTuple):
-    """What the inbox says of an event, and whether others of its entity were parked a moment ago."""
-
-    verdict: Verdict
-    followed: bool = False
-
-
-def admit(connection: Connection, consumer: str, envelope: Envelope, *, again: bool = False) -> Admission:
-    """Write the event into the inbox if its turn has come; part of the handler's transaction.
-
-    NEW: the row is written and the entity's head moved on. DUPLICATE: it was handled, or waits parked or in
-    quarantine already (`again` is for the attempt that takes it from there). TOO_EARLY: a predecessor is missing.
-    """
-    key = entity_key(envelope)
-    facts = {name: getattr(envelope, name) for name in ("id", "source", "type", "entity", "sequence", "position")}
-    facts |= {"consumer": consumer, "key": key, "again": again, "correlation": envelope.correlation_id}
-    row = connection.execute(_ADMIT, facts).one()
-    if not row.fresh:
-        return Admission(Verdict.DUPLICATE)
-    if row.advanced:
-        return Admission(Verdict.NEW, row.followed)
-    # Rare: a gap, an event that was given up, or a head that came into being a moment ago.
-    head = heads.lock_head(connection, consumer, key)
-    if head == envelope.sequence - 1:
-        heads.set_head(connection, consumer, key, envelope.sequence)
-        return Admission(Verdict.NEW, followed=True)
-    connection.execute(text("DELETE FROM inbox WHERE consumer = :consumer AND event_id = :id"), facts)
-    return Admission(Verdict.DUPLICATE if envelope.sequence <= head else Verdict.TOO_EARLY)
 
 
 def handle(
@@ -196,14 +134,17 @@ def _together(engine: Engine, consumer: str, on: Handlers, waiting: list[Receive
             UnitOfWork(engine, consumer, _context(consumer, first.envelope), clock=clock) as uow,
         ):
             uow.connection.execute(_LOCK_HEADS, {"consumer": consumer, "keys": [item.key for item in waiting]})
-            for received in waiting:
+            for at, received in enumerate(waiting):
+                if at % _AT_ONCE == 0:
+                    if at and time.monotonic() > until:
+                        break
+                    admitted = admit_all(uow.connection, consumer, waiting[at : at + _AT_ONCE])
                 with begun.processing(consumer, received.envelope) as span:
                     uow.go_on(_context(consumer, received.envelope, span))
-                    outcome, others = _apply(uow, consumer, on, received, again=False)
+                    known = admitted.pop(received.envelope.id, None)
+                    outcome, others = _apply(uow, consumer, on, received, again=False, known=known)
                 outcomes.append(outcome)
                 followed |= {received.key: None} if others else {}
-                if time.monotonic() > until:
-                    break
     except Exception as error:  # noqa: BLE001 - it comes again for the event that it belongs to, and is kept there
         log.info("events part company", consumer=consumer, count=len(outcomes) + 1, error=type(error).__name__)
         few = waiting[: len(outcomes) + 1]
@@ -270,9 +211,11 @@ def _attempt(
             return _postpone(engine, consumer, received, error, clock), False
 
 
-def _apply(uow: UnitOfWork, consumer: str, on: Handlers, received: Received, *, again: bool) -> tuple[Outcome, bool]:
+def _apply(
+    uow: UnitOfWork, consumer: str, on: Handlers, received: Received, *, again: bool, known: Admission | None = None
+) -> tuple[Outcome, bool]:
     """Do what is to be done about one event; returns also whether others of its entity may wait for it."""
-    verdict, followed = admit(uow.connection, consumer, received.envelope, again=again)
+    verdict, followed = known or admit(uow.connection, consumer, received.envelope, again=again)
     if again and verdict is not Verdict.TOO_EARLY:
         heads.unpark(uow.connection, consumer, received)
         result = "applied" if verdict is Verdict.NEW else "duplicate"

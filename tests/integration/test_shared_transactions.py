@@ -45,9 +45,10 @@ def test_what_waits_together_is_one_transaction_in_the_order_of_arrival(
 
 
 def test_a_transaction_takes_up_no_more_when_its_time_is_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no time to share, three events together are three transactions, and all have their effect."""
+    """With no time to share, six events that are asked about in twos are three transactions; all have their effect."""
     monkeypatch.setattr(inbox, "_SHARE", 0.0)
-    assert _give(engine, *(event_of("a", number) for number in (1, 2, 3))) == [Outcome.APPLIED] * 3
+    monkeypatch.setattr(inbox, "_AT_ONCE", 2)
+    assert _give(engine, *(event_of("a", number) for number in range(1, 7))) == [Outcome.APPLIED] * 6
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(DISTINCT xmin::text) FROM inbox")).scalar_one() == 3
 
@@ -68,6 +69,37 @@ def test_what_came_too_early_and_its_predecessor_arrive_together(engine: Engine)
         Outcome.APPLIED,
     ]
     assert _effects(engine) == [("b", 1), ("a", 1), ("a", 2)]
+
+
+def test_known_and_new_events_of_several_entities_arrive_together(engine: Engine) -> None:
+    """Beside each other: one handled before, the next of its entity, one too early, a whole entity, one late again."""
+    known, late = event_of("a", 1), event_of("d", 1)
+    assert _give(engine, known, late) == [Outcome.APPLIED] * 2
+    events = [known, event_of("a", 2), event_of("b", 2), event_of("c", 1), event_of("c", 2), event_of("d", 2), late]
+    assert _give(engine, *events) == [
+        Outcome.DUPLICATE,
+        Outcome.APPLIED,
+        Outcome.PARKED,
+        Outcome.APPLIED,
+        Outcome.APPLIED,
+        Outcome.APPLIED,
+        Outcome.DUPLICATE,
+    ]
+    assert _effects(engine) == [("a", 1), ("d", 1), ("a", 2), ("c", 1), ("c", 2), ("d", 2)]
+    assert _give(engine, event_of("b", 1), event_of("c", 3)) == [Outcome.APPLIED] * 2
+    assert _effects(engine)[6:] == [("b", 1), ("c", 3), ("b", 2)]
+
+
+def test_a_hole_among_events_that_arrive_together_parks_what_is_behind_it(engine: Engine) -> None:
+    """The first two of five with the third missing: two effects, two wait, and the third brings them all in order."""
+    assert _give(engine, *(event_of("a", number) for number in (1, 2, 4, 5))) == [
+        Outcome.APPLIED,
+        Outcome.APPLIED,
+        Outcome.PARKED,
+        Outcome.PARKED,
+    ]
+    assert _give(engine, event_of("a", 3), event_of("b", 1)) == [Outcome.APPLIED] * 2
+    assert sorted(_effects(engine)) == [*(("a", number) for number in range(1, 6)), ("b", 1)]
 
 
 def test_twice_in_one_delivery_and_rubbish_between(engine: Engine) -> None:

@@ -16,8 +16,8 @@ from sqlalchemy.event import listen
 from structlog.testing import capture_logs
 
 from shared.database import service_metadata
-from shared.messaging import batch, heads, inbox, quarantine
-from shared.messaging.inbox import Admission, Verdict
+from shared.messaging import admission, batch, heads, inbox, quarantine
+from shared.messaging.admission import Admission, Verdict
 from shared.testing.simulated import SETTINGS, TABLES, BatchWorld, Broken, World, hurry
 from shared.testing.stand import Stand
 
@@ -128,8 +128,9 @@ def test_a_seed_tells_the_whole_story(database: Engine) -> None:
 
 
 def _always_new(patch: pytest.MonkeyPatch) -> None:
-    admit = inbox.admit
+    admit, admit_all = inbox.admit, inbox.admit_all
     patch.setattr(inbox, "admit", lambda *args, **options: Admission(Verdict.NEW, admit(*args, **options).followed))
+    patch.setattr(inbox, "admit_all", lambda *args: dict.fromkeys(admit_all(*args), Admission(Verdict.NEW)))
 
 
 def _never_too_early(patch: pytest.MonkeyPatch) -> None:
@@ -179,6 +180,7 @@ def _batch_takes_all(patch: pytest.MonkeyPatch) -> None:
 BROKEN = {
     "admits what it has": _always_new,
     "admits what is too early": _never_too_early,
+    "admits out of turn what arrives together": lambda patch: patch.setattr(admission, "_in_order", list),
     "acks before it commits": _ack_first,
     "commits the effect on its own": _effect_on_its_own,
     "forgets what it parks": _nothing(heads, "park"),
