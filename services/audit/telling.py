@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
 from services.audit import labels
-from services.audit.words import CODED, CODES, FIELDS, RATES, TELLING, TOLD
+from services.audit.words import CODED, CODES, FIELDS, OF_EVENTS, RATES, TELLING, TOLD
 from shared.i18n import LOCALES, current_locale, translate
 from shared.web.pages import DASH, Pages
 
@@ -207,13 +207,17 @@ class Teller:
         data, changes = body["data"], body["changes"]
         if type_.startswith("notifications.delivery."):
             return f"{self.text('channel', data.get('channel'))} → {data.get('recipient_name') or DASH}"
+        service, _, act = type_.partition(".")
+        if act in OF_EVENTS:
+            return " · ".join([say(labels.SERVICES.get(f"{service}.", service)), *self._given(data, OF_EVENTS[act])])
         if type_.endswith((".attempt.refused", ".record.viewed", ".event.rejected")):
             return ""
         told = [self._step(name, *changes[name]) for name in TELLING if self._tells(changes.get(name))]
-        if not told:
-            given = {name: data[name] for name in TOLD if not empty(data.get(name)) and is_plain(data[name])}
-            told = [f"{label(name)}: {_cut(self.text(name, value))}" for name, value in given.items()]
-        return " · ".join(told[:_LINE])
+        return " · ".join((told or self._given(data, TOLD))[:_LINE])
+
+    def _given(self, data: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+        plain = [name for name in names if not empty(data.get(name)) and is_plain(data[name])]
+        return [f"{label(name)}: {_cut(self.text(name, data[name]))}" for name in plain]
 
     @staticmethod
     def _tells(pair: list[Any] | None) -> bool:

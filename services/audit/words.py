@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FIELDS = {
+    "about": "About what",
     "accepted_by_firm": "Accepted by the firm",
     "accepted_by_programme": "Accepted by the programme",
     "action": "Act",
@@ -39,6 +40,7 @@ FIELDS = {
     "confirmed_by": "Confirmed by",
     "conflict": "Conflict of interest",
     "consent": "Consent",
+    "consumer": "Consumer",
     "content_sha256": "Hash of the content",
     "contribution": "Contribution",
     "contributions": "Contributions",
@@ -105,6 +107,7 @@ FIELDS = {
     "pack_version": "Pack version",
     "paid_on": "Paid on",
     "paid_so_far": "Paid so far",
+    "partition": "Month",
     "paused": "Clock paused",
     "payment_reference": "Payment reference",
     "plan": "Plan",
@@ -113,6 +116,7 @@ FIELDS = {
     "programme": "Programme",
     "programme_share": "Share of the programme",
     "programmes": "Programmes",
+    "projection": "Local copy",
     "proposal": "Proposal",
     "proposal_id": "Proposal",
     "public_name": "What the applicant sees",
@@ -164,6 +168,7 @@ FIELDS = {
     "summary": "Summary",
     "supporter": "Supported by",
     "supporter_name": "Supported by",
+    "swapped": "Put in place",
     "target": "Address",
     "term_months": "Term, months",
     "terminal": "Closed",
@@ -223,6 +228,7 @@ CODES = {
     "info_supplied": "information supplied",
     "information_requested": "information requested",
     "lead_firm": "lead firm",
+    "letters": "letters",
     "locked": "submitted",
     "low": "low",
     "manager": "programme manager",
@@ -233,12 +239,15 @@ CODES = {
     "official": "official",
     "open": "open",
     "operator": "operator",
+    "organisations": "organisations",
     "paid": "paid",
     "panel": "panel",
     "partner": "bank",
+    "people": "people",
     "planned": "planned",
     "programme": "programme",
     "programme_manager": "programme manager",
+    "programmes": "programmes",
     "progress": "progress",
     "queued": "queued",
     "received": "received",
@@ -254,6 +263,7 @@ CODES = {
     "sending": "being sent",
     "sent": "sent",
     "submitted": "submitted",
+    "supporters": "supporters",
     "suppressed": "held back",
     "task": "task",
     "verified": "verified",
@@ -264,7 +274,7 @@ CODES = {
 CODED = {
     "answer", "basis", "category", "channel", "form", "from_stage", "holder", "kind", "notify", "recommendation",
     "role", "roles", "section", "side", "stage", "state", "status", "through", "to_stage", "transition", "why",
-    "document_kind", "decline_reasons", "reasons", "nature", "ground", "purpose",
+    "document_kind", "decline_reasons", "reasons", "nature", "ground", "purpose", "projection",
 }  # fmt: skip
 # What a programme calls its risk, shares and rates: fractions of one, shown as per cent.
 RATES = {"rate", "effective_rate"}
@@ -280,3 +290,12 @@ TOLD = (
     "bank_name", "reviewer_name", "confirmed", "disbursed", "recommendation", "score", "section", "signed_by", "side",
     "what", "rule", "call_title", "target", "number",
 )  # fmt: skip
+
+# Said of what services do to events themselves, after the service's name.
+OF_EVENTS = {
+    "projection.rebuilt": ("projection", "swapped"),
+    "outbox.dropped": ("partition",),
+    "gap.alarmed": ("about",),
+    "gap.closed": ("about",),
+    "backfill.answered": ("consumer", "about"),
+}

@@ -117,6 +117,16 @@ def test_a_line_says_the_most_telling_things() -> None:
     assert teller().line("notifications.delivery.sent", letter) == "e-mail → Ana"
 
 
+def test_a_line_about_events_names_the_service_and_the_thing() -> None:
+    """Two services have a copy of people: which one was built anew stands in the line, in the reader's language."""
+    body = {"data": {"projection": "people", "events": 9, "rows": 7, "swapped": True}, "changes": {}}
+    rebuilt = "loans.projection.rebuilt"
+    assert teller().line(rebuilt, body) == "Loans · Local copy: people · Put in place: yes"
+    assert teller("ru").line(rebuilt, body) == "Займы · Локальная копия: люди · Введена в действие: да"
+    dropped = {"data": {"partition": "outbox_2026_03", "events": 9}, "changes": {}}
+    assert teller().line("portal.outbox.dropped", dropped) == "People and programmes · Month: outbox_2026_03"
+
+
 @settings(deadline=None)
 @given(
     st.recursive(
