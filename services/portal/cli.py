@@ -26,6 +26,7 @@ from shared.errors import TamgaError
 from shared.events import Actor
 from shared.messaging.printing import NO_ANSWER
 from shared.settings import SettingsError, settings
+from shared.web.forms import invalid
 
 user = typer.Typer(help="People: list, add, deactivate, grant a role.", no_args_is_help=True)
 programme = typer.Typer(help="Programme packs: load, list.", no_args_is_help=True)
@@ -53,7 +54,9 @@ def _acting() -> Iterator[UnitOfWork]:
         try:
             with UnitOfWork(engine, "portal", Context(actor=ADMINISTRATOR)) as uow:
                 yield uow
-        except (TamgaError, ValidationError) as error:
+        except ValidationError as error:
+            raise _stopped(invalid(error)) from error
+        except TamgaError as error:
             raise _stopped(error) from error
 
 

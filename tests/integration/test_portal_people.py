@@ -217,6 +217,8 @@ def test_the_command_line_adds_lists_and_ends_people(
     added = run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor", "--json"])
     assert json.loads(added.output)[0]["roles"] == ["auditor"]
     assert run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor"]).exit_code == 2
+    slip = run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor", "--locale", "xx"])
+    assert (slip.exit_code, "locale is none of en, ru" in slip.output) == (2, True)
     slip = run(cli.user, ["grant-role", "cli@x.example", "boss"])
     assert (slip.exit_code, "roles must be one or more of applicant, officer, reviewer" in slip.output) == (2, True)
     assert run(cli.user, ["grant-role", "cli@x.example", "operator"]).output == "cli@x.example: auditor, operator\n"
