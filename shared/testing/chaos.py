@@ -311,13 +311,12 @@ class Chaos:
     def _full_queue(self) -> Callable[[], object] | None:
         if not self.broker.running:
             return None
-        name, limit = f"^{self.backbone.queue}$", '{"max-length": 20}'
-        self.broker.control("set_policy", "full", name, limit, "--apply-to", "queues")
+        self.broker.limit(self.backbone.queue, 20)
         return self._queue_free
 
     def _queue_free(self) -> None:
         self._broker_up()
-        self.broker.control("clear_policy", "full")
+        self.broker.unlimit()
 
     # Events
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import amqp
+import httpx
 
 from shared.infrastructure import system
 from shared.infrastructure.postgres import Postgres
@@ -24,7 +25,12 @@ _FILLER = "filler"
 _NO_PAGING = "application:set_env(rabbit, vm_memory_high_watermark_paging_ratio, 5.0)."
 _COLLECT = "[garbage_collect(P) || P <- processes()],"
 _CONTROL = Path("/usr/lib/rabbitmq/bin/rabbitmqctl")
-_MEMORY, _DISK = "512MB", "200MB"  # as the node's configuration has them
+# As the node's configuration has them.
+_CALM = (
+    "vm_memory_monitor:set_vm_memory_high_watermark({absolute, 512000000}),"
+    " rabbit_disk_monitor:set_disk_free_limit(200000000)."
+)
+_POLICY = "api/policies/%2F/full"
 # RabbitMQ's own command-line tool, spoken to without Erlang's name daemon; it listens nowhere itself.
 _ERLANG = "-start_epmd false -erl_epmd_port {port} -dist_listen false"
 
@@ -123,10 +129,18 @@ class PrivateBroker:
             self.no_alarm()
 
     def no_alarm(self) -> None:
-        """Set both thresholds back to what they were at the start."""
-        self.control("set_vm_memory_high_watermark", "absolute", _MEMORY)
-        self.control("set_disk_free_limit", _DISK)
+        """Set both thresholds back to what they were at the start, in one go: each `control` starts an Erlang."""
+        self.control("eval", _CALM)
         self._alarmed = False
+
+    def limit(self, queue: str, length: int) -> None:
+        """Let a queue hold that many messages and no more."""
+        policy = {"pattern": f"^{queue}$", "definition": {"max-length": length}, "apply-to": "queues"}
+        httpx.put(f"{self._node.api_url}/{_POLICY}", json=policy, timeout=20).raise_for_status()
+
+    def unlimit(self) -> None:
+        """Take the limit away."""
+        httpx.delete(f"{self._node.api_url}/{_POLICY}", timeout=20).raise_for_status()
 
     def memory(self) -> int:
         """Return how many bytes the node reckons it uses."""

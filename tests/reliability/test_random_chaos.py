@@ -41,13 +41,13 @@ def test_room_that_a_change_of_policy_makes_is_noticed(
 ) -> None:
     """A full queue whose limit is lifted gets what was held back, although the broker does not tell the old channel."""
     monkeypatch.setattr(relaying, "_HOLD", 0.5)
-    private_broker.control("set_policy", "full", f"^{backbone.queue}$", '{"max-length": 5}', "--apply-to", "queues")
+    private_broker.limit(backbone.queue, 5)
     with backbone.relaying(batch=5):
         for _ in range(6):
             backbone.commit("a", *["ok"] * 5)
         held = "SELECT count(*) FROM outbox WHERE held_reason IS NOT NULL"
         eventually(lambda: backbone.count(held, at="source") > 0)
-        private_broker.control("clear_policy", "full")
+        private_broker.unlimit()
         with backbone.working():
             eventually(lambda: len(backbone.effects()) == 30, seconds=40)
     assert backbone.unpublished() == 0
