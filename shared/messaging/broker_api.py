@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from shared.direct import ask
+
 _UNHEALTHY = 503  # the answer to a check that did not pass, with what is wrong in its body
 _PORTS = {"amqp": ("http", 15672), "amqps": ("https", 15671)}  # RabbitMQ's own defaults
 
@@ -79,8 +81,7 @@ class BrokerAPI:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(place + path, data, headers, method=method)  # noqa: S310 - our own broker
         try:
-            with urllib.request.urlopen(request, timeout=self.patience) as answer:  # noqa: S310 - the same
-                content: bytes = answer.read()
+            return ask(request, self.patience)
         except urllib.error.HTTPError as error:
             if error.code == expected:
                 return bytes(error.read())
@@ -90,7 +91,6 @@ class BrokerAPI:
                 f"The broker's HTTP API does not answer at {place}:"
                 " enable its management plugin, or say where it is with TAMGA_AMQP_API_URL."
             ) from error
-        return content
 
 
 def _refused(code: int, user: str, place: str) -> str:

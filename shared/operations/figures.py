@@ -9,11 +9,14 @@ from sqlalchemy import Connection, text
 from shared.messaging import gaps
 
 _THERE = text("SELECT to_regclass('outbox') IS NOT NULL AS outbox, to_regclass('inbox') IS NOT NULL AS inbox")
+# What has been told to wait is not late before its time.
 _SENDING = text("""
-SELECT count(*) AS outbox_unpublished,
-  coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float AS outbox_oldest_seconds,
+SELECT count(*) FILTER (WHERE due) AS outbox_unpublished,
+  coalesce(extract(epoch FROM clock_timestamp() - min(greatest(recorded_at, not_before)) FILTER (WHERE due)), 0)::float
+    AS outbox_oldest_seconds,
   count(*) FILTER (WHERE held_reason IS NOT NULL) AS outbox_held
-FROM outbox WHERE published_at IS NULL
+FROM (SELECT recorded_at, not_before, held_reason, coalesce(not_before <= clock_timestamp(), true) AS due
+      FROM outbox WHERE published_at IS NULL) AS waiting
 """)
 _TAKING = text("""
 SELECT (SELECT count(*) FROM inbox_parked) AS parked,

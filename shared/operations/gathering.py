@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.clock import Clock, utc_now
+from shared.direct import ask
 from shared.heartbeat import heartbeat_file, is_alive
 from shared.messaging import drift
 from shared.messaging.drift import Broker, Difference
@@ -73,15 +73,18 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
     api, unanswered = _api(settings), dict[str, str]()
     with ThreadPoolExecutor(len(SERVICES) + 6) as pool:
 
-        def ask(name: str, question: Callable[..., T | None], *given: Any) -> Future[T | None]:
+        def begin(name: str, question: Callable[..., T | None], *given: Any) -> Future[T | None]:
             return pool.submit(_quietly, unanswered, name, question, *given)
 
-        services = [ask(service, sources.figures, service) for service in SERVICES]
-        reconciled = ask("reconciling", _reconciled, settings)
+        services = [begin(service, sources.figures, service) for service in SERVICES]
+        reconciled = begin("reconciling", _reconciled, settings)
         if asks_broker := bool(settings.amqp_admin_url):
-            answer, alarms = ask("broker", _answer, settings), ask("alarms", of_broker.alarms, api.api)
-            since, blocked = ask("nodes", of_broker.since, api.api, now), ask("connections", of_broker.blocked, api.api)
-            differences = ask("topology", _differences, sources, api)
+            answer, alarms = begin("broker", _answer, settings), begin("alarms", of_broker.alarms, api.api)
+            since, blocked = (
+                begin("nodes", of_broker.since, api.api, now),
+                begin("connections", of_broker.blocked, api.api),
+            )
+            differences = begin("topology", _differences, sources, api)
     facts = Facts(
         now=now,
         services=dict(zip(SERVICES, (asked.result() for asked in services), strict=True)),
@@ -103,10 +106,10 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
     return Look(now, facts, tuple(judge(facts)), unanswered)
 
 
-def _quietly(unanswered: dict[str, str], name: str, ask: Callable[..., T | None], *given: Any) -> T | None:
+def _quietly(unanswered: dict[str, str], name: str, question: Callable[..., T | None], *given: Any) -> T | None:
     """Return an answer, or None: whatever a client raises, the look says that it does not know, and why."""
     try:
-        return ask(*given)
+        return question(*given)
     except Exception as error:  # noqa: BLE001 - clients of three protocols, each with errors of its own
         unanswered[name] = f"{type(error).__name__}: {error}".splitlines()[0]
         return None
@@ -132,8 +135,7 @@ def _differences(sources: Sources, broker: Broker) -> list[Difference] | None:
 def _reconciled(settings: Settings) -> Reconciled | None:
     for process in RECONCILING:
         if url := settings.metrics_urls.get(process):
-            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - a process of ours
-                return reconciled_in(answer.read().decode())
+            return reconciled_in(ask(url, PATIENCE).decode())
     return None
 
 

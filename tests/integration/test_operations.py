@@ -137,6 +137,10 @@ def test_what_waits_is_held_or_missing_has_its_line(known: Settings, engines: di
         uow.record(UserDeactivated(user_id="a", reason="ok"), entity="user:a")
     with engines["portal"].begin() as connection:
         connection.execute(text("UPDATE outbox SET recorded_at = recorded_at - interval '5 s'"))
+    with UnitOfWork(engines["audit"], "audit", Context(actor=system("audit"))) as uow:
+        uow.record(UserDeactivated(user_id="b", reason="ok"), entity="user:b")
+    with engines["audit"].begin() as connection:
+        connection.execute(text("UPDATE outbox SET not_before = now() + interval '1 hour'"))
     with engines["loans"].begin() as connection:
         quarantine.hold(connection, "loans", encode(event_of("b", 1)), ValueError("no"), attempts=1, now=utc_now())
         gap = (
@@ -195,6 +199,14 @@ def test_differences_and_alarms_are_bad(known: Settings, engines: dict[str, Engi
     assert (broker["state"], broker["facts"]["alarms"]) == ("bad", ["memory"])
     assert "short of memory" in broker["says"][1]
     assert broker["facts"]["dead_letters"] == 1
+
+
+def test_a_proxy_of_the_environment_is_passed_by(
+    known: Settings, engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the machine's way to the internet is a proxy, processes of our own are asked directly all the same."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert line(looked(known, engines), "topology")["state"] == "good"
 
 
 def test_a_broker_without_its_plugin_is_not_called_ill(known: Settings, engines: dict[str, Engine]) -> None:
