@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -71,13 +71,14 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
     """Ask everything at once and say how it is; takes little longer than the one wait of a part that is silent."""
     settings, now = sources.settings, clock()
     api, unanswered = _api(settings), dict[str, str]()
-    with ThreadPoolExecutor(len(SERVICES) + 6) as pool:
+    with ThreadPoolExecutor(len(SERVICES) + 8) as pool:
 
         def begin(name: str, question: Callable[..., T | None], *given: Any) -> Future[T | None]:
             return pool.submit(_quietly, unanswered, name, question, *given)
 
         services = [begin(service, sources.figures, service) for service in SERVICES]
         reconciled = begin("reconciling", _reconciled, settings)
+        processes, relays = begin("processes", note_of, settings.home), begin("relays", _relays_blocked, settings)
         if asks_broker := bool(settings.amqp_admin_url):
             answer, alarms = begin("broker", _answer, settings), begin("alarms", of_broker.alarms, api.api)
             since, blocked = (
@@ -90,8 +91,8 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
         services=dict(zip(SERVICES, (asked.result() for asked in services), strict=True)),
         reconciled=reconciled.result(),
         asks_broker=asks_broker,
-        relays_blocked=sum(_relays_blocked(settings)),
-        processes=note_of(settings.home),
+        relays_blocked=relays.result() or 0,
+        processes=processes.result(),
         kept_months=settings.outbox_retention_months,
         logs=settings.home / "log",
     )
@@ -153,7 +154,7 @@ def reconciled_in(figures: str) -> Reconciled:
     )
 
 
-def _relays_blocked(settings: Settings) -> Iterator[bool]:
-    for service in SERVICES:
-        file = heartbeat_file(settings.home, f"relay.{service}")
-        yield is_alive(settings.home, f"relay.{service}") and '"blocked"' in file.read_text()
+def _relays_blocked(settings: Settings) -> int:
+    names = [f"relay.{service}" for service in SERVICES]
+    beats = [heartbeat_file(settings.home, name) for name in names if is_alive(settings.home, name)]
+    return sum('"blocked"' in beat.read_text() for beat in beats)
