@@ -35,6 +35,7 @@ def engine_for(url: str, *, pool_size: int = 10, application_name: str = "tamga"
         url,
         pool_size=pool_size,
         max_overflow=10,
+        pool_use_lifo=True,  # one connection that is used again and again knows the statements, ten in turn do not
         json_serializer=encode_json,
         connect_args={
             "application_name": application_name,

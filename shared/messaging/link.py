@@ -9,6 +9,8 @@ from typing import Any
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
+from shared.messaging.line import Line
+
 HEARTBEAT = 15  # seconds; a line that goes silent is given up after two of them
 _CONNECT = 5.0  # seconds for TCP, TLS and the handshake together
 _WRITE = 10.0  # seconds until a full send buffer counts as a broken link
@@ -21,7 +23,7 @@ def connect(amqp_url: str, *, patience: float = _CONNECT, **options: Any) -> Any
     """
     options = {"write_timeout": _WRITE, "read_timeout": patience} | options
     connection: Any = Connection(  # type: ignore[no-untyped-call]
-        amqp_url, connect_timeout=patience, heartbeat=HEARTBEAT, transport_options=options
+        amqp_url, transport=Line, connect_timeout=patience, heartbeat=HEARTBEAT, transport_options=options
     )
     try:
         connection.ensure_connection(max_retries=0)  # connect() sleeps for two seconds and tries once more

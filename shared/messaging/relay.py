@@ -37,6 +37,7 @@ OLDEST = gauge("outbox_oldest_seconds", "Age of the oldest event not yet publish
 BATCH = 500
 _IDLE = 0.5  # seconds without a notification until the relay looks by itself
 _PACE = 0.008  # seconds from one batch to the next while there is a trickle, so that acts share batches
+_TEND = 0.1  # seconds between looks at what the broker says unasked
 _STANDBY = 0.25  # seconds between tries to become leader
 _LOOK = 5.0  # seconds between measurements
 _BEAT = 1.0  # seconds between signs of life
@@ -195,8 +196,11 @@ class Relay:
 
     def _publish(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher, stop: threading.Event) -> None:
         wait_on = partial(self._blocked, db, publisher, stop)
+        tend = 0.0
         while not stop.is_set():
-            publisher.tend()
+            if time.monotonic() > tend:
+                publisher.tend()
+                tend = time.monotonic() + _TEND
             self._measure(db)
             if publisher.blocked and self._blocked(db, publisher, stop):
                 publisher.tend(wait=_IDLE)
