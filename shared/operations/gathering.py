@@ -81,10 +81,8 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
         processes, relays = begin("processes", note_of, settings.home), begin("relays", _relays_blocked, settings)
         if asks_broker := bool(settings.amqp_admin_url):
             answer, alarms = begin("broker", _answer, settings), begin("alarms", of_broker.alarms, api.api)
-            since, blocked = (
-                begin("nodes", of_broker.since, api.api, now),
-                begin("connections", of_broker.blocked, api.api),
-            )
+            since = begin("nodes", of_broker.since, api.api, now)
+            blocked = begin("connections", of_broker.blocked, api.api)
             differences = begin("topology", _differences, sources, api)
     facts = Facts(
         now=now,

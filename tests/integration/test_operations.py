@@ -262,6 +262,10 @@ def test_processes_that_ended_are_counted(known: Settings, engines: dict[str, En
     told = line(looked(known, engines), "restarts")
     assert (told["state"], told["facts"]["restarts"]) == ("look", {"web": 0, "work": 2})
     assert told["commands"] == [f"tail {known.home}/log/work.log"]
+    (known.home / NAME).write_text("{")
+    torn = looked(known, engines)
+    assert "restarts" not in {item.key for item in torn.lines}
+    assert "processes" in torn.unanswered
 
 
 def test_what_the_watch_found_is_read_from_its_figures() -> None:
