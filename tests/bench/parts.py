@@ -21,6 +21,7 @@ from sqlalchemy import make_url, text
 
 from shared.database import UnitOfWork, engine_for
 from shared.events import Envelope
+from shared.process import settle
 from tests.bench.acts import SOURCE
 from tests.bench.peers.pace import in_threads, wait_for_go
 
@@ -32,6 +33,7 @@ def act() -> None:
     url = os.environ["TAMGA_GRANTS_DATABASE_URL"]
     engine = engine_for(url)
     committed: list[tuple[UUID, float]] = []
+    settle()  # as the web process does
     in_threads(lambda: lambda number: committed.append((commit(engine, number), time.time())))
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain) as database, database.cursor() as cursor:
@@ -46,6 +48,7 @@ def relay() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     own = relay_of(SOURCE, settings())
+    settle()  # as the relay process does
     wait_for_go()
     own.run(stop)
 
