@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, ViewportSize
 from whole import Running, sign_in
 
 from services.demo.story import ACTS
 from shared.testing.backbone import eventually
 
-Contexts = dict[tuple[str, bool], BrowserContext]
+Pages = dict[tuple[str, bool], Page]
+WIDE, NARROW = ViewportSize(width=1280, height=720), ViewportSize(width=320, height=640)
 
 # Which pages each person opens; {grant}, {firm} and {loan} are the cases of the story.
 PAGES = {
@@ -55,22 +57,42 @@ def _series(told: dict[str, Any], prefix: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def contexts(browser: Browser, running: Running) -> Iterator[Contexts]:
-    """Give a place for each person's signed-in browser, with and without JavaScript."""
-    opened: Contexts = {}
+def pages(browser: Browser) -> Iterator[Pages]:
+    """Give a place for the one page of each person's signed-in browser, with and without JavaScript.
+
+    A browser starts processes for each new page, which take longer than to show it.
+    """
+    opened: Pages = {}
     yield opened
-    for context in opened.values():
-        context.close()
+    for page in opened.values():
+        page.context.close()
 
 
-def _page(contexts: Contexts, browser: Browser, running: Running, key: str, *, script: bool) -> Page:
-    if (key, script) not in contexts:
+def _page(pages: Pages, browser: Browser, running: Running, key: str, *, script: bool) -> Page:
+    if (key, script) not in pages:
         context = browser.new_context(java_script_enabled=script, locale="en-GB")
-        contexts[key, script] = context
-        page = context.new_page()
-        sign_in(page, running, key)
-        page.close()
-    return contexts[key, script].new_page()
+        pages[key, script] = context.new_page()
+        sign_in(pages[key, script], running, key)
+    return pages[key, script]
+
+
+@contextmanager
+def _complaints(page: Page) -> Iterator[list[str]]:
+    """Give what the browser complains of within the block."""
+    said: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said.append(message.text)
+
+    def on_error(error: Error) -> None:
+        said.append(str(error))
+
+    page.on("console", on_console)
+    page.on("pageerror", on_error)
+    yield said
+    page.remove_listener("console", on_console)
+    page.remove_listener("pageerror", on_error)
 
 
 def test_every_act_of_the_story_is_one_trace(running: Running, told: dict[str, Any]) -> None:
@@ -96,34 +118,31 @@ def test_every_act_of_the_story_is_one_trace(running: Running, told: dict[str, A
 
 @pytest.mark.parametrize("visit", VISITS, ids=" ".join)
 def test_pages_show_without_complaint_and_fit(
-    contexts: Contexts, browser: Browser, running: Running, cases: dict[str, str], visit: tuple[str, str]
+    pages: Pages, browser: Browser, running: Running, cases: dict[str, str], visit: tuple[str, str]
 ) -> None:
     """Each page answers 200, has one heading, pleases the browser, and need not be pushed sideways at 320 pixels."""
     key, path = visit
-    page = _page(contexts, browser, running, key, script=True)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    answer = page.goto(running.url + path.format(**cases), wait_until="networkidle")
-    assert answer is not None
-    assert answer.status == 200
-    assert page.locator("h1").count() == 1
-    assert complaints == []
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    page.close()
+    page = _page(pages, browser, running, key, script=True)
+    page.set_viewport_size(WIDE)
+    with _complaints(page) as complaints:
+        answer = page.goto(running.url + path.format(**cases), wait_until="networkidle")
+        assert answer is not None
+        assert answer.status == 200
+        assert page.locator("h1").count() == 1
+        assert complaints == []
+        page.set_viewport_size(NARROW)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_a_draft_is_started_and_kept_without_javascript(contexts: Contexts, browser: Browser, running: Running) -> None:
+def test_a_draft_is_started_and_kept_without_javascript(pages: Pages, browser: Browser, running: Running) -> None:
     """With scripts off an applicant opens a call, starts a draft, writes the title, saves, and finds it again."""
-    page = _page(contexts, browser, running, "applicant", script=False)
+    page = _page(pages, browser, running, "applicant", script=False)
     page.goto(running.url + "/grants/calls/bso-grants-2026")
     page.locator("form[action$='/applications'] button").click()
     page.locator("input[name=title]").fill("A service without scripts")
     page.locator("main form button[type=submit], main form button:not([type])").first.click()
     page.goto(running.url + "/grants/mine")
     assert "A service without scripts" in page.content()
-    page.close()
 
 
 def test_sign_in_by_keyboard(browser: Browser, running: Running) -> None:
