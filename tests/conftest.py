@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.events import Actor
+from shared.testing.lender import Lender
 from shared.testing.scenario_report import ScenarioReport
-from shared.testing.shared_stand import Lender
 from shared.testing.stand import Stand
 
 UNIT = Path(__file__).parent / "unit"
