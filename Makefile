@@ -11,6 +11,9 @@ SECONDS_OF_TESTS := 1200
 help: ## Print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Tests start many processes: what is compiled once is kept for all of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 ##@ Run it
 setup: $(STAMP) ## Make .venv from the lock file (again only when the lock has changed)
 
