@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
@@ -13,10 +13,12 @@ from sqlalchemy import Connection, String
 
 from services.audit.domain.canonical import MAX_INTEGER, NotCanonicalError
 from services.audit.domain.leaf import MAX_LEAF, BodyError, Row, row_of
+from services.audit.domain.merkle import CompactRange
 from services.audit.domain.refusal import Refused
 from services.audit.storage import append
 from services.audit.storage.tables import events
 from shared.clock import Clock, utc_now
+from shared.events import Envelope
 from shared.messaging.wire import Raw, Received, UnreadableError, decode
 from shared.settings import SERVICES
 
@@ -25,6 +27,8 @@ _TEXTS = {column.name: getattr(column.type, "length", None) for column in events
 del _TEXTS["body"]
 _TEXT_LIMITS = [limit or sys.maxsize for limit in _TEXTS.values()]
 _texts_of = attrgetter(*_TEXTS)
+# What a row that can't be stored raises before it reaches its table.
+_UNFIT = (NotCanonicalError, BodyError, ValueError, OverflowError)
 _NUMBERS = {"position": MAX_INTEGER, "sequence": MAX_INTEGER, "version": 2**31 - 1}
 
 
@@ -35,41 +39,53 @@ def ingest(connection: Connection, batch: Sequence[Raw | Received], *, clock: Cl
     becomes a leaf that says so. Nothing raises for a bad message: it would come back for ever.
     """
     now = clock()
-    rows, refusals = _read(batch, now)
+    readable, refusals = _read(batch)
     tree = append.lock(connection)
-    fresh, reused = _unknown(connection, rows)
+    fresh, reused = _unknown(connection, readable, now)
     refusals += reused
+    written: list[tuple[Row, Raw]] = []
+
+    def rows() -> Iterator[Row]:
+        """Make each row when it is asked for: the server stores those before it meanwhile."""
+        for envelope, raw in fresh:
+            try:
+                row = _row(envelope, now)
+            except _UNFIT as error:
+                refusals.append(_refused("not-canonical", str(error), raw))
+            else:
+                written.append((row, raw))
+                yield row
+
+    made = append.append(connection, tree, rows()) if fresh else 0
+    # What comes as Received was admitted to the inbox by the consumer already.
+    admitted = {id(message.raw) for message in batch if isinstance(message, Received)}
+    append.remember_handled(connection, [row for row, raw in written if id(raw) not in admitted])
+    return made + _prove(connection, tree, refusals, now)
+
+
+def _prove(connection: Connection, tree: CompactRange, refusals: list[Refused], now: datetime) -> int:
+    """Append a leaf for each refusal that has none yet, and keep the messages."""
     proofs = {item.event_id(): item for item in refusals}
     for there in append.known(connection, proofs):
         del proofs[there]
-    leaves = [*(row for row, _ in fresh), *(row_of(item.envelope(now), now) for item in proofs.values())]
-    if leaves:
-        append.append(connection, tree, leaves)
-    # What comes as Received was admitted to the inbox by the consumer already.
-    admitted = {id(message.raw) for message in batch if isinstance(message, Received)}
-    append.remember_handled(connection, [row for row, raw in fresh if id(raw) not in admitted])
-    append.keep_rejected(connection, [item.kept() for item in proofs.values()])
-    return len(leaves)
+    if proofs:
+        append.append(connection, tree, [row_of(item.envelope(now), now) for item in proofs.values()])
+        append.keep_rejected(connection, [item.kept() for item in proofs.values()])
+    return len(proofs)
 
 
-def _read(batch: Sequence[Raw | Received], now: datetime) -> tuple[list[tuple[Row, Raw]], list[Refused]]:
-    rows: list[tuple[Row, Raw]] = []
+def _read(batch: Sequence[Raw | Received]) -> tuple[list[tuple[Envelope, Raw]], list[Refused]]:
+    readable: list[tuple[Envelope, Raw]] = []
     refusals: list[Refused] = []
     for message in batch:
-        raw = message.raw if isinstance(message, Received) else message
-        try:
-            envelope = message.envelope if isinstance(message, Received) else decode(raw)
-        except UnreadableError as error:
-            refusals.append(_refused("spoofed" if _spoofed(raw) else "unreadable", str(error), raw))
+        if isinstance(message, Received):
+            readable.append((message.envelope, message.raw))
             continue
         try:
-            row = row_of(envelope, now)
-            _check_fits(row)
-        except (NotCanonicalError, BodyError, ValueError, OverflowError) as error:
-            refusals.append(_refused("not-canonical", str(error), raw))
-        else:
-            rows.append((row, raw))
-    return rows, refusals
+            readable.append((decode(message), message))
+        except UnreadableError as error:
+            refusals.append(_refused("spoofed" if _spoofed(message) else "unreadable", str(error), message))
+    return readable, refusals
 
 
 def _spoofed(raw: Raw) -> bool:
@@ -79,6 +95,13 @@ def _spoofed(raw: Raw) -> bool:
 
 def _refused(reason: str, detail: str, raw: Raw) -> Refused:
     return Refused(reason=reason, detail=detail, headers=raw.headers, body=raw.body, user_id=raw.user_id)
+
+
+def _row(envelope: Envelope, now: datetime) -> Row:
+    """Return what is stored of an event; raises one of _UNFIT for what can't be."""
+    row = row_of(envelope, now)
+    _check_fits(row)
+    return row
 
 
 def _check_fits(row: Row) -> None:
@@ -97,21 +120,26 @@ def _check_fits(row: Row) -> None:
             raise ValueError(f"{name} is out of range")
 
 
-def _unknown(connection: Connection, rows: list[tuple[Row, Raw]]) -> tuple[list[tuple[Row, Raw]], list[Refused]]:
-    """Return the rows that are new, once each, and refusals of other content under an id that is taken."""
-    taken = append.known(connection, [row.event_id for row, _ in rows])
-    fresh: dict[UUID, tuple[Row, Raw]] = {}
+def _unknown(
+    connection: Connection, readable: list[tuple[Envelope, Raw]], now: datetime
+) -> tuple[list[tuple[Envelope, Raw]], list[Refused]]:
+    """Return the events that are new, once each, and refusals of other content under an id that is taken."""
+    taken = append.known(connection, [envelope.id for envelope, _ in readable])
+    fresh: dict[UUID, tuple[Envelope, Raw]] = {}
     refusals = []
-    for row, raw in rows:
-        if there := taken.get(row.event_id):
-            same = _same_but_for_time(row, there.leaf)
-        elif earlier := fresh.get(row.event_id):
-            same = earlier[0].leaf == row.leaf
+    for envelope, raw in readable:
+        if there := taken.get(envelope.id):
+            try:
+                same = _same_but_for_time(_row(envelope, now), there.leaf)
+            except _UNFIT:
+                same = False
+        elif earlier := fresh.get(envelope.id):
+            same = earlier[0] == envelope
         else:
-            fresh[row.event_id] = (row, raw)
+            fresh[envelope.id] = (envelope, raw)
             continue
         if not same:
-            refusals.append(_refused("id-reused", f"another event has the id {row.event_id}", raw))
+            refusals.append(_refused("id-reused", f"another event has the id {envelope.id}", raw))
     return list(fresh.values()), refusals
 
 

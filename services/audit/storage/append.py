@@ -55,27 +55,32 @@ def known(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Known]:
     return {row.event_id: Known(row.leaf_index, row.leaf) for row in found}
 
 
-def append(connection: Connection, tree: CompactRange, rows: Sequence[Row]) -> None:
-    """Add rows to the log: their columns, the tiles that they complete, and the new head of the tree."""
+def append(connection: Connection, tree: CompactRange, rows: Iterable[Row]) -> int:
+    """Add rows to the log: their columns, the tiles that they complete, and the new head; returns how many."""
     first = tree.size
-    hashes = [leaf_hash(row.leaf) for row in rows]
-    _copy(connection, first, rows, hashes)
+    hashes = _copy(connection, first, rows)
     for item in hashes:
         tree.append(item)
-    _complete_tiles(connection, first, hashes)
-    connection.execute(_ADD_HEAD, {"size": tree.size, "root": tree.root(), "compact": tree.pack()})
+    if hashes:
+        _complete_tiles(connection, first, hashes)
+        connection.execute(_ADD_HEAD, {"size": tree.size, "root": tree.root(), "compact": tree.pack()})
+    return len(hashes)
 
 
-def _copy(connection: Connection, first: int, rows: Sequence[Row], hashes: Sequence[bytes]) -> None:
+def _copy(connection: Connection, first: int, rows: Iterable[Row]) -> list[bytes]:
+    """Store rows while they are being made; returns their leaves' hashes."""
     driver: Any = connection.connection.driver_connection
     statement = f"COPY event ({_COLUMNS}) FROM STDIN"
+    hashes = []
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for index, (row, item) in enumerate(zip(rows, hashes, strict=True), first):
-                copy.write_row((index, *row, item))
+            for index, row in enumerate(rows, first):
+                hashes.append(leaf_hash(row.leaf))
+                copy.write_row((index, *row, hashes[-1]))
     except psycopg.Error as error:
         # As SQLAlchemy would say it, so that the consumer tells a lost connection from a bad event.
         raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+    return hashes
 
 
 def _complete_tiles(connection: Connection, first: int, hashes: Sequence[bytes]) -> None:
