@@ -27,7 +27,8 @@ TUNING = {
     "timezone": "UTC",
     "password_encryption": "scram-sha-256",
 }
-THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Several processes of a test run may share one, and each keeps a few connections to many databases.
+THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "600"}
 
 
 def binaries() -> Path | None:
