@@ -1,9 +1,9 @@
 """Carries a service's committed events to the broker: in order, none lost, duplicates only after a crash.
 
 One leader a source, by an advisory lock. The lock, the numbering and the marking share one database session,
-so a statement that succeeds proves that this relay still leads. Per batch: transaction A gives the next rows
-their positions; the broker confirms them; transaction B marks them. A crash between leads to publishing again
-under the same ids and positions, which the inbox forgets.
+so a statement that succeeds proves that this relay still leads. Per batch: transaction A writes down, in one row,
+which rows have the next positions; the broker confirms them; transaction B writes position and mark into each.
+A crash between leads to publishing again under the same ids and positions, which the inbox forgets.
 """
 
 from __future__ import annotations
@@ -71,25 +71,31 @@ WITH waiting AS (
     AND o.recorded_at >= %(since)s AND o.recorded_at < %(until)s
   ORDER BY o.row LIMIT %(limit)s
 ), new AS (
-  SELECT row, recorded_at, row_number() OVER (ORDER BY row) AS number FROM batch WHERE position IS NULL
+  SELECT row, row_number() OVER (ORDER BY row) AS number, count(*) OVER () AS total FROM batch WHERE position IS NULL
 ), counter AS (
-  INSERT INTO outbox_position AS p (source, last) SELECT %(source)s, count(*) FROM new HAVING count(*) > 0
-  ON CONFLICT (source) DO UPDATE SET last = p.last + excluded.last RETURNING last
-), numbered AS (
-  UPDATE outbox SET position = counter.last - (SELECT count(*) FROM new) + new.number
-  FROM new, counter WHERE outbox.row = new.row AND outbox.recorded_at = new.recorded_at
-    AND outbox.recorded_at >= %(since)s AND outbox.recorded_at < %(until)s RETURNING outbox.row, outbox.position
+  INSERT INTO outbox_position AS p (source, last, run)
+  SELECT %(source)s, count(*), array_agg(row ORDER BY number) FROM new HAVING count(*) > 0
+  ON CONFLICT (source) DO UPDATE SET last = p.last + excluded.last, run = excluded.run RETURNING last
 )
-SELECT b.row, b.id, b.type, b.version, b.entity, b.sequence, coalesce(b.position, n.position) AS position, b.time,
-       b.correlation_id, b.causation_id, b.traceparent, b.programme, b."case", b.outcome, b.body::text AS body
-FROM batch b LEFT JOIN numbered n ON n.row = b.row ORDER BY b.row
+SELECT b.row, b.id, b.type, b.version, b.entity, b.sequence, b.time, b.correlation_id, b.causation_id, b.traceparent,
+       b.programme, b."case", b.outcome, b.body::text AS body,
+       coalesce(b.position, c.last - new.total + new.number) AS position
+FROM batch b LEFT JOIN new ON new.row = b.row LEFT JOIN counter c ON true ORDER BY b.row
 """
 
 # Transaction B need not be on disk at once: a mark that a crash of the database forgets is made again.
 _MARK = """
-UPDATE outbox SET published_at = clock_timestamp(), held_reason = NULL, held_until = NULL
-FROM (SELECT set_config('synchronous_commit', 'off', true)) AS s
-WHERE row = ANY(%(rows)s) AND recorded_at >= %(since)s AND recorded_at < %(until)s
+UPDATE outbox SET published_at = clock_timestamp(), position = r.position, held_reason = NULL, held_until = NULL
+FROM unnest(%(rows)s::bigint[], %(positions)s::bigint[]) AS r (row, position),
+     (SELECT set_config('synchronous_commit', 'off', true)) AS s
+WHERE outbox.row = r.row AND recorded_at >= %(since)s AND recorded_at < %(until)s
+"""
+# What has a number and is not confirmed keeps it, before the next numbers are given.
+_KEEP = """
+UPDATE outbox SET position = p.last - cardinality(p.run) + r.number
+FROM outbox_position p, unnest(p.run) WITH ORDINALITY AS r (row, number)
+WHERE p.source = %(source)s AND outbox.row = r.row AND outbox.position IS NULL
+  AND recorded_at >= %(since)s AND recorded_at < %(until)s
 """
 _REFUSE = """
 UPDATE outbox SET held_reason = %(reason)s, held_until = clock_timestamp() + make_interval(secs => %(seconds)s)
@@ -197,6 +203,8 @@ class Relay:
     def _publish(self, db: psycopg.Connection[dict[str, Any]], publisher: Publisher, stop: threading.Event) -> None:
         wait_on = partial(self._blocked, db, publisher, stop)
         tend = 0.0
+        self._measure(db)
+        self._keep(db)  # what a relay before this one had under way
         while not stop.is_set():
             if time.monotonic() > tend:
                 publisher.tend()
@@ -239,14 +247,20 @@ class Relay:
         with spans.publishing(self.source, fitting):
             result = publisher.publish(self.source, fitting, timeout=self.confirm_timeout, wait_on=wait_on)
         self._refused = bool(result.refused) and not result.confirmed
-        if result.confirmed:
-            db.execute(_MARK, window | {"rows": result.confirmed})
         known = {row["row"]: row for row in rows}
+        if result.confirmed:
+            positions = [known[row]["position"] for row in result.confirmed]
+            db.execute(_MARK, window | {"rows": result.confirmed, "positions": positions})
+        if len(result.confirmed) < len(rows):
+            self._keep(db)
         for row, reason in (refused | result.refused).items():
             with spans.about(known[row]):
                 log.error("event held back", source=self.source, row=row, reason=reason)
             db.execute(_REFUSE, window | {"reason": reason, "seconds": _HOLD, "row": row})
         return len(rows)
+
+    def _keep(self, db: psycopg.Connection[dict[str, Any]]) -> None:
+        db.execute(_KEEP, self._window | {"source": self.source})
 
     def _measure(self, db: psycopg.Connection[dict[str, Any]]) -> None:
         if time.monotonic() - self._measured < _LOOK:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.messaging.partitions import partitioned
 
@@ -88,6 +88,8 @@ def outbox_tables(metadata: MetaData) -> None:
         metadata,
         Column("source", String(40), primary_key=True),
         Column("last", BigInteger, nullable=False),
+        # The rows that have the last numbers, in their order: on their way, until each of them has its number itself.
+        Column("run", ARRAY(BigInteger)),
     )
     Table(
         "reference_counter",

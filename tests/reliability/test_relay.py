@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from shared.messaging import relay as relaying
+from shared.messaging.publisher import Publisher, PublishError, Result
 from shared.testing.backbone import Backbone, eventually
 
 
@@ -56,6 +58,35 @@ def test_an_event_that_is_too_large_holds_back_its_entity_and_no_other(
         assert _ids(backbone.take(2, seconds=1)) == [other]
     assert backbone.count("SELECT count(*) FROM outbox WHERE held_reason LIKE '%more than 2000'", at="source") == 1
     assert backbone.unpublished() == 2
+
+
+class _Dying(Publisher):
+    """Dies when the broker has everything, before anybody is told."""
+
+    def publish(self, *args: Any, **options: Any) -> Result:
+        super().publish(*args, **options)
+        raise PublishError("killed")
+
+
+def _numbers(messages: list[Any]) -> dict[str, int]:
+    return {item.properties["message_id"]: int(item.headers["cloudEvents_position"]) for item in messages}
+
+
+def test_what_went_out_before_a_crash_goes_out_again_under_its_number(backbone: Backbone) -> None:
+    """A relay dies between publishing and marking: the next one repeats ids and positions, and counts on from there."""
+    committed = [backbone.commit(entity)[0] for entity in "abc"]
+    relay = backbone.relay()
+    dying = _Dying(backbone.amqp_url, exchange=backbone.exchange)
+    with relay._session() as db, pytest.raises(PublishError):
+        relay.relay_batch(db, dying)
+    dying.close()
+    before = _numbers(backbone.take(3))
+    assert before == {str(event_id): number for number, event_id in enumerate(committed, 1)}
+    [later] = backbone.commit("d")
+    with backbone.relaying():
+        assert _numbers(backbone.take(4)) == before | {str(later): 4}
+        eventually(lambda: backbone.unpublished() == 0)
+    assert backbone.count("SELECT count(DISTINCT position) + max(position) FROM outbox", at="source") == 4 + 4
 
 
 def test_a_relay_asked_to_end_publishes_what_is_committed(backbone: Backbone) -> None:
