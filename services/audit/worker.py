@@ -14,7 +14,7 @@ class Worker(ServiceWorker):
 
     name = "audit"
 
-    @subscribe("audit", size=500, pace=0.04)
+    @subscribe("audit", size=500, pace=0.05)
     def receive(self, raws: list[Raw]) -> list[Outcome]:
         return batch.handle_batch(self.engine, self.name, handlers.append, raws)
 

@@ -36,7 +36,7 @@ OLDEST = gauge("outbox_oldest_seconds", "Age of the oldest event not yet publish
 
 BATCH = 500
 _IDLE = 0.5  # seconds without a notification until the relay looks by itself
-_PACE = 0.008  # seconds from one batch to the next while there is a trickle, so that acts share batches
+_PACE = 0.006  # seconds from one batch to the next while there is a trickle, so that acts share batches
 _TEND = 0.1  # seconds between looks at what the broker says unasked
 _STANDBY = 0.25  # seconds between tries to become leader
 _LOOK = 5.0  # seconds between measurements
