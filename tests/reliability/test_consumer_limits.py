@@ -67,7 +67,7 @@ def test_delivery_limit_never_reached(backbone: Backbone, scenario: Scenario) ->
     with channel_of(backbone.amqp_url) as channel:
         dead = channel.queue_declare(DEAD_LETTERS, passive=True).message_count
     innocents = [event_of(f"e{number}", 1) for number in range(50)]
-    scenario.sent(send(backbone, event_of("slow", 1, "slow:0.5"), *innocents))
+    scenario.sent(send(backbone, event_of("slow", 1, "slow:2"), *innocents))
     for _ in range(KILLS):
         worker = backbone.worker()
         eventually(lambda: not backbone.depth().messages and in_work(backbone))

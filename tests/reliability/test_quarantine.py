@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import text
 
+from shared.errors import ConflictError
 from shared.events import Actor, Envelope
 from shared.messaging import quarantine
 from shared.messaging.wire import LARGEST_BODY, Raw, encode
@@ -75,18 +77,19 @@ def test_replay_after_fix(scenario: Scenario) -> None:
 
 
 def test_replay_twice_is_harmless(scenario: Scenario) -> None:
-    """Replayed twice, and delivered once more by the broker, an event has one effect."""
+    """Replayed twice, which is refused, and delivered once more by the broker, an event has one effect."""
     backbone = scenario.backbone
     _poison(scenario, 1)
     [row] = _held(backbone)
     with backbone.working(cured=True):
-        first = quarantine.replay(backbone.consumer, CONSUMER, OPERATOR, quarantine_id=row.id)
-        second = quarantine.replay(backbone.consumer, CONSUMER, OPERATOR, quarantine_id=row.id)
+        assert quarantine.replay(backbone.consumer, CONSUMER, OPERATOR, quarantine_id=row.id) == [row.id]
+        with pytest.raises(ConflictError):
+            quarantine.replay(backbone.consumer, CONSUMER, OPERATOR, quarantine_id=row.id)
         assert row.event_id is not None
         send(backbone, [event_of("p0", 1, "poison", event_id=row.event_id)])
         scenario.settle()
-        assert quarantine.replay(backbone.consumer, CONSUMER, OPERATOR, quarantine_id=row.id) == []
-    assert (first, second) == ([row.id], [])
+        with pytest.raises(ConflictError):
+            quarantine.replay(backbone.consumer, CONSUMER, OPERATOR, quarantine_id=row.id)
     assert len(backbone.effects()) == 2
 
 
