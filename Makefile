@@ -43,7 +43,7 @@ fmt: setup ## Format the code and fix what can be fixed
 schemas: setup ## Write down the events' schemas and docs/events; refuses what would break a reader
 	@$(PY) -m services.catalogue
 
-bench: setup $(BENCH_STAMP) ## Measure beside other systems, 12 minutes; QUICK=1 2 minutes, HUGE=1, WRITE=1
+bench: setup $(BENCH_STAMP) ## Measure beside other systems, 15 minutes; QUICK=1 2 minutes, HUGE=1, WRITE=1
 	@PYTHONPATH=. exec $(PY) -W ignore -m tests.bench $(if $(QUICK),--quick) $(if $(HUGE),--huge) $(if $(WRITE),--write)
 
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1

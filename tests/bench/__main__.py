@@ -43,8 +43,8 @@ def main() -> int:
     with servers() as stand:
         found = Findings(acts, machine(stand.database("audit")))
         try:
-            found.contest = contest(stand, acts, 4 if options.quick else 15, say)
-            found.processes = processes(stand, min(acts, 4_000), say)
+            found.contest = contest(stand, acts, 4 if options.quick else 12, 1 if options.quick else 2, say)
+            found.processes = processes(stand, min(acts, 8_000), say)
             found.sizes = sizes(stand, min(acts, 5_000), larger[: 1 if options.quick else None], say)
             found.log = log(stand, 5_000 if options.quick else 50_000, say)
         except MismatchError as error:

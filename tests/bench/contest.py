@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from shared.testing.stand import Stand
 from tests.bench.measure import SAY, Measured, MismatchError, Say, committed, eventually, timed
 from tests.bench.systems import Peer
@@ -16,8 +18,16 @@ RATE = 200.0  # acts a second while latency is measured
 WARM = int(2 * RATE)  # acts that come before: what processes do for the first time is no system's latency
 
 
-def contest(stand: Stand, acts: int, seconds: float, say: Say) -> list[Measured]:
-    """Return what each system did, Tamga first and the floor last."""
+def contest(stand: Stand, acts: int, seconds: float, rounds: int, say: Say) -> list[Measured]:
+    """Return what each system did, Tamga first and the floor last.
+
+    Each has its turn in every round, for a machine is not as fast at one time as at another; the rounds are summed.
+    """
+    found = [_round(stand, acts, seconds, say) for _ in range(rounds)]
+    return [reduce(Measured.with_more, turns) for turns in zip(*found, strict=True)]
+
+
+def _round(stand: Stand, acts: int, seconds: float, say: Say) -> list[Measured]:
     found = [_tamga(stand, acts, seconds, say)]
     found += [_peer(stand, peer, acts, seconds, say) for peer in PEERS]
     floor = Measured("the floor")

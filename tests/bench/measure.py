@@ -32,6 +32,10 @@ class Rate:
     def per_second(self) -> float:
         return self.events / self.seconds
 
+    def with_more(self, more: Rate) -> Rate:
+        """Return the rate over this and another time."""
+        return Rate(self.events + more.events, self.seconds + more.seconds, max(self.megabytes, more.megabytes))
+
 
 @dataclass
 class Measured:
@@ -44,6 +48,22 @@ class Measured:
     paced: Rate | None = None  # what came about of the given pace while latency was measured
     latencies: list[float] = field(default_factory=list)
     audited: list[float] = field(default_factory=list)
+
+    def with_more(self, more: Measured) -> Measured:
+        """Return what was measured of the system in this turn and another one."""
+        return Measured(
+            self.name,
+            _both(self.whole, more.whole),
+            _both(self.carried, more.carried),
+            _both(self.committed, more.committed),
+            _both(self.paced, more.paced),
+            sorted(self.latencies + more.latencies),
+            sorted(self.audited + more.audited),
+        )
+
+
+def _both(one: Rate | None, other: Rate | None) -> Rate | None:
+    return one.with_more(other) if one and other else None
 
 
 def eventually(check: Callable[[], object], what: str, seconds: float = 30.0) -> None:

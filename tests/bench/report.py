@@ -176,7 +176,7 @@ def write(found: Findings) -> None:
     """Write everything down."""
     parts = [
         "# Performance, as measured",
-        "Made by `make bench WRITE=1`; every figure is of that one run. Read ratios.",
+        "Made by `make bench WRITE=1`; all of it in one run, each system in two turns. Read ratios.",
     ]
     parts.append("\n".join(f"- {line}" for line in found.machine))
     for section in [Section("Goals", ("what", "goal", "measured", ""), goals(found)), *sections(found)]:

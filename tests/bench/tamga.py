@@ -76,14 +76,15 @@ class Tamga(System):
             self.consumers.remove(worker)
         self.workers = []
 
-    def depth(self) -> topology.Depth:
-        """Return how many events wait in the queue."""
-        return topology.depths(self.amqp_url, [self.queue])[self.queue]
-
     def relay(self) -> Process:
         """Return the relay; it begins when told to."""
         self.consumers.append(self._process("tests.bench.parts", "relay", threads=1))
         return self.consumers[-1]
+
+    def end_relay(self, relay: Process) -> None:
+        """End a relay."""
+        relay.end()
+        self.consumers.remove(relay)
 
     def committing(self, count: int, **facts: Any) -> list[Process]:
         """Return processes that act when told to."""
