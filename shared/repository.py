@@ -40,13 +40,7 @@ class Repository(Generic[E]):
         if row is None:
             return None
         if expected is not None and expected != row["version"]:
-            raise StaleVersionError(
-                expected=expected,
-                current=row["version"],
-                by=row["updated_by_name"],
-                at=row["updated_at"],
-                changes=row["last_changes"],
-            )
+            raise _stale(row, expected)
         return self._load(row)
 
     def get(self, entity_id: str, *, expected: int | None = None, for_update: bool = True) -> E:
@@ -99,17 +93,18 @@ class Repository(Generic[E]):
         if computed:
             update = update.values(**computed)
         if self.uow.connection.execute(update, given | place).rowcount != 1:
-            self._stale(entity.id, entity.version)
+            row = self.uow.connection.execute(_finding(self.table, for_update=False), {"_id": entity.id})
+            raise _stale(row.mappings().one(), entity.version)
 
-    def _stale(self, entity_id: str, expected: int) -> None:
-        row = self.uow.connection.execute(select(self.table).where(self.table.c.id == entity_id)).mappings().one()
-        raise StaleVersionError(
-            expected=expected,
-            current=row["version"],
-            by=row["updated_by_name"],
-            at=row["updated_at"],
-            changes=row["last_changes"],
-        )
+
+def _stale(row: Any, expected: int) -> StaleVersionError:
+    return StaleVersionError(
+        expected=expected,
+        current=row["version"],
+        by=row["updated_by_name"],
+        at=row["updated_at"],
+        changes=row["last_changes"],
+    )
 
 
 # Building a statement costs more than sending it, so the two of every act are kept.
