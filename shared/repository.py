@@ -93,8 +93,12 @@ class Repository(Generic[E]):
         if computed:
             update = update.values(**computed)
         if self.uow.connection.execute(update, given | place).rowcount != 1:
-            row = self.uow.connection.execute(_finding(self.table, for_update=False), {"_id": entity.id})
-            raise _stale(row.mappings().one(), entity.version)
+            raise self.stale(entity.id, entity.version)
+
+    def stale(self, entity_id: str, expected: int) -> StaleVersionError:
+        """Return the error for a change that was made on an older version: it says who changed what since."""
+        found = self.uow.connection.execute(_finding(self.table, for_update=False), {"_id": entity_id})
+        return _stale(found.mappings().one(), expected)
 
 
 def _stale(row: Any, expected: int) -> StaleVersionError:

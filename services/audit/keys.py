@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,10 +29,15 @@ class Keys:
 
     @classmethod
     def of(cls, settings: Settings) -> Keys:
-        """Return the keys of this installation; the origin names the log in every checkpoint."""
+        """Return the keys of this installation; the origin names the log in every checkpoint.
+
+        A log keeps the name under which it signed first: served from another address it is still the same log.
+        """
         parts = urlsplit(settings.base_url)
         host = f"{parts.hostname or 'localhost'}" + (f":{parts.port}" if parts.port else "")
-        return cls(settings.home / "keys", f"{host}/audit")
+        keys = cls(settings.home / "keys", f"{host}/audit")
+        signed = keys.remembered()
+        return replace(keys, origin=signed.split("\n", 1)[0]) if signed else keys
 
     @property
     def key_file(self) -> Path:

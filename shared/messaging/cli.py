@@ -51,7 +51,7 @@ def _events(backbone: Backbone) -> typer.Typer:
         entity: Annotated[str | None, typer.Option(help="kind:id")] = None,
         case: Annotated[str | None, typer.Option(help="The case's reference.")] = None,
         since: Annotated[datetime | None, typer.Option(help="UTC")] = None,
-        limit: int = 50,
+        limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
         as_json: AsJson = False,
     ) -> None:
         """List events, newest first."""

@@ -22,6 +22,7 @@ from services.audit.keys import Keys
 from services.audit.storage import tree
 from shared.errors import NotFoundError
 from shared.messaging.wire import Raw
+from shared.settings import settings
 from shared.testing.stand import Stand
 
 SIZE = 600
@@ -218,6 +219,20 @@ def test_a_rewritten_log_is_caught_by_what_was_signed(log: Log, stand: Stand, tm
         forged.sign()
     other = Keys(tmp_path / "other", "log.example/audit")
     assert {item.kind for item in verify(log.engine, other, clock=later).findings} == {"signature"}
+
+
+def test_a_log_that_moves_to_another_address_keeps_its_name(log: Log, tmp_path: Path) -> None:
+    """Served from another port, the log goes on signing under its first name, and all that was signed still holds."""
+    moved = settings().model_copy(update={"home": tmp_path, "base_url": "http://127.0.0.1:9999"})
+    keys = Keys.of(moved)
+    assert keys.origin == log.keys.origin == "log.example/audit"
+    again = Log(log.engine, log.root, keys)
+    take_in(log.engine, [act(n) for n in range(SIZE, SIZE + 5)])
+    again.sign()
+    report = again.verify()
+    assert (report.findings, report.signatures) == ([], 2)
+    elsewhere = moved.model_copy(update={"home": tmp_path / "new"})
+    assert Keys.of(elsewhere).origin == "127.0.0.1:9999/audit"
 
 
 def test_gaps_are_named_until_they_are_filled(log: Log) -> None:

@@ -93,7 +93,7 @@ def case_for(
         raise NotFoundError("There is no such record")
     role = role_on(who, action, case)
     if case.version != version:
-        cases(uow)._stale(case.id, version)  # noqa: SLF001 - the one place that words it
+        raise cases(uow).stale(case.id, version)
     return case, act_as(uow, role, reason)
 
 
