@@ -295,6 +295,13 @@ class Every(Timer):  # type: ignore[misc]
         super().__init__(seconds, expected_exceptions=(StorageDownError,))
         self.args = args
 
+    def stop(self) -> None:
+        """End; nameko's own fails when it was asked to before it had begun."""
+        if self.gt is None:
+            self.should_stop.send(True)  # noqa: FBT003 - eventlet's signature
+        else:
+            super().stop()
+
     def handle_timer_tick(self) -> None:
         self.container.spawn_worker(self, self.args, {}, handle_result=self.handle_result)
 

@@ -79,6 +79,7 @@ class Backbone:
 
     def __init__(self, amqp_url: str, source: Engine, consumer: Engine) -> None:
         self.amqp_url, self.source, self.consumer = amqp_url, source, consumer
+        self._children: list[Child | subprocess.Popen[bytes]] = []
         token = secrets.token_hex(4)
         self.exchange, self.queue = f"events-{token}", f"loans-{token}"
         topology.apply(self.amqp_url, {self.queue: ("portal.user.#",)}, exchange=self.exchange)
@@ -113,15 +114,21 @@ class Backbone:
     def process(self, role: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a relay or a worker as a process of its own."""
         environment = os.environ | {"TAMGA_TEST_PROCESS": json.dumps(self._facts(role, options))}
-        return subprocess.Popen(PROCESS, env=environment, cwd=Path(__file__).parents[2])
+        process = subprocess.Popen(PROCESS, env=environment, cwd=Path(__file__).parents[2])
+        self._children.append(process)
+        return process
 
     def worker(self, role: str = "worker", **options: Any) -> Child:
         """Start a worker as a process of its own, within milliseconds."""
-        return nursery(GREEN).child(self._facts(role, options))
+        child = nursery(GREEN).child(self._facts(role, options))
+        self._children.append(child)
+        return child
 
     def child(self, role: str, **options: Any) -> Child:
         """Start a relay, or who commits without end, as a process of its own, within milliseconds."""
-        return nursery(PLAIN).child(self._facts(role, options))
+        child = nursery(PLAIN).child(self._facts(role, options))
+        self._children.append(child)
+        return child
 
     def _facts(self, role: str, options: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -176,7 +183,11 @@ class Backbone:
         return messages
 
     def close(self) -> None:
-        """Remove the queue and the exchange."""
+        """End what a failing test has left running; remove the queue and the exchange."""
+        for child in self._children:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
         with channel_of(self.amqp_url) as channel:
             channel.queue_delete(self.queue)
             channel.exchange_delete(self.exchange)
