@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from shared.messaging.numbering import drop_run, keep_run
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -9,13 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE outbox_position ADD COLUMN run bigint[]")
+    keep_run(op.execute)
 
 
 def downgrade() -> None:
-    op.execute("""
-        UPDATE outbox SET position = p.last - cardinality(p.run) + r.number
-        FROM outbox_position p, unnest(p.run) WITH ORDINALITY AS r (row, number)
-        WHERE outbox.row = r.row AND outbox.position IS NULL
-    """)
-    op.execute("ALTER TABLE outbox_position DROP COLUMN run")
+    drop_run(op.execute)
