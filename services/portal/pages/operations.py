@@ -103,12 +103,8 @@ def _look(request: Request) -> Look:
     kept = _kept[settings.base_url]
     with kept.asking:
         if kept.look is None or time.monotonic() - kept.at >= FRESH:
-            catalogue: Catalogue | None = request.app.state.catalogue
-            queues = (
-                {queue: keys for card in catalogue.cards for queue, keys in card.queues.items()} if catalogue else {}
-            )
             figures = partial(_figures, settings, request.headers.get("cookie", ""))
-            kept.look = look(Sources(settings, queues, figures))
+            kept.look = look(Sources(settings, _queues(request.app.state.catalogue), figures))
             kept.at = time.monotonic()
             if kept.look.unanswered:
                 log.warning("no answer to a look", **kept.look.unanswered)
