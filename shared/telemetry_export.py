@@ -57,6 +57,7 @@ class Outbound(SpanProcessor):
         self._queue: deque[ReadableSpan] = deque()
         self._wake, self._ended = threading.Event(), threading.Event()
         self._end: float | None = None
+        self._under_way = 0
         self._failing = False
         threading.Thread(target=self._run, name="spans", daemon=True).start()
 
@@ -75,7 +76,7 @@ class Outbound(SpanProcessor):
         self._end = time.monotonic() + seconds
         self._wake.set()
         self._ended.wait(seconds)
-        if left := len(self._queue):
+        if left := len(self._queue) + self._under_way:
             DROPPED.labels("end").inc(left)
             log.warning("spans were given up at the end", count=left)
         self.exporter.shutdown()
@@ -91,7 +92,9 @@ class Outbound(SpanProcessor):
     def _send(self) -> None:
         while self._queue and (self._end is None or time.monotonic() < self._end):
             batch = [self._queue.popleft() for _ in range(min(self.batch, len(self._queue)))]
+            self._under_way = len(batch)
             taken = self._export(batch)
+            self._under_way = 0
             self._say(failing=not taken)
             if not taken:
                 DROPPED.labels("collector").inc(len(batch))
