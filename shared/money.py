@@ -9,6 +9,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
 
+from shared.errors import Rule
+
 # Minor units by ISO 4217; everything not named here has two.
 _DECIMALS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "UGX": 0, "XAF": 0, "XOF": 0, "BHD": 3, "KWD": 3, "TND": 3}
 
@@ -42,7 +44,7 @@ def _plain(written: str) -> str:
     text = written.strip().translate(_SPACES)
     if _AMBIGUOUS.fullmatch(text):
         whole = text.replace(".", "")
-        raise ValueError(f"can be read in two ways: write {whole}, or two decimals after the point")
+        raise ValueError(Rule("can be read in two ways: write %(whole)s, or two decimals after the point", whole=whole))
     if _COMMA.fullmatch(text):
         return text.replace(" ", "").replace(".", "").replace(",", ".")
     if _GROUPED.fullmatch(text):
@@ -99,9 +101,11 @@ class Money(BaseModel):
         places = decimals_of(self.currency)
         exact = self.amount.quantize(Decimal(1).scaleb(-places)) if self.amount.adjusted() < MAX_DIGITS else None
         if exact is None or len(exact.as_tuple().digits) > MAX_DIGITS:
-            raise ValueError(f"amount has more than {MAX_DIGITS} digits")
+            raise ValueError(Rule("has more than %(digits)s digits", digits=MAX_DIGITS))
         if exact != self.amount:
-            raise ValueError(f"amount has more than the {places} decimals of {self.currency}")
+            raise ValueError(
+                Rule("has more than the %(places)s decimals of %(currency)s", places=places, currency=self.currency)
+            )
         object.__setattr__(self, "amount", exact)
         return self
 

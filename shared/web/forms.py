@@ -51,7 +51,9 @@ def rule_of(error: Mapping[str, Any]) -> str:
     """Return the rule that one of pydantic's errors says was broken; where a check is ours, its own words."""
     kind = str(error["type"])
     if kind in {"value_error", "assertion_error"}:
-        return str(error["msg"]).partition(", ")[2]
+        said = str(error["msg"]).partition(", ")[2]
+        ours: Exception | None = error.get("ctx", {}).get("error")
+        return next((word for word in ours.args if isinstance(word, Rule)), said) if ours else said
     facts = {name: str(value) for name, value in error.get("ctx", {}).items()}
     if "expected" in facts:
         facts["expected"] = facts["expected"].replace(" or ", ", ").replace("'", "")

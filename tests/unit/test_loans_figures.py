@@ -15,6 +15,9 @@ from services.loans.domain.blocks import Flows, Funding, Plan, Projection, Reque
 from services.loans.domain.cashflow import cash_flow, loan_rows, years
 from services.loans.domain.ratios import ratios
 from services.loans.domain.schedule import Terms, add_months, schedule
+from services.loans.handlers import access
+from shared import i18n
+from shared.errors import InvalidError
 
 
 def terms(**changes: object) -> Terms:
@@ -212,3 +215,14 @@ def test_flows_without_one_change_of_sign_have_no_rate() -> None:
     assert irr([Decimal(100), Decimal(50)]) is None
     assert irr([Decimal(-100), Decimal(230), Decimal(-132)]) is None
     assert appraise([Decimal(-100), Decimal(10)], Decimal("0.1"), Decimal("0.1")).payback is None
+
+
+def test_an_amount_that_is_not_exact_is_refused_in_our_words() -> None:
+    """The refusal names the field and the rule, and the rule is said in the reader's language with its figures."""
+    with pytest.raises(InvalidError) as refused:
+        access.money("fee", Decimal("1.2345"), "EUR")
+    assert refused.value.fields == {"fee": "has more than the 2 decimals of EUR"}
+    token = i18n.current_locale.set("ru")
+    said = i18n.said("loans", refused.value.fields["fee"])
+    i18n.current_locale.reset(token)
+    assert said == "больше знаков после запятой, чем есть у EUR (2)"

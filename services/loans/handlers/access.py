@@ -19,6 +19,7 @@ from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.events.loans import RecordViewed
 from shared.money import Money
 from shared.settings import settings
+from shared.web.forms import rule_of
 from shared.web.identity import Identity
 
 MAX_REFERENCE = 80
@@ -80,7 +81,7 @@ def money(field: str, amount: Decimal, currency: str) -> Money:
     try:
         return Money(amount=amount, currency=currency)
     except ValidationError as error:
-        raise InvalidError({field: str(error.errors()[0]["msg"]).removeprefix("Value error, ")}) from error
+        raise InvalidError({field: rule_of(error.errors()[0])}) from error
 
 
 def viewed(uow: UnitOfWork, record: str, what: str, *, case: str, programme: str) -> None:
