@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared import telemetry
 from shared.clock import Clock, Ids, new_id, utc_now
-from shared.engine import asking, encode_json, engine_for, reading
+from shared.engine import asking, commit, encode_json, engine_for, reading
 from shared.entity import Entity, Recorded
 from shared.events import Actor, Event
 from shared.messaging.outbox import CHANNEL, PUBLISH
@@ -131,7 +131,7 @@ class UnitOfWork:
         try:
             if kind is None:
                 self.flush()
-                connection.commit()
+                commit(connection)
             else:
                 connection.rollback()
         finally:

@@ -13,7 +13,21 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.event import listen
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+
+
+class UnansweredCommitError(OperationalError):
+    """The line broke before the answer to a COMMIT came: whether it happened is not known."""
+
+
+def commit(connection: Connection) -> None:
+    """Commit; raises UnansweredCommitError where it may have happened all the same."""
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        if not error.connection_invalidated or error.orig is None:
+            raise
+        raise UnansweredCommitError("COMMIT", None, error.orig, connection_invalidated=True) from error
 
 
 def encode_json(value: Any) -> str:
@@ -41,8 +55,10 @@ def engine_for(url: str, *, pool_size: int = 10, application_name: str = "tamga"
             "application_name": application_name,
             "options": "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=10000",
             "connect_timeout": 5,
-            "keepalives_idle": 10,
-            "tcp_user_timeout": 15000,
+            # A line that is dead, where nothing acknowledges anything, is noticed within ten seconds.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "tcp_user_timeout": 8000,
         },
     )
     listen(engine, "checkout", _must_live)

@@ -15,24 +15,22 @@ from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.responses import HTMLResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.portal import storage
+from services.portal.closed import closed
 from services.portal.handlers.sessions import KEY_PREFIX, hash_of, identity_of
 from shared.clock import Clock, utc_now
 from shared.database import engine_for, reading
 from shared.settings import Settings
+from shared.silence import guard
 from shared.web.identity import HEADER, Identity, load_key, sign
-from shared.web.middleware import SECURITY_HEADERS
 
 log = structlog.get_logger()
 # A signed statement is used again for so many seconds while the session's row says the same.
 REUSE_SECONDS = 20
 MAX_CACHED = 2000
-_CLOSED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not available now · Tamga</title>
-<h1>Tamga is not available now</h1><p>Nothing was changed. Try again in a moment.</p></html>"""
-_CLOSED_HEADERS = {"retry-after": "5", **SECURITY_HEADERS, "cache-control": "no-store"}
 
 
 def cookie_name(settings: Settings) -> str:
@@ -68,9 +66,8 @@ class FrontDoor:
         try:
             statement = await self._statement(scope)
         except SQLAlchemyError as error:
-            # Nobody is let in on trust, and nobody is sent to sign in again for our own fault.
             log.error("the front door can't read sessions", error=type(error).__name__)  # noqa: TRY400 - no traceback
-            await HTMLResponse(_CLOSED, 503, _CLOSED_HEADERS)(scope, receive, send)
+            await closed(Request(scope))(scope, receive, send)
             return
         if statement is not None:
             kept.append((name, statement.encode()))
@@ -116,4 +113,5 @@ def front_door(app: ASGIApp, settings: Settings) -> FrontDoor:
     if settings.signing_key_file is None:
         raise RuntimeError("the portal has no signing key: set TAMGA_SIGNING_KEY_FILE")
     engine = engine_for(settings.database_url("portal"), pool_size=10, application_name="tamga-front-door")
+    guard(engine)
     return FrontDoor(app, settings=settings, engine=engine, key=load_key(settings.signing_key_file))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +197,26 @@ class PrivateDatabase:
         """End the server and all of its sessions at once (SIGKILL); what is committed survives in the kernel."""
         if self._server.process:
             _kill(self._server.process, self._server.port)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the server's processes for a while, as a machine that hangs does: connections open, no answer comes."""
+        if self._server.process is None:
+            raise RuntimeError("the server was not started")
+        first, stopped = self._server.process.pid, list[int]()
+        try:
+            for pid in chain([first], _children_of(first)):  # children are counted when it stands
+                stopped.append(pid)
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):  # ended between being counted and being stopped
+                    os.kill(pid, signal.SIGCONT)
+
+
+def _children_of(pid: int) -> Iterator[int]:
+    yield from map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
 def _kill(process: subprocess.Popen[bytes], port: int) -> None:

@@ -19,6 +19,7 @@ from starlette.routing import Mount
 from shared.clock import Clock, utc_now
 from shared.errors import TamgaError
 from shared.settings import Settings
+from shared.silence import guard
 from shared.web import health, quarantine, static
 from shared.web.body import checked_body
 from shared.web.errors import Answers
@@ -46,6 +47,8 @@ def create_service_app(
 ) -> FastAPI:
     """Return the ASGI app of `service`; `key` verifies identities (default: settings), /health adds `figures`."""
     answers = Answers(service)
+    if engine is not None:
+        guard(engine)
     app = FastAPI(
         title=f"Tamga {service}",
         docs_url=None,

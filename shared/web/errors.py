@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from shared.database import UnitOfWork
+from shared.engine import UnansweredCommitError
 from shared.errors import ConflictError, InvalidError, NotFoundError, TamgaError
 from shared.i18n import said, translate
 from shared.web.conflicts import stayed
@@ -40,6 +41,14 @@ class UnavailableError(TamgaError):
     status = 503
     title = "This part of Tamga is not available now"
     retry_after = 5
+
+
+class UnknownOutcomeError(TamgaError):
+    """The database took an act and did not say that it keeps it; to do it again at once may do it twice."""
+
+    type = "outcome-unknown"
+    status = 503
+    title = "It is not known whether this was saved"
 
 
 class UnforeseenError(TamgaError):
@@ -65,6 +74,7 @@ _MESSAGES = {
     405: "This address does not take that kind of request",
     413: "The request is larger than 10 MB",
 }
+_AWAY = "The database does not answer. Nothing was changed; try again in a moment"
 _RACES = (DeadlockDetected, LockNotAvailable, SerializationFailure)
 
 
@@ -84,8 +94,10 @@ def refusal(error: Exception) -> TamgaError:
 def _of_the_database(error: SQLAlchemyError) -> TamgaError:
     if isinstance(error, IntegrityError) or isinstance(getattr(error, "orig", None), _RACES):
         return ConflictError("Somebody else changed this at the same moment. Nothing was saved; try again")
+    if isinstance(error, UnansweredCommitError):
+        return UnknownOutcomeError("The database stopped answering in the middle. Look before doing it again")
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
-        return UnavailableError("The database does not answer. Nothing was changed; try again in a moment")
+        return UnavailableError(_AWAY)
     if isinstance(error, DataError):
         return InvalidError({"value": "is outside of what can be stored"})
     return UnforeseenError("Nothing was changed. Try again; if it happens again, tell the operator the number below")
@@ -108,6 +120,8 @@ class Answers:
     def __call__(self, request: Request, error: Exception) -> Response:
         """Answer `error`; runs in a worker thread because it may write to the database."""
         problem = refusal(error)
+        if isinstance(problem, UnknownOutcomeError) and request.method in SAFE:
+            problem = UnavailableError(_AWAY)  # there was nothing to save but that somebody looked
         if problem.status >= 500:
             log.error("the request failed", path=request.scope["path"], error=type(error).__name__, exc_info=error)
         elif isinstance(error, SQLAlchemyError):
