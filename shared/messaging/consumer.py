@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ from shared.messaging.delivery import Delivered, Delivery, Inbound
 from shared.messaging.inbox import StorageDownError
 from shared.messaging.line import Line
 from shared.messaging.link import HEARTBEAT
+from shared.messaging.wire import decode
 from shared.process import settle
 
 log = structlog.get_logger(__name__)
@@ -241,6 +242,9 @@ class Subscriber(Consumer):  # type: ignore[misc]
         self._waiting.clear()
 
     def take(self, message: Delivered) -> None:
+        """Keep a message until its turn; it is read already now, while the one before waits for the database."""
+        with suppress(Exception):  # whatever is wrong with it is said again when its turn comes
+            decode(message.raw)
         self._waiting.append(message)
         if not self._busy:
             self._busy = True

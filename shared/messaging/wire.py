@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +50,13 @@ class Raw:
     def headers_json(self) -> str:
         """Return the headers as JSON text that PostgreSQL stores: no NUL, no lone surrogates, foreign types as text."""
         return json.dumps(storable(self.headers), default=repr, ensure_ascii=False)
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """Return what the message says, read once; raises UnreadableError, saying what is wrong."""
+        envelope = _read(self)
+        _check(envelope, self)
+        return envelope
 
 
 def storable(value: Any) -> Any:
@@ -109,11 +117,15 @@ def encode(envelope: Envelope) -> Raw:
 
 def decode(raw: Raw) -> Envelope:
     """Return the envelope of a message; raises UnreadableError, saying what is wrong."""
+    return raw.envelope
+
+
+def _read(raw: Raw) -> Envelope:
     if len(raw.body) > LARGEST_BODY:
         raise UnreadableError(f"a body of {len(raw.body)} bytes is over the limit of {LARGEST_BODY}")
     headers = raw.headers
     try:
-        envelope = Envelope(
+        return Envelope(
             id=UUID(headers["cloudEvents_id"]),
             source=headers["cloudEvents_source"],
             type=headers["cloudEvents_type"],
@@ -128,8 +140,6 @@ def decode(raw: Raw) -> Envelope:
         )
     except (KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
         raise UnreadableError(f"not an event envelope: {type(error).__name__}: {error}") from error
-    _check(envelope, raw)
-    return envelope
 
 
 def _check(envelope: Envelope, raw: Raw) -> None:
