@@ -23,6 +23,16 @@ run: setup ## Start everything on this machine; Ctrl-C stops all of it
 demo: setup ## Drive the programme's story over HTTP and check every act
 	@exec $(PY) -m services demo
 
+##@ Run it in containers
+init: ## Make .env and secrets/, once: four questions, or --yes in A=
+	@exec $(PYTHON) -m deploy.compose init $(A)
+
+doctor: ## Look whether it can run here and how it is, with the command that mends what is wrong
+	@exec $(PYTHON) -m deploy.compose doctor $(A)
+
+up: ## Start everything and wait until it works
+	@exec $(PYTHON) -m deploy.compose up $(A)
+
 ##@ Work on it
 test: setup ## Run all tests; T=path for some of them
 	@deploy/test-machine
@@ -63,4 +73,4 @@ $(BENCH_STAMP): requirements-bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-.PHONY: help setup run demo test test-slow lint fmt schemas bench chaos clean
+.PHONY: help setup run demo init doctor up test test-slow lint fmt schemas bench chaos clean

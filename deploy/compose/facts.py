@@ -1,0 +1,258 @@
+"""What is so on this machine, gathered; what it means is for `checks`."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.compose import engine, environment, files, secret_files
+from deploy.compose.engine import Engine
+from deploy.compose.init import compose_texts
+
+DONE = "done"  # of a container that prepares something and ends
+WELL = frozenset({"healthy", "running", DONE})
+_LISTENS = "0A"
+_PROC = Path("/proc")
+PORTS = ("TAMGA_HTTP_PORT", "TAMGA_HTTPS_PORT")
+ARCHIVES = ("images", "deploy/airgap/images", ".")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who listens on one of our ports: nobody, our own stack, or somebody with a name."""
+
+    port: int
+    ours: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the checks judge; None stands for what can't be known here."""
+
+    engine: Engine
+    in_docker_group: bool = True
+    memory: int | None = None  # bytes altogether
+    disks: dict[str, int] = field(default_factory=dict)  # folder → free bytes
+    ports: tuple[Holder, ...] = ()
+    ports_problem: str = ""
+    synchronised: bool | None = None
+    skew: float | None = None  # seconds between here and the database's container
+    has_environment: bool = False
+    values: dict[str, str] = field(default_factory=dict)
+    required: dict[str, str] = field(default_factory=dict)
+    has_compose_file: bool = True
+    secret_problems: dict[str, str] = field(default_factory=dict)
+    unmade: tuple[str, ...] = ()  # secrets that a compose file names and `make init` does not make
+    open_to_others: tuple[str, ...] = ()
+    missing_images: tuple[str, ...] = ()
+    archive: str = ""
+    networks: int | None = None
+    addresses: tuple[str, ...] | None = None  # of the domain; None: its name does not resolve
+    own_addresses: tuple[str, ...] = ()
+    open_files: int | None = None  # how many a process may have at most
+    system_files: int | None = None
+    running: dict[str, str] = field(default_factory=dict)  # service → health
+    lines: tuple[dict[str, Any], ...] = ()  # of `tamga status` inside the stack
+
+
+def free_space(folders: Iterable[str]) -> dict[str, int]:
+    """Return the free bytes of each folder that can be seen from here."""
+    found = {}
+    for folder in folders:
+        with suppress(OSError):
+            found[folder] = shutil.disk_usage(folder).free
+    return found
+
+
+def memory_here() -> int | None:
+    """Return this machine's memory in bytes."""
+    for line in files.text_of(_PROC / "meminfo").splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def number_in(path: Path) -> int | None:
+    """Return the number that a file of the kernel holds."""
+    text = files.text_of(path).strip()
+    return int(text) if text.isdigit() else None
+
+
+def listeners(port: int) -> set[str]:
+    """Return the sockets (inodes) that listen on a TCP port, on whatever address."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in files.text_of(_PROC / "net" / table).splitlines()[1:]:
+            cells = line.split()
+            if cells[3] == _LISTENS and int(cells[1].rpartition(":")[2], 16) == port:
+                found.add(cells[9])
+    return found
+
+
+def program_of(inodes: set[str]) -> str:
+    """Return the name and number of a process that has one of these sockets, as far as this user may see."""
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    for folder in _PROC.glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(link.readlink()) in wanted for link in (folder / "fd").iterdir()):
+                return f"{files.text_of(folder / 'comm').strip()} (process {folder.name})"
+    return "another program"
+
+
+def is_taken(address: str, port: int) -> bool:
+    """Say whether somebody listens there already."""
+    if (_PROC / "net" / "tcp").exists():
+        return bool(listeners(port))
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((address or "127.0.0.1", port)) == 0
+
+
+def holder_of(address: str, port: int, published: dict[int, str], own: set[int]) -> Holder:
+    """Return who has a port; `published` are those of containers by the container's name, `own` those of our stack."""
+    if port in own:
+        return Holder(port, ours=True)
+    if port in published:
+        return Holder(port, name=f"the container {published[port]}")
+    return Holder(port, name=program_of(listeners(port)) if is_taken(address, port) else "")
+
+
+def published_ports(ready: bool) -> dict[int, str]:
+    """Return the ports that running containers publish, with the containers' names."""
+    found: dict[int, str] = {}
+    if not ready:
+        return found
+    for row in engine.rows(engine.run("docker", "ps", "--format", "{{json .}}").out):
+        for part in str(row.get("Ports", "")).split(","):
+            outside = part.split("->")[0].rpartition(":")[2] if "->" in part else ""
+            first, _, last = outside.partition("-")
+            if first.isdigit():
+                found |= dict.fromkeys(range(int(first), int(last or first) + 1), str(row.get("Names", "")))
+    return found
+
+
+def own_addresses() -> tuple[str, ...]:
+    """Return this machine's addresses, without sending anything anywhere."""
+    found = {"127.0.0.1", "::1"}
+    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far, 9))  # a datagram socket only chooses its own address by this
+            found.add(str(probe.getsockname()[0]))
+    with suppress(OSError):
+        found |= {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)}
+    return tuple(sorted(found))
+
+
+def addresses_of(name: str) -> tuple[str, ...] | None:
+    """Return the addresses of a name, None when nobody knows it."""
+    try:
+        return tuple(sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}))
+    except (OSError, UnicodeError):
+        return None
+
+
+def synchronised() -> bool | None:
+    """Return whether the clock follows a time server, None where nobody can say."""
+    said = engine.run("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    return {"yes": True, "no": False}.get(said.out) if said.code == 0 else None
+
+
+def skew(root: Path) -> float | None:
+    """Return by how many seconds the database's container is ahead of this machine."""
+    before = time.time()
+    said = engine.compose(root, "exec", "-T", "database", "date", "+%s")
+    after = time.time()
+    if said.code or not said.out.isdigit():
+        return None
+    theirs = int(said.out) + 0.5
+    return 0.0 if before - 1 <= theirs <= after + 1 else theirs - (before + after) / 2
+
+
+def images(values: dict[str, str]) -> tuple[str, ...]:
+    """Return the images that `.env` names and the engine does not have."""
+    named = [value for name, value in values.items() if name.endswith("_IMAGE") and value]
+    return tuple(one for one in named if engine.run("docker", "image", "inspect", "--format", "{{.Id}}", one).code)
+
+
+def archive(root: Path) -> str:
+    """Return the newest archive of images that lies here, to be loaded."""
+    found = [path for folder in ARCHIVES for path in (root / folder).glob("tamga-*.tar*")]
+    return str(max(found, key=lambda path: path.stat().st_mtime).relative_to(root)) if found else ""
+
+
+def state_of(row: dict[str, Any]) -> str:
+    """Return how a container is, in one word or two: its health, or how it ended."""
+    state = str(row.get("State", ""))
+    if state == "exited":
+        code = row.get("ExitCode")
+        return DONE if code == 0 else f"ended with {code}"
+    return str(row.get("Health") or state)
+
+
+def running(root: Path) -> tuple[dict[str, str], set[int]]:
+    """Return the services of our stack with their states, and the ports that they publish."""
+    states, ports = {}, set()
+    for row in engine.rows(engine.compose(root, "ps", "--all", "--format", "json").out):
+        states[str(row.get("Service", ""))] = state_of(row)
+        ports |= {int(one["PublishedPort"]) for one in row.get("Publishers") or [] if one.get("PublishedPort")}
+    return states, ports
+
+
+def status_lines(root: Path) -> tuple[dict[str, Any], ...]:
+    """Return the lines of `tamga status` in the running stack."""
+    said = engine.compose(root, "exec", "-T", "portal-api", "python", "-m", "services", "status", "--json", patience=60)
+    return tuple(engine.parsed(said.out).get("lines") or ())
+
+
+def gather(root: Path) -> Facts:
+    """Look at everything."""
+    known = engine.look()
+    values = environment.read(files.text_of(root / files.ENVIRONMENT))
+    asked = environment.needs(compose_texts(root))
+    can_ask = known.state == "ready"
+    has_file = (root / files.COMPOSE).is_file()
+    up, own = running(root) if can_ask and known.compose and has_file else ({}, set())
+    ports, problem = _ports(values, own, can_ask=can_ask)
+    names = secret_files.wanted(asked.secrets)
+    return Facts(
+        engine=known,
+        in_docker_group=engine.in_group(),
+        memory=known.memory or memory_here(),
+        disks=free_space([str(root), *([known.data_root] if known.data_root else [])]),
+        ports=ports,
+        ports_problem=problem,
+        synchronised=synchronised(),
+        skew=skew(root) if "database" in up else None,
+        has_environment=(root / files.ENVIRONMENT).is_file(),
+        values=values,
+        required=asked.required,
+        has_compose_file=has_file,
+        secret_problems=secret_files.problems(root / files.SECRETS, names),
+        unmade=tuple(name for name in asked.secrets if name not in names),
+        open_to_others=tuple(secret_files.open_to_others(root / files.SECRETS)),
+        missing_images=images(values) if can_ask else (),
+        archive=archive(root),
+        networks=len(engine.run("docker", "network", "ls", "-q").out.splitlines()) if can_ask else None,
+        addresses=addresses_of(values.get("TAMGA_DOMAIN", "localhost")),
+        own_addresses=own_addresses(),
+        open_files=number_in(_PROC / "sys/fs/nr_open"),
+        system_files=number_in(_PROC / "sys/fs/file-max"),
+        running=up,
+        lines=status_lines(root) if up.get("portal-api") == "healthy" else (),
+    )
+
+
+def _ports(values: dict[str, str], own: set[int], *, can_ask: bool) -> tuple[tuple[Holder, ...], str]:
+    given = {name: values[name] for name in PORTS if name in values}
+    wrong = [name for name, value in given.items() if not value.isdigit() or not 0 < int(value) < 2**16]
+    if wrong:
+        return (), f"{wrong[0]}={given[wrong[0]]} is no port"
+    published, address = published_ports(can_ask), values.get("TAMGA_BIND", "")
+    return tuple(holder_of(address, int(value), published, own) for value in given.values()), ""

@@ -1,0 +1,102 @@
+"""`make up`: look first, start everything and wait until it works, then say where it is and how it is."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from deploy.compose import checks, doctor, engine, environment, facts, files
+from deploy.compose.checks import BAD
+from deploy.compose.environment import Values
+from deploy.compose.questions import NOBODY
+from deploy.compose.terminal import painted, refuse, say
+
+PATIENCE = 300  # seconds until every container is healthy; a first start on a slow disk takes one of them
+TAMGA = ("exec", "-T", "portal-api", "python", "-m", "services")
+
+
+def start_command(patience: int) -> list[str]:
+    """Return the command that starts the stack and ends when it is healthy."""
+    limit = ["--wait", "--wait-timeout", str(patience)]
+    return ["docker", "compose", "up", "--detach", "--remove-orphans", *limit]
+
+
+def address(values: Values) -> str:
+    """Return where people find the pages."""
+    port = values.get("TAMGA_HTTPS_PORT", "443")
+    return f"https://{values.get('TAMGA_DOMAIN', 'localhost')}{'' if port == '443' else f':{port}'}"
+
+
+def cause(root: Path, states: dict[str, str]) -> str:
+    """Return the last thing that the first of the ill containers said: what others wait for is named first."""
+    ended = [name for name, state in states.items() if state.startswith("ended")]
+    ill = ended + [name for name, state in states.items() if state not in facts.WELL and name not in ended]
+    if not ill:
+        return "Docker Compose did not come to an end: see `docker compose ps`."
+    said = engine.compose(root, "logs", "--no-log-prefix", "--no-color", "--tail", "5", ill[0])
+    lines = [line.strip() for line in (said.out or said.problem).splitlines() if line.strip()]
+    words = lines[-1] if lines else "it said nothing"
+    return f"{ill[0]} {states[ill[0]]}: {words[:400]} (all of it: make logs s={ill[0]})"
+
+
+def start(root: Path, patience: int) -> dict[str, str]:
+    """Start the stack and wait; returns the containers' states. Its own words go to the terminal."""
+    code = subprocess.run(start_command(patience), cwd=root, check=False).returncode
+    states, _ = facts.running(root)
+    # Some releases call it a failure that a container which only prepares something has ended.
+    if code and states and all(state in facts.WELL for state in states.values()):
+        return states
+    if code or not states:
+        raise StartError(cause(root, states))
+    return states
+
+
+class StartError(RuntimeError):
+    """Not everything came up; the message is one sentence with what the ill part said."""
+
+
+def first_link(root: Path, email: str) -> dict[str, Any]:
+    """Return the one-time link of whoever signs in first; nothing when somebody has done so already."""
+    if not email or email == NOBODY:
+        return {}
+    said = engine.compose(root, *TAMGA, "user", "first", email, "--json", patience=60)
+    return engine.parsed(said.out) if said.code == 0 else {"problem": said.problem or said.out}
+
+
+def tell(root: Path, values: Values, seconds: float) -> None:
+    """Say where it is, who signs in first, and how everything is."""
+    say(painted(f"\nTamga is ready: {address(values)}", "bold") + f"   (after {seconds:.0f} s)")
+    link = first_link(root, values.get("TAMGA_OPERATOR_EMAIL", ""))
+    if link.get("url"):
+        say(f"First sign-in of {link['email']}, good for one use until {link['until']}:\n  {link['url']}")
+    elif link.get("problem"):
+        say(f"No first sign-in link: {link['problem']}\n  → docker compose exec portal-api tamga user first EMAIL")
+    say()
+    subprocess.run(["docker", "compose", *TAMGA, "status"], cwd=root, check=False)
+
+
+def main(arguments: list[str], root: Path = files.ROOT) -> int:
+    """Run `make up`; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make up", description="Start Tamga and wait until it works.")
+    parser.add_argument("--wait", type=int, default=PATIENCE, metavar="SECONDS", help="how long to wait at most")
+    wanted = parser.parse_args(arguments)
+    bad = [one for one in checks.findings(facts.gather(root), checks.BEFORE_START) if one.state == BAD]
+    if bad:
+        for line in doctor.table(bad):
+            say(line)
+        refuse("\nNothing was started.")
+        return 1
+    began = time.monotonic()
+    try:
+        start(root, wanted.wait)
+    except StartError as error:
+        refuse(str(error))
+        return 1
+    except KeyboardInterrupt:
+        refuse("\nStopped waiting; containers go on starting. `make doctor` says how they are, `make down` ends them.")
+        return 130
+    tell(root, environment.read(files.text_of(root / files.ENVIRONMENT)), time.monotonic() - began)
+    return 0
