@@ -86,6 +86,7 @@ def _plain(value: Any) -> Any:
 def judge(facts: Facts) -> Iterator[Line]:
     """Yield the lines in the order in which an operator asks."""
     yield _broker(facts)
+    yield _databases(facts)
     yield _unaccounted(facts)
     yield _outbox(facts)
     yield _gaps(facts)
@@ -141,6 +142,19 @@ def _living(facts: Facts, broker: Answer, commands: tuple[str, ...]) -> Line:
     figures = {"answers": True, "version": broker.version, "since": since, "alarms": alarms, "blocked": blocked}
     state: State = "bad" if blocked or inside.alarms or dead else "good"
     return Line("broker", "Broker", state, tuple(says), commands, figures | {"dead_letters": dead})
+
+
+def _databases(facts: Facts) -> Line:
+    down = [service for service, told in facts.services.items() if told and told.get("database", "ok") != "ok"]
+    mute = [service for service, told in facts.services.items() if told is None]
+    says = [Say("%(of)s: its database does not answer.", of=service) for service in down]
+    says += [Say("%(of)s: no answer within a second.", of=service) for service in mute]
+    if says:
+        says.append(Say("Their pages say so; what was committed is not lost."))
+    logs = (f"tail {facts.logs / 'web'}.log",) if facts.processes else ()
+    state: State = "bad" if says else "good"
+    figures = {"down": down, "no_answer": mute}
+    return Line("databases", "Databases", state, tuple(says or [Say("All answer.")]), ("tamga status", *logs), figures)
 
 
 def _unaccounted(facts: Facts) -> Line:

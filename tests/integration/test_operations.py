@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +227,38 @@ def test_a_frozen_broker_is_said_at_once(operator: Browser, node: PrivateBroker)
         took = time.monotonic() - began
     assert "<p>The broker does not answer.</p>" in page
     assert took < 3, "one wait of a second, and not one after another"
+
+
+class _Without(BaseHTTPRequestHandler):
+    """Answers as services do: loans without its database, grants not at all."""
+
+    def do_GET(self) -> None:
+        service = self.path.split("/")[1]
+        if service == "grants":
+            return
+        down = service == "loans"
+        self.send_response(503 if down else 200)
+        self.end_headers()
+        figures = {} if down else {"outbox_unpublished": 0, "outbox_oldest_seconds": 0.0}
+        self.wfile.write(json.dumps({"database": "down" if down else "ok"} | figures).encode())
+
+
+def test_a_service_without_its_database_is_named(known: Settings, engines: dict[str, Engine]) -> None:
+    """Whose database does not answer and who does not answer at all are told apart, on its line and on its card."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Without)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        settings = known.model_copy(update={"base_url": f"http://127.0.0.1:{server.server_port}"})
+        app = create_app(settings, catalogue=catalogue(), engine=engines["portal"], key=KEY)
+        operator = Browser(app, person("operator"), origin=settings.base_url)
+        page = operator.get("/operations").text
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "<p>loans: its database does not answer.</p><p>grants: no answer within a second.</p>" in page
+    assert page.count("<td>does not answer</td>") == 1
+    assert page.count("Unavailable: the service did not answer within a second.") == 1
+    assert line(looked(known, engines), "databases")["facts"] == {"down": [], "no_answer": ["grants", "notifications"]}
 
 
 def test_the_last_verification_is_told(known: Settings, engines: dict[str, Engine]) -> None:

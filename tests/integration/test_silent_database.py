@@ -142,6 +142,8 @@ def test_what_waits_is_told_and_what_is_not_known_is_not_claimed(server: Private
         assert "Nothing was changed" not in late.text
         again, took = _timed(lambda: officer.get("/look"))
         assert (again.status_code, took < 1) == (503, True), "the next one does not begin to wait"
+        health = officer.get("/health")
+        assert (health.status_code, health.json()["database"]) == (503, "down")
     eventually(lambda: officer.get("/look").status_code == 200)
     eventually(lambda: _written(server) == {"late"})
 

@@ -44,7 +44,7 @@ def _get(url: str, cookie: str = "") -> httpx.Response:
     answer = _transport().handle_request(request)
     answer.request = request
     answer.read()
-    return answer.raise_for_status()
+    return answer
 
 
 def _signs_of_life(settings: Settings, service: str) -> dict[str, bool]:
@@ -66,10 +66,14 @@ def state_of(figures: dict[str, Any]) -> str:
 
 
 def _ask(settings: Settings, service: str, path: str, cookie: str) -> Any:
-    """Return what a service answers at a path of its own; None when it does not answer."""
+    """Return what a service answers at a path of its own; None when it does not answer.
+
+    One without its database says so with a status of its own, which is an answer.
+    """
     mount = "" if service == "portal" else f"/{service}"
     try:
-        return _get(f"{settings.base_url}{mount}{path}", cookie).json()
+        answer = _get(f"{settings.base_url}{mount}{path}", cookie)
+        return (answer if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer.raise_for_status()).json()
     except (httpx.HTTPError, ValueError) as error:
         log.warning("a service does not answer", service=service, path=path, error=type(error).__name__)
         return None
@@ -170,7 +174,7 @@ def metrics(request: Request, process: str) -> PlainTextResponse:
     if process not in settings.metrics_urls:
         raise NotFoundError("There is no such process")
     try:
-        answer = _get(settings.metrics_urls[process])
+        answer = _get(settings.metrics_urls[process]).raise_for_status()
     except httpx.HTTPError as error:
         raise UnavailableError("The process does not answer") from error
     return PlainTextResponse(answer.text)
