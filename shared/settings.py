@@ -25,6 +25,7 @@ class Settings(BaseModel):
     base_url: str = "http://127.0.0.1:8400"
     database_urls: dict[str, str] = {}
     owner_database_urls: dict[str, str] = {}  # for migrations only
+    database_admin_url: str = ""  # for restores and drills only: they make databases
     amqp_urls: dict[str, str] = {}
     amqp_admin_url: str = ""  # for topology and queue depths only
     amqp_api_url: str = ""  # the broker's HTTP API; by default port 15672 beside amqp_admin_url
@@ -34,6 +35,11 @@ class Settings(BaseModel):
     signing_key_file: Path | None = None  # portal only: Ed25519 private key (PEM)
     identity_key_file: Path | None = None  # every service: its public half (PEM)
     documents: Path | None = None
+    backups: Path | None = None
+    backup_key_file: Path | None = None  # an age key; on one machine it is made in the home folder
+    backup_at: str = "02:30"  # when the nightly backup is made, by the clocks of `time_zone`
+    backup_keep_days: int = 14  # every backup of so many days is kept,
+    backup_keep_weeks: int = 8  # and the last of each of so many weeks
     programmes: Path = Path("programmes")
     time_zone: str = "Europe/Skopje"  # in which people read times; stored times are UTC
     log_level: str = "INFO"
@@ -52,6 +58,11 @@ class Settings(BaseModel):
     def documents_folder(self) -> Path:
         """Return the folder in which documents are stored by content."""
         return self.documents or self.home / "documents"
+
+    @property
+    def backups_folder(self) -> Path:
+        """Return the folder in which backups are kept."""
+        return self.backups or self.home / "backups"
 
 
 def _required(urls: dict[str, str], service: str, what: str) -> str:

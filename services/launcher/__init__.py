@@ -125,6 +125,7 @@ class Launcher:
         return ladder.service_urls(self.home, database, broker) | {
             "home": str(self.home),
             "base_url": self.base_url,
+            "database_admin_url": database.admin_url,
             "amqp_admin_url": broker.admin_url,
             "amqp_api_url": broker.api_url,
             "smtp_url": given or f"smtp://127.0.0.1:{self._mail_port}",
