@@ -16,6 +16,7 @@ from shared import telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
 from shared.messaging.backfill import Backfill
+from shared.messaging.leading import watched
 from shared.messaging.relay import Relay
 from shared.process import begin, settle, stop_when_asked
 from shared.settings import SERVICES, Settings
@@ -25,7 +26,7 @@ def relay_of(service: str, settings: Settings) -> Relay:
     """Return the relay of one source; the file of its heartbeat says its state."""
     beat = heartbeat_file(settings.home, f"relay.{service}")
     beat.parent.mkdir(parents=True, exist_ok=True)
-    return Relay(service, settings.database_url(service), settings.amqp_url(service), heartbeat=beat)
+    return watched(Relay(service, settings.database_url(service), settings.amqp_url(service), heartbeat=beat))
 
 
 def backfill_of(service: str, settings: Settings) -> Backfill:

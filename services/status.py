@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from services.audit.figures import figures as of_the_record
 from services.backbone import queues
 from services.launcher.health import states
+from services.measures import OWN
 from shared import i18n, operations
 from shared.database import engine_for, reading
 from shared.operations import Line, Look, Sources, told
@@ -55,7 +55,7 @@ def _figures(known: Settings, service: str) -> dict[str, Any]:
     engine = engine_for(known.database_url(service), pool_size=1, application_name="tamga status")
     try:
         with reading(engine) as connection:
-            own = of_the_record(connection) if service == "audit" else {}
+            own = OWN[service](connection) if service in OWN else {}
             return figures(connection, service) | own
     finally:
         engine.dispose()

@@ -10,16 +10,19 @@ import sys
 from collections.abc import Mapping
 
 from services.cards import consumers
+from services.measures import OWN
 from shared import telemetry
 from shared.database import engine_for
 from shared.messaging import topology
 from shared.messaging.watching import Watch
+from shared.observability import REGISTRY
+from shared.operations.measuring import Measuring
 from shared.process import begin, stop_when_asked
 from shared.settings import SERVICES, Settings
 
 
 def watch_of(settings: Settings) -> Watch:
-    """Return the watch over every service."""
+    """Return the watch over every service; its process tells the operator's figures as well."""
     bound = consumers()
     queues = [service for service, keys in bound.items() if keys]
 
@@ -30,7 +33,9 @@ def watch_of(settings: Settings) -> Watch:
         service: engine_for(settings.database_url(service), pool_size=1, application_name="tamga watch")
         for service in SERVICES
     }
-    return Watch(engines, bound, depths)
+    measuring = Measuring(engines, OWN, settings.home)
+    REGISTRY.register(measuring)
+    return Watch(engines, bound, depths, beside=measuring.measure)
 
 
 def main() -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import Processor
 
 from shared.telemetry import name_trace
@@ -33,14 +35,18 @@ def gauge(name: str, what: str, *labels: str) -> Gauge:
     return Gauge(name, what, labels, namespace="tamga", registry=REGISTRY)
 
 
-def histogram(name: str, what: str, *labels: str) -> Histogram:
+def histogram(name: str, what: str, *labels: str, buckets: Sequence[float] = LATENCY_BUCKETS) -> Histogram:
     """Return a histogram of seconds of Tamga's registry."""
-    return Histogram(name, what, labels, namespace="tamga", registry=REGISTRY, buckets=LATENCY_BUCKETS)
+    return Histogram(name, what, labels, namespace="tamga", registry=REGISTRY, buckets=buckets)
 
 
-def exposition() -> bytes:
-    """Return all metrics in Prometheus' text format."""
-    return generate_latest(REGISTRY)
+@cache
+def release() -> str:
+    """Return the version of the running code."""
+    try:
+        return version("tamga")
+    except PackageNotFoundError:
+        return "source"
 
 
 def without_personal_data(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

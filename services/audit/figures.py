@@ -1,4 +1,4 @@
-"""What the operator's view says of the record: the last verification, and the last of the whole log."""
+"""What the operator's view says of the record: its size, what of it is signed, the last verifications."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from services.audit.storage import verifications
+from services.audit.storage import tree, verifications
 
 
 def figures(connection: Connection) -> dict[str, Any]:
-    """Return both verifications, each None as long as there was none."""
+    """Return the size, the last checkpoint and both verifications, each None as long as there was none."""
     newest, whole = verifications.latest(connection, 1), verifications.latest(connection, 1, whole=True)
-    return {"verification": _said(newest), "verification_whole": _said(whole)}
+    signed = tree.latest_checkpoint(connection)
+    return {
+        "verification": _said(newest),
+        "verification_whole": _said(whole),
+        "log_size": tree.head(connection).size,
+        "checkpoint": {"size": signed.size, "at": signed.signed_at.isoformat()} if signed else None,
+    }
 
 
 def _said(runs: list[Any]) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.grants import api, pages
+from services.grants.figures import figures
 from services.grants.policy import POLICY
 from shared.database import engine_for
 from shared.settings import Settings
@@ -22,4 +23,5 @@ def create_app(settings: Settings) -> FastAPI:
         routers=[api.router, pages.router],
         templates=Path(__file__).parent / "templates",
         settings=settings,
+        figures=figures,
     )

@@ -9,6 +9,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import Engine
 
 from services.loans import api, pages
+from services.loans.figures import figures
 from services.loans.policy import POLICY
 from shared.clock import Clock, utc_now
 from shared.database import engine_for
@@ -31,4 +32,5 @@ def create_app(
         settings=settings,
         clock=clock,
         key=key,
+        figures=figures,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.notifications import api, pages
+from services.notifications.figures import figures
 from services.notifications.policy import POLICY
 from shared.database import engine_for
 from shared.settings import Settings
@@ -24,4 +25,5 @@ def create_app(settings: Settings) -> FastAPI:
         routers=[api.router, pages.router],
         templates=TEMPLATES,
         settings=settings,
+        figures=figures,
     )

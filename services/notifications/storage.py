@@ -366,3 +366,29 @@ def attempts_of(connection: Connection, delivery_id: str) -> list[dict[str, Any]
     """Return a delivery's attempts, first to last."""
     query = select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.number)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+# --- figures ----------------------------------------------------------------------------------------------
+
+
+def waiting_letters(connection: Connection, now: datetime) -> dict[str, Any]:
+    """Return how many letters are to be sent, how many were refused before, and how long the oldest has been due."""
+    c = delivery.c
+    query = select(
+        func.count().label("waiting"),
+        func.count().filter(c.status == "temporary_failure").label("retrying"),
+        func.min(c.due_at).filter(c.due_at <= now).label("since"),
+    ).where(c.due_at.is_not(None))
+    row = connection.execute(query).one()
+    late = (now - row.since).total_seconds() if row.since else 0.0
+    return {"waiting": row.waiting, "retrying": row.retrying, "late_seconds": max(0.0, late)}
+
+
+def letters_since(connection: Connection, first: str) -> dict[str, dict[str, int]]:
+    """Return how many letters with ids from `first` on (ids are in the order of time) stand how, by channel."""
+    c = delivery.c
+    query = select(c.channel, c.status, func.count().label("letters")).where(c.id >= first)
+    found: dict[str, dict[str, int]] = {}
+    for row in connection.execute(query.group_by(c.channel, c.status)):
+        found.setdefault(row.channel, {})[row.status] = row.letters
+    return found

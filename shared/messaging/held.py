@@ -6,8 +6,6 @@ import json
 import traceback
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -18,19 +16,11 @@ from shared.database import reading
 from shared.errors import NotFoundError
 from shared.events.envelope import PREFIX
 from shared.messaging.wire import Raw, UnreadableError, storable
+from shared.observability import release
 from shared.settings import SERVICES
 
 _NAMESPACE = UUID("5f3d5f0e-5c0c-4a0a-9d3e-3f1f5a7c0b11")
 _ROOT = Path(__file__).resolve().parents[2]
-
-
-@cache
-def release() -> str:
-    """Return the version of the running code."""
-    try:
-        return version("tamga")
-    except PackageNotFoundError:
-        return "source"
 
 
 def fingerprint(error: BaseException) -> str:

@@ -30,7 +30,6 @@ from shared.messaging.held import (
     note_replay,
     place,
     readable,
-    release,
     row_of,
     show,
 )
@@ -268,7 +267,6 @@ __all__ = [
     "note_replay",
     "place",
     "readable",
-    "release",
     "replay",
     "replay_held",
     "row_of",

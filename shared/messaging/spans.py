@@ -1,7 +1,8 @@
 """Spans of the backbone, named as OpenTelemetry's conventions for messaging name them.
 
 An event carries the traceparent of the work that recorded it. Publishing it and handling it are children of that
-work; what serves events of several traces at once is a span of its own with a link to each.
+work; what serves events of several traces at once is a span of its own with a link to each. The figures are taken
+at the same places.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from typing import Any
 
 from shared import telemetry
 from shared.events import Envelope
+from shared.messaging.timing import BATCH, Handling, Publishing
 from shared.messaging.wire import EXCHANGE, Received
 from shared.telemetry import Facts, Kind, Span
 
 
 def publishing(source: str, rows: Sequence[Mapping[str, Any]]) -> Span:
     """Begin the publishing of rows of an outbox."""
+    return Publishing(_publishing(source, rows), source, len(rows))
+
+
+def _publishing(source: str, rows: Sequence[Mapping[str, Any]]) -> Span:
     parents = {row["traceparent"]: row["correlation_id"] for row in rows}
     facts: Facts = _facts("publish", "send", EXCHANGE) | {"messaging.batch.message_count": len(rows)}
     name = f"publish {rows[0]['type']}" if len(rows) == 1 else f"publish {EXCHANGE}"
@@ -31,6 +37,10 @@ def about(row: Mapping[str, Any]) -> Span:
 
 def processing(consumer: str, envelope: Envelope, *, again: bool = False) -> Span:
     """Begin the handling of one event; `again` when it was put off before."""
+    return Handling(_processing(consumer, envelope, again=again), consumer, envelope.type, envelope.time)
+
+
+def _processing(consumer: str, envelope: Envelope, *, again: bool) -> Span:
     if not telemetry.is_on():
         return Span(telemetry.continued(envelope.traceparent), envelope.correlation_id)
     facts = _facts("process", "process", consumer) | _of_event(envelope)
@@ -48,8 +58,12 @@ def processing(consumer: str, envelope: Envelope, *, again: bool = False) -> Spa
 
 def taking_in(consumer: str, batch: Sequence[Received]) -> Span:
     """Begin the handling of many events in one transaction."""
+    return Handling(_taking_in(consumer, batch), consumer, BATCH, batch[0].envelope.time)
+
+
+def _taking_in(consumer: str, batch: Sequence[Received]) -> Span:
     if len(batch) == 1:
-        return processing(consumer, batch[0].envelope)
+        return _processing(consumer, batch[0].envelope, again=False)
     parents = {item.envelope.traceparent: item.envelope.correlation_id for item in batch}
     facts = _facts("process", "process", consumer) | {"messaging.batch.message_count": len(batch)}
     return _of_all(consumer, f"process {consumer}", "consumer", parents, facts)

@@ -61,16 +61,22 @@ SELECT (SELECT count(*) FROM inbox_parked WHERE why = 'gap') AS waiting,
 """)
 
 
+def nothing() -> None:
+    """Measure nothing more."""
+
+
 class Watch:
-    """Looks at everything from time to time, until told to stop."""
+    """Looks at everything from time to time, until told to stop; `beside` is called before each look."""
 
     def __init__(
         self,
         engines: Mapping[str, Engine],
         consumers: Mapping[str, tuple[str, ...]],
         depths: Callable[[], Mapping[str, Depth]],
+        *,
+        beside: Callable[[], None] = nothing,
     ) -> None:
-        self.engines, self.consumers, self.depths = engines, consumers, depths
+        self.engines, self.consumers, self.depths, self.beside = engines, consumers, depths, beside
         self._said: int | None = None
         self._looks = 0
         self._mender = Mender(engines)
@@ -80,6 +86,7 @@ class Watch:
         """Look at once and then at intervals; what is away is looked at next time."""
         while not stop.is_set():
             began = time.monotonic()
+            self.beside()
             try:
                 self.look()
             except _AWAY as error:

@@ -1,4 +1,4 @@
-"""One service's figures, from its own database: what waits, what is held, what is missing, how far back it goes."""
+"""One service's figures, from its own database: what waits, is held or is missing, how far back it goes, how large."""
 
 from __future__ import annotations
 
@@ -29,12 +29,23 @@ SELECT min(substr(month, 8)) AS outbox_first_month,
 FROM (SELECT c.relname AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = 'outbox'::regclass AND c.relname ~ '^outbox_\d{4}_\d{2}$') AS months
 """)
+# What any role may ask; of other roles' sessions only that they are there.
+_STORING = text("""
+SELECT pg_database_size(current_database()) AS database_bytes, numbackends AS database_connections,
+  (SELECT setting::int FROM pg_settings WHERE name = 'max_connections') AS database_connections_allowed,
+  (SELECT count(*) FROM pg_stat_activity) AS database_connections_all,
+  deadlocks AS database_deadlocks,
+  (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)::float
+   FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()) AS database_longest_seconds,
+  (SELECT wal_bytes::bigint FROM pg_stat_wal) AS database_wal_bytes
+FROM pg_stat_database WHERE datname = current_database()
+""")
 
 
 def figures(connection: Connection, service: str) -> dict[str, Any]:
-    """Return the messaging figures of a service's database, of the tables that it has."""
+    """Return the figures of a service's database itself, and of messaging: of the tables that it has."""
     there = connection.execute(_THERE).one()
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict(connection.execute(_STORING).mappings().one())
     if there.outbox:
         found |= dict(connection.execute(_SENDING).mappings().one())
         found |= dict(connection.execute(_MONTHS).mappings().one())

@@ -18,6 +18,7 @@ from shared.clock import new_id
 from shared.errors import InvalidError
 from shared.i18n import choose_locale, current_locale
 from shared.telemetry import Span
+from shared.web import figures
 from shared.web.csrf import SAFE, CrossSiteError, same_origin
 from shared.web.errors import Answers
 from shared.web.identity import HEADER, StatementError, verify
@@ -55,8 +56,9 @@ class Frame:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        with self._introduce(request) as span:
+        with figures.answering(self.answers.service) as measured, self._introduce(request) as span:
             status = await self._answer(request, receive, send)
+            measured.answered(request.method, _route(request), status)
             if span.recording:
                 _describe(span, request, status)
 
@@ -157,10 +159,15 @@ def _path(request: Request) -> str:
     return str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
 
 
+def _route(request: Request) -> str:
+    """Return the template of the route, never the address, which may name a person; "" when there is none."""
+    return str(getattr(request.scope.get("route"), "path", ""))
+
+
 def _describe(span: Span, request: Request, status: int) -> None:
-    """Say what the request was: the route and the action, never the address, which may name a person."""
-    scope, state = request.scope, request.state
-    route = f"{scope.get('root_path', '')}{getattr(scope.get('route'), 'path', '')}"
+    """Say what the request was: the route and the action."""
+    state = request.state
+    route = f"{request.scope.get('root_path', '')}{_route(request)}"
     span.rename(f"{request.method} {route}".strip())
     facts: dict[str, str | int | bool] = {
         "http.request.method": request.method,

@@ -18,6 +18,8 @@ GATHERING = {
     "__init__",
     "__main__",
     "watch",
+    "measures",
+    "support",
     "web",
     "work",
     "relay",

@@ -1,4 +1,4 @@
-"""Counts for the home page: what waits for whom. Each is one statement over the indexes of the lists."""
+"""Counts for home page and operator: what waits for whom. Each is one statement over the indexes of the lists."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, Date, Float, RowMapping, Select, Table, func, literal, select
 
 from services.grants.storage import tables as t
+from services.grants.storage.cofinancing import cofinancing
 
 OPEN_REVIEWS = ("assigned", "open")
 
@@ -38,3 +39,26 @@ def payments(connection: Connection, programmes: Sequence[str]) -> int:
     c = t.award.c
     query = select(func.count()).where(c.programme.in_(programmes), c.waits_for_finance)
     return connection.execute(query).scalar_one()
+
+
+def _ageing(table: Table, kind: str, since: ColumnElement[Any], late: ColumnElement[bool]) -> Select[Any]:
+    c = table.c
+    return select(
+        literal(kind).label("kind"),
+        c.programme,
+        c.stage,
+        func.coalesce(c.holder, "nobody").label("holder"),
+        func.count().label("open"),
+        func.count().filter(late).label("overdue"),
+        func.extract("epoch", func.now() - func.min(since)).cast(Float).label("oldest_seconds"),
+    ).group_by(c.programme, c.stage, c.holder)
+
+
+def ageing(connection: Connection) -> list[dict[str, Any]]:
+    """Return the open cases by programme, stage and the role that has them: how many, how many late, the oldest."""
+    today = func.timezone("UTC", func.now()).cast(Date)
+    a, f = t.application.c, cofinancing.c
+    applications = _ageing(t.application, "application", a.since.expression, (a.due_order < today) & ~a.paused)
+    shared_costs = _ageing(cofinancing, "cofinancing", f.updated_at.expression, f.due_order < today)
+    both = applications.where(a.is_open).union_all(shared_costs.where(f.holder.is_not(None)))
+    return [dict(row) for row in connection.execute(both).mappings()]

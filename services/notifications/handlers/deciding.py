@@ -7,10 +7,11 @@ event decided again writes nothing twice.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from services.notifications import storage
+from services.notifications.counting import tally
 from services.notifications.domain.audience import PARTIES, Person, Step, left_out, step, wanted_parties
 from services.notifications.domain.delivery import Delivery
 from services.notifications.domain.ruleset import Channel, Rule, RuleSet
@@ -164,6 +165,7 @@ class _Telling:
             delivery.suppress("muted")
         else:
             delivery.queue(self.uow.now())
+        self.uow.after_commit.append(partial(tally, delivery))
 
     def muted(self, person: Person) -> bool:
         category = self.rules.categories[self.rule.category]

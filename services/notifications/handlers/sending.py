@@ -18,6 +18,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Engine
 
 from services.notifications import storage
+from services.notifications.counting import tally
 from services.notifications.domain.delivery import Delivery, Status
 from services.notifications.domain.retry import Answer, Jitter, Verdict
 from services.notifications.handlers.deciding import tell
@@ -109,6 +110,8 @@ class Sender:
             delivery.conclude(sent.attempts, answer, uow.now(), self.jitter)
             if before is not delivery.status and delivery.status is Status.PERMANENT_FAILURE:
                 tell(uow, _failure(delivery, sent.attempts, uow))
+        if before is not delivery.status:
+            tally(delivery)
 
 
 def _failure(delivery: Delivery, attempt: int, uow: UnitOfWork) -> Envelope:
