@@ -9,7 +9,7 @@ import string
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.compose import ed25519, files
+from deploy.compose import age_key, ed25519, files
 
 SERVICES = ("portal", "grants", "loans", "notifications", "audit")
 SIGNING, IDENTITY, BACKUP = "signing_key.pem", "identity_key.pem", "backup_key"
@@ -62,6 +62,8 @@ def _make(folder: Path, name: str) -> bool:
         content = ed25519.new_private()
     elif name == COOKIE:
         content = "".join(secrets.choice(string.ascii_uppercase) for _ in range(32))
+    elif name == BACKUP:
+        content = age_key.new()
     elif name == MAIL:
         content = ""  # a mail server on one's own network often asks for none
     else:

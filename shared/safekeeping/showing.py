@@ -47,7 +47,6 @@ def _bar() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
-        TransferSpeedColumn(),
         TimeElapsedColumn(),
     )
     return Progress(*columns, transient=True)
