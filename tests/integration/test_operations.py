@@ -44,6 +44,10 @@ from shared.testing.node import PrivateBroker, folder_for
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, person
 
+MISSING = (
+    'tamga_events_unaccounted{consumer="a",source="portal"} 2.0\n'
+    'tamga_events_unaccounted{consumer="b",source="portal"} 1.0\ntamga_reconcile_timestamp_seconds 1e9\n'
+)
 ASKED = ("portal", "loans", "audit")  # the others do not answer
 
 
@@ -229,12 +233,17 @@ def test_a_frozen_broker_is_said_at_once(operator: Browser, node: PrivateBroker)
     assert took < 3, "one wait of a second, and not one after another"
 
 
-class _Without(BaseHTTPRequestHandler):
-    """Answers as services do: loans without its database, grants not at all."""
+class _House(BaseHTTPRequestHandler):
+    """Answers as services do: loans without its database, grants not at all; and as the process that reconciles."""
 
     def do_GET(self) -> None:
         service = self.path.split("/")[1]
         if service == "grants":
+            return
+        if service == "metrics":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(MISSING.encode())
             return
         down = service == "loans"
         self.send_response(503 if down else 200)
@@ -243,22 +252,40 @@ class _Without(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps({"database": "down" if down else "ok"} | figures).encode())
 
 
-def test_a_service_without_its_database_is_named(known: Settings, engines: dict[str, Engine]) -> None:
-    """Whose database does not answer and who does not answer at all are told apart, on its line and on its card."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Without)
+@pytest.fixture
+def house(known: Settings) -> Iterator[Settings]:
+    """Give the settings of a house whose services and processes answer over HTTP."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _House)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        settings = known.model_copy(update={"base_url": f"http://127.0.0.1:{server.server_port}"})
-        app = create_app(settings, catalogue=catalogue(), engine=engines["portal"], key=KEY)
-        operator = Browser(app, person("operator"), origin=settings.base_url)
-        page = operator.get("/operations").text
-    finally:
-        server.shutdown()
-        server.server_close()
+    address = f"http://127.0.0.1:{server.server_port}"
+    yield known.model_copy(update={"base_url": address, "metrics_urls": {"relay": f"{address}/metrics"}})
+    server.shutdown()
+    server.server_close()
+
+
+def _page(house: Settings, engines: dict[str, Engine], locale: str) -> str:
+    app = create_app(house, catalogue=catalogue(), engine=engines["portal"], key=KEY)
+    return Browser(app, person("operator", locale=locale), origin=house.base_url).get("/operations").text
+
+
+def test_a_service_without_its_database_is_named(house: Settings, engines: dict[str, Engine]) -> None:
+    """Whose database does not answer and who does not answer at all are told apart, on its line and on its card."""
+    page = _page(house, engines, "en")
     assert "<p>loans: its database does not answer.</p><p>grants: no answer within a second.</p>" in page
     assert page.count("<td>does not answer</td>") == 1
     assert page.count("Unavailable: the service did not answer within a second.") == 1
-    assert line(looked(known, engines), "databases")["facts"] == {"down": [], "no_answer": ["grants", "notifications"]}
+    facts = line(looked(house, engines), "databases")["facts"]
+    assert facts == {"down": [], "no_answer": ["grants", "notifications"]}
+
+
+def test_what_mends_missing_events_is_said(house: Settings, engines: dict[str, Engine]) -> None:
+    """When events are missing at a consumer the page says how many, in the reader's language, and what mends it."""
+    page = _page(house, engines, "en")
+    assert "Events missing at a consumer: 3." in page
+    assert 'id="missing"' in page
+    assert "<p>Missing at a consumer: 3.</p>" in page
+    assert "<code>tamga reconcile --send-again</code>" in page
+    assert "Событий не хватает у получателя: 3." in _page(house, engines, "ru")
 
 
 def test_the_last_verification_is_told(known: Settings, engines: dict[str, Engine]) -> None:
@@ -304,11 +331,7 @@ def test_processes_that_ended_are_counted(known: Settings, engines: dict[str, En
 
 def test_what_the_watch_found_is_read_from_its_figures() -> None:
     """Sums over consumers and sources, and when it looked; before its first look there is no moment."""
-    figures = (
-        'tamga_events_unaccounted{consumer="a",source="portal"} 2.0\n'
-        'tamga_events_unaccounted{consumer="b",source="portal"} 1.0\ntamga_reconcile_timestamp_seconds 1e9\n'
-    )
-    found = reconciled_in(figures)
+    found = reconciled_in(MISSING)
     assert (found.unaccounted, found.contradictory) == (3, 0)
     assert found.at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
     assert reconciled_in("tamga_reconcile_timestamp_seconds 0.0\n").at is None
