@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -14,6 +15,7 @@ from shared.database import engine_for
 from shared.engine import encode_json
 from shared.events import Envelope
 from shared.messaging import backfill, log_cli, topology, topology_cli
+from shared.messaging.broker_api import BrokerAPIError
 from shared.messaging.cli import Backbone, build
 from shared.messaging.drift import Broker
 from shared.messaging.link import user_of
@@ -60,8 +62,13 @@ def archive(connection: Connection, ids: Sequence[UUID]) -> list[Envelope]:
 
 
 def depths() -> Mapping[str, topology.Depth]:
-    """Return how much waits in every consumer's queue."""
-    return topology.depths(settings().amqp_admin_url, [service for service, keys in consumers().items() if keys])
+    """Return how much waits in every consumer's queue, what its worker has taken and not yet handled included."""
+    found = topology.depths(settings().amqp_admin_url, [service for service, keys in consumers().items() if keys])
+    try:
+        held = broker().api.waiting()
+    except BrokerAPIError:
+        return found  # AMQP tells what nobody has taken yet
+    return {queue: replace(depth, messages=held.get(queue, depth.messages)) for queue, depth in found.items()}
 
 
 def broker(known: Settings | None = None) -> Broker:

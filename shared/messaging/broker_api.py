@@ -67,6 +67,12 @@ class BrokerAPI:
         found: list[dict[str, Any]] = json.loads(self._ask("GET", "/api/connections?columns=state"))
         return found
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many messages each queue holds, those included that a consumer has taken and not yet handled."""
+        totals = "disable_stats=true&enable_queue_totals=true"  # also where no statistics are collected
+        found = json.loads(self._ask("GET", f"/api/queues/{quote(self.vhost, safe='')}?{totals}"))
+        return {queue["name"]: queue["messages"] for queue in found if "messages" in queue}
+
     def permit(self, kind: str, user: str, what: dict[str, str]) -> None:
         """Set a user's `permissions` or `topic-permissions` on the virtual host."""
         self._ask("PUT", f"/api/{kind}/{quote(self.vhost, safe='')}/{quote(user, safe='')}", what)

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import amqp
 import typer
 from sqlalchemy import Engine
 
 from shared.clock import in_utc
 from shared.database import reading
-from shared.messaging import gaps, mending, quarantine_cli, trace_cli, tracing
-from shared.messaging.printing import BAD_NEWS, AsJson, console, one_of, operator, refusals, show
+from shared.errors import InvalidError
+from shared.messaging import asked, gaps, mending, quarantine_cli, trace_cli, tracing
+from shared.messaging.printing import BAD_NEWS, AsJson, console, operator, refusals, show
 from shared.messaging.reconcile import Report
 from shared.messaging.reconcile import reconcile as account
 from shared.messaging.topology import Depth
@@ -38,7 +40,7 @@ class Backbone:
 
 def build(backbone: Backbone) -> tuple[typer.Typer, typer.Typer, Callable[..., None]]:
     """Return the command groups `events` and `quarantine`, and the command `reconcile`."""
-    return _events(backbone), quarantine_cli.build(backbone.consuming), _reconcile(backbone)
+    return _events(backbone), quarantine_cli.build(backbone.consuming, backbone.engines), _reconcile(backbone)
 
 
 def _events(backbone: Backbone) -> typer.Typer:
@@ -47,18 +49,20 @@ def _events(backbone: Backbone) -> typer.Typer:
     @group.command("list")
     def listing(  # noqa: PLR0917 - Typer's options
         source: Annotated[str | None, typer.Option(help="The publishing service.")] = None,
-        kind: Annotated[str | None, typer.Option("--type", help="Beginning of the type.")] = None,
-        entity: Annotated[str | None, typer.Option(help="kind:id")] = None,
+        kind: asked.Kind = None,
+        entity: asked.Entity = None,
         case: Annotated[str | None, typer.Option(help="The case's reference.")] = None,
         since: Annotated[datetime | None, typer.Option(help="UTC")] = None,
         limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
         as_json: AsJson = False,
     ) -> None:
         """List events, newest first."""
-        filters = tracing.Filters(source, kind, entity, case, since, limit)
+        named, bare = asked.parted(entity)
+        filters = tracing.Filters(source or named, kind, bare, case, since, limit)
         with refusals():
-            one_of(backbone.engines(), source, "source")
-        found = tracing.list_events(backbone.engines(), filters)
+            asked.one_of(backbone.engines(), source, "source")
+            if not (found := tracing.list_events(backbone.engines(), filters)):
+                asked.known(backbone.engines(), case=case, entity=entity, type=kind)
         rows = [
             [f"{s.recorded_at:%Y-%m-%d\n%H:%M:%S}", f"{s.type}\n{s.id}", f"{s.entity}\n{s.case or ''}"] for s in found
         ]
@@ -66,20 +70,26 @@ def _events(backbone: Backbone) -> typer.Typer:
 
     @group.command("trace")
     def trace(
-        asked: Annotated[str, typer.Argument(metavar="ID", help="Correlation, event or trace id, or a case.")],
-        newest: Annotated[int, typer.Option(help="At most so many acts of a case; 0 means all.")] = 10,
+        wanted: Annotated[str, typer.Argument(metavar="ID", help="Correlation, event or trace id, or a case.")],
+        newest: Annotated[int, typer.Option(min=0, help="At most so many acts of a case; 0 means all.")] = 10,
         as_json: AsJson = False,
     ) -> None:
         """Show what an act set off: its events, their effects everywhere, with times, and what is not done yet."""
-        trace_cli.trace(backbone.engines(), backbone.consumers(), asked, newest=newest, as_json=as_json)
+        trace_cli.trace(backbone.engines(), backbone.consumers(), wanted, newest=newest, as_json=as_json)
 
     @group.command("lag")
     def lag(as_json: AsJson = False) -> None:
-        """Show what is not published yet and what waits at each consumer."""
-        found = tracing.lag(backbone.engines())
+        """Show what each service has not published, and what waits at it: in its queue, parked, in quarantine."""
+        queued, silent = _queued(backbone)
+        found = [row | {"queued": queued.get(row["service"])} for row in tracing.lag(backbone.engines())]
         held = any(row["held_back"] for row in found)
-        columns = ["Service", "Unsent", "Oldest", "Parked", "Retrying", "Quarantined"] + ["Held back"] * held
-        show(found, columns, [_behind(row)[: len(columns)] for row in found], as_json)
+        columns = ["Service", "Unsent", "Oldest", "Queue", "Parked", "Retrying", "Quarantined"] + ["Held back"] * held
+        bound = backbone.consuming()
+        rows = [_behind(row, consumes=row["service"] in bound)[: len(columns)] for row in found]
+        show(found, columns, rows, as_json)
+        if silent:
+            typer.echo(f"What waits in the queues is not known: {silent}", err=True)
+            raise typer.Exit(BAD_NEWS)
 
     @group.command("gaps")
     def missing(as_json: AsJson = False) -> None:
@@ -102,6 +112,9 @@ def _reconcile(backbone: Backbone) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         """Account for every event at every consumer; fails when one is unaccounted for, or in two states."""
+        with refusals():
+            if dry_run and not send_again:
+                raise InvalidError({"--dry-run": "says what --send-again would send: give both"})
         report = backbone.reconcile()
         lines = [line for line in report.accounts if line.events]
         # A narrow terminal has no room for columns of noughts.
@@ -111,7 +124,7 @@ def _reconcile(backbone: Backbone) -> Callable[..., None]:
         rows = [[_cell(getattr(line, name)) for name in names] for line in lines]
         facts = report.as_json()
         mended = None
-        if send_again or dry_run:
+        if send_again:
             mended = mending.send_again(backbone.engines(), report, operator(), dry_run=dry_run)
             facts |= {"sent_again": [asdict(pair) for pair in mended], "dry_run": dry_run}
         show(facts, [name.replace("_", " ").capitalize() for name in names], rows, as_json)
@@ -150,9 +163,18 @@ def _say_mended(mended: list[mending.Mended], dry_run: bool) -> None:
         console.print("Reconcile again in ten seconds.")
 
 
-def _behind(row: dict[str, Any]) -> list[str]:
+def _queued(backbone: Backbone) -> tuple[dict[str, int], str]:
+    """Return what waits in each consumer's queue, and why that is not known."""
+    try:
+        return {queue: depth.messages for queue, depth in backbone.depths().items()}, ""
+    except (amqp.AMQPError, OSError) as error:
+        return {}, f"the broker does not answer ({getattr(error, 'strerror', None) or error})."
+
+
+def _behind(row: dict[str, Any], *, consumes: bool) -> list[str]:
     oldest = trace_cli.duration(row["oldest_seconds"] * 1000) if row["unpublished"] else ""
-    waiting = [_cell(row.get(name)) for name in ("waiting_for_predecessor", "retrying", "quarantined")]
+    queued = "?" if consumes and row["queued"] is None else _cell(row["queued"])
+    waiting = [queued, *(_cell(row.get(name)) for name in ("waiting_for_predecessor", "retrying", "quarantined"))]
     held = f"{row['held_back']}: {row['held_reason']}" if row["held_back"] else ""
     return [row["service"], str(row["unpublished"]), oldest, *waiting, held]
 

@@ -10,12 +10,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 from sqlalchemy import Engine, text
 
 from shared.database import reading
 from shared.errors import InvalidError, NotFoundError
-from shared.messaging.printing import BAD_NEWS, AsJson, console, one_of, operator, print_json, refusals, show
+from shared.messaging.asked import one_of
+from shared.messaging.printing import BAD_NEWS, AsJson, console, operator, print_json, refusals, show
 from shared.messaging.projections import Archive, Projection, Rebuild, Rebuilt
 from shared.messaging.projections import Progress as Say
 from shared.messaging.retention import InLog, Month, retain
@@ -68,19 +71,19 @@ def retention(log: Log) -> Callable[..., None]:
 _MONTHS = ["Service", "Month", "Events", "Unsent", "Size", "Months over", "What becomes of it"]
 
 
-def _month(month: Month) -> list[str]:
+def _month(month: Month) -> list[str | Text]:
     size = f"{month.bytes / 1_048_576:.1f} MB"
     name = "no month" if month.first is None else f"{month.first:%Y-%m}"
     age = "" if month.first is None else str(month.age_months)
     return [month.service, name, str(month.rows), str(month.unpublished), size, age, _fate(month)]
 
 
-def _fate(month: Month) -> str:
+def _fate(month: Month) -> Text:
     if month.dropped:
-        return "dropped"
+        return Text("dropped")
     if month.refused:
-        return f"[red]stays: {'; '.join(month.refused)}"
-    return "would be dropped" if month.due else "stays"
+        return Text(f"stays: {'; '.join(month.refused)}", "red")
+    return Text("would be dropped" if month.due else "stays")
 
 
 def projections(log: Log) -> typer.Typer:
@@ -177,9 +180,9 @@ def _tell(found: Rebuilt) -> None:
         console.print(f"[red]{found.lost} of the events are nowhere any more, so this is not the whole copy.")
     for item in compared.shown:
         key = ", ".join(f"{name} {value}" for name, value in item.key.items())
-        console.print(f"  [bold]{item.table} {key}[/bold]  {_KINDS[item.kind]}")
+        console.print(f"  [bold]{item.table} {escape(key)}[/bold]  {_KINDS[item.kind]}")
         for name, (live, rebuilt) in item.fields.items():
-            console.print(f"    {name}: {_values(item.kind, live, rebuilt)}", highlight=False)
+            console.print(f"    {name}: {_values(item.kind, live, rebuilt)}", highlight=False, markup=False)
     counts = f"{compared.only_live} only live, {compared.only_rebuilt} missing, {compared.different} different"
     verdict = (
         "The live copy is equal."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from shared.errors import InvalidError, TamgaError
 from shared.events import Actor
@@ -40,15 +41,8 @@ def refusals() -> Iterator[None]:
         raise typer.Exit(NO_ANSWER) from error
 
 
-def one_of(known: Iterable[str], service: str | None, option: str) -> None:
-    """Raise InvalidError when `service` is none of those known: a slip of the pen would look like good news."""
-    if service is not None and service not in (services := list(known)):
-        names = ", ".join(services)
-        raise InvalidError({option: f"is one of {names}"}, "There is no such service: %(name)s", name=service)
-
-
-def show(data: Any, columns: list[str], rows: list[list[str]], as_json: bool) -> None:
-    """Print `data` as JSON, or `rows` as a table."""
+def show(data: Any, columns: list[str], rows: Sequence[Sequence[str | Text]], as_json: bool) -> None:
+    """Print `data` as JSON, or `rows` as a table; what is in brackets in a cell stays as it is."""
     if as_json:
         print_json(data)
         return
@@ -57,7 +51,7 @@ def show(data: Any, columns: list[str], rows: list[list[str]], as_json: bool) ->
         # An id is there to be copied; whatever else has no room is folded and not cut.
         table.add_column(name, overflow="fold", min_width=_ID_WIDTH if name in _IDS and rows else None)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     console.print(table if rows else "Nothing.")
 
 

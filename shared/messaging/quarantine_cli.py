@@ -14,17 +14,17 @@ from sqlalchemy import Engine
 from shared.clock import in_utc
 from shared.database import reading
 from shared.errors import InvalidError, NotFoundError
-from shared.messaging import quarantine
-from shared.messaging.printing import AsJson, one_of, operator, refusals, show
+from shared.messaging import asked, quarantine
+from shared.messaging.asked import Entity, Kind
+from shared.messaging.printing import AsJson, operator, refusals, show
 from shared.messaging.quarantine import Filters
 
 Engines = Callable[[], Mapping[str, Engine]]
 Consumer = Annotated[str | None, typer.Option(help="The service that could not handle it.")]
-Kind = Annotated[str | None, typer.Option("--type", help="Beginning of the type.")]
-Entity = Annotated[str | None, typer.Option(help="kind:id")]
 Fingerprint = Annotated[str | None, typer.Option(help="All that failed in the same way.")]
 Since = Annotated[datetime | None, typer.Option(help="Seen at or after; UTC")]
 One = Annotated[UUID | None, typer.Option("--id", help="One event, by its row.")]
+Row = Annotated[UUID | None, typer.Argument(metavar="[ID]", help="One event, by its row.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say which, and change nothing.")]
 
 
@@ -38,15 +38,21 @@ def find(engines: Mapping[str, Engine], quarantine_id: UUID) -> tuple[str, dict[
     raise NotFoundError("There is no such event in quarantine")
 
 
-def build(consuming: Engines) -> typer.Typer:
-    """Return the command group; `consuming` gives the databases that have a quarantine."""
+def build(consuming: Engines, everywhere: Engines) -> typer.Typer:
+    """Return the command group; `consuming` gives the databases that have a quarantine, `everywhere` all there are."""
     group = typer.Typer(no_args_is_help=True, help="Events that a consumer could not handle.")
-    _add_looking(group, consuming)
-    _add_deciding(group, consuming)
+    _add_looking(group, consuming, everywhere)
+    _add_replay(group, consuming, everywhere)
+    _add_discard(group, consuming, everywhere)
     return group
 
 
-def _add_looking(group: typer.Typer, consuming: Engines) -> None:
+def _known(everywhere: Engines, wanted: Filters) -> None:
+    """Raise NotFoundError when nothing fits because somebody asks for what never was."""
+    asked.known(everywhere(), entity=wanted.entity, type=wanted.type, fingerprint=wanted.fingerprint)
+
+
+def _add_looking(group: typer.Typer, consuming: Engines, everywhere: Engines) -> None:
     @group.command("list")
     def listing(  # noqa: PLR0917 - Typer's options
         consumer: Consumer = None,
@@ -61,11 +67,14 @@ def _add_looking(group: typer.Typer, consuming: Engines) -> None:
         """List what is held by what went wrong, the most frequent first; or event by event."""
         wanted = Filters(consumer, kind, entity, fingerprint, since, None if every else "held")
         with refusals():
-            one_of(consuming(), consumer, "consumer")
-        (_list_events if single else _list_groups)(consuming(), wanted, as_json)
+            asked.one_of(consuming(), consumer, "consumer")
+            found, columns, rows = (_events if single else _groups)(consuming(), wanted)
+            if not found:
+                _known(everywhere, wanted)
+        show(found, columns, rows, as_json)
 
     @group.command("show")
-    def shown(quarantine_id: UUID, as_json: AsJson = False) -> None:
+    def shown(quarantine_id: Annotated[UUID, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
         """Show one event whole: headers, body, traceback, what a replay came to, what waits behind it."""
         with refusals():
             _, row = find(consuming(), quarantine_id)
@@ -79,16 +88,19 @@ def _again(row: dict[str, Any], name: str) -> bool:
     return name.startswith("first_") and row[name] == row.get(name.removeprefix("first_"))
 
 
-def _list_events(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) -> None:
+_Listed = tuple[list[dict[str, Any]], list[str], list[list[str]]]  # for machines; headings and cells for people
+
+
+def _events(engines: Mapping[str, Engine], wanted: Filters) -> _Listed:
     found = [row for engine in engines.values() for row in quarantine.held(engine, wanted)]
     rows = [
         [f"{r.id}\n{r.type or '?'}\n{r.entity or ''}", f"{r.consumer}\n{r.state}\ntries: {r.attempts}", r.error]
         for r in found
     ]
-    show([asdict(row) for row in found], ["Event", "Consumer", "Error"], rows, as_json)
+    return [asdict(row) for row in found], ["Event", "Consumer", "Error"], rows
 
 
-def _list_groups(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) -> None:
+def _groups(engines: Mapping[str, Engine], wanted: Filters) -> _Listed:
     found: list[quarantine.Group] = []
     for engine in engines.values():
         with reading(engine) as connection:
@@ -102,14 +114,13 @@ def _list_groups(engines: Mapping[str, Engine], wanted: Filters, as_json: bool) 
         ]
         for group in found
     ]
-    columns = ["Events", "Consumer", "What went wrong"]
-    show([asdict(group) for group in found], columns, rows, as_json)
+    return [asdict(group) for group in found], ["Events", "Consumer", "What went wrong"], rows
 
 
-def _add_deciding(group: typer.Typer, consuming: Engines) -> None:
+def _add_replay(group: typer.Typer, consuming: Engines, everywhere: Engines) -> None:
     @group.command("replay")
     def replay(  # noqa: PLR0917 - Typer's options
-        one: Annotated[UUID | None, typer.Argument(metavar="[ID]", help="One event, by its row.")] = None,
+        one: Row = None,
         quarantine_id: One = None,
         consumer: Consumer = None,
         kind: Kind = None,
@@ -126,14 +137,20 @@ def _add_deciding(group: typer.Typer, consuming: Engines) -> None:
 
         wanted = Filters(consumer, kind, entity, fingerprint, since)
         with refusals():
+            if one and quarantine_id:
+                raise InvalidError({"--id": "is the same as the id that stands alone: give one of them"})
             done = _each(consuming(), one or quarantine_id, wanted, act)
+            if not done:
+                _known(everywhere, wanted)
         heading = "Would be replayed" if dry_run else "Replayed"
         show({"replayed": done, "dry_run": dry_run}, [heading], [[row_id] for row_id in done], as_json)
 
+
+def _add_discard(group: typer.Typer, consuming: Engines, everywhere: Engines) -> None:
     @group.command("discard")
     def discard(  # noqa: PLR0917 - Typer's options
-        quarantine_id: Annotated[UUID | None, typer.Argument(help="One event, by its row.")] = None,
-        reason: Annotated[str, typer.Option(prompt=True, help="Why they may be left out.")] = "",
+        quarantine_id: Row = None,
+        reason: Annotated[str | None, typer.Option(help="Why they may be left out; asked for if not given.")] = None,
         consumer: Consumer = None,
         kind: Kind = None,
         entity: Entity = None,
@@ -144,18 +161,33 @@ def _add_deciding(group: typer.Typer, consuming: Engines) -> None:
     ) -> None:
         """Give events up for good; what waited behind them goes on."""
 
-        def act(service: str, engine: Engine, choice: dict[str, Any]) -> list[UUID]:
-            quarantine_id = choice.get("quarantine_id")
-            wanted = choice.get("wanted")
-            return quarantine.discard(
-                engine, service, operator(), quarantine_id, reason, wanted=wanted, dry_run=dry_run
-            )
+        def discarded(why: str, *, dry: bool) -> list[str]:
+            def act(service: str, engine: Engine, choice: dict[str, Any]) -> list[UUID]:
+                row_id, fit = choice.get("quarantine_id"), choice.get("wanted")
+                return quarantine.discard(engine, service, operator(), row_id, why, wanted=fit, dry_run=dry)
+
+            return _each(consuming(), quarantine_id, wanted, act)
 
         wanted = Filters(consumer, kind, entity, fingerprint, since)
         with refusals():
-            done = _each(consuming(), quarantine_id, wanted, act)
+            if reason is not None and not reason.strip():
+                raise InvalidError({"--reason": "say why this may be left out"})
+            done = discarded(reason or "", dry=True)
+            if not done:
+                _known(everywhere, wanted)
+            elif not dry_run:
+                # Nobody thinks of a reason for what turns out not to be there.
+                done = discarded(reason or _reason(len(done)), dry=False)
         heading = "Would be discarded" if dry_run else "Discarded"
         show({"discarded": done, "dry_run": dry_run}, [heading], [[row_id] for row_id in done], as_json)
+
+
+def _reason(count: int) -> str:
+    """Ask why until something is said; on the error stream, for the answer may be meant for a machine."""
+    told = ""
+    while not told.strip():
+        told = typer.prompt(f"Reason to leave {count} out" if count > 1 else "Reason", err=True)
+    return told
 
 
 def _each(
@@ -166,11 +198,13 @@ def _each(
 ) -> list[str]:
     """Act on one event, or at every consumer on those that fit; everything at once is nobody's wish."""
     if quarantine_id is not None:
+        if given := wanted.given():
+            raise InvalidError({f"--{name}": "not together with an id" for name in given})
         service, _ = find(engines, quarantine_id)
         return [str(row_id) for row_id in act(service, engines[service], {"quarantine_id": quarantine_id})]
     if not wanted.given():
         raise InvalidError({"id": "give an id, a fingerprint or filters"}, "Say which events are meant")
-    one_of(engines, wanted.consumer, "consumer")
+    asked.one_of(engines, wanted.consumer, "consumer")
     chosen = {name: engine for name, engine in engines.items() if wanted.consumer in {None, name}}
     return [
         str(row_id)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -139,7 +140,12 @@ def test_lag_says_what_waits_where(pair: Pair) -> None:
 @pytest.fixture
 def tamga(pair: Pair) -> typer.Typer:
     """Give the operator's commands on the two services."""
-    backbone = cli.Backbone(lambda: pair.engines, lambda: BINDINGS, lambda: {CONSUMER: Depth(0, 1)})
+    return commands(pair, lambda: {CONSUMER: Depth(0, 1)})
+
+
+def commands(pair: Pair, depths: Callable[[], dict[str, Depth]]) -> typer.Typer:
+    """Return the operator's commands, with a broker that answers as told."""
+    backbone = cli.Backbone(lambda: pair.engines, lambda: BINDINGS, depths)
     app = typer.Typer()
     events, quarantine, account = cli.build(backbone)
     app.add_typer(events, name="events")
@@ -175,7 +181,8 @@ def test_the_commands_answer_in_tables(pair: Pair, tamga: typer.Typer) -> None:
         result = runner.invoke(tamga, words)
         assert result.exit_code == 0, result.output
         assert result.output.strip()
-    assert "Nothing." in runner.invoke(tamga, ["events", "list", "--entity", "user:b"]).output
+    later = ["events", "list", "--entity", "user:a", "--since", "2100-01-01"]
+    assert "Nothing." in runner.invoke(tamga, later).output
 
 
 def test_an_id_can_be_copied_from_a_narrow_terminal(pair: Pair, tamga: typer.Typer) -> None:
@@ -190,7 +197,7 @@ def test_an_id_can_be_copied_from_a_narrow_terminal(pair: Pair, tamga: typer.Typ
         ("events", "list"): str(event_id),
         ("quarantine", "list"): str(row.id),
         ("quarantine", "list", "--single"): str(row.id),
-        ("events", "lag"): "Service  Unsent  Oldest  Parked  Retrying  Quarantined  Held back",
+        ("events", "lag"): "Service  Unsent  Oldest  Queue  Parked  Retrying  Quarantined  Held back",
     }
     for words, shown in listed.items():
         assert shown in runner.invoke(tamga, [*words]).output, words
@@ -202,6 +209,81 @@ def test_reconcile_fails_when_an_event_is_lost(pair: Pair, tamga: typer.Typer) -
     with pair.source.begin() as connection:
         connection.execute(text("UPDATE outbox SET published_at = published_at - interval '1 hour'"))
     assert _json(tamga, "reconcile", code=1)["unaccounted"] == 1
+
+
+def test_the_lag_has_what_waits_in_the_queue(pair: Pair) -> None:
+    """Each consumer's queue is counted; with the broker away the rest is told, and that this is not known."""
+    pair.publish("a", "ok")
+    told = {
+        row["service"]: row["queued"] for row in _json(commands(pair, lambda: {CONSUMER: Depth(3, 1)}), "events", "lag")
+    }
+    assert told == {SOURCE: None, CONSUMER: 3}
+
+    def away() -> NoReturn:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    silent = CliRunner().invoke(commands(pair, away), ["events", "lag"])
+    assert silent.exit_code == 1
+    assert "not known: the broker does not answer (Connection refused)." in silent.stderr
+    assert [line.split()[:3] for line in silent.stdout.splitlines()[1:]] == [[SOURCE, "0", "0"], [CONSUMER, "0", "?"]]
+
+
+SLIPS = {
+    ("events", "list", "--entity", "garbage"): "not written kind:id",
+    ("events", "list", "--entity", "user:nobody"): "There is no entity user:nobody here",
+    ("events", "list", "--case", "BSO-1"): "There is no case BSO-1 here",
+    ("events", "list", "--type", "portal.usr"): "No type of event begins with portal.usr",
+    ("events", "list", "--source", "nobody"): "There is no such service: nobody",
+    ("events", "trace", "x", "--newest", "-1"): "--newest",
+    ("quarantine", "list", "--entity", "user"): "not written kind:id",
+    ("quarantine", "list", "--type", "a b"): "not the beginning of a type",
+    ("quarantine", "list", "--type", "zoo."): "No type of event begins with zoo.",
+    ("quarantine", "list", "--entity", "user:nobody"): "There is no entity user:nobody here",
+    ("quarantine", "list", "--fingerprint", "x"): "Nothing has ever failed with the fingerprint x",
+    ("quarantine", "replay", "--fingerprint", "x"): "Nothing has ever failed with the fingerprint x",
+    ("quarantine", "discard", "--entity", "user:nobody"): "There is no entity user:nobody here",
+    ("quarantine", "discard", str(UUID(int=0))): "There is no such event in quarantine",
+    ("quarantine", "discard", str(UUID(int=0)), "--reason", " "): "say why",
+    ("quarantine", "discard", str(UUID(int=0)), "--consumer", CONSUMER): "not together with an id",
+    ("reconcile", "--dry-run"): "says what --send-again would send",
+}
+
+
+@pytest.mark.parametrize(("words", "said"), SLIPS.items())
+def test_a_slip_of_the_pen_is_no_good_news(pair: Pair, tamga: typer.Typer, words: tuple[str, ...], said: str) -> None:
+    """What is written wrongly or was never heard of is refused by its name, before anything is asked or done."""
+    pair.publish("a", "ok")
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(tamga, words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_what_is_known_and_not_there_is_nothing(pair: Pair, tamga: typer.Typer) -> None:
+    """An entity that never failed, named with its source or without, is told from one that never was."""
+    pair.publish("a", "ok")
+    for words in (["events", "list", "--entity", "portal/user:a"], ["quarantine", "list", "--entity", "portal/user:a"]):
+        assert CliRunner().invoke(tamga, words).exit_code == 0, words
+    assert "Nothing." in CliRunner().invoke(tamga, ["quarantine", "list", "--entity", "user:a"]).stdout
+
+
+def test_discard_asks_for_the_reason_once_the_event_is_there(pair: Pair, tamga: typer.Typer) -> None:
+    """It asks until something is said, and not at all for a dry run."""
+    pair.publish("a", "poison")
+    [held] = _json(tamga, "quarantine", "list", "--single")
+    assert _json(tamga, "quarantine", "discard", held["id"], "--dry-run")["discarded"] == [held["id"]]
+    done = CliRunner().invoke(tamga, ["quarantine", "discard", held["id"]], input="\n \na test's poison\n")
+    assert (done.exit_code, held["id"] in done.stdout) == (0, True)
+    assert done.stderr.count("Reason:") == 3
+    assert quarantine.show(pair.consumer, UUID(held["id"]))["settled_reason"] == "a test's poison"
+
+
+def test_what_an_error_says_is_shown_as_it_is(pair: Pair, tamga: typer.Typer) -> None:
+    """Brackets in a message from anywhere are neither colours nor a reason to fail."""
+    with pair.consumer.begin() as connection:
+        error = ValueError("[/red] and [bold]")
+        quarantine.hold(connection, CONSUMER, encode(event_of("b", 1)), error, attempts=1, now=datetime.now(UTC))
+    listed = CliRunner(env={"COLUMNS": "120"}).invoke(tamga, ["quarantine", "list"])
+    assert "ValueError: [/red] and [bold]" in listed.stdout
 
 
 def test_replay_and_discard_from_the_command_line(pair: Pair, tamga: typer.Typer) -> None:

@@ -168,7 +168,7 @@ def test_last_events_are_sent_again_when_an_operator_asks(backbone: Backbone) ->
         eventually(lambda: backbone.unpublished() == 0)
         assert len(backbone.take(25)) == 25
         app.command()(cli.build(_seen(backbone))[2])
-        tried = CliRunner().invoke(app, ["--dry-run", "--json"])
+        tried = CliRunner().invoke(app, ["--send-again", "--dry-run", "--json"])
         assert (tried.exit_code, json.loads(tried.output)["sent_again"][0]["sent"]) == (1, 25)
         assert _answers(backbone) == []
         with backbone.working():
