@@ -1,9 +1,12 @@
 """The audit service: the verifiable record of every act, searchable, with proofs and a check of completeness."""
 
-OWNS = ("search", "verification", "event", "record", "attempt")
+OWNS = ("search", "verification", "event", "record", "attempt", "backup")
 PUBLISHES = (
     "audit.attempt.refused",
     "audit.backfill.answered",
+    "audit.backup.created",
+    "audit.backup.drilled",
+    "audit.backup.restored",
     "audit.event.rejected",
     "audit.gap.alarmed",
     "audit.gap.closed",

@@ -83,11 +83,15 @@ KINDS: dict[str, str] = {
     "portal.session.opened": "Signed in",
     "portal.session.closed": "Signed out",
     "portal.signin.refused": "Refused a sign-in",
+    "portal.link.issued": "Made a one-time link for signing in",
     "portal.key.issued": "Issued an API key",
     "portal.key.revoked": "Revoked an API key",
     "audit.search.performed": "Searched the audit log",
     "audit.event.rejected": "Refused a message to the log",
     "audit.verification.completed": "Verified the log",
+    "audit.backup.created": "Made a backup",
+    "audit.backup.restored": "Restored a backup",
+    "audit.backup.drilled": "Tried out a backup",
 }
 # Every service has these two.
 COMMON = {

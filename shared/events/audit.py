@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from shared.events.base import Event, attempt_and_view
 
 AttemptRefused, RecordViewed = attempt_and_view("audit")
@@ -44,3 +46,49 @@ class VerificationCompleted(Event):
     ok: bool
     findings: int
     whole: bool
+
+
+class BackupCreated(Event):
+    """Everything was written into a sealed file as it was at one moment. Entity backup:installation."""
+
+    TYPE = "audit.backup.created"
+    AUDIENCE = "record"
+    file: str
+    at: datetime
+    tamga_version: str
+    bytes: int
+    events: int
+    milliseconds: int
+    waited_ms: int  # for how long writers waited at most
+    removed: list[str]  # older backups that went because of it
+
+
+class BackupRestored(Event):
+    """What was kept in a backup took the place of what was there; written into what was restored.
+
+    Entity backup:installation.
+    """
+
+    TYPE = "audit.backup.restored"
+    AUDIENCE = "record"
+    file: str
+    at: datetime
+    tamga_version: str
+    events: int
+    sent_again: int
+    log_size: int
+    signed_before: int  # up to where the log had been signed before; beyond `log_size`: those entries are lost
+    milliseconds: int
+
+
+class BackupDrilled(Event):
+    """A backup was restored beside what runs, looked through, and thrown away. Entity backup:installation."""
+
+    TYPE = "audit.backup.drilled"
+    AUDIENCE = "record"
+    file: str
+    at: datetime
+    ok: bool
+    problems: list[str]
+    rpo_seconds: int
+    rto_seconds: int
