@@ -11,11 +11,13 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.audit.domain.note import Checkpoint, NoteError
 from services.audit.handlers import verification
 from services.audit.handlers.proofs import Proof, prove
 from services.audit.handlers.verification import Report
@@ -51,20 +53,37 @@ def verify(
     ] = True,
 ) -> None:
     """Read the log again, from every stored byte up to the signatures, and look for what never arrived."""
+    pinned = _kept(checkpoint) if checkpoint else None
     try:
-        pinned = checkpoint.read_text() if checkpoint else None
         with _log() as (engine, keys):
             report = _verified(engine, keys, newest, pinned, quiet=as_json)
             if record:
                 _record(engine, report)
     except (SettingsError, SQLAlchemyError, OSError, ValueError) as error:
-        typer.echo(f"The log could not be verified: {error}", err=True)
+        typer.echo(f"The log could not be verified: {str(error).splitlines()[0]}", err=True)
         raise typer.Exit(NO_ANSWER) from error
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2, default=str))
     else:
         _print(report)
     raise typer.Exit(0 if report.ok else BAD_NEWS)
+
+
+def _kept(file: Path) -> str:
+    """Return the checkpoint that somebody kept; one that is none must not pass for one that was compared."""
+    try:
+        note = file.read_text(encoding="utf-8")
+        Checkpoint.parse(note.rpartition("\n\n")[0] + "\n")
+    except OSError as error:
+        why = f"can't be read ({error.strerror})"
+    except UnicodeDecodeError:
+        why = "is not text"
+    except NoteError as error:
+        why = f"holds no checkpoint ({error})"
+    else:
+        return note.rstrip("\n") + "\n"  # copied from the page it may have lost its last line's end
+    typer.echo(f"{file} {why}: give the file in which you kept a checkpoint of /audit/verification, whole.", err=True)
+    raise typer.Exit(NO_ANSWER)
 
 
 def _record(engine: Engine, report: Report) -> None:
@@ -93,6 +112,8 @@ def _progress(*, quiet: bool) -> Progress:
 
 def _print(report: Report) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # a hash is there to be compared: whole
     read = f"{report.events:,}" if report.whole else f"{report.events:,} of {report.size:,}, after a signed state"
     table.add_row("events", read)
     table.add_row("root hash", report.root)
@@ -106,7 +127,7 @@ def _print(report: Report) -> None:
     table.add_row("took", f"{took:.1f} s")
     console.print(table)
     for finding in report.findings:
-        console.print(f"[red]✗[/red] {finding.sentence()}", soft_wrap=True)
+        console.print(f"[red]✗[/red] {escape(finding.sentence())}", soft_wrap=True)
     console.print("[green]OK[/green]" if report.ok else f"[red]NOT OK[/red]: {len(report.findings)} findings")
 
 
@@ -120,7 +141,7 @@ def prove_event(event_id: UUID, *, as_json: Json = False) -> None:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_NEWS) from error
     except (SettingsError, SQLAlchemyError, OSError) as error:
-        typer.echo(f"The event could not be proven: {error}", err=True)
+        typer.echo(f"The event could not be proven: {str(error).splitlines()[0]}", err=True)
         raise typer.Exit(NO_ANSWER) from error
     if as_json:
         typer.echo(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))
@@ -130,7 +151,7 @@ def prove_event(event_id: UUID, *, as_json: Json = False) -> None:
 
 def _print_proof(proof: Proof) -> None:
     console.print(f"event {proof.event_id} is leaf {proof.index} of {proof.size}")
-    table = Table("step", "sibling", "hash")
+    table = Table("step", "sibling", Column("hash", overflow="fold"))
     table.add_row("leaf", "", proof.leaf_hash.hex())
     for number, step in enumerate(proof.steps(), 1):
         table.add_row(str(number), step["side"], step["hash"])

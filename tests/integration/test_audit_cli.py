@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import json
 from pathlib import Path
@@ -47,11 +48,44 @@ def test_verify_says_sound_or_names_the_row(stand: Stand, engine: Engine) -> Non
 
 
 def test_a_kept_checkpoint_is_compared(engine: Engine, tmp_path: Path) -> None:
-    """A checkpoint that is no checkpoint of this log is a finding; a missing file is exit 2."""
+    """A checkpoint that this log's key did not sign is a finding."""
     kept = tmp_path / "kept"
-    kept.write_text("nonsense")
-    assert RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(kept)]).exit_code == 1
-    assert RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(tmp_path / "none")]).exit_code == 2
+    kept.write_text(f"elsewhere/audit\n3\n{base64.b64encode(bytes(32)).decode()}\n\n— elsewhere/audit AAAAAAAA\n")
+    answer = RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(kept)])
+    assert answer.exit_code == 1
+    assert "no signature by a known key" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "can't be read (No such file or directory)"),
+        (b"", "holds no checkpoint"),
+        (b"nonsense", "holds no checkpoint"),
+        (b"\xff\xfe", "is not text"),
+    ],
+)
+def test_what_is_no_checkpoint_is_not_compared(tmp_path: Path, content: bytes | None, why: str) -> None:
+    """A file that is missing, empty or something else gives no verdict, but one sentence with the cure."""
+    kept = tmp_path / "kept"
+    if content is not None:
+        kept.write_bytes(content)
+    answer = RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(kept)])
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    cure = "give the file in which you kept a checkpoint of /audit/verification, whole."
+    assert answer.stderr.startswith(f"{kept} {why}")
+    assert answer.stderr.endswith(f": {cure}\n")
+    folder = RUNNER.invoke(cli.commands, ["verify", "--checkpoint", str(tmp_path)])
+    assert (folder.exit_code, "can't be read (Is a directory)" in folder.stderr) == (2, True)
+
+
+def test_hashes_are_whole_on_a_narrow_terminal(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 columns fold the root and cut nothing of it."""
+    monkeypatch.setattr(cli.console, "width", 80)
+    root = json.loads(RUNNER.invoke(cli.commands, ["verify", "--json"]).stdout)["root"]
+    shown = RUNNER.invoke(cli.commands, ["verify"]).stdout
+    assert "…" not in shown
+    assert root in "".join(shown.split())
 
 
 def test_a_result_is_kept_with_who_asked_for_it(engine: Engine, tmp_path: Path) -> None:
