@@ -1,6 +1,6 @@
 """The portal: people, organisations, sessions, programmes; the front door and the operator's view of the house."""
 
-OWNS = ("user", "organisation", "programme", "session", "signin", "key")
+OWNS = ("user", "organisation", "programme", "session", "signin", "link", "key")
 PUBLISHES = (
     "portal.user.registered",
     "portal.user.changed",
@@ -11,6 +11,7 @@ PUBLISHES = (
     "portal.session.opened",
     "portal.session.closed",
     "portal.signin.refused",
+    "portal.link.issued",
     "portal.key.issued",
     "portal.key.revoked",
     "portal.attempt.refused",

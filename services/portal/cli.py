@@ -16,7 +16,7 @@ from rich.table import Table
 from sqlalchemy import Connection, Engine
 
 from services.portal import storage
-from services.portal.handlers import accounts
+from services.portal.handlers import accounts, links
 from services.portal.handlers.accounts import NewUser
 from services.portal.handlers.programmes import load_pack
 from services.portal.packs import read_pack
@@ -139,6 +139,31 @@ def reset_password(who: str) -> None:
     with _acting() as uow:
         password = accounts.reset_password(uow, accounts.find_user(uow, who).id)
     print(password)
+
+
+@user.command("link")
+def make_link(who: str, *, as_json: AsJson = False) -> None:
+    """Make a link by which a person (id or address) chooses a password; printed once, good for one use and a day."""
+    with _acting() as uow:
+        link = links.issue(uow, accounts.find_user(uow, who))
+    _show_link(link, as_json=as_json)
+
+
+@user.command("first")
+def first_user(email: str, *, as_json: AsJson = False) -> None:
+    """Make the first operator's link, adding the person if need be; nothing once an operator has signed in."""
+    with _acting() as uow:
+        link = links.issue_first(uow, email)
+    if link is not None:
+        _show_link(link, as_json=as_json)
+    else:
+        print("{}" if as_json else "An operator has signed in already: `tamga user link EMAIL` makes others' links.")
+
+
+def _show_link(link: links.Link, *, as_json: bool) -> None:
+    url = f"{settings().base_url.rstrip('/')}/welcome/{link.token}"
+    row = {"email": link.user.email, "until": in_utc(link.until), "url": url}
+    print(json.dumps(row) if as_json else f"For {row['email']}, one use, until {row['until']}:\n{url}")
 
 
 @programme.command("load")

@@ -10,5 +10,6 @@ OTHERS: dict[str, str] = {
     "credential": "hashes of passwords, which no event carries",
     "session": "who is signed in",
     "api_key": "hashes of keys, which no event carries",
+    "sign_in_link": "hashes of links, which no event carries",
     "sign_in_limit": "failures to sign in within the last hour",
 }

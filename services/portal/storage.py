@@ -74,6 +74,13 @@ api_key = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
 )
+sign_in_link = Table(
+    "sign_in_link",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of what the link carries
+    Column("user_id", ForeignKey("account.id"), nullable=False, unique=True),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
 sign_in_limit = Table(
     "sign_in_limit",
     metadata,
@@ -204,6 +211,34 @@ def keys_of(connection: Connection, user_id: str, now: datetime) -> list[RowMapp
     conditions = (api_key.c.user_id == user_id, api_key.c.revoked_at.is_(None), api_key.c.expires_at > now)
     query = select(api_key).where(*conditions).order_by(api_key.c.issued_at.desc()).limit(50)
     return list(connection.execute(query).mappings())
+
+
+# --- links for choosing a password ---------------------------------------------
+
+
+def keep_link(connection: Connection, hashed: str, user_id: str, until: datetime) -> None:
+    """Keep a person's new link; the one before works no more."""
+    drop_links(connection, user_id)
+    connection.execute(insert(sign_in_link).values(id=hashed, user_id=user_id, expires_at=until))
+
+
+def link_owner(connection: Connection, hashed: str, now: datetime) -> str | None:
+    """Return whose link this is while it may be used."""
+    query = select(sign_in_link.c.user_id).join(account, account.c.id == sign_in_link.c.user_id)
+    usable = (sign_in_link.c.id == hashed, sign_in_link.c.expires_at > now, account.c.active)
+    return connection.execute(query.where(*usable)).scalar_one_or_none()
+
+
+def drop_links(connection: Connection, user_id: str) -> int:
+    """Let a person's link work no more; returns how many there were."""
+    return connection.execute(sign_in_link.delete().where(sign_in_link.c.user_id == user_id)).rowcount
+
+
+def operators_have_signed_in(connection: Connection) -> bool:
+    """Say whether anybody who may let others in has ever signed in."""
+    query = select(account.c.id).join(session, session.c.user_id == account.c.id)
+    may = (account.c.active, account.c.state["roles"].contains(["operator"]))
+    return connection.execute(query.where(*may).limit(1)).scalar_one_or_none() is not None
 
 
 # --- slowing down guessers ---------------------------------------------------

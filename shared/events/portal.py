@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import Field
 
 from shared.events.base import Event, attempt_and_view
@@ -99,6 +101,16 @@ class SignInRefused(Event):
     account_hash: str
     user_id: str | None
     reason: str
+
+
+class LinkIssued(Event):
+    """A person may choose a password by a link that works once; the link itself is not kept. Entity link:<id>."""
+
+    TYPE = "portal.link.issued"
+    AUDIENCE = "record"
+    link_id: str
+    user_id: str
+    good_until: datetime
 
 
 class KeyIssued(Event):

@@ -98,22 +98,22 @@ def change_password(uow: UnitOfWork, user_id: str, present: str, new: str, *, se
     user = storage.users(uow).get(user_id)
     if not passwords.matches(present, storage.password_hash(uow.connection, user_id)):
         raise InvalidError({"present": "is not your present password"})
-    check_password(new, about=[user.name, user.email])
-    _store(uow, user, new)
-    ended = storage.close_sessions(uow.connection, user_id, uow.now(), "password changed", but=session_id)
-    record_closed(uow, user_id, ended, "password changed")
+    set_password(uow, user, new, session_id=session_id)
 
 
 def reset_password(uow: UnitOfWork, user_id: str) -> str:
     """Give a person a new generated password, which is returned once; all their sessions end."""
     user = storage.users(uow).get(user_id)
     secret = passwords.generated()
-    _store(uow, user, secret)
-    ended = storage.close_sessions(uow.connection, user_id, uow.now(), "password changed")
-    record_closed(uow, user_id, ended, "password changed")
+    set_password(uow, user, secret)
     return secret
 
 
-def _store(uow: UnitOfWork, user: User, password: str) -> None:
+def set_password(uow: UnitOfWork, user: User, password: str, *, session_id: str | None = None) -> None:
+    """Give a person this password; links for choosing one and all sessions but `session_id` end."""
+    check_password(password, about=[user.name, user.email])
     storage.store_password_hash(uow.connection, user.id, passwords.hashed(password), uow.now())
     user.password_changed()
+    storage.drop_links(uow.connection, user.id)
+    ended = storage.close_sessions(uow.connection, user.id, uow.now(), "password changed", but=session_id)
+    record_closed(uow, user.id, ended, "password changed")

@@ -66,7 +66,7 @@ def sign_in(
         storage.store_password_hash(uow.connection, user.id, passwords.hashed(password), now)
     if former:
         sign_out(uow, former, "signed in anew")
-    return SignedIn(_open(uow, user, address, agent), user)
+    return SignedIn(open_session(uow, user, address, agent), user)
 
 
 def _refuse(uow: UnitOfWork, keys: dict[str, int], email: str, user: User | None) -> Refused:
@@ -82,7 +82,8 @@ def _refuse(uow: UnitOfWork, keys: dict[str, int], email: str, user: User | None
     return Refused(wait=max(waits) or None)
 
 
-def _open(uow: UnitOfWork, user: User, address: str, agent: str) -> str:
+def open_session(uow: UnitOfWork, user: User, address: str, agent: str) -> str:
+    """Begin a session of a person, who is the one who acts from here on; returns its secret for the cookie."""
     token, now = secrets.token_urlsafe(32), uow.now()
     session_id = hash_of(token)
     uow.connection.execute(

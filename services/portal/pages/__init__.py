@@ -1,8 +1,8 @@
 """The portal's pages."""
 
-from services.portal.pages import account, catalogue, gate, home, operations, people, programmes
+from services.portal.pages import account, catalogue, gate, home, operations, people, programmes, welcome
 
 routers = [
-    *(gate.router, home.router, people.router, programmes.router),
+    *(gate.router, welcome.router, home.router, people.router, programmes.router),
     *(operations.router, catalogue.router, account.router),
 ]

@@ -70,13 +70,18 @@ def sign_in(request: Request, form: Annotated[SignInForm, Form()], uow: Uow) -> 
     target = local_path(form.next)
     if isinstance(outcome, sessions.Refused):
         return _refused(request, outcome, target, form.email)
-    roles = outcome.user.roles
+    return let_in(settings, outcome, target)
+
+
+def let_in(settings: Settings, signed_in: sessions.SignedIn, target: str = "/") -> RedirectResponse:
+    """Lead somebody who has just signed in to their page, with the session's cookie."""
+    roles = signed_in.user.roles
     landing = LANDING[roles[0]] if target == "/" and len(roles) == 1 else target
     response = RedirectResponse(landing, 303)
     secure = settings.base_url.startswith("https://")
-    response.set_cookie(cookie_name(settings), outcome.token, path="/", httponly=True, secure=secure, samesite="lax")
+    response.set_cookie(cookie_name(settings), signed_in.token, path="/", httponly=True, secure=secure, samesite="lax")
     response.set_cookie(
-        LANGUAGE_COOKIE, outcome.user.locale, max_age=YEAR, path="/", httponly=True, secure=secure, samesite="lax"
+        LANGUAGE_COOKIE, signed_in.user.locale, max_age=YEAR, path="/", httponly=True, secure=secure, samesite="lax"
     )
     return response
 
