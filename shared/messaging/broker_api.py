@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from shared.direct import ask
+from shared.messaging.link import nodes_of
 
 _UNHEALTHY = 503  # the answer to a check that did not pass, with what is wrong in its body
 _PORTS = {"amqp": ("http", 15672), "amqps": ("https", 15671)}  # RabbitMQ's own defaults
@@ -21,8 +22,8 @@ class BrokerAPIError(RuntimeError):
 
 
 def default_url(amqp_url: str) -> str:
-    """Return where the API of an AMQP URL's broker is by default, with the same user."""
-    parts = urlsplit(amqp_url)
+    """Return where the API of an AMQP URL's broker is by default, with the same user; of a cluster the first node's."""
+    parts = urlsplit(nodes_of(amqp_url)[0])
     scheme, port = _PORTS.get(parts.scheme, _PORTS["amqp"])
     user, at, _ = parts.netloc.rpartition("@")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -31,7 +32,7 @@ def default_url(amqp_url: str) -> str:
 
 def vhost_of(amqp_url: str) -> str:
     """Return the virtual host that an AMQP URL names; "/" when it names none."""
-    return unquote(urlsplit(amqp_url).path[1:]) or "/"
+    return unquote(urlsplit(nodes_of(amqp_url)[0]).path[1:]) or "/"
 
 
 @dataclass(frozen=True)

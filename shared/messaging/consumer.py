@@ -36,7 +36,7 @@ from shared.messaging import delivery
 from shared.messaging.delivery import Delivered, Delivery, Inbound
 from shared.messaging.inbox import StorageDownError
 from shared.messaging.line import Line
-from shared.messaging.link import HEARTBEAT
+from shared.messaging.link import HEARTBEAT, nodes_of, opened
 from shared.messaging.wire import decode
 from shared.process import settle
 
@@ -94,9 +94,12 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
 
     @property
     def connection(self) -> Connection:
+        return self._to(nodes_of(self.container.config["AMQP_URI"])[0])  # whose classes of errors are asked for
+
+    def _to(self, node: str) -> Connection:
         config = self.container.config
         return Connection(  # type: ignore[no-untyped-call]
-            config["AMQP_URI"],
+            node,
             heartbeat=config["HEARTBEAT"],
             connect_timeout=5,
             transport=Line,
@@ -105,9 +108,8 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
 
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:
-        connection = self.create_connection()
+        connection = opened(self.container.config["AMQP_URI"], self._to)  # `run` decides when to try again
         try:
-            connection.ensure_connection(max_retries=0)  # `run` decides when to try again
             yield connection
             with _answering():
                 connection.release()

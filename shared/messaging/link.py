@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,19 +23,47 @@ def connect(amqp_url: str, *, patience: float = _CONNECT, **options: Any) -> Any
     `patience` is how many seconds connecting, and then each answer, may take.
     """
     options = {"write_timeout": _WRITE, "read_timeout": patience} | options
-    connection: Any = Connection(  # type: ignore[no-untyped-call]
-        amqp_url, transport=Line, connect_timeout=patience, heartbeat=HEARTBEAT, transport_options=options
-    )
+
+    def to(node: str) -> Any:
+        return Connection(  # type: ignore[no-untyped-call]
+            node, transport=Line, connect_timeout=patience, heartbeat=HEARTBEAT, transport_options=options
+        )
+
     try:
-        connection.ensure_connection(max_retries=0)  # connect() sleeps for two seconds and tries once more
+        return opened(amqp_url, to)
     except OperationalError as error:
         raise ConnectionError(str(error)) from error
-    return connection
+
+
+def nodes_of(amqp_url: str) -> list[str]:
+    """Return a URL for each node of the broker: a cluster is written as URLs with `;` between them."""
+    return [node for node in amqp_url.split(";") if node]
+
+
+def opened(amqp_url: str, to: Callable[[str], Any]) -> Any:
+    """Return an open connection to the first node that answers; `to` makes one. Raises OperationalError of the last.
+
+    The order is another one each time: clients are spread over a cluster, and nobody insists on a node that hangs.
+    (Kombu's own way, alternates, forgets the transport that it was given.)
+    """
+    nodes = nodes_of(amqp_url)
+    random.shuffle(nodes)
+    for node in nodes:
+        connection = to(node)
+        try:
+            connection.ensure_connection(max_retries=0)  # connect() sleeps for two seconds and tries once more
+        except BaseException as error:
+            connection.collect(socket_timeout=1)
+            if node == nodes[-1] or not isinstance(error, OperationalError):
+                raise
+        else:
+            return connection
+    raise ValueError("no broker is named")
 
 
 def user_of(amqp_url: str) -> str:
     """Return the user that a broker URL names; the broker checks messages' user_id against it."""
-    return str(Connection(amqp_url).userid or "guest")  # type: ignore[no-untyped-call]
+    return str(Connection(nodes_of(amqp_url)[0]).userid or "guest")  # type: ignore[no-untyped-call]
 
 
 @contextmanager

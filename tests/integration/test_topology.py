@@ -187,6 +187,7 @@ def test_the_start_names_bindings_of_no_release(house: Broker, caplog: pytest.Lo
         ("amqps://u:p%40x@broker.example/a%2Fb", "https://u:p%40x@broker.example:15671", "a/b"),
         ("amqp://broker.example", "http://broker.example:15672", "/"),
         ("amqp://u:p@[::1]:5672/", "http://u:p@[::1]:15672", "/"),
+        ("amqp://u:p@one.example/a%2Fb;amqp://u:p@two.example/a%2Fb", "http://u:p@one.example:15672", "a/b"),
     ],
 )
 def test_where_the_api_is_follows_from_the_broker(amqp_url: str, api_url: str, vhost: str) -> None:
