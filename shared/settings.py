@@ -1,4 +1,8 @@
-"""Configuration: environment first, then what `tamga run` wrote down for the tools of the same machine."""
+"""Configuration: environment first, then what `tamga run` wrote down for the tools of the same machine.
+
+Passwords come as files: TAMGA_GRANTS_DATABASE_PASSWORD_FILE and the like, or by their own names in the folder
+TAMGA_SECRETS (`grants_database_password`). They are put into the URLs, which then name no password themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,14 @@ import os
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from shared.infrastructure.names import app_role, database_name, owner_role
 
 SERVICES = ("portal", "grants", "loans", "notifications", "audit")
+_PORTS = {"http": 80, "https": 443}
 
 
 class Settings(BaseModel):
@@ -23,9 +31,11 @@ class Settings(BaseModel):
 
     home: Path = Path(".tamga")
     base_url: str = "http://127.0.0.1:8400"
+    inside_url: str = ""  # where our own processes reach the services' pages; by default where people do
+    ca_file: Path | None = None  # whose certificates of the pages are trusted besides the system's own
     database_urls: dict[str, str] = {}
     owner_database_urls: dict[str, str] = {}  # for migrations only
-    database_admin_url: str = ""  # for restores and drills only: they make databases
+    database_admin_url: str = ""  # for making databases and roles only: first start, restore, drill
     amqp_urls: dict[str, str] = {}
     amqp_admin_url: str = ""  # for topology and queue depths only
     amqp_api_url: str = ""  # the broker's HTTP API; by default port 15672 beside amqp_admin_url
@@ -45,6 +55,18 @@ class Settings(BaseModel):
     log_level: str = "INFO"
     outbox_retention_months: int = 0  # full months for which published events stay in the outbox; 0: for ever
     gap_seconds: float = 45.0  # how long an event may be missing before that is an alarm (a relay tries again after 30)
+
+    @field_validator("base_url")
+    @classmethod
+    def _as_browsers_say(cls, url: str) -> str:
+        """Return the address without its scheme's own port: so it stands in a browser's Origin."""
+        parts = urlsplit(url)
+        return url.replace(f":{parts.port}", "", 1) if parts.port == _PORTS.get(parts.scheme) else url
+
+    @property
+    def own_url(self) -> str:
+        """Return where our own processes reach the services' pages."""
+        return (self.inside_url or self.base_url).rstrip("/")
 
     def database_url(self, service: str) -> str:
         """Return a service's database URL (its own least-privileged role)."""
@@ -87,13 +109,67 @@ def load() -> Settings:
     if runtime_file(home).exists():
         values |= json.loads(runtime_file(home).read_text())
     for name in Settings.model_fields:
-        if (given := os.environ.get(f"TAMGA_{name.upper()}")) is not None and "urls" not in name:
+        if (given := os.environ.get(f"TAMGA_{name.upper()}")) is not None and not name.endswith("_urls"):
             values[name] = given
+    if told := os.environ.get("TAMGA_METRICS_URLS"):
+        values["metrics_urls"] = json.loads(told)
     for service in SERVICES:
-        for field, suffix in (("database_urls", "DATABASE_URL"), ("amqp_urls", "AMQP_URL")):
-            if given := os.environ.get(f"TAMGA_{service.upper()}_{suffix}"):
-                values[field] = dict(values.get(field, {})) | {service: given}
-    return Settings.model_validate(values)
+        for field, url in _urls_of(service).items():
+            if url:
+                values[field] = dict(values.get(field, {})) | {service: url}
+    return Settings.model_validate(values | _with_secrets(values))
+
+
+def _urls_of(service: str) -> dict[str, str]:
+    """Return what the environment says of a service's URLs, nothing where it says nothing."""
+    return {
+        "database_urls": _url(service, "DATABASE", "database", "postgresql+psycopg", app_role(service)),
+        "owner_database_urls": _url(service, "OWNER_DATABASE", "owner", "postgresql+psycopg", owner_role(service)),
+        "amqp_urls": _url(service, "AMQP", "broker", "amqp", service),
+    }
+
+
+def _url(service: str, name: str, secret: str, scheme: str, user: str) -> str:
+    """Return a URL with its password: one that is given, or the usual one where its host and password are known."""
+    start = f"TAMGA_{service.upper()}_{name}"
+    password = _secret(f"{start}_PASSWORD_FILE", f"{service}_{secret}_password")
+    host = os.environ.get("TAMGA_BROKER_HOST" if scheme == "amqp" else "TAMGA_DATABASE_HOST")
+    usual = f"{scheme}://{user}@{host}/{'/' if scheme == 'amqp' else database_name(service)}"
+    given = os.environ.get(f"{start}_URL") or (usual if host and password else "")
+    return _with_password(given, password)
+
+
+def _with_secrets(values: dict[str, Any]) -> dict[str, str]:
+    """Return the URLs of administrators and of mail with their passwords, where these are files."""
+    known = {
+        "database_admin_url": _secret("TAMGA_DATABASE_ADMIN_PASSWORD_FILE", "postgres_password"),
+        "amqp_admin_url": _secret("TAMGA_AMQP_ADMIN_PASSWORD_FILE", "broker_admin_password"),
+        "amqp_api_url": _secret("TAMGA_AMQP_ADMIN_PASSWORD_FILE", "broker_admin_password"),
+        "smtp_url": _secret("TAMGA_SMTP_PASSWORD_FILE", "smtp_password"),
+    }
+    return {field: _with_password(values[field], password) for field, password in known.items() if field in values}
+
+
+def _secret(variable: str, name: str) -> str:
+    """Return the secret of the file that `variable` names, else of the file `name` in TAMGA_SECRETS if it is there."""
+    folder = os.environ.get("TAMGA_SECRETS")
+    usual = Path(folder) / name if folder else None
+    named = os.environ.get(variable)
+    file = Path(named) if named else usual if usual and usual.exists() else None
+    try:
+        return file.read_text(encoding="utf-8").strip() if file else ""
+    except OSError as error:
+        what = variable if named else "TAMGA_SECRETS"
+        raise SettingsError(f"{what}: {file} can't be read ({error.strerror}): run `make init` first") from error
+
+
+def _with_password(url: str, password: str) -> str:
+    """Return `url` with this password, if it names a user and has none yet."""
+    parts = urlsplit(url)
+    if not password or not parts.username or parts.password:
+        return url
+    user, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
 
 
 @cache
