@@ -18,9 +18,12 @@ from services.backbone import queues
 from services.launcher.health import states
 from services.measures import OWN
 from shared import i18n, operations
+from shared.clock import utc_now
 from shared.database import engine_for, reading
+from shared.messaging.printing import NO_ANSWER
 from shared.operations import Line, Look, Sources, told
 from shared.operations.figures import figures
+from shared.operations.processes import take_note
 from shared.operations.telling import STATES, plainly
 from shared.settings import Settings, runtime_file, settings
 
@@ -28,13 +31,19 @@ _COLOURS = {"good": "green", "look": "yellow", "bad": "red"}
 _LANGUAGE = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
-def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+def status(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    seen: Annotated[bool, typer.Option("--seen", help="Take note of the processes that ended.")] = False,
+) -> None:
     """Say how each part is, and how the backbone is; the exit code is 0 when nothing of it is bad."""
     home = Path(os.environ.get("TAMGA_HOME", ".tamga"))
     if not runtime_file(home).exists():
         found: dict[str, Any] = {"running": False, "url": None, "parts": {}, "lines": [], "ok": False}
         typer.echo(json.dumps(found, indent=2) if as_json else "Tamga is not running here: start it with `make run`.")
         raise typer.Exit(1)
+    if seen:
+        _take_note(home)
     known = settings()
     parts, look = states(home, known.base_url), look_from_here(known)
     well = look.worst != "bad" and all(state == "ok" for state in parts.values())
@@ -44,6 +53,14 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print it as 
     else:
         Console().print(_parts(known.base_url, parts), "", _lines(look))
     raise typer.Exit(0 if well else 1)
+
+
+def _take_note(home: Path) -> None:
+    try:
+        take_note(home, utc_now())
+    except OSError as error:
+        typer.echo(f"Can't write to {home} ({error.strerror}): do it as who runs Tamga.", err=True)
+        raise typer.Exit(NO_ANSWER) from error
 
 
 def look_from_here(known: Settings) -> Look:

@@ -27,6 +27,7 @@ PEOPLE = "people.json"
 PARTS = ("web", "work", "relay")
 ON_BROKER = {"work", "relay"}
 HEALTHY_SECONDS = 90
+LOOK_SECONDS = 0.25
 
 
 class StopAskedError(Exception):
@@ -175,8 +176,9 @@ class Launcher:
         """Write down for the operator's view what only the one who starts processes knows."""
         known = processes.Processes(
             since=self._since,
-            restarts={part.name: part.restarts for part in parts},
-            restarted_at={part.name: part.restarted_at for part in parts if part.restarted_at},
+            running={part.name: running for part in parts if (running := part.running())},
+            ends={part.name: part.ends for part in parts},
+            ended_at={part.name: part.ended_at for part in parts if part.ended_at},
             broker_since=self._broker[0],
             broker_log=self._broker[1],
         )
@@ -206,18 +208,29 @@ class Launcher:
 
     def _watch(self, parts: list[Part], prepare: Callable[[], Preparation]) -> None:
         while True:
-            for part in parts:
-                if news := part.notice_end():
-                    self.screen.say(news)
+            news = [said for part in parts if (said := part.notice_end())]
             due = [part for part in parts if part.is_due()]
+            for said in news:
+                self.screen.say(said)
             # Somebody may have deleted a queue: the worker ends because of it, and would end again without it.
-            if any(part.name in ON_BROKER for part in due):
+            if any(part.name in ON_BROKER and part.failed() for part in due):
                 self._apply_topology(prepare())
             for part in due:
-                self.screen.say(part.restart())
-            if due:
+                part.start()
+            if news or due:
                 self._note(parts)
-            time.sleep(0.5)
+            for part in parts:
+                if said := part.notice_recovery(partial(self._works, part)):
+                    self.screen.say(said)
+            time.sleep(LOOK_SECONDS)
+
+    def _works(self, part: Part) -> bool:
+        states = {
+            "web": partial(health.web_states, self.own_url),
+            "work": partial(health.worker_states, self.home),
+            "relay": partial(health.relay_states, self.home),
+        }
+        return part.running() is not None and all(state == "ok" for state in states[part.name]().values())
 
     def _apply_topology(self, preparation: Preparation) -> None:
         try:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from shared.direct import ask
-from shared.heartbeat import heartbeat_file, is_alive
+from shared.heartbeat import heartbeat_file
+from shared.operations.processes import state_of
 from shared.settings import SERVICES
 
 _PATIENCE = 5.0  # seconds
@@ -39,14 +40,24 @@ def forget(home: Path) -> None:
 
 
 def states(home: Path, base_url: str) -> dict[str, str]:
-    """Return how every part is: "ok" or what is wrong."""
+    """Return how every part is at this moment: "ok" or what is wrong."""
+    return worker_states(home) | relay_states(home) | web_states(base_url)
+
+
+def worker_states(home: Path) -> dict[str, str]:
+    """Return how each service's worker is."""
     working = [service for service in SERVICES if service != "portal"]  # the portal consumes nothing
-    workers = {f"worker {name}": "ok" if is_alive(home, f"worker.{name}") else "no sign of life" for name in working}
-    return workers | {f"relay {service}": _relay_state(home, service) for service in SERVICES} | web_states(base_url)
+    return {f"worker {name}": state_of(home, f"worker.{name}") for name in working}
+
+
+def relay_states(home: Path) -> dict[str, str]:
+    """Return how each service's relay is."""
+    return {f"relay {service}": _relay_state(home, service) for service in SERVICES}
 
 
 def _relay_state(home: Path, service: str) -> str:
-    if not is_alive(home, f"relay.{service}"):
-        return "no sign of life"
-    state: str = json.loads(heartbeat_file(home, f"relay.{service}").read_text() or "{}").get("state", "starting")
-    return "ok" if state == "leading" else state
+    name = f"relay.{service}"
+    if (state := state_of(home, name)) != "ok":
+        return state
+    told: str = json.loads(heartbeat_file(home, name).read_text() or "{}").get("state", "starting")
+    return "ok" if told == "leading" else told

@@ -19,6 +19,7 @@ from shared.clock import utc_now
 from shared.infrastructure import system
 from shared.infrastructure.gate import WAITING
 from shared.infrastructure.system import InfrastructureError
+from shared.operations.processes import Running
 
 LARGEST_LOG = 5 * 1024 * 1024
 LONGEST_PAUSE = 30.0
@@ -58,11 +59,13 @@ class Part:
     home: Path
     extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
-    restarts: int = 0
-    restarted_at: datetime | None = None
-    _pause: float = 1.0
+    ends: int = 0
+    ended_at: datetime | None = None
+    since: datetime = field(default_factory=utc_now)
+    _pause: float = 0.0
     _started: float = 0.0
     _due: float | None = None
+    _ended: float | None = None  # when it ended, until it works again
 
     @property
     def log(self) -> Path:
@@ -73,10 +76,21 @@ class Part:
         """Start the process."""
         log = fresh_log(self.home, self.name)
         command = [sys.executable, "-m", f"services.{self.name}"]
+        self.since = utc_now()
         # If the launcher itself is killed the broker goes too: draining would only wait for it, and nothing is lost.
         variables = environment(self.home, self.extra)
         self.process = system.start(command, log=log, folder=Path.cwd(), environment=variables, death_signal="KILL")
         self._started, self._due = time.monotonic(), None
+
+    def running(self) -> Running | None:
+        """Return the process that runs now."""
+        if self.process is None or self.crashed():
+            return None
+        return Running(pid=self.process.pid, since=self.since)
+
+    def failed(self) -> bool:
+        """Say whether it ended by itself, for a reason that may still be there; a signal is somebody else's doing."""
+        return self.process is not None and (self.process.returncode or 0) > 0
 
     def crashed(self) -> bool:
         """Say whether the process has ended though nobody asked it to."""
@@ -88,19 +102,24 @@ class Part:
             return None
         now = time.monotonic()
         calm = now - self._started > CALM_SECONDS
-        self._pause = 1.0 if calm else min(self._pause * 2, LONGEST_PAUSE)
+        self._pause = 0.0 if calm else min(max(self._pause * 2, 1.0), LONGEST_PAUSE)
         self._due = now + self._pause
-        return f"{self.name} ended with code {code}: restarting in {self._pause:.0f} s (see {self.log})."
+        self._ended = self._ended or now
+        self.ends, self.ended_at = self.ends + 1, utc_now()
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        when = f" in {self._pause:.0f} s" if self._pause else ""
+        return f"{self.name} {how}: starting it again{when} (see {self.log})."
 
     def is_due(self) -> bool:
         """Say whether it is time for the restart."""
         return self._due is not None and time.monotonic() >= self._due
 
-    def restart(self) -> str:
-        """Start the process again; returns what happened in words."""
-        self.restarts, self.restarted_at = self.restarts + 1, utc_now()
-        self.start()
-        return f"{self.name} was restarted."
+    def notice_recovery(self, works: Callable[[], bool]) -> str | None:
+        """Return in words that it works again and how long that took, once, when it does."""
+        if self._ended is None or self._due is not None or not works():
+            return None
+        took, self._ended = time.monotonic() - self._ended, None
+        return f"{self.name} works again after {took:.1f} s."
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM: what is under way is finished."""

@@ -19,6 +19,7 @@ State = Literal["good", "look", "bad"]
 STALE = timedelta(minutes=10)  # the watch looks every half minute, and less often only where that takes long
 SLOW, STUCK = 10, 120  # seconds that a committed event waits for the broker
 VERIFIED = timedelta(days=7)
+ENDED = timedelta(days=1)  # for which a process that ended is to be looked at, unless somebody has seen it
 QUARANTINE = "/operations/quarantine"
 
 
@@ -93,7 +94,7 @@ def judge(facts: Facts) -> Iterator[Line]:
     yield _quarantined(facts)
     yield _topology(facts)
     if facts.processes:
-        yield _restarts(facts, facts.processes)
+        yield _ended(facts, facts.processes)
     yield _verification(facts)
     yield _retention(facts)
 
@@ -231,16 +232,25 @@ def _topology(facts: Facts) -> Line:
     return Line(key, name, "bad" if lacks else "look", (says,), (*commands, *more), {"differences": len(found)})
 
 
-def _restarts(facts: Facts, processes: Processes) -> Line:
-    again = {name: count for name, count in processes.restarts.items() if count}
+def _ended(facts: Facts, processes: Processes) -> Line:
     says = [
-        Say("%(of)s: %(count)s, the last at %(at)s.", of=of, count=count, at=processes.restarted_at.get(of, facts.now))
-        for of, count in again.items()
+        Say("%(of)s: %(count)s, the last at %(at)s.", of=of, count=processes.ends.get(of, 1), at=at)
+        for of, at in processes.ended_at.items()
     ] or [Say("None.")]
+    last, seen = max(processes.ended_at.values(), default=None), processes.seen_at
+    if last and seen and seen >= last:
+        says.append(Say("Seen at %(at)s.", at=seen))
+    fresh = last is not None and (seen is None or seen < last) and facts.now - last < ENDED
     says.append(Say("Tamga was started at %(at)s.", at=processes.since))
-    commands = tuple(f"tail {facts.logs / name}.log" for name in again) or (f"ls {facts.logs}",)
-    figures = {"restarts": processes.restarts, "since": processes.since}
-    return Line("restarts", "Processes that ended", "look" if again else "good", tuple(says), commands, figures)
+    logs = tuple(f"tail {facts.logs / name}.log" for name in processes.ended_at) or (f"ls {facts.logs}",)
+    commands = (*logs, "tamga status --seen") if fresh else logs
+    figures = {
+        "ends": processes.ends,
+        "ended_at": {of: at.isoformat() for of, at in processes.ended_at.items()},
+        "seen_at": seen,
+        "since": processes.since,
+    }
+    return Line("restarts", "Processes that ended", "look" if fresh else "good", tuple(says), commands, figures)
 
 
 def _verification(facts: Facts) -> Line:

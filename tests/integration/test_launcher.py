@@ -169,7 +169,8 @@ def test_parts_that_end_come_back(run: Run) -> None:
         channel.queue_delete("loans")
     for part in ("web", "relay"):
         os.kill(before[part], signal.SIGKILL)
-    wait_for(lambda: all(f"{part} was restarted" in run.said() for part in parts))
+    wait_for(lambda: all(f"{part} works again after" in run.said() for part in parts))
+    assert "web was ended by SIGKILL: starting it again" in run.said()
     assert "work ended with code 1" in run.said()
     assert "queues and bindings were applied again" in run.said()
     assert all(run.pid_of(part) != before[part] for part in parts)
@@ -178,7 +179,8 @@ def test_parts_that_end_come_back(run: Run) -> None:
     restarts = next(
         line for line in json.loads(run.command("status", "--json").stdout)["lines"] if line["key"] == "restarts"
     )
-    assert (restarts["state"], restarts["facts"]["restarts"]) == ("look", dict.fromkeys(parts, 1))
+    assert (restarts["state"], restarts["facts"]["ends"]) == ("look", dict.fromkeys(parts, 1))
+    assert "Seen at" in run.command("status", "--seen").stdout
     wait_for(lambda: depths(broker, ["loans"])["loans"].consumers > 0)
     assert depths(broker, ["loans"])["loans"].consumers > 0
     assert run.said().count("work ended") == 1

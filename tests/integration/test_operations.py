@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -26,18 +27,20 @@ from services.audit.figures import figures as of_the_record
 from services.backbone import broker as broker_of
 from services.backbone import queues
 from services.catalogue import catalogue
+from services.launcher import health
 from services.portal.application import create_app
 from services.portal.pages import operations
-from shared.clock import new_id, utc_now
+from shared.clock import in_utc, new_id, utc_now
 from shared.database import Context, UnitOfWork, reading, system
 from shared.events.portal import UserDeactivated
+from shared.heartbeat import beat
 from shared.messaging import drift, quarantine
 from shared.messaging.link import channel_of
 from shared.messaging.wire import encode
 from shared.operations import Look, Sources, look
 from shared.operations.figures import figures
 from shared.operations.gathering import reconciled_in
-from shared.operations.processes import NAME, Processes
+from shared.operations.processes import NAME, SEEN, Processes, Running, take_note
 from shared.settings import SERVICES, Settings
 from shared.testing.backbone import event_of, eventually
 from shared.testing.node import PrivateBroker, folder_for
@@ -316,17 +319,47 @@ def test_the_last_verification_is_told(known: Settings, engines: dict[str, Engin
 
 
 def test_processes_that_ended_are_counted(known: Settings, engines: dict[str, Engine]) -> None:
-    """The launcher's note says how often which process was started again, and which log tells why."""
+    """How often and when, and which log tells why; to be looked at until somebody has, or for a day."""
     now = utc_now()
-    note = Processes(since=now, restarts={"web": 0, "work": 2}, restarted_at={"work": now}, broker_log="/b.log")
+    note = Processes(since=now, ends={"web": 0, "work": 2}, ended_at={"work": now}, broker_log="/b.log")
     (known.home / NAME).write_text(note.model_dump_json())
     told = line(looked(known, engines), "restarts")
-    assert (told["state"], told["facts"]["restarts"]) == ("look", {"web": 0, "work": 2})
-    assert told["commands"] == [f"tail {known.home}/log/work.log"]
+    assert (told["state"], told["facts"]["ends"]) == ("look", {"web": 0, "work": 2})
+    assert told["says"][0] == f"work: 2, the last at {in_utc(now)}."
+    assert told["commands"] == [f"tail {known.home}/log/work.log", "tamga status --seen"]
+    take_note(known.home, now)
+    seen = line(looked(known, engines), "restarts")
+    assert (seen["state"], seen["says"][1]) == ("good", f"Seen at {in_utc(now)}.")
+    later = note.model_copy(update={"ended_at": {"work": now + timedelta(seconds=1)}})
+    (known.home / NAME).write_text(later.model_dump_json())
+    assert line(looked(known, engines), "restarts")["state"] == "look"
+    old = note.model_copy(update={"ended_at": {"work": now - timedelta(hours=25)}})
+    (known.home / NAME).write_text(old.model_dump_json())
+    (known.home / SEEN).unlink()
+    assert line(looked(known, engines), "restarts")["state"] == "good"
     (known.home / NAME).write_text("{")
     torn = looked(known, engines)
     assert "restarts" not in {item.key for item in torn.lines}
     assert "processes" in torn.unanswered
+
+
+def test_a_killed_process_is_not_well_for_a_moment_longer(tmp_path: Path) -> None:
+    """Its sign of life is young and means nothing any more, nor for the process that is started in its place."""
+    beat(tmp_path, "worker.grants")
+    assert health.worker_states(tmp_path)["worker grants"] == "ok", "no launcher here: the sign alone says"
+    process = subprocess.Popen(["sleep", "60"])
+    running = Running(pid=process.pid, since=utc_now() - timedelta(seconds=1))
+    note = Processes(since=utc_now(), running={"work": running})
+    (tmp_path / NAME).write_text(note.model_dump_json())
+    assert health.worker_states(tmp_path)["worker grants"] == "ok"
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has noticed yet
+    assert health.worker_states(tmp_path)["worker grants"] == "ended"
+    process.wait()
+    assert health.worker_states(tmp_path)["worker grants"] == "ended"
+    again = Running(pid=os.getpid(), since=utc_now() + timedelta(seconds=1))
+    (tmp_path / NAME).write_text(note.model_copy(update={"running": {"work": again}}).model_dump_json())
+    assert health.worker_states(tmp_path)["worker grants"] == "starting"
 
 
 def test_what_the_watch_found_is_read_from_its_figures() -> None:

@@ -17,8 +17,9 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from shared.errors import NotFoundError
 from shared.events.catalogue import Catalogue
-from shared.heartbeat import heartbeat_file, is_alive
+from shared.heartbeat import heartbeat_file
 from shared.operations import Look, Sources, look, told
+from shared.operations.processes import state_of as state_of_process
 from shared.operations.telling import STATES, lasted
 from shared.settings import SERVICES, Settings
 from shared.web.dependencies import allowed
@@ -51,7 +52,7 @@ def _signs_of_life(settings: Settings, service: str) -> dict[str, bool]:
     """Return which processes of a service live; nothing where processes leave no heartbeat (other machines)."""
     names = {"relay": f"relay.{service}"} | ({} if service == "portal" else {"worker": f"worker.{service}"})
     return {
-        part: is_alive(settings.home, name)
+        part: state_of_process(settings.home, name) == "ok"
         for part, name in names.items()
         if heartbeat_file(settings.home, name).exists()
     }
