@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from amqp.exceptions import AMQPError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +25,7 @@ from services.portal import bootstrap
 from shared import migrations
 from shared.infrastructure import databases, ladder
 from shared.infrastructure.names import database_name
+from shared.infrastructure.refusals import worded
 from shared.messaging import topology
 from shared.messaging.broker_api import BrokerAPIError
 from shared.messaging.drift import superfluous_bindings
@@ -107,9 +109,9 @@ def main() -> int:
             continue
         try:
             answer = {"done": order} | steps[order](settings)
-        except (SQLAlchemyError, OSError, RuntimeError, ValueError) as error:
+        except (SQLAlchemyError, AMQPError, OSError, RuntimeError, ValueError) as error:
             logging.getLogger(__name__).exception("%s failed", order)
-            answer = {"failed": f"{order}: {str(error).splitlines()[0]}"}
+            answer = {"failed": f"{order}: {worded(error)}"}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     return 0

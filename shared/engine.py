@@ -11,13 +11,23 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, text
+from psycopg.errors import ReadOnlySqlTransaction
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, text
 from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 
 
 class UnansweredCommitError(OperationalError):
     """The line broke before the answer to a COMMIT came: whether it happened is not known."""
+
+
+class ReadOnlyError(OperationalError):
+    """The database is up and takes no changes: a standby, or one that was told so. It passes, as silence does."""
+
+
+def _told_apart(context: ExceptionContext) -> None:
+    if isinstance(context.original_exception, ReadOnlySqlTransaction):
+        raise ReadOnlyError(context.statement, context.parameters, context.original_exception)
 
 
 def commit(connection: Connection) -> None:
@@ -62,6 +72,7 @@ def engine_for(url: str, *, pool_size: int = 10, application_name: str = "tamga"
         },
     )
     listen(engine, "checkout", _must_live)
+    listen(engine, "handle_error", _told_apart)
     return engine
 
 

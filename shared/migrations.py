@@ -21,6 +21,8 @@ from sqlalchemy import Connection, MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from shared.infrastructure.databases import restrict
+from shared.infrastructure.names import database_name
+from shared.infrastructure.refusals import worded
 from shared.messaging.partitions import MONTHS_AHEAD, is_partition
 from shared.settings import SERVICES, Settings, load
 
@@ -46,6 +48,18 @@ def downgrade() -> None:
 '''
 
 
+class MigrationError(RuntimeError):
+    """A version could not be applied; the message names database, version and cure. All DDL is in one transaction."""
+
+    def __init__(self, service: str, under_way: list[str], before: str | None, error: Exception) -> None:
+        failed = f"version {under_way[0]}" if under_way else "finding the versions"
+        super().__init__(
+            f"{database_name(service)}: {failed} failed ({worded(error)}). The database is as it was, at"
+            f" {f'version {before}' if before else 'no version'}: mend that and start again, or go back to the former"
+            f" release, which works with it."
+        )
+
+
 def versions(service: str) -> Path:
     """Return the folder of a service's versions."""
     return ROOT / "services" / service / "migrations" / "versions"
@@ -66,6 +80,11 @@ def _script(service: str) -> ScriptDirectory:
     return ScriptDirectory(tempfile.gettempdir(), version_locations=[str(versions(service))])
 
 
+def knows(service: str, revision: str) -> bool:
+    """Say whether a version of a service's tables is one of this release's."""
+    return any(script.revision == revision for script in _script(service).walk_revisions())
+
+
 def _context(connection: Connection, **options: Any) -> MigrationContext:
     # Names of indexes on partitions and the like are the database's own affair.
     return MigrationContext.configure(connection, opts={"compare_type": True, **options})
@@ -77,14 +96,20 @@ def upgrade(service: str, connection: Connection, *, months_ahead: int = MONTHS_
     Also makes the outbox's partitions of so many months to come, whether anything was applied or not.
     """
     script = _script(service)
+    under_way: list[str] = []
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
-        return script._upgrade_revs("head", revision)  # noqa: SLF001 - what alembic's own command calls
+        for step in script._upgrade_revs("head", revision):  # noqa: SLF001 - what alembic's own command calls
+            under_way.append(step.revision.revision)
+            yield step
 
     before = _context(connection).get_current_revision()
     context = _context(connection, fn=steps)
-    with context.begin_transaction(), Operations.context(context):
-        context.run_migrations()
+    try:
+        with context.begin_transaction(), Operations.context(context):
+            context.run_migrations()
+    except Exception as error:
+        raise MigrationError(service, under_way[-1:], before, error) from error
     after = _context(connection).get_current_revision()
     if before != after:
         restrict(connection, metadata_of(service), service)

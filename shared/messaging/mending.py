@@ -11,16 +11,17 @@ from itertools import islice
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import InternalError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 
 from shared.database import system
+from shared.engine import ReadOnlyError
 from shared.events import Actor
 from shared.messaging.backfill import AT_ONCE, send_named
 from shared.messaging.reconcile import Account, Report
 
 log = structlog.get_logger(__name__)
 
-_NO_RIGHT = (ProgrammingError, InternalError)  # no grant; a session that may only read
+_NO_RIGHT = (ProgrammingError, ReadOnlyError)  # no grant; a session that may only read
 
 
 @dataclass

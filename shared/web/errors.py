@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from shared.database import UnitOfWork
-from shared.engine import UnansweredCommitError
+from shared.engine import ReadOnlyError, UnansweredCommitError
 from shared.errors import ConflictError, InvalidError, NotFoundError, TamgaError
 from shared.i18n import said, translate
 from shared.web.conflicts import stayed
@@ -75,6 +75,7 @@ _MESSAGES = {
     413: "The request is larger than 10 MB",
 }
 _AWAY = "The database does not answer. Nothing was changed; try again in a moment"
+_STILL = "The database takes no changes at the moment. Nothing was changed; what is there can be read"
 _RACES = (DeadlockDetected, LockNotAvailable, SerializationFailure)
 
 
@@ -96,6 +97,8 @@ def _of_the_database(error: SQLAlchemyError) -> TamgaError:
         return ConflictError("Somebody else changed this at the same moment. Nothing was saved; try again")
     if isinstance(error, UnansweredCommitError):
         return UnknownOutcomeError("The database stopped answering in the middle. Look before doing it again")
+    if isinstance(error, ReadOnlyError):
+        return UnavailableError(_STILL)
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
         return UnavailableError(_AWAY)
     if isinstance(error, DataError):
