@@ -102,3 +102,9 @@ def depths_on(connection: Any, queues: Sequence[str]) -> dict[str, Depth]:
             continue
         found[queue] = Depth(messages, consumers)
     return found
+
+
+def purge(amqp_url: str, queues: Sequence[str]) -> int:
+    """Empty these queues and return how many messages waited in them: they speak of what is no more."""
+    with channel_of(amqp_url) as channel:
+        return sum(int(channel.queue_purge(queue) or 0) for queue in queues)

@@ -6,6 +6,7 @@ pg_restore takes.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -119,7 +120,8 @@ def writing(file: Path, key: pyrage.x25519.Identity, about: About, progress: Pro
     """Give a writer into a new sealed file; it is on disk when the block ends. Raises SafekeepingError."""
     with (
         sealing.sealed(file, key) as stream,
-        tarfile.open(fileobj=stream, mode="w|gz", compresslevel=_LEVEL, format=tarfile.PAX_FORMAT) as archive,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=stream, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
     ):
         writer = Writer(archive, about, progress)
         yield writer

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-Advance = Callable[[int], None]
+
+class Bar:
+    """How far one step is, in bytes; shows nothing where nobody watches."""
+
+    def __init__(self, progress: Progress | None, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(name, total=None) if progress else None
+
+    def expect(self, size: int) -> None:
+        """Say about how many bytes there will be."""
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, total=size)
+
+    def advance(self, _name: str, size: int) -> None:
+        """Say that so many bytes more are done."""
+        if self._progress and self._task is not None:
+            self._progress.advance(self._task, size)
 
 
 @dataclass
@@ -25,31 +41,27 @@ class Steps:
         return sum(self.took.values())
 
     @contextmanager
-    def step(self, name: str, total: int = 0) -> Iterator[Advance]:
-        """Do one step; its content tells by bytes how far it is, `total` is about how many there will be."""
+    def step(self, name: str) -> Iterator[Bar]:
+        """Do one step and note how long it took."""
         began = time.monotonic()
-        bar = _bar() if total and self.console and self.console.is_terminal else None
-        with bar or nullcontext():
-            task = bar.add_task(name, total=total) if bar else None
-
-            def advance(size: int) -> None:
-                if bar and task is not None:
-                    bar.advance(task, size)
-
-            yield advance
-        self.took[name] = self.took.get(name, 0.0) + time.monotonic() - began
+        progress = _bar(self.console) if self.console and self.console.is_terminal else None
+        try:
+            with progress or nullcontext():
+                yield Bar(progress, name)
+        finally:
+            self.took[name] = self.took.get(name, 0.0) + time.monotonic() - began
         if self.console:
             self.console.print(f"{name}: {self.took[name]:.1f} s", highlight=False)
 
 
-def _bar() -> Progress:
+def _bar(console: Console) -> Progress:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, transient=True)
+    return Progress(*columns, console=console, transient=True)
 
 
 def in_words(size: int) -> str:

@@ -26,6 +26,7 @@ GATHERING = {
     "prepare",
     "status",
     "backbone",
+    "backup",
     "catalogue",
     "launcher",
     "demo",
