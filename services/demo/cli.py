@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy.exc import OperationalError
 
 from services.demo import report
 from services.demo.measure import Measurer, NotHandledError
@@ -21,6 +23,7 @@ from services.demo.people import DemoError, People
 from services.demo.stage import Act, Stage
 from services.demo.story import ACTS, tell
 from shared.database import engine_for
+from shared.messaging.printing import BAD_NEWS
 from shared.settings import SERVICES, load, runtime_file
 
 START_SECONDS = 300
@@ -29,16 +32,26 @@ START_SECONDS = 300
 def demo(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the acts as JSON.")] = False,
-    pause: Annotated[float, typer.Option(help="Seconds that people take between acts; 0 is as fast as it goes.")] = 0.2,
+    pause: Annotated[
+        float, typer.Option(min=0, max=60, help="Seconds that people take between acts; 0 is as fast as it goes.")
+    ] = 0.2,
 ) -> None:
     """Drive the story of the programme over HTTP, as the people in it would, and check every act."""
     console = Console(stderr=as_json)
     try:
         with _running(console):
             raise typer.Exit(_play(console, as_json=as_json, pause=pause))
-    except (DemoError, NotHandledError) as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
-        raise typer.Exit(1) from error
+    except (DemoError, NotHandledError, httpx.TransportError, OperationalError) as error:
+        console.print(_stopped(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(BAD_NEWS) from error
+
+
+def _stopped(error: Exception) -> str:
+    """Return in one sentence why the story could not be told to its end."""
+    if isinstance(error, (httpx.TransportError, OperationalError)):
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"Tamga does not answer any more ({why}): see what `tamga status` says, then begin again."
+    return str(error)
 
 
 @contextlib.contextmanager
@@ -76,13 +89,14 @@ def _ready() -> bool:
 def _play(console: Console, *, as_json: bool, pause: float) -> int:
     settings = load()
     people = People(settings)
-    columns = (TextColumn("{task.description:<64}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    room = max(min(console.width - 40, 64), 20)  # beside the bar and the figures
+    columns = (TextColumn(f"{{task.description:<{room}}}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=console, transient=True) as progress:
             bar = progress.add_task("The people sign in", total=ACTS)
 
             def advance(act: Act) -> None:
-                progress.update(bar, advance=1, description=f"{act.who}: {act.what}"[:64])
+                progress.update(bar, advance=1, description=f"{act.who}: {act.what}"[:room])
 
             stage = Stage(people, advance, pause=pause)
             tell(stage)
@@ -92,7 +106,7 @@ def _play(console: Console, *, as_json: bool, pause: float) -> int:
     handled = measurer.wait(stage.acts)
     rows, numbers = report.by_act(stage.acts, handled), report.figures(handled)
     unseen = [row for row in rows if not row["events"] and row["status"] not in (200, 404)]
-    checks = {name: _tool(*command) for name, command in _CHECKS.items()}
+    checks = {name: _tool(*command) for name, (command, _) in _CHECKS.items()}
     good = all(check["code"] == 0 for check in checks.values()) and not unseen
     if as_json:
         print(json.dumps({"acts": rows, "figures": numbers, "checks": checks, "ok": good}, indent=2))
@@ -104,7 +118,11 @@ def _play(console: Console, *, as_json: bool, pause: float) -> int:
     return 0 if good else 1
 
 
-_CHECKS = {"audit verify": ("audit", "verify"), "reconcile": ("reconcile",)}
+# Name: the command, and what of its answer is told.
+_CHECKS = {
+    "audit verify": (("audit", "verify"), ("events", "signed_size", "root")),
+    "reconcile": (("reconcile",), ("unaccounted", "contradictory", "open")),
+}
 
 
 def _tool(*command: str) -> dict[str, Any]:
@@ -120,17 +138,18 @@ def _tool(*command: str) -> dict[str, Any]:
 
 def _conclude(console: Console, numbers: dict[str, float], checks: dict[str, dict[str, Any]]) -> None:
     console.print(
-        f"\n{numbers['events']:.0f} events. Commit to handled, each consumer: median {numbers['p50_ms']} ms,"
-        f" p95 {numbers['p95_ms']} ms; by the last consumer: median {numbers['last_consumer_p50_ms']} ms,"
-        f" p95 {numbers['last_consumer_p95_ms']} ms.",
+        f"\n{numbers['events']:.0f} events. From commit to handled:\n"
+        f"  by each consumer: median {numbers['p50_ms']} ms, p95 {numbers['p95_ms']} ms\n"
+        f"  by the last one:  median {numbers['last_consumer_p50_ms']} ms, p95 {numbers['last_consumer_p95_ms']} ms",
         highlight=False,
     )
     for name, check in checks.items():
         word = "[green]OK[/green]" if check["code"] == 0 else "[red]FAILED[/red]"
-        facts = ", ".join(
-            f"{key} {value}" for key, value in check["answer"].items() if not isinstance(value, dict | list)
-        )
-        console.print(f"{name}: {word}  {facts}", highlight=False, soft_wrap=True)
+        told = ("error", *_CHECKS[name][1])
+        facts = [f"{key} {check['answer'][key]}" for key in told if key in check["answer"]]
+        console.print(f"{name}: {word}")
+        for fact in facts:
+            console.print(f"  {fact}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _consumers() -> dict[str, tuple[str, ...]]:

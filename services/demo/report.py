@@ -9,9 +9,12 @@ from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services.demo.measure import Handled
 from services.demo.stage import Act
+
+WIDE = 128  # columns that a row needs for every name in one line
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -57,25 +60,31 @@ def by_act(acts: Sequence[Act], handled: Sequence[Handled]) -> list[dict[str, An
 
 
 def show(console: Console, rows: list[dict[str, Any]]) -> None:
-    """Print the acts as a table, chapter by chapter."""
+    """Print the acts as a table, chapter by chapter; on a narrow terminal an act's events stand under it."""
+    wide = console.width >= WIDE
     table = Table(box=None, header_style="bold", row_styles=["", "dim"], pad_edge=False)
     table.add_column("", justify="right")
-    for name in ("Who", "What", "Event"):
+    for name in ("Who", "What", "Event") if wide else ("Who, what and the events",):
         table.add_column(name, overflow="fold")
-    table.add_column("Handled by all, ms", justify="right")
-    table.add_column("Leaf", justify="right")
+    table.add_column("Handled\nby all, ms", justify="right", no_wrap=True)
+    table.add_column("Leaf", justify="right", no_wrap=True)
     chapter = ""
     for row in rows:
         if row["chapter"] != chapter:
             chapter = row["chapter"]
-            table.add_row("", f"[bold]{chapter}[/bold]", "", "", "", "")
-        leaves = row["leaves"]
-        table.add_row(
-            str(row["number"]),
-            row["who"],
-            row["what"],
-            "\n".join(dict.fromkeys(row["events"])),
-            f"{row['handled_ms']:.1f}",
-            f"{leaves[0]}–{leaves[-1]}" if len(leaves) > 1 else str(leaves[0]) if leaves else "–",
-        )
+            table.add_row("", *([""] if wide else []), Text(chapter, "bold"))
+        table.add_row(str(row["number"]), *_told(row, wide=wide), f"{row['handled_ms']:.1f}", _leaves(row["leaves"]))
     console.print(table)
+
+
+def _told(row: dict[str, Any], *, wide: bool) -> list[Text]:
+    events = list(dict.fromkeys(row["events"]))
+    if wide:
+        return [Text(row["who"]), Text(row["what"]), Text("\n".join(events))]
+    return [Text("\n".join([f"{row['who']} {row['what']}", *(f"  {event}" for event in events)]))]
+
+
+def _leaves(leaves: list[int]) -> str:
+    if not leaves:
+        return "–"
+    return f"{leaves[0]}–{leaves[-1]}" if len(leaves) > 1 else str(leaves[0])
