@@ -134,10 +134,11 @@ class Launcher:
             "identity_key_file": str(keys / "identity-public.pem"),
             "documents": str(self.home / "documents"),
             "programmes": str(Path("programmes").resolve()),
-            "metrics_urls": {
-                name: f"http://127.0.0.1:{self._metrics_ports[f'metrics {name}']}/metrics" for name in PARTS
-            },
+            "metrics_urls": self._metrics_urls() | ({"broker": broker.metrics_url} if broker.metrics_url else {}),
         }
+
+    def _metrics_urls(self) -> dict[str, str]:
+        return {name: f"http://127.0.0.1:{self._metrics_ports[f'metrics {name}']}/metrics" for name in PARTS}
 
     def _parts(self) -> list[Part]:
         catcher = {} if self._mail_port is None else {"TAMGA_MAIL_CATCHER": str(self._mail_port)}

@@ -45,13 +45,15 @@ class Server(Protocol):
 class Part:
     """A broker or a database: how it was found, its administrator's URL, and the server if it is ours to run.
 
-    `api_url` is the address of the broker's HTTP API with its administrator; empty when it was not given.
+    `api_url` is the address of the broker's HTTP API with its administrator, `metrics_url` that of its figures for
+    Prometheus; empty when they were not given.
     """
 
     how: str
     admin_url: str
     server: Server | None
     api_url: str = ""
+    metrics_url: str = ""
 
 
 def remembered(home: Path, name: str) -> dict[str, str]:
@@ -143,7 +145,9 @@ def find_broker(home: Path, environment: Mapping[str, str] = os.environ) -> Part
     if rabbitmq.program() is None:
         packages.install(["rabbitmq-server"])
     folder = data_folder(home, "rabbitmq", rabbitmq.USER)
-    return Part("private", url, rabbitmq.RabbitMQ(folder, port, distribution, users, api_port=api), api_url)
+    [metrics] = ports(home, "metrics broker").values()
+    node = rabbitmq.RabbitMQ(folder, port, distribution, users, api_port=api, metrics_port=metrics)
+    return Part("private", url, node, api_url, f"http://127.0.0.1:{metrics}/metrics")
 
 
 def _has_private_data(home: Path, name: str) -> bool:

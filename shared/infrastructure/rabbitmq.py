@@ -84,7 +84,10 @@ def api_url(passwords: dict[str, str], port: int) -> str:
 
 @dataclass
 class RabbitMQ:
-    """A node in `folder`; `passwords` by user name (services and ADMIN); loads its users at every start."""
+    """A node in `folder`; `passwords` by user name (services and ADMIN); loads its users at every start.
+
+    It tells its figures for Prometheus at `metrics_port`, unless that is 0.
+    """
 
     folder: Path
     port: int
@@ -92,6 +95,7 @@ class RabbitMQ:
     passwords: dict[str, str]
     vhosts: tuple[str, ...] = ("/",)
     api_port: int = field(default_factory=system.free_port)
+    metrics_port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -139,8 +143,12 @@ class RabbitMQ:
             f"management.tcp.port = {self.api_port}",
             *FRUGAL,
         ]
+        plugins = ["rabbitmq_management"]
+        if self.metrics_port:
+            plugins.append("rabbitmq_prometheus")
+            lines += ["prometheus.tcp.ip = 127.0.0.1", f"prometheus.tcp.port = {self.metrics_port}"]
         (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
-        (self.folder / "plugins").write_text("[rabbitmq_management].\n")
+        (self.folder / "plugins").write_text(f"[{','.join(plugins)}].\n")
         definition_file = self.folder / "definitions.json"
         definition_file.touch(mode=0o600)
         definition_file.write_text(json.dumps(definitions(self.passwords, self.vhosts)))

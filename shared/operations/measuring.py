@@ -70,6 +70,7 @@ class Measuring(Collector):
         heard = {service: told for service, told in self.heard.items() if told is not None}
         for name, what in _DATABASE.items():
             yield _by_service(name, what, heard)
+        yield _late(heard)
         yield from _cases(heard)
         if (letters := heard.get("notifications", {}).get("letters")) is not None:
             yield from _letters(letters)
@@ -90,6 +91,14 @@ def _by_service(name: str, what: str, heard: Mapping[str, dict[str, Any]]) -> Me
     family = _gauge(name, what, "service")
     for service, told in heard.items():
         family.add_metric([service], float(told[name]))
+    return family
+
+
+def _late(heard: Mapping[str, dict[str, Any]]) -> Metric:
+    # What has been told to wait is not late before its time: nobody should be woken for it.
+    family = _gauge("outbox_late_seconds", "How long the event that is due longest has been due", "source")
+    for service, told in heard.items():
+        family.add_metric([service], float(told["outbox_oldest_seconds"]))
     return family
 
 
