@@ -38,6 +38,18 @@ def test_every_event_stands_on_the_page_with_its_picture(app: FastAPI) -> None:
     assert "flowchart LR" in page.text
 
 
+def test_an_event_is_one_line_until_it_is_opened(app: FastAPI) -> None:
+    """Closed, an event is its type and one sentence; its address leads to it; few that were found stand open."""
+    entry = catalogue().entries["grants.application.awarded"]
+    page = browser(app).get("/docs/events").text
+    assert f'<details id="{entry.name}"><summary>' in page
+    assert page.count("<details id=") == len(catalogue().entries)
+    assert "open><summary>" not in page
+    opened = browser(app).get(f"/docs/events?q={entry.name}").text
+    assert f'<details id="{entry.name}" open><summary>' in opened
+    assert '<b>loans</b> <span lang="en">Remember that an organisation holds an award' in opened
+
+
 def test_events_are_found_by_type_and_service(app: FastAPI) -> None:
     """The search is an address: part of a type, several words, one service; nothing found is said, not shown empty."""
     found = browser(app).get("/docs/events?q=application.submitted").text
