@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from shared.infrastructure.names import app_role, database_name, owner_role
 
 SERVICES = ("portal", "grants", "loans", "notifications", "audit")
 _PORTS = {"http": 80, "https": 443}
+
+
+_PLACEHOLDER = re.compile(
+    r"change.?(me|this|it)\b|placeholder|^<.*>$|^(password|secret|guest|postgres)$", re.IGNORECASE
+)
 
 
 class Settings(BaseModel):
@@ -156,11 +162,17 @@ def _secret(variable: str, name: str) -> str:
     usual = Path(folder) / name if folder else None
     named = os.environ.get(variable)
     file = Path(named) if named else usual if usual and usual.exists() else None
+    if file is None:
+        return ""
+    what = variable if named else "TAMGA_SECRETS"
     try:
-        return file.read_text(encoding="utf-8").strip() if file else ""
+        secret = file.read_text(encoding="utf-8").strip()
     except OSError as error:
-        what = variable if named else "TAMGA_SECRETS"
         raise SettingsError(f"{what}: {file} can't be read ({error.strerror}): run `make init` first") from error
+    if _PLACEHOLDER.search(secret) or not (secret or name == "smtp_password"):
+        state = "is a placeholder" if secret else "is empty"
+        raise SettingsError(f"{what}: {file} {state}: delete it and run `make init`")
+    return secret
 
 
 def _with_password(url: str, password: str) -> str:

@@ -63,6 +63,24 @@ def test_a_secret_that_is_not_there_is_one_sentence_with_the_cure(home: Path, mo
         load()
 
 
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [("", "is empty"), (" \n", "is empty"), ("change-me", "is a placeholder"), ("<the password>", "is a placeholder")],
+)
+def test_a_secret_that_nobody_has_made_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, content: str, state: str
+) -> None:
+    """A process does not start with an empty secret or with a placeholder; a mail server may ask for none."""
+    _keep(home, "smtp_password", "")
+    monkeypatch.setenv("TAMGA_SECRETS", str(home / "secrets"))
+    monkeypatch.setenv("TAMGA_SMTP_URL", "smtp://relay@mail.example.org")
+    assert load().smtp_url == "smtp://relay@mail.example.org"
+    _keep(home, "postgres_password", content)
+    monkeypatch.setenv("TAMGA_DATABASE_ADMIN_URL", "postgresql+psycopg://postgres@database/postgres")
+    with pytest.raises(SettingsError, match=f"^TAMGA_SECRETS: .*postgres_password {state}: delete it and run `make"):
+        load()
+
+
 def test_processes_elsewhere_tell_their_figures_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `tamga run` writes down for one machine can be given for several."""
     monkeypatch.setenv("TAMGA_METRICS_URLS", '{"watch": "http://watch:9400/metrics"}')
