@@ -6,14 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from services.audit.storage import tree, verifications
+from services.audit.storage import keeping, tree, verifications
 
 
 def figures(connection: Connection) -> dict[str, Any]:
     """Return the size, the last checkpoint and both verifications, each None as long as there was none."""
     newest, whole = verifications.latest(connection, 1), verifications.latest(connection, 1, whole=True)
     signed = tree.latest_checkpoint(connection)
+    made, tried = keeping.newest(connection, "created"), keeping.newest(connection, "drilled")
     return {
+        "backup": _made(made) if made else None,
+        "drill": _tried(tried) if tried else None,
         "verification": _said(newest),
         "verification_whole": _said(whole),
         "log_size": tree.head(connection).size,
@@ -34,3 +37,14 @@ def _said(runs: list[Any]) -> dict[str, Any] | None:
         "findings": len(run.report["findings"]),
         "by": run.report.get("by", ""),
     }
+
+
+def _made(row: Any) -> dict[str, Any]:
+    data = row.data
+    took = data["milliseconds"] / 1000
+    return {"at": row.time.isoformat(), "ok": True, "file": data["file"], "size": data["bytes"], "seconds": took}
+
+
+def _tried(row: Any) -> dict[str, Any]:
+    told = {name: row.data[name] for name in ("ok", "rpo_seconds", "rto_seconds")}
+    return told | {"at": row.time.isoformat(), "problem": "; ".join(row.data["problems"])}

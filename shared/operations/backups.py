@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -50,6 +52,17 @@ def note_of(home: Path) -> Backups:
     """Return what was noted in `home`; nothing where no backup was ever made."""
     file = home / NAME
     return Backups.model_validate_json(file.read_text()) if file.exists() else Backups()
+
+
+def known_of(noted: Backups, told: Mapping[str, Any]) -> Backups:
+    """Return what is noted here, or what the record tells of it where that is newer: backups may be made elsewhere."""
+    backup, drill = told.get("backup"), told.get("drill")
+    found: dict[str, Any] = {}
+    if backup and (noted.good is None or datetime.fromisoformat(backup["at"]) > noted.good.at):
+        found["good"] = Backup.model_validate(backup)
+    if drill and (noted.drill is None or datetime.fromisoformat(drill["at"]) > noted.drill.at):
+        found["drill"] = Drill.model_validate(drill)
+    return noted.model_copy(update=found)
 
 
 def note(home: Path, *, backup: Backup | None = None, drill: Drill | None = None, kept: int | None = None) -> Backups:
