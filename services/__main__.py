@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from shared.command_line import slip, unanswered
 from shared.settings import SettingsError
 
 # Command: (module, its attribute, what the menu says). The attribute is a Typer app or a plain function.
@@ -67,11 +68,19 @@ def gathered(chosen: str | None) -> typer.Typer:
 
 def main() -> None:
     """Run the `tamga` command."""
+    if wrong := slip(sys.argv[1:]):
+        typer.echo(wrong, err=True)
+        sys.exit(2)
     chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
         gathered(chosen)(prog_name="tamga")
     except SettingsError as error:
         typer.echo(f"{error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if (sentence := unanswered(error)) is None:
+            raise
+        typer.echo(sentence, err=True)
         sys.exit(2)
 
 

@@ -77,5 +77,16 @@ def diagram(
         for item in errors:
             typer.echo(f"{item.where}: {item.message}", err=True)
         raise typer.Exit(FINDINGS)
+    _check(workflow, locale, stage)
     text = mermaid(workflow, locale) if form is Format.MERMAID else svg(workflow, locale, stage)
     typer.echo(text, nl=False)
+
+
+def _check(workflow: Workflow, locale: str, stage: str | None) -> None:
+    """Refuse a language or a stage that the workflow has not: the picture would lack what was asked for."""
+    languages = sorted({language for one in workflow.stages for language in one.name})
+    if locale not in languages:
+        raise typer.BadParameter(f"the names are in {', '.join(languages)} alone", param_hint="--locale")
+    stages = [one.id for one in workflow.stages]
+    if stage is not None and stage not in stages:
+        raise typer.BadParameter(f"there is no such stage; there are {', '.join(stages)}", param_hint="--stage")

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import Engine
 
 from services.notifications import storage
@@ -17,9 +15,13 @@ from services.notifications.domain.delivery import Delivery, Status
 from services.notifications.handlers.learning import examine
 from shared.clock import in_utc
 from shared.database import engine_for, reading
+from shared.messaging.asked import known
+from shared.messaging.printing import NO_ANSWER, refusals, show
 from shared.settings import settings
 
-commands = typer.Typer(name="letters", help="Letters: check a programme's rules, see what became of each letter.")
+commands = typer.Typer(
+    name="letters", help="Letters: check a programme's rules, see what became of each letter.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -29,9 +31,9 @@ def lint(path: Path, *, as_json: Json = False) -> None:
     """Check a programme folder's notification rules and letters: exit 0 clean, 1 findings, 2 unreadable."""
     try:
         pack = read_folder(path)
-    except (OSError, yaml.YAMLError) as error:
-        typer.echo(f"{path} can't be read: {error}", err=True)
-        raise typer.Exit(2) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        typer.echo(f"{path} can't be read as a programme's folder: {_why(error)}", err=True)
+        raise typer.Exit(NO_ANSWER) from error
     rules, problems, warnings = examine(pack)
     if as_json:
         typer.echo(json.dumps({"problems": problems, "warnings": warnings}, ensure_ascii=False))
@@ -43,6 +45,12 @@ def lint(path: Path, *, as_json: Json = False) -> None:
         if rules is not None:
             typer.echo(f"{len(rules.rules)} rules, {len(rules.letters)} letters, {len(warnings)} warnings")
     raise typer.Exit(1 if problems or warnings else 0)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}"
+    return "it has a file that is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def read_folder(path: Path) -> dict[str, Any]:
@@ -69,14 +77,24 @@ def list_deliveries(
             connection, case=case or None, status=status.value if status else None, limit=limit
         )
     engine.dispose()
-    if as_json:
-        typer.echo(json.dumps([_row(item) for item in found], ensure_ascii=False))
-        return
-    table = Table("when", "case", "to", "channel", "letter", "status", "attempts")
-    for item in found:
-        shown = _row(item) | {"created_at": in_utc(item.created_at)}
-        table.add_row(*(str(value or "") for name, value in shown.items() if name != "id"))
-    Console().print(table)
+    if case and not found:
+        _must_be_known(case)
+    rows = [
+        [
+            in_utc(item.created_at).replace(" ", "\n", 1),
+            f"{item.case_reference or ''}\n{item.recipient_name}\n{item.subject}",
+            f"{item.status.value}\n{item.channel}\ntries: {item.attempts}",
+        ]
+        for item in found
+    ]
+    show([_row(item) for item in found], ["When", "Letter", "Status"], rows, as_json)
+
+
+def _must_be_known(case: str) -> None:
+    """Refuse a case that no service has heard of: that nobody was written to about it would sound like good news."""
+    engines = {service: engine_for(url, pool_size=1) for service, url in settings().database_urls.items()}
+    with refusals():
+        known(engines, case=case)
 
 
 def _row(item: Delivery) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Connection, Engine
 
 from services.portal import storage
@@ -22,7 +23,7 @@ from services.portal.handlers.programmes import load_pack
 from services.portal.packs import read_pack
 from shared.clock import in_utc
 from shared.database import Context, UnitOfWork, engine_for, reading
-from shared.errors import TamgaError
+from shared.errors import InvalidError, TamgaError
 from shared.events import Actor
 from shared.messaging.printing import NO_ANSWER
 from shared.settings import SettingsError, settings
@@ -77,10 +78,12 @@ def _show(rows: list[dict[str, Any]], columns: dict[str, str], *, as_json: bool)
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, default=str, indent=2))
         return
-    table = Table(*columns.values(), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in columns))
-    Console().print(table)
+        table.add_row(*(Text(_cell(row[name])) for name in columns))
+    Console().print(table if rows else "Nothing.")
 
 
 def _cell(value: Any) -> str:
@@ -111,10 +114,17 @@ def add_user(  # noqa: PLR0917 - Typer makes options of them
     """Add a person; prints the generated password once."""
     facts = {"name": name, "email": email, "roles": role, "organisation": organisation, "locale": locale}
     with _acting() as uow:
+        _check_programmes(uow.connection, programme_id or [])
         new = NewUser.model_validate(facts | {"programmes": programme_id or []})
         person, password = accounts.add_user(uow, new)
     row = {"id": person.id, "email": person.email, "roles": person.roles, "password": password}
     _show([row], {"id": "Id", "email": "Address", "roles": "Roles", "password": "Password"}, as_json=as_json)
+
+
+def _check_programmes(connection: Connection, ids: list[str]) -> None:
+    known = [str(row["id"]) for row in storage.programme_list(connection)]
+    if not set(ids) <= set(known):
+        raise InvalidError({"programme": f"is none of {', '.join(known)}"})
 
 
 @user.command("deactivate")

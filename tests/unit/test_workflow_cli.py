@@ -58,3 +58,11 @@ def test_diagrams_come_in_two_forms(tmp_path: Path) -> None:
     file = tmp_path / "w.yaml"
     file.write_text(BAD)
     assert run(commands, ["diagram", str(file)]).exit_code == 1
+
+
+@pytest.mark.parametrize("words", [["--locale", "xx"], ["--stage", "nowhere"]])
+def test_a_picture_without_what_was_asked_for_is_not_drawn(words: list[str]) -> None:
+    """A language or a stage that the workflow has not is refused by the name of its option."""
+    refused = run(commands, ["diagram", str(GOOD), "--format", "svg", *words])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert words[0] in refused.stderr
