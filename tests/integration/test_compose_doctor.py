@@ -1,0 +1,304 @@
+"""What `make init`, `make doctor` and `make up` find on a real machine, and what they ask Docker for."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.compose import checks, engine, facts, files, init, secret_files, up
+from shared.infrastructure.system import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = """
+services:
+  app:
+    image: ${TAMGA_APP_IMAGE:?run "make init" first}
+    environment: {NAME: "${TAMGA_DOMAIN:?run make init}"}
+"""
+# A docker that notes what it was asked and answers from files named by the words of the question.
+DOCKER = """#!/bin/sh
+echo "$@" >> {notes}
+case "$*" in
+  "compose version --short") echo 2.29.7 ;;
+  info*) echo '{{"ServerVersion": "27.3.1", "MemTotal": 8589934592, "DockerRootDir": "{root}"}}' ;;
+  "compose up"*) cat {root}/up 2>/dev/null; exit $(cat {root}/up.code 2>/dev/null || echo 0) ;;
+  "compose ps"*) cat {root}/ps 2>/dev/null ;;
+  "compose logs"*) cat {root}/logs ;;
+  *"user first"*) cat {root}/first ;;
+  *status) echo "the table of parts" ;;
+  *status*) cat {root}/status 2>/dev/null ;;
+  "image inspect"*) [ ! -e {root}/no-images ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give a checkout whose .env and secrets are made, on ports that are free."""
+    (tmp_path / "docker-compose.yml").write_text(COMPOSE)
+    init.write(tmp_path, {"TAMGA_DOMAIN": "localhost", "TAMGA_OPERATOR_EMAIL": "oleg@example.org"})
+    text = (tmp_path / ".env").read_text()
+    text = text.replace("=8080", f"={free_port()}").replace("=8443", f"={free_port()}")
+    (tmp_path / ".env").write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a docker on the path that only takes notes; give the folder of its answers."""
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    (folder / "docker").write_text(DOCKER.format(notes=folder / "notes", root=folder))
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def asked(docker: Path) -> list[str]:
+    """Return what docker was asked, in order."""
+    return (docker / "notes").read_text().splitlines()
+
+
+def port_of(root: Path, name: str = "TAMGA_HTTPS_PORT") -> int:
+    """Return a port that .env names."""
+    return int(next(line for line in (root / ".env").read_text().splitlines() if line.startswith(name)).split("=")[1])
+
+
+@pytest.fixture
+def listener(root: Path) -> Iterator[int]:
+    """Give one of our ports, taken by this very process."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port_of(root)))
+        taken.listen()
+        yield port_of(root)
+
+
+def test_a_port_in_use_is_found_with_who_has_it_and_nothing_is_started(
+    root: Path, docker: Path, listener: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make up` names port, program and process, ends with 1, and has not asked Docker to start anything."""
+    assert up.main([], root) == 1
+    said = capsys.readouterr()
+    assert f"{listener} is taken by {Path(f'/proc/{os.getpid()}/comm').read_text().strip()}" in said.out
+    assert f"(process {os.getpid()})" in " ".join(said.out.split())
+    assert said.err.strip() == "Nothing was started."
+    assert not [question for question in asked(docker) if question.startswith("compose up")]
+
+
+def test_the_same_port_held_by_our_own_stack_or_by_another_container_is_told_apart(
+    root: Path, docker: Path, listener: int
+) -> None:
+    """What `docker compose ps` shows as ours is fine; what another container publishes bears its name."""
+    row = {"Service": "proxy", "State": "running", "Publishers": [{"PublishedPort": listener}]}
+    (docker / "ps").write_text(json.dumps(row))
+    assert facts.Holder(listener, ours=True) in facts.gather(root).ports
+    published = {listener: "somebodys-nginx-1"}
+    assert facts.holder_of("127.0.0.1", listener, published, set()).name == "the container somebodys-nginx-1"
+    assert facts.holder_of("127.0.0.1", free_port(), {}, set()).name == ""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        ("rm secrets/grants_owner_password", "missing: grants_owner_password"),
+        ("rm -rf secrets", "all are missing"),
+        ("rm .env", "there is no .env yet"),
+        ("rm -f secrets/postgres_password; echo changeme > secrets/postgres_password", "is a placeholder"),
+        ("chmod 755 secrets", "open to others"),
+        ("sed -i s/^TAMGA_APP_IMAGE=.*/TAMGA_APP_IMAGE=/ .env", "not set in .env: TAMGA_APP_IMAGE"),
+    ],
+)
+def test_what_is_missing_or_open_keeps_everything_shut(
+    root: Path, docker: Path, capsys: pytest.CaptureFixture[str], spoil: str, sentence: str
+) -> None:
+    """Each gap is named with its cure before anything is started; done as the cure says, all is well."""
+    subprocess.run(["sh", "-c", spoil], cwd=root, check=True)
+    assert up.main([], root) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert sentence in said
+    assert not [question for question in asked(docker) if question.startswith("compose up")]
+    cure = said.rpartition("→ ")[2]
+    subprocess.run(["sh", "-c", cure.replace("make init", "true")], cwd=root, check=True)
+    if "make init" in cure:
+        init.write(root, {"TAMGA_DOMAIN": "localhost"})
+    found = checks.findings(facts.gather(root), (checks.secrets, checks.rights, checks.variables))
+    assert not [one for one in found if one.state == checks.BAD]
+
+
+def test_up_starts_waits_and_ends_with_address_link_and_health(
+    root: Path, docker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Docker is asked to start and to wait; then come the address, the first sign-in link and the table of parts."""
+    (docker / "ps").write_text(
+        '{"Service": "portal-api", "State": "running", "Health": "healthy", "Publishers": null}\n'
+        '{"Service": "prepare", "State": "exited", "ExitCode": 0}\n'
+    )
+    link = {"email": "oleg@example.org", "until": "2026-11-23 07:00 UTC", "url": "https://localhost/welcome/abc"}
+    (docker / "first").write_text(json.dumps(link))
+    assert up.main(["--wait", "77"], root) == 0
+    said = capfd.readouterr().out
+    assert "compose up --detach --remove-orphans --wait --wait-timeout 77" in asked(docker)
+    assert "compose exec -T portal-api python -m services user first oleg@example.org --json" in asked(docker)
+    assert said.index(f"https://localhost:{port_of(root)}") < said.index("/welcome/abc") < said.index("the table of")
+
+
+def test_up_that_does_not_come_up_says_which_part_and_what_it_said(
+    root: Path, docker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The one sentence is the last line of the container that ended, not of those that wait for it."""
+    (docker / "up.code").write_text("1")
+    (docker / "ps").write_text(
+        '{"Service": "grants-api", "State": "created"}\n{"Service": "prepare", "State": "exited", "ExitCode": 1}\n'
+    )
+    (docker / "logs").write_text("starting\ntamga_grants: version 0003 failed (division by zero).\n")
+    assert up.main([], root) == 1
+    assert capfd.readouterr().err.strip() == (
+        "prepare ended with 1: tamga_grants: version 0003 failed (division by zero). (all of it: make logs s=prepare)"
+    )
+
+
+def test_a_preparing_container_that_has_ended_well_is_no_failure(
+    root: Path, docker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Some releases of Compose answer 1 because a container has ended; what counts is how each is."""
+    (docker / "up.code").write_text("1")
+    (docker / "ps").write_text('[{"Service": "prepare", "State": "exited", "ExitCode": 0}]')
+    (docker / "first").write_text("{}")
+    assert up.main([], root) == 0
+    assert "Tamga is ready" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        ("echo 'permission denied while trying to connect to the Docker daemon socket' >&2; exit 1", "denied"),
+        ("echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2; exit 1", "stopped"),
+        ('echo \'{"ServerErrors": ["permission denied while trying to connect"]}\'', "denied"),
+        ("exec sleep 60", "silent"),
+    ],
+)
+def test_the_engines_state_is_what_its_client_says(
+    docker: Path, monkeypatch: pytest.MonkeyPatch, script: str, state: str
+) -> None:
+    """Refusals are told apart also where the client calls them a success, and a client that hangs is left."""
+    monkeypatch.setattr(engine, "PATIENCE", 1)
+    monkeypatch.setattr(engine.run, "__kwdefaults__", {"folder": None, "patience": 1})
+    (docker / "docker").write_text(f"#!/bin/sh\n{script}\n")
+    assert engine.look().state == state
+
+
+def test_without_a_client_the_engine_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing named docker on the path."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert engine.look() == engine.Engine("absent")
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="no docker client is installed")
+def test_a_real_client_without_an_engine_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real client's own words for an engine that is not there mean: not running."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    assert engine.look().state == "stopped"
+
+
+def test_facts_of_this_machine_are_gathered(root: Path) -> None:
+    """Memory, disks, limits, addresses and names are read from the system itself."""
+    found = facts.gather(root)
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert found.memory is not None
+    assert abs(found.memory - pages) < 0.05 * pages
+    assert abs(found.disks[str(root)] - shutil.disk_usage(root).free) < 2**30
+    assert found.open_files == int(Path("/proc/sys/fs/nr_open").read_text())
+    assert "127.0.0.1" in found.own_addresses
+    assert "127.0.0.1" in (found.addresses or ())
+    assert facts.addresses_of("no-such-name.invalid") is None
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a disk of 64 kB, of which twelve pages are free."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tamga-test", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only who may mount a disk can fill one without harm")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_whole_files(
+    small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make init` on a disk that fills up: exit 1, no half of a file, and with more room the same command goes on."""
+    assert init.main(["--yes"], small_disk) == 1
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert len(said.strip().splitlines()) == 1
+    made = {path.name: path.read_text() for path in (small_disk / "secrets").iterdir()}
+    assert 0 < len(made) < len(secret_files.NAMES)
+    assert all(made.values())
+    assert checks.disk(facts.gather(small_disk)).state == checks.BAD
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert init.main(["--yes"], small_disk) == 0
+    assert made.items() <= {path.name: path.read_text() for path in (small_disk / "secrets").iterdir()}.items()
+    assert secret_files.problems(small_disk / "secrets", secret_files.NAMES) == {}
+
+
+# The terminal is this process's own, so that Ctrl-C in it means this process; a test run may ignore the signal.
+ATTENDED = """
+import fcntl, pathlib, signal, sys, termios
+from deploy.compose import init
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(init.main([], pathlib.Path(sys.argv[1])))
+"""
+
+
+def test_ctrl_c_at_a_question_leaves_nothing(tmp_path: Path) -> None:
+    """On a terminal: one answer is given, then Ctrl-C; exit 130, one sentence, and no file was made."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", ATTENDED, str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as attended:
+        said = _read_until(ours, "1/4")
+        os.write(ours, b"grants.example.org\n")
+        said += _read_until(ours, "2/4")
+        os.write(ours, b"\x03")
+        said += _read_until(ours, "it goes on where it was")
+        assert attended.wait(20) == 130
+    os.close(ours)
+    os.close(theirs)
+    assert "4 questions" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def _read_until(terminal: int, words: str, seconds: float = 20) -> str:
+    said, deadline = "", time.monotonic() + seconds
+    while words not in said and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1)[0]:
+            said += os.read(terminal, 4096).decode()
+    assert words in said, said
+    return said
+
+
+def test_the_commands_run_without_our_environment(tmp_path: Path) -> None:
+    """`python3 -m deploy.compose` needs no installed package: it runs isolated from all of them."""
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r});"]
+    command[-1] += "from deploy.compose.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    for words, code in ((["doctor", "--json"], {0, 1}), (["nonsense"], {2}), ([], {2})):
+        done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode in code, done.stderr
+    assert files.ROOT == ROOT
