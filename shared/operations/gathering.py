@@ -18,7 +18,10 @@ from shared.messaging.drift import Broker, Difference
 from shared.messaging.link import user_of
 from shared.messaging.topology import DEAD_LETTERS
 from shared.operations import broker as of_broker
+from shared.operations.backups import Backups, known_of
+from shared.operations.backups import note_of as note_of_backups
 from shared.operations.broker import Answer, Inside
+from shared.operations.everyday import everyday
 from shared.operations.lines import Facts, Line, Reconciled, judge
 from shared.operations.processes import note_of
 from shared.settings import SERVICES, Settings
@@ -71,28 +74,33 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
     """Ask everything at once and say how it is; takes little longer than the one wait of a part that is silent."""
     settings, now = sources.settings, clock()
     api, unanswered = _api(settings), dict[str, str]()
-    with ThreadPoolExecutor(len(SERVICES) + 8) as pool:
+    with ThreadPoolExecutor(len(SERVICES) + 9 + len(settings.metrics_urls)) as pool:
 
         def begin(name: str, question: Callable[..., T | None], *given: Any) -> Future[T | None]:
             return pool.submit(_quietly, unanswered, name, question, *given)
 
         services = [begin(service, sources.figures, service) for service in SERVICES]
         reconciled = begin("reconciling", _reconciled, settings)
+        measured = [begin(f"figures of {name}", _measured, url) for name, url in _ours(settings).items()]
+        backups = begin("backups", note_of_backups, settings.home)
         processes, relays = begin("processes", note_of, settings.home), begin("relays", _relays_blocked, settings)
         if asks_broker := bool(settings.amqp_admin_url):
             answer, alarms = begin("broker", _answer, settings), begin("alarms", of_broker.alarms, api.api)
             since = begin("nodes", of_broker.since, api.api, now)
             blocked = begin("connections", of_broker.blocked, api.api)
             differences = begin("topology", _differences, sources, api)
+    heard = dict(zip(SERVICES, (asked.result() for asked in services), strict=True))
     facts = Facts(
         now=now,
-        services=dict(zip(SERVICES, (asked.result() for asked in services), strict=True)),
+        services=heard,
         reconciled=reconciled.result(),
         asks_broker=asks_broker,
         relays_blocked=relays.result() or 0,
         processes=processes.result(),
         kept_months=settings.outbox_retention_months,
         logs=settings.home / "log",
+        measured=dict(zip(_ours(settings), (asked.result() for asked in measured), strict=True)),
+        backups=known_of(backups.result() or Backups(), heard["audit"] or {}),
     )
     if asks_broker:
         known = alarms.result()
@@ -102,7 +110,7 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
             inside=None if known is None else Inside(known, since.result(), blocked.result()),
             differences=differences.result(),
         )
-    return Look(now, facts, tuple(judge(facts)), unanswered)
+    return Look(now, facts, (*judge(facts), *everyday(facts)), unanswered)
 
 
 def _quietly(unanswered: dict[str, str], name: str, question: Callable[..., T | None], *given: Any) -> T | None:
@@ -136,6 +144,37 @@ def _reconciled(settings: Settings) -> Reconciled | None:
         if url := settings.metrics_urls.get(process):
             return reconciled_in(ask(url, PATIENCE).decode())
     return None
+
+
+def _ours(settings: Settings) -> dict[str, str]:
+    """Return where our own processes tell their figures; the broker's are hundreds, and it is asked otherwise."""
+    return {name: url for name, url in settings.metrics_urls.items() if name != "broker"}
+
+
+def _measured(url: str) -> dict[str, float]:
+    return measured_in(ask(url, PATIENCE).decode())
+
+
+def measured_in(figures: str) -> dict[str, float]:
+    """Return a process's memory, and how many requests it has answered, how well and how slowly."""
+    found = dict.fromkeys(("memory", "requests", "failed", "slow", "under_way"), 0.0)
+    for line in figures.splitlines():
+        if line.startswith("process_resident_memory_bytes "):
+            found["memory"] = _value(line)
+        elif line.startswith("tamga_http_requests_total{"):
+            found["requests"] += _value(line)
+            found["failed"] += _value(line) if 'status="5xx"' in line else 0.0
+        elif line.startswith("tamga_http_request_seconds_count"):
+            found["slow"] += _value(line)
+        elif line.startswith("tamga_http_request_seconds_bucket") and 'le="1.0"' in line:
+            found["slow"] -= _value(line)
+        elif line.startswith("tamga_http_requests_in_progress{"):
+            found["under_way"] += _value(line)
+    return found
+
+
+def _value(line: str) -> float:
+    return float(line.rpartition(" ")[2])
 
 
 def reconciled_in(figures: str) -> Reconciled:

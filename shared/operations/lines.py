@@ -11,6 +11,7 @@ from typing import Any, Literal
 from shared.errors import Rule as Say
 from shared.messaging.drift import Difference
 from shared.messaging.topology import DEAD_LETTERS
+from shared.operations.backups import Backups
 from shared.operations.broker import Answer, Inside
 from shared.operations.processes import Processes
 from shared.operations.telling import plainly, told
@@ -47,6 +48,8 @@ class Facts:
     processes: Processes | None = None
     kept_months: int = 0
     logs: Path = Path("log")
+    measured: Mapping[str, dict[str, float] | None] = field(default_factory=dict)  # by process
+    backups: Backups = field(default_factory=Backups)
 
     def of(self, name: str) -> dict[str, Any]:
         """Return one figure of every service that tells it."""
@@ -193,7 +196,7 @@ def _outbox(facts: Facts) -> Line:
     says += [Say("%(of)s: held back by the broker: %(count)s.", of=of, count=held[of]) for of in held if held[of]]
     state: State = "bad" if worst > STUCK else "look" if worst > SLOW or any(held.values()) else "good"
     figures = {"waiting": waiting, "oldest_seconds": {of: round(oldest[of], 1) for of in waiting}, "held": held}
-    return _of_services(facts, Line("outbox", "Not yet published", state, tuple(says), ("tamga events lag",), figures))
+    return of_services(facts, Line("outbox", "Not yet published", state, tuple(says), ("tamga events lag",), figures))
 
 
 def _gaps(facts: Facts) -> Line:
@@ -206,7 +209,7 @@ def _gaps(facts: Facts) -> Line:
     state: State = "bad" if any(alarmed.values()) else "look" if any(young.values()) else "good"
     figures = {"alarmed": alarmed, "not_alarmed": young}
     line = Line("gaps", "Gaps in what came", state, tuple(says), ("tamga events gaps",), figures, QUARANTINE)
-    return _of_services(facts, line)
+    return of_services(facts, line)
 
 
 def _quarantined(facts: Facts) -> Line:
@@ -214,7 +217,7 @@ def _quarantined(facts: Facts) -> Line:
     says = tuple(Say("%(of)s: %(count)s.", of=of, count=held[of]) for of in held if held[of]) or (Say("None."),)
     state: State = "look" if any(held.values()) else "good"
     line = Line("quarantined", "In quarantine", state, says, ("tamga quarantine list",), {"held": held}, QUARANTINE)
-    return _of_services(facts, line)
+    return of_services(facts, line)
 
 
 def _topology(facts: Facts) -> Line:
@@ -298,7 +301,7 @@ def _retention(facts: Facts) -> Line:
     state: State = "look" if lacking or over else "good"
     figures = {"oldest_month": kept, "next_month": following, "kept_months": facts.kept_months}
     commands = ("tamga events retention --dry-run",)
-    return _of_services(facts, Line("retention", "Months of the outbox", state, tuple(says), commands, figures))
+    return of_services(facts, Line("retention", "Months of the outbox", state, tuple(says), commands, figures))
 
 
 def _age(month: str, now: datetime) -> int:
@@ -306,7 +309,7 @@ def _age(month: str, now: datetime) -> int:
     return (today.year - int(month[:4])) * 12 + today.month - int(month[5:])
 
 
-def _of_services(facts: Facts, line: Line) -> Line:
+def of_services(facts: Facts, line: Line) -> Line:
     """Return the line, which is not good while a service does not tell its part of it."""
     if not facts.silent:
         return line

@@ -76,7 +76,7 @@ class Measuring(Collector):
             yield from _letters(letters)
         if "log_size" in (record := heard.get("audit", {})):
             yield from _record(record)
-        yield from _backups(backups.note_of(self.home))
+        yield from _backups(backups.known_of(backups.note_of(self.home), heard.get("audit", {})))
 
 
 def _gauge(name: str, what: str, *labels: str) -> GaugeMetricFamily:

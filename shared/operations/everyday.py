@@ -1,0 +1,167 @@
+"""Further lines of a look: how much is asked and how well, letters, cases, the record, databases, backups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.errors import Rule as Say
+from shared.messaging.topology import DEAD_LETTERS
+from shared.operations.lines import Facts, Line, State, of_services
+
+FAILING = 0.02  # share of requests
+LATE_LETTER, LONG, UNSIGNED = 900, 600, 600  # seconds
+FULL = 0.8  # share of the connections
+MANY = 1000  # messages in a queue
+BACKUP, DRILL = timedelta(hours=26), timedelta(days=30)
+MB = 2**20
+_UNKNOWN = "Not known: %(of)s does not answer."
+
+
+def everyday(facts: Facts) -> Iterator[Line]:
+    """Yield the lines."""
+    if facts.broker:
+        yield _queues(facts)
+    if facts.measured:
+        yield _processes(facts)
+        yield _requests(facts)
+    yield _letters(facts)
+    yield _casework(facts)
+    yield _record(facts)
+    yield _databases(facts)
+    yield _backup(facts)
+    yield _drill(facts)
+
+
+def _queues(facts: Facts) -> Line:
+    depths = facts.broker.queues if facts.broker else {}
+    queues = {name: depth for name, depth in depths.items() if name != DEAD_LETTERS}
+    left = [name for name, depth in queues.items() if not depth.consumers]
+    full = {name: depth.messages for name, depth in queues.items() if depth.messages}
+    says = [Say("%(of)s: nobody consumes.", of=name) for name in left]
+    says += [Say("%(of)s: waiting: %(count)s.", of=name, count=count) for name, count in full.items()]
+    state: State = "bad" if left else "look" if any(count > MANY for count in full.values()) else "good"
+    figures = {
+        name: {"messages": depth.messages, "consumers": depth.consumers} for name, depth in sorted(depths.items())
+    }
+    return Line("queues", "Queues", state, tuple(says) or (Say("Nothing waits."),), ("tamga events lag",), figures)
+
+
+def _processes(facts: Facts) -> Line:
+    silent = [name for name, told in facts.measured.items() if told is None]
+    memory = {name: told["memory"] for name, told in facts.measured.items() if told}
+    says = [Say(_UNKNOWN, of=name) for name in silent]
+    says += [Say("%(of)s: %(count)s MB of memory.", of=name, count=round(size / MB)) for name, size in memory.items()]
+    figures = {"memory": memory, "silent": silent}
+    return Line("processes", "Processes", "look" if silent else "good", tuple(says), ("tamga status",), figures)
+
+
+def _requests(facts: Facts) -> Line:
+    told = [figures for figures in facts.measured.values() if figures]
+    total = {name: int(sum(each[name] for each in told)) for name in ("requests", "failed", "slow", "under_way")}
+    says = [Say("Answered since the start: %(count)s.", count=total["requests"])]
+    says.append(Say("Failed: %(failed)s, slower than a second: %(slow)s.", failed=total["failed"], slow=total["slow"]))
+    state: State = "look" if total["failed"] > FAILING * total["requests"] else "good"
+    return Line("requests", "Requests", state, tuple(says), (f"tail {facts.logs / 'web.log'}",), total)
+
+
+def _letters(facts: Facts) -> Line:
+    key, name, commands, href = "letters", "Letters", ("tamga letters list",), "/notifications/deliveries"
+    found: dict[str, Any] | None = facts.of("letters").get("notifications")
+    if found is None:
+        return Line(key, name, "look", (Say(_UNKNOWN, of="notifications"),), commands, {}, href)
+    waits = Say("Waiting: %(count)s, put off before: %(again)s.", count=found["waiting"], again=found["retrying"])
+    day = [states for channel in found["last_day"].values() for states in channel.items()]
+    sent, failed = (sum(n for state, n in day if state == wanted) for wanted in ("sent", "permanent_failure"))
+    says = [waits, Say("Of the last day: delivered: %(sent)s, came back: %(failed)s.", sent=sent, failed=failed)]
+    late = found["late_seconds"] > LATE_LETTER
+    if late:
+        says.append(Say("The oldest is late by %(age)s.", age=timedelta(seconds=found["late_seconds"])))
+    return Line(key, name, "look" if late else "good", tuple(says), commands, found, href)
+
+
+def _casework(facts: Facts) -> Line:
+    cases = [group for groups in facts.of("casework").values() for group in groups]
+    opened, overdue = (sum(group[name] for group in cases) for name in ("open", "overdue"))
+    says = [Say("Open: %(open)s, past their day: %(late)s.", open=opened, late=overdue)]
+    says += [
+        Say("%(kind)s, %(stage)s: past their day: %(count)s (%(holder)s).", count=group["overdue"], **_named(group))
+        for group in cases
+        if group["overdue"]
+    ]
+    state: State = "look" if overdue else "good"
+    line = Line("casework", "Cases", state, tuple(says), ("tamga status --json",), {"cases": cases}, "/grants/")
+    return of_services(facts, line)
+
+
+def _named(group: dict[str, Any]) -> dict[str, str]:
+    return {name: group[name] for name in ("kind", "stage", "holder")}
+
+
+def _record(facts: Facts) -> Line:
+    key, name, commands, href = "record", "The record", ("tamga audit verify",), "/audit/verification"
+    told = facts.services.get("audit") or {}
+    if "log_size" not in told:
+        return Line(key, name, "look", (Say(_UNKNOWN, of="audit"),), commands, {}, href)
+    size, signed = told["log_size"], told["checkpoint"]
+    figures = {"size": size, "checkpoint": signed}
+    if signed is None:
+        says = Say("Entries: %(count)s, none signed yet.", count=size)
+        return Line(key, name, "look" if size else "good", (says,), commands, figures, href)
+    at = datetime.fromisoformat(signed["at"])
+    says = Say(
+        "Entries: %(count)s, signed: %(signed)s, the last time at %(at)s.", count=size, signed=signed["size"], at=at
+    )
+    stopped = size > signed["size"] and (facts.now - at).total_seconds() > UNSIGNED
+    return Line(key, name, "bad" if stopped else "good", (says,), commands, figures, href)
+
+
+def _databases(facts: Facts) -> Line:
+    figures = {name: facts.of(f"database_{name}") for name in ("bytes", "connections", "longest_seconds", "deadlocks")}
+    taken = max(facts.of("database_connections_all").values(), default=0)
+    allowed = max(facts.of("database_connections_allowed").values(), default=0)
+    longest = max(figures["longest_seconds"].values(), default=0.0)
+    says = [
+        Say("Size: %(size)s MB.", size=round(sum(figures["bytes"].values()) / MB)),
+        Say("Connections: %(count)s of %(allowed)s.", count=taken, allowed=allowed),
+    ]
+    if longest > LONG:
+        says.append(Say("The oldest transaction: %(age)s.", age=timedelta(seconds=longest)))
+    state: State = "look" if longest > LONG or taken > FULL * allowed else "good"
+    line = Line("storage", "Size of the databases", state, tuple(says), ("tamga status --json",), figures)
+    return of_services(facts, line)
+
+
+def _backup(facts: Facts) -> Line:
+    known, commands = facts.backups, ("tamga backup create",)
+    figures = known.model_dump(mode="json", exclude={"drill"})
+    says = []
+    if known.last and not known.last.ok:
+        says.append(Say("%(at)s: failed: %(problem)s", at=known.last.at, problem=known.last.problem))
+    if known.good is None:
+        says.append(Say("None yet."))
+    else:
+        size = max(1, round(known.good.size / MB))
+        says.append(Say("%(at)s: good, %(size)s MB; kept: %(kept)s.", at=known.good.at, size=size, kept=known.kept))
+    late = known.good is None or facts.now - known.good.at > BACKUP
+    if late and known.good:
+        says.append(Say("That is long ago."))
+    state: State = "bad" if known.last and not known.last.ok else "look" if late else "good"
+    return Line("backup", "Last backup", state, tuple(says), commands, figures)
+
+
+def _drill(facts: Facts) -> Line:
+    drill, commands = facts.backups.drill, ("tamga drill",)
+    if drill is None:
+        says: tuple[Say, ...] = (Say("No restore has been tried yet."),)
+        return Line("drill", "Last drill", "look", says, commands, {})
+    figures = drill.model_dump(mode="json")
+    if not drill.ok:
+        failed = Say("%(at)s: failed: %(problem)s", at=drill.at, problem=drill.problem)
+        return Line("drill", "Last drill", "bad", (failed,), commands, figures)
+    lost, took = (timedelta(seconds=seconds) for seconds in (drill.rpo_seconds, drill.rto_seconds))
+    says = (Say("%(at)s: restored in %(took)s; work that would be lost: %(lost)s.", at=drill.at, took=took, lost=lost),)
+    late = facts.now - drill.at > DRILL
+    says += (Say("That is long ago."),) if late else ()
+    return Line("drill", "Last drill", "look" if late else "good", says, commands, figures)
