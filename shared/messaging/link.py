@@ -36,8 +36,11 @@ def connect(amqp_url: str, *, patience: float = _CONNECT, **options: Any) -> Any
 
 
 def nodes_of(amqp_url: str) -> list[str]:
-    """Return a URL for each node of the broker: a cluster is written as URLs with `;` between them."""
-    return [node for node in amqp_url.split(";") if node]
+    """Return a URL for each node of the broker: a cluster is written as URLs with `;` between them.
+
+    An address that is not set is one node's all the same.
+    """
+    return [node for node in amqp_url.split(";") if node] or [amqp_url]
 
 
 def opened(amqp_url: str, to: Callable[[str], Any]) -> Any:

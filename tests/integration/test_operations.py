@@ -6,13 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -234,61 +232,6 @@ def test_a_frozen_broker_is_said_at_once(operator: Browser, node: PrivateBroker)
         took = time.monotonic() - began
     assert "<p>The broker does not answer.</p>" in page
     assert took < 3, "one wait of a second, and not one after another"
-
-
-class _House(BaseHTTPRequestHandler):
-    """Answers as services do: loans without its database, grants not at all; and as the process that reconciles."""
-
-    def do_GET(self) -> None:
-        service = self.path.split("/")[1]
-        if service == "grants":
-            return
-        if service == "metrics":
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(MISSING.encode())
-            return
-        down = service == "loans"
-        self.send_response(503 if down else 200)
-        self.end_headers()
-        figures = {} if down else {"outbox_unpublished": 0, "outbox_oldest_seconds": 0.0}
-        self.wfile.write(json.dumps({"database": "down" if down else "ok"} | figures).encode())
-
-
-@pytest.fixture
-def house(known: Settings) -> Iterator[Settings]:
-    """Give the settings of a house whose services and processes answer over HTTP."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _House)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    yield known.model_copy(update={"base_url": address, "metrics_urls": {"relay": f"{address}/metrics"}})
-    server.shutdown()
-    server.server_close()
-
-
-def _page(house: Settings, engines: dict[str, Engine], locale: str) -> str:
-    app = create_app(house, catalogue=catalogue(), engine=engines["portal"], key=KEY)
-    return Browser(app, person("operator", locale=locale), origin=house.base_url).get("/operations").text
-
-
-def test_a_service_without_its_database_is_named(house: Settings, engines: dict[str, Engine]) -> None:
-    """Whose database does not answer and who does not answer at all are told apart, on its line and on its card."""
-    page = _page(house, engines, "en")
-    assert "<p>loans: its database does not answer.</p><p>grants: no answer within a second.</p>" in page
-    assert page.count("<td>does not answer</td>") == 1
-    assert page.count("Unavailable: the service did not answer within a second.") == 1
-    facts = line(looked(house, engines), "databases")["facts"]
-    assert facts == {"down": [], "no_answer": ["grants", "notifications"]}
-
-
-def test_what_mends_missing_events_is_said(house: Settings, engines: dict[str, Engine]) -> None:
-    """When events are missing at a consumer the page says how many, in the reader's language, and what mends it."""
-    page = _page(house, engines, "en")
-    assert "Events missing at a consumer: 3." in page
-    assert 'id="missing"' in page
-    assert "<p>Missing at a consumer: 3.</p>" in page
-    assert "<code>tamga reconcile --send-again</code>" in page
-    assert "Событий не хватает у получателя: 3." in _page(house, engines, "ru")
 
 
 def test_the_last_verification_is_told(known: Settings, engines: dict[str, Engine]) -> None:

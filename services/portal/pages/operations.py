@@ -145,15 +145,17 @@ def _cards(request: Request, found: Look) -> list[dict[str, Any]]:
 def operations(request: Request) -> HTMLResponse:
     settings: Settings = request.app.state.settings
     found = _look(request)
-    states = [line.state for line in found.lines]
+    states, cards = [line.state for line in found.lines], _cards(request, found)
+    mute = [f"{part}.{card['service']}" for card in cards for part, lives in card["alive"].items() if not lives]
     return render(
         request,
         "operations.html",
         at=found.at,
         lines=_lines(request, found),
-        numbers={state: states.count(state) for state in ("bad", "look")},
+        numbers={"bad": states.count("bad") + bool(mute), "look": states.count("look")},
+        mute=mute,
         states=STATES,
-        services=_cards(request, found),
+        services=cards,
         broker=found.facts.broker,
         unaccounted=found.facts.reconciled.unaccounted if found.facts.reconciled else 0,
         consuming=SERVICES[1:],
