@@ -15,6 +15,7 @@ from deploy.compose import engine, environment, files, secret_files
 from deploy.compose.engine import Engine
 from deploy.compose.init import compose_texts
 
+INSIDE = "watch"  # the container in which the operator's commands run: it sees every database
 DONE = "done"  # of a container that prepares something and ends
 WELL = frozenset({"healthy", "running", DONE})
 _LISTENS = "0A"
@@ -207,7 +208,7 @@ def running(root: Path) -> tuple[dict[str, str], set[int]]:
 
 def status_lines(root: Path) -> tuple[dict[str, Any], ...]:
     """Return the lines of `tamga status` in the running stack."""
-    said = engine.compose(root, "exec", "-T", "portal-api", "python", "-m", "services", "status", "--json", patience=60)
+    said = engine.compose(root, "exec", "-T", INSIDE, "tamga", "status", "--json", patience=60)
     return tuple(engine.parsed(said.out).get("lines") or ())
 
 
@@ -245,7 +246,7 @@ def gather(root: Path) -> Facts:
         open_files=number_in(_PROC / "sys/fs/nr_open"),
         system_files=number_in(_PROC / "sys/fs/file-max"),
         running=up,
-        lines=status_lines(root) if up.get("portal-api") == "healthy" else (),
+        lines=status_lines(root) if up.get(INSIDE) == "healthy" else (),
     )
 
 

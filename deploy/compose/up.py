@@ -15,7 +15,7 @@ from deploy.compose.questions import NOBODY
 from deploy.compose.terminal import painted, refuse, say
 
 PATIENCE = 300  # seconds until every container is healthy; a first start on a slow disk takes one of them
-TAMGA = ("exec", "-T", "portal-api", "python", "-m", "services")
+TAMGA = ("exec", "-T", facts.INSIDE, "tamga")
 
 
 def start_command(patience: int) -> list[str]:
@@ -73,7 +73,7 @@ def tell(root: Path, values: Values, seconds: float) -> None:
     if link.get("url"):
         say(f"First sign-in of {link['email']}, good for one use until {link['until']}:\n  {link['url']}")
     elif link.get("problem"):
-        say(f"No first sign-in link: {link['problem']}\n  → docker compose exec portal-api tamga user first EMAIL")
+        say(f"No first sign-in link: {link['problem']}\n  → make tamga c='user first EMAIL'")
     say()
     subprocess.run(["docker", "compose", *TAMGA, "status"], cwd=root, check=False)
 

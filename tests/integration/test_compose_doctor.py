@@ -149,7 +149,7 @@ def test_up_starts_waits_and_ends_with_address_link_and_health(
     assert up.main(["--wait", "77"], root) == 0
     said = capfd.readouterr().out
     assert "compose up --detach --remove-orphans --wait --wait-timeout 77" in asked(docker)
-    assert "compose exec -T portal-api python -m services user first oleg@example.org --json" in asked(docker)
+    assert "compose exec -T watch tamga user first oleg@example.org --json" in asked(docker)
     assert said.index(f"https://localhost:{port_of(root)}") < said.index("/welcome/abc") < said.index("the table of")
 
 

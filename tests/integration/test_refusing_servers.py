@@ -86,7 +86,7 @@ def told(order: str, settings: Settings, admin_url: str, monkeypatch: pytest.Mon
     said = io.StringIO()
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{json.dumps(given)}\n{order}\n"))
     monkeypatch.setattr(sys, "stdout", said)
-    assert prepare.main() == 0
+    assert getattr(prepare, "serve", prepare.main)() == 0
     answer: dict[str, str] = json.loads(said.getvalue())
     return answer
 
