@@ -13,13 +13,13 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from structlog.typing import Processor
 
+from shared.redaction import HIDDEN, redact
 from shared.telemetry import name_trace
 
 # Never in a log, whoever passes them: what identifies a person or lets somebody in.
 PRIVATE = frozenset(
     {"name", "email", "phone", "address", "password", "secret", "token", "cookie", "csrf", "session", "body", "data"}
 )
-HIDDEN = "(hidden)"
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
@@ -62,7 +62,16 @@ def _hidden(key: str, value: Any) -> Any:
         return HIDDEN
     if isinstance(value, dict):
         return {inner: _hidden(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden("", item) for item in value]
     return value
+
+
+def without_quotes(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut out of texts and tracebacks what errors quote: values of a row, addresses, passwords in URLs."""
+    for key, value in event.items():
+        event[key] = redact(value) if isinstance(value, str) else value
+    return event
 
 
 def configure_logging(process: str, level: str = "INFO") -> None:
@@ -82,6 +91,7 @@ def configure_logging(process: str, level: str = "INFO") -> None:
     ]
     rendering: list[Processor] = [
         structlog.processors.format_exc_info,
+        without_quotes,
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
     structlog.configure(
