@@ -15,6 +15,7 @@ from deploy.compose import environment, files, questions, secret_files
 from deploy.compose.environment import Values
 from deploy.compose.terminal import painted, refuse, say, wrapped
 
+FEW = 5  # names of files that are read rather than counted
 RELEASES = re.compile(r"v?\d[0-9A-Za-z.+-]*")
 
 
@@ -90,12 +91,19 @@ def write(root: Path, given: Values) -> tuple[list[str], list[str]]:
     return made, there
 
 
+def listed(names: list[str]) -> str:
+    """Return the names of files in a line or two; of many secrets only how many they are."""
+    secrets = [name for name in names if name != files.ENVIRONMENT]
+    shown = [files.ENVIRONMENT] if files.ENVIRONMENT in names else []
+    many = [f"{len(secrets)} files in {files.SECRETS}/"]
+    return ", ".join([*shown, *(many if len(secrets) > FEW else [f"{files.SECRETS}/{one}" for one in secrets])])
+
+
 def report(root: Path, made: list[str], kept: list[str]) -> None:
     """Say what was made, what was kept, and what to do with it."""
     for words, names in (("made", made), ("kept", kept)):
         if names:
-            listed = f"{len(names)} file{'s' if len(names) > 1 else ''}: {', '.join(names)}"
-            for line in wrapped(listed, 7, words):
+            for line in wrapped(listed(names), 7, words):
                 say(line)
     say()
     if secret_files.BACKUP in made:
