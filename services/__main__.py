@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("services.__main__", "run", "Run everything on this machine."),
     "demo": ("services.demo.cli", "demo", "Drive the story of the programme over HTTP and check every act."),
     "status": ("services.status", "status", "Say how each part is."),
+    "support-bundle": ("services.support", "support_bundle", "Write what whoever helps needs to know into one file."),
     "backup": ("services.backup.cli", "commands", "Backups: create, list, verify."),
     "restore": ("services.backup.cli", "restore", "Bring a backup back."),
     "drill": ("services.backup.cli", "drill", "Try out the newest backup beside what runs."),

@@ -36,7 +36,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"), "(account)"),
     (re.compile(r"\+\d[\d ()/-]{6,}\d"), "(phone)"),
 )
-_SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)|secret|token|cookie|credential|private|(^|_)keys?(_|$)")
+_SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)|secret|token|cookie|credential|private|._keys?$|^keys$")
 
 
 def redact(text: str) -> str:
