@@ -21,14 +21,14 @@ _BY_KIND: dict[type[Exception], str] = {
 _BY_WORDS: tuple[tuple[str, str], ...] = (
     (
         r'password authentication failed for user "(?P<who>[^"]+)"',
-        "the database refuses the password of %(who)s: put back the secrets that belong to these data",
+        "the database refuses the password of %(who)s: put back the secrets that belong to these data, or mend its URL",
     ),
     (r'database "(?P<what>[^"]+)" does not exist', "there is no database %(what)s: run the preparation first"),
     (r'role "(?P<who>[^"]+)" does not exist', "the database knows nobody named %(who)s: run the preparation first"),
     (r"the database system is (starting up|in recovery mode)", "the database is still starting: try again in a minute"),
     (
         r"ACCESS_REFUSED - Login was refused",
-        "the broker is up and refuses the password: put back the secrets that belong to its data (secrets/)",
+        "the broker is up and refuses the password: put back the secrets that belong to its data, or mend its URL",
     ),
     (
         r"(NOT_ALLOWED - )?(vhost (?P<what>\S+) not found|access to vhost '?(?P<same>[^' ]+)'? refused)",

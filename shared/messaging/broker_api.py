@@ -78,6 +78,10 @@ class BrokerAPI:
         """Set a user's `permissions` or `topic-permissions` on the virtual host."""
         self._ask("PUT", f"/api/{kind}/{quote(self.vhost, safe='')}/{quote(user, safe='')}", what)
 
+    def define(self, definitions: dict[str, Any]) -> None:
+        """Declare users and what they may do, in the form of `definitions`; others stay as they are."""
+        self._ask("POST", "/api/definitions", definitions)
+
     def _ask(self, method: str, path: str, body: Any = None, *, expected: int | None = None) -> bytes:
         parts = urlsplit(self.url)
         place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
@@ -101,6 +105,11 @@ class BrokerAPI:
 
 
 def _refused(code: int, user: str, place: str) -> str:
-    if code in {401, 403}:
+    if code == 401:
+        return (
+            f"The broker is up and does not know {user} by this password at {place}:"
+            " put back the secrets that belong to its data, or mend its URL."
+        )
+    if code == 403:
         return f"The broker's HTTP API at {place} does not let {user} in: it takes a user with the tag administrator."
     return f"The broker's HTTP API at {place} answered with status {code}: look into the broker's log."

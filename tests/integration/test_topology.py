@@ -201,7 +201,7 @@ def test_where_the_api_is_follows_from_the_broker(amqp_url: str, api_url: str, v
     ("address", "says"),
     [
         ("http://x:y@127.0.0.1:1", "does not answer at http://127.0.0.1:1: enable its management plugin"),
-        ("", "does not let nobody in"),
+        ("", "does not know nobody by this password"),
     ],
 )
 def test_an_api_that_cannot_be_asked_gets_one_sentence(stand: Stand, address: str, says: str) -> None:
