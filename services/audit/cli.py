@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -24,6 +23,8 @@ from services.audit.handlers.verification import Report
 from services.audit.keys import Keys
 from shared.database import Context, UnitOfWork, engine_for
 from shared.errors import TamgaError
+from shared.infrastructure.refusals import worded
+from shared.messaging.asked import Id
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, operator
 from shared.settings import SettingsError, settings
 
@@ -60,7 +61,7 @@ def verify(
             if record:
                 _record(engine, report)
     except (SettingsError, SQLAlchemyError, OSError, ValueError) as error:
-        typer.echo(f"The log could not be verified: {str(error).splitlines()[0]}", err=True)
+        typer.echo(f"The log could not be verified: {worded(error)}", err=True)
         raise typer.Exit(NO_ANSWER) from error
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=2, default=str))
@@ -132,7 +133,7 @@ def _print(report: Report) -> None:
 
 
 @commands.command("prove")
-def prove_event(event_id: UUID, *, as_json: Json = False) -> None:
+def prove_event(event_id: Id, *, as_json: Json = False) -> None:
     """Prove that one event is in the log; the proof is checked before it is shown. Exit code 1: it is not there."""
     try:
         with _log() as (engine, keys), engine.begin() as connection:
@@ -141,7 +142,7 @@ def prove_event(event_id: UUID, *, as_json: Json = False) -> None:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_NEWS) from error
     except (SettingsError, SQLAlchemyError, OSError) as error:
-        typer.echo(f"The event could not be proven: {str(error).splitlines()[0]}", err=True)
+        typer.echo(f"The event could not be proven: {worded(error)}", err=True)
         raise typer.Exit(NO_ANSWER) from error
     if as_json:
         typer.echo(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))

@@ -23,6 +23,7 @@ from services.demo.people import DemoError, People
 from services.demo.stage import Act, Stage
 from services.demo.story import ACTS, tell
 from shared.database import engine_for
+from shared.infrastructure.refusals import worded
 from shared.messaging.printing import BAD_NEWS
 from shared.settings import SERVICES, load, runtime_file
 
@@ -49,7 +50,7 @@ def demo(
 def _stopped(error: Exception) -> str:
     """Return in one sentence why the story could not be told to its end."""
     if isinstance(error, (httpx.TransportError, OperationalError)):
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        why = worded(error).rstrip(".")
         return f"Tamga does not answer any more ({why}): see what `tamga status` says, then begin again."
     return str(error)
 

@@ -57,9 +57,14 @@ def read_folder(path: Path) -> dict[str, Any]:
     """Return the notification part of a programme folder as it stands in its pack."""
     letters = sorted((path / "letters").glob("*.yaml"))
     return {
-        "notifications": yaml.load((path / "notifications.yaml").read_text(), yaml.CSafeLoader),
-        "letters": {file.stem: yaml.load(file.read_text(), yaml.CSafeLoader) for file in letters},
+        "notifications": _content(path / "notifications.yaml"),
+        "letters": {file.stem: _content(file) for file in letters},
     }
+
+
+def _content(file: Path) -> Any:
+    with file.open(encoding="utf-8") as opened:  # what is wrong in it is said with its name
+        return yaml.load(opened, yaml.CSafeLoader)
 
 
 @commands.command("list")

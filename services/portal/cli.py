@@ -89,6 +89,8 @@ def _show(rows: list[dict[str, Any]], columns: dict[str, str], *, as_json: bool)
 def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         return in_utc(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value is None else str(value)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from sqlalchemy import Engine, text
@@ -40,6 +42,23 @@ def as_entity(value: str | None) -> str | None:
     if value is not None and not _ENTITY.fullmatch(value):
         raise typer.BadParameter(f"{value!r} is not written kind:id, such as application:BSO-2026-0001")
     return value
+
+
+def as_moment(value: str) -> datetime:
+    """Return a day or a moment, which is in UTC where it names no zone; refuses anything else."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{value!r} is neither a day (2026-11-22) nor a moment (2026-11-22T14:30)") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def as_id(value: str) -> UUID:
+    """Return the id of an event or of a row; refuses anything else."""
+    try:
+        return UUID(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{value!r} is not an id, such as 01a20221-a3b4-743c-8b8e-62531f951473") from error
 
 
 def parted(entity: str | None) -> tuple[str | None, str | None]:
@@ -91,4 +110,8 @@ def _has(engine: Engine, table: str, query: str, facts: dict[str, Any]) -> bool:
 
 
 Kind = Annotated[str | None, typer.Option("--type", help="Beginning of the type.", callback=as_type)]
+Since = Annotated[
+    datetime | None, typer.Option(parser=as_moment, metavar="MOMENT", help="At or after; UTC if it names no zone.")
+]
+Id = Annotated[UUID, typer.Argument(parser=as_id, metavar="ID", help="One event, by its id or row.")]
 Entity = Annotated[str | None, typer.Option(help="kind:id, also with its source before it.", callback=as_entity)]

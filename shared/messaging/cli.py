@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from shared.clock import in_utc
 from shared.database import reading
 from shared.errors import InvalidError
+from shared.infrastructure.refusals import worded
 from shared.messaging import asked, gaps, mending, quarantine_cli, trace_cli, tracing
 from shared.messaging.printing import BAD_NEWS, AsJson, console, operator, refusals, show
 from shared.messaging.reconcile import Report
@@ -52,7 +53,7 @@ def _events(backbone: Backbone) -> typer.Typer:
         kind: asked.Kind = None,
         entity: asked.Entity = None,
         case: Annotated[str | None, typer.Option(help="The case's reference.")] = None,
-        since: Annotated[datetime | None, typer.Option(help="UTC")] = None,
+        since: asked.Since = None,
         limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
         as_json: AsJson = False,
     ) -> None:
@@ -168,7 +169,7 @@ def _queued(backbone: Backbone) -> tuple[dict[str, int], str]:
     try:
         return {queue: depth.messages for queue, depth in backbone.depths().items()}, ""
     except (amqp.AMQPError, OSError) as error:
-        return {}, f"the broker does not answer ({getattr(error, 'strerror', None) or error})."
+        return {}, f"the broker does not answer ({worded(error)})."
 
 
 def _behind(row: dict[str, Any], *, consumes: bool) -> list[str]:

@@ -15,16 +15,15 @@ from shared.clock import in_utc
 from shared.database import reading
 from shared.errors import InvalidError, NotFoundError
 from shared.messaging import asked, quarantine
-from shared.messaging.asked import Entity, Kind
+from shared.messaging.asked import Entity, Kind, Since, as_id
 from shared.messaging.printing import AsJson, operator, refusals, show
 from shared.messaging.quarantine import Filters
 
 Engines = Callable[[], Mapping[str, Engine]]
 Consumer = Annotated[str | None, typer.Option(help="The service that could not handle it.")]
 Fingerprint = Annotated[str | None, typer.Option(help="All that failed in the same way.")]
-Since = Annotated[datetime | None, typer.Option(help="Seen at or after; UTC")]
-One = Annotated[UUID | None, typer.Option("--id", help="One event, by its row.")]
-Row = Annotated[UUID | None, typer.Argument(metavar="[ID]", help="One event, by its row.")]
+One = Annotated[UUID | None, typer.Option("--id", parser=as_id, metavar="ID", help="One event, by its row.")]
+Row = Annotated[UUID | None, typer.Argument(parser=as_id, metavar="[ID]", help="One event, by its row.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say which, and change nothing.")]
 
 
@@ -74,7 +73,7 @@ def _add_looking(group: typer.Typer, consuming: Engines, everywhere: Engines) ->
         show(found, columns, rows, as_json)
 
     @group.command("show")
-    def shown(quarantine_id: Annotated[UUID, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    def shown(quarantine_id: asked.Id, as_json: AsJson = False) -> None:
         """Show one event whole: headers, body, traceback, what a replay came to, what waits behind it."""
         with refusals():
             _, row = find(consuming(), quarantine_id)
