@@ -152,7 +152,7 @@ def _databases(facts: Facts) -> Line:
     down = [service for service, told in facts.services.items() if told and told.get("database", "ok") != "ok"]
     mute = [service for service, told in facts.services.items() if told is None]
     says = [Say("%(of)s: its database does not answer.", of=service) for service in down]
-    says += [Say("%(of)s: no answer within a second.", of=service) for service in mute]
+    says += [Say("%(of)s: no answer.", of=service) for service in mute]
     if says:
         says.append(Say("Their pages say so; what was committed is not lost."))
     logs = (f"tail {facts.logs / 'web'}.log",) if facts.processes else ()

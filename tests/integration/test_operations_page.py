@@ -61,7 +61,7 @@ def _page(house: Settings, locale: str) -> str:
 def test_a_service_without_its_database_is_named(house: Settings) -> None:
     """Whose database does not answer and who does not answer at all are told apart, on its line and on its card."""
     page = _page(house, "en")
-    assert "<p>loans: its database does not answer.</p><p>grants: no answer within a second.</p>" in page
+    assert "<p>loans: its database does not answer.</p><p>grants: no answer.</p>" in page
     assert '<li><a href="#line-databases">Databases</a></li>' in page, "what is not well is found from the head"
     assert page.count("<td>does not answer</td>") == 1
     assert page.count("Unavailable: the service did not answer within a second.") == 1
