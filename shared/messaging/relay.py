@@ -48,8 +48,8 @@ _LONGEST_BACKOFF = 2.0  # seconds between tries while the broker or the database
 BROKEN = (AMQPError, PublishError, OSError)
 
 # A leader whose machine is gone says no goodbye: the server itself finds out within ten seconds and frees the lock.
-# How much is unpublished no statistics can know. A planner that takes it for nothing sorts all that waits for every
-# batch; kept from sorting, it takes the first rows out of their index.
+# How much is unpublished no statistics can know. A planner that takes it for nothing reads and sorts all that waits
+# for every batch; kept from sorting, it takes what comes first out of the index that is made for it.
 _OPTIONS = (
     "-c timezone=UTC -c statement_timeout=20000 -c lock_timeout=10000 -c tcp_keepalives_idle=5"
     " -c tcp_keepalives_interval=2 -c tcp_keepalives_count=2 -c tcp_user_timeout=10000"
@@ -62,16 +62,17 @@ _LEAD = "SELECT pg_try_advisory_lock(hashtextextended('tamga relay ' || %s, 0))"
 # events, and nobody else's; it gets its position when it goes out for the first time. Only where unpublished
 # rows may be is looked at: from a row and in the months that are measured every few seconds.
 _NEXT = """
-WITH batch AS (
+WITH waiting AS (
+  SELECT jsonb_object_agg(entity, first) AS first FROM (
+    SELECT DISTINCT ON (entity) entity, sequence AS first FROM outbox
+    WHERE published_at IS NULL AND (not_before IS NOT NULL OR held_until IS NOT NULL)
+      AND greatest(not_before, held_until) > clock_timestamp()
+      AND recorded_at >= %(since)s AND recorded_at < %(until)s
+    ORDER BY entity, sequence) AS entities
+), batch AS (
   SELECT o.* FROM outbox o
-  WHERE o.published_at IS NULL AND o.row >= %(first)s
-    AND o.recorded_at >= %(since)s AND o.recorded_at < %(until)s AND NOT EXISTS (
-    SELECT FROM outbox w
-    WHERE w.entity = o.entity AND w.sequence <= o.sequence
-      AND w.published_at IS NULL AND (w.not_before IS NOT NULL OR w.held_until IS NOT NULL)
-      AND greatest(w.not_before, w.held_until) > clock_timestamp()
-      AND w.recorded_at >= %(since)s AND w.recorded_at < %(until)s
-  )
+  WHERE o.published_at IS NULL AND o.row >= %(first)s AND o.recorded_at >= %(since)s AND o.recorded_at < %(until)s
+    AND coalesce(o.sequence < ((SELECT first FROM waiting) -> o.entity)::bigint, true)
   ORDER BY o.row LIMIT %(limit)s
 ), counter AS (
   INSERT INTO outbox_position AS p (source, last, run)
