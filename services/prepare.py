@@ -1,37 +1,44 @@
-"""What must be in place before the parts of `tamga run` start: databases, keys, people, topology.
+"""What must be in place before the other parts start: databases, keys, people, users of the broker, topology.
 
-The launcher starts this process at once, so that its imports overlap with the servers' own start. It
-talks over pipes, a line a time: in come the settings, then "database" and "broker" as each takes
-connections, then "settle"; out comes `{"done": step, ...}` for each, or `{"failed": one sentence}`.
+`python -m services.prepare once` does it where each part has a container, `... people` adds the people that the
+programmes name, for a demonstration. Without an argument it serves the launcher of one machine, which starts this
+process at once, so that its imports overlap with the servers' own start. It talks over pipes, a line a time: in come
+the settings, then "database" and "broker" as each takes connections, then "settle"; out comes
+`{"done": step, ...}` for each, or `{"failed": one sentence}`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from amqp.exceptions import AMQPError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.backbone import broker, queues
 from services.launcher import settling
 from services.portal import bootstrap
 from shared import migrations
-from shared.infrastructure import databases, ladder
+from shared.infrastructure import databases, rabbitmq
 from shared.infrastructure.names import database_name
 from shared.infrastructure.refusals import worded
 from shared.messaging import topology
 from shared.messaging.broker_api import BrokerAPIError
 from shared.messaging.drift import superfluous_bindings
-from shared.settings import SERVICES, Settings
+from shared.settings import SERVICES, Settings, load
 
 SETTLE_SECONDS = 60
+FAILURES = (SQLAlchemyError, AMQPError, OSError, RuntimeError, ValueError)
+WATCHING = "TAMGA_WATCH_AMQP_PASSWORD_FILE"
 PEOPLE = "people.json"
 
 
@@ -50,11 +57,18 @@ def ensure_keys(private: Path, public: Path) -> bool:
 
 def prepare_databases(settings: Settings, admin_url: str) -> dict[str, Any]:
     """Make every service's database and roles and bring them to the newest version."""
-    passwords = ladder.passwords(settings.home)
+    passwords = passwords_in(settings)
     for service in SERVICES:
         databases.ensure_database(admin_url, database_name(service), service, passwords)
     applied = migrations.upgrade_all(settings)
     return {"applied": sum(len(versions) for versions in applied.values())}
+
+
+def passwords_in(settings: Settings) -> dict[str, str]:
+    """Return the passwords of the databases' roles, as the settings' URLs have them."""
+    urls = [*settings.database_urls.values(), *settings.owner_database_urls.values()]
+    known = {str(url.username): url.password for url in map(make_url, urls)}
+    return {role: password for role, password in known.items() if password}
 
 
 def prepare_people(settings: Settings) -> dict[str, Any]:
@@ -62,6 +76,11 @@ def prepare_people(settings: Settings) -> dict[str, Any]:
     if settings.signing_key_file is None or settings.identity_key_file is None:
         raise RuntimeError("the settings name no key files")
     ensure_keys(settings.signing_key_file, settings.identity_key_file)
+    return add_people(settings)
+
+
+def add_people(settings: Settings) -> dict[str, Any]:
+    """Add the people that the programmes name unless they are there; returns who can sign in."""
     added = [credential.as_dict() for credential in bootstrap.ensure(settings)]
     if added:
         remember_people(settings.home / PEOPLE, added)
@@ -91,7 +110,47 @@ def prepare_topology(settings: Settings) -> dict[str, Any]:
     return {"superfluous": [binding.name for binding in found]}
 
 
-def main() -> int:
+def prepare_broker(settings: Settings) -> dict[str, Any]:
+    """Make the services' users with their least rights, and one that may only watch; then the topology."""
+    users = {user: secret for user, secret in map(_account, settings.amqp_urls.values()) if secret}
+    if watching := os.environ.get(WATCHING):
+        users |= {rabbitmq.WATCHER: Path(watching).read_text(encoding="utf-8").strip()}
+    broker(settings).api.define(rabbitmq.definitions(users))
+    return prepare_topology(settings)
+
+
+def _account(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def once(settings: Settings) -> int:
+    """Bring everything up to this release and end; harmless when all is there. Returns the exit code."""
+    steps: dict[str, Callable[[], dict[str, Any]]] = {
+        "databases": lambda: prepare_databases(settings, settings.database_admin_url),
+        "programmes": lambda: {"people": len(bootstrap.ensure(settings, people=False))},
+        "broker": lambda: prepare_broker(settings),
+    }
+    return _each(steps)
+
+
+def people(settings: Settings) -> int:
+    """Add the people that the programmes name and write their passwords down. Returns the exit code."""
+    return _each({"people": lambda: {"added": len(add_people(settings)["people"])}})
+
+
+def _each(steps: dict[str, Callable[[], dict[str, Any]]]) -> int:
+    for name, step in steps.items():
+        try:
+            facts = step()
+        except FAILURES as error:
+            sys.stderr.write(f"{name}: {worded(error)}\n")
+            return 1
+        sys.stdout.write(f"{name}: {', '.join(f'{key} {value or 0}' for key, value in facts.items())}\n")
+    return 0
+
+
+def serve() -> int:
     """Do each step when its line comes in; ends with the input."""
     settings, admin_url = None, ""
     steps: dict[str, Callable[[Settings], dict[str, Any]]] = {
@@ -100,7 +159,6 @@ def main() -> int:
         "broker": prepare_topology,
         "settle": lambda known: {"unaccounted": settling.settle(known, SETTLE_SECONDS)},
     }
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     for line in sys.stdin:
         order = line.strip()
         if settings is None:
@@ -109,7 +167,7 @@ def main() -> int:
             continue
         try:
             answer = {"done": order} | steps[order](settings)
-        except (SQLAlchemyError, AMQPError, OSError, RuntimeError, ValueError) as error:
+        except FAILURES as error:
             logging.getLogger(__name__).exception("%s failed", order)
             answer = {"failed": f"{order}: {worded(error)}"}
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -117,5 +175,19 @@ def main() -> int:
     return 0
 
 
+def main(arguments: list[str]) -> int:
+    """Run what is asked for; returns the exit code."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    match arguments:
+        case []:
+            return serve()
+        case ["once"]:
+            return once(load())
+        case ["people"]:
+            return people(load())
+    sys.stderr.write(f"{__doc__}\n")
+    return 2
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

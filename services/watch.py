@@ -7,18 +7,22 @@ alone it changes nothing: then `tamga reconcile --send-again` is for an operator
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 
 from services.cards import consumers
 from services.measures import OWN
 from shared import telemetry
 from shared.database import engine_for
+from shared.heartbeat import keep_beating
 from shared.messaging import topology
 from shared.messaging.watching import Watch
 from shared.observability import REGISTRY
 from shared.operations.measuring import Measuring
-from shared.process import begin, stop_when_asked
+from shared.process import begin, settle, stop_when_asked
 from shared.settings import SERVICES, Settings
+
+LONGEST_LOOK = 180.0  # seconds, the pause after it included
 
 
 def watch_of(settings: Settings) -> Watch:
@@ -39,9 +43,19 @@ def watch_of(settings: Settings) -> Watch:
 
 
 def main() -> int:
-    """Watch until SIGTERM."""
-    stop = stop_when_asked()
-    watch_of(begin("watch")).run(stop)
+    """Watch until SIGTERM; a look that hangs stops the heartbeat."""
+    stop, settings = stop_when_asked(), begin("watch")
+    watch, began = watch_of(settings), [time.monotonic()]
+    measure = watch.beside
+
+    def beside() -> None:
+        began[0] = time.monotonic()
+        measure()
+
+    watch.beside = beside
+    keep_beating(settings.home, lambda: ["watch"] if time.monotonic() - began[0] < LONGEST_LOOK else [], stop)
+    settle()
+    watch.run(stop)
     telemetry.stop()
     return 0
 

@@ -1,4 +1,8 @@
-"""The web process of one machine: five apps of one origin behind the front door, served by uvicorn."""
+"""The web processes: `python -m services.web [SERVICE]`, served by uvicorn.
+
+With none named, the one of a single machine: five apps of one origin behind the front door. With one named, that
+service's app alone, behind a proxy that asks the front door (on a port of its own beside the portal) who it is.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,51 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from types import FrameType
 from typing import Any
-from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from services.catalogue import catalogue
-from services.portal.frontdoor import front_door
 from shared import telemetry
 from shared.heartbeat import keep_beating
 from shared.infrastructure.gate import settings_when_ready
 from shared.process import begin, settle
 from shared.settings import SERVICES, Settings
 
-CATCHER = "TAMGA_MAIL_CATCHER"
+PORT, FRONT_DOOR_PORT, CATCHER_PORT = 8400, "TAMGA_FRONT_DOOR_PORT", "TAMGA_MAIL_CATCHER"
 
 
-def load_applications() -> dict[str, Any]:
-    """Import every service's `application` module: the slow part of a start, before anything else is ready."""
-    return {service: importlib.import_module(f"services.{service}.application") for service in SERVICES}
+def load_applications(services: Sequence[str] = SERVICES) -> dict[str, Any]:
+    """Import services' `application` modules: the slow part of a start, before anything else is ready."""
+    return {service: importlib.import_module(f"services.{service}.application") for service in services}
 
 
 def create(settings: Settings | None = None) -> ASGIApp:
-    """Return the composite app: /grants, /loans, /notifications, /audit, and the portal at /."""
-    settings, modules = settings or settings_when_ready(), load_applications()
-    given = {"portal": {"catalogue": catalogue()}}
+    """Return the composite app behind the front door: what one machine serves."""
+    settings = settings or settings_when_ready()
+    return _behind_the_front_door(mounted(settings), settings)
+
+
+def _behind_the_front_door(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Return `app` with the front door around it, which only the portal's own processes load."""
+    behind: ASGIApp = importlib.import_module("services.portal.frontdoor").front_door(app, settings)
+    return behind
+
+
+def mounted(settings: Settings, services: Sequence[str] = SERVICES) -> ASGIApp:
+    """Return the apps of these services under their paths: /grants, /loans, ..., and the portal at /."""
+    modules = load_applications(services)
+    given: dict[str, dict[str, Any]] = {}
+    if "portal" in services:
+        given["portal"] = {"catalogue": importlib.import_module("services.catalogue").catalogue()}
     apps = {service: module.create_app(settings, **given.get(service, {})) for service, module in modules.items()}
-    mounts = [Mount(f"/{service}", app=app) for service, app in apps.items() if service != "portal"]
+    # The portal's path is the beginning of every other one.
+    paths = sorted(apps, key=lambda service: service == "portal")
+    mounts = [Mount("/" if service == "portal" else f"/{service}", app=apps[service]) for service in paths]
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -49,8 +66,7 @@ def create(settings: Settings | None = None) -> ASGIApp:
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
-    composite = Starlette(routes=[*mounts, Mount("/", app=apps["portal"])], lifespan=lifespan)
-    return front_door(composite, settings)
+    return Starlette(routes=mounts, lifespan=lifespan)
 
 
 class Server(uvicorn.Server):
@@ -63,22 +79,42 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def main() -> int:
-    """Serve until SIGTERM; requests under way are finished."""
-    load_applications()
-    settings = begin("web")
-    address = urlsplit(settings.base_url)
-    host = os.environ.get("TAMGA_HOST", "127.0.0.1")
-    app = create(settings)
-    if os.environ.get(CATCHER):
-        catcher = importlib.import_module("services.notifications.catcher")
-        catcher.start(int(os.environ[CATCHER]), settings.home / "mail")
-    stopped = threading.Event()
-    keep_beating(settings.home, lambda: ["web"], stopped)
-    config = uvicorn.Config(
-        app, host=host, port=address.port or 8400, log_config=None, access_log=False, timeout_graceful_shutdown=10
+def beside(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+    """Serve one more app on a port of its own, in a thread that ends with this process."""
+    server = uvicorn.Server(_config(app, host, port))
+    threading.Thread(target=server.run, name=f"port {port}", daemon=True).start()
+    return server
+
+
+def _config(app: ASGIApp, host: str, port: int, *, proxied: bool = False) -> uvicorn.Config:
+    """Return how an app is served; behind the proxy (which alone can reach it) a caller is whom the proxy names."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        proxy_headers=proxied,
+        forwarded_allow_ips="*" if proxied else None,
     )
-    server = Server(config)
+
+
+def main(services: list[str]) -> int:
+    """Serve until SIGTERM; requests under way are finished."""
+    load_applications(services or SERVICES)
+    settings = begin("web")
+    host, port = os.environ.get("TAMGA_HOST", "127.0.0.1"), int(os.environ.get("TAMGA_PORT", PORT))
+    app = mounted(settings, services) if services else create(settings)
+    if catching := os.environ.get(CATCHER_PORT):
+        catcher = importlib.import_module("services.notifications.catcher")
+        catcher.start(int(catching), catcher.folder_of(settings), host=host)
+    if door := os.environ.get(FRONT_DOOR_PORT):
+        telling = importlib.import_module("services.portal.asking").telling
+        beside(_behind_the_front_door(telling, settings), host, int(door))
+    stopped = threading.Event()
+    keep_beating(settings.home, lambda: [f"web.{service}" for service in services] or ["web"], stopped)
+    server = Server(_config(app, host, port, proxied=bool(services)))
     settle()
     try:
         server.run()
@@ -89,4 +125,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -53,9 +53,9 @@ class Keeper:
             old.unlink(missing_ok=True)
 
 
-def start(port: int, folder: Path, *, kept: int = KEPT) -> Controller:
-    """Start catching mail on a port of this machine alone; the caller stops it (`controller.stop()`)."""
-    controller = Controller(Keeper(folder, kept), hostname="127.0.0.1", port=port, data_size_limit=MAX_SIZE)
+def start(port: int, folder: Path, *, host: str = "127.0.0.1", kept: int = KEPT) -> Controller:
+    """Start catching mail, by default from this machine alone; the caller stops it (`controller.stop()`)."""
+    controller = Controller(Keeper(folder, kept), hostname=host, port=port, data_size_limit=MAX_SIZE)
     controller.start()
     return controller
 

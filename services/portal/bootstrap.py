@@ -32,25 +32,25 @@ class Credential:
         return asdict(self)
 
 
-def ensure(settings: Settings) -> list[Credential]:
-    """Load every changed pack under `settings.programmes` and add its people; returns those newly added."""
+def ensure(settings: Settings, *, people: bool = True) -> list[Credential]:
+    """Load every changed pack under `settings.programmes` and, if asked, add its people; returns those newly added."""
     engine = engine_for(settings.database_url("portal"), pool_size=1)
     added: list[Credential] = []
     try:
         for folder in sorted(path for path in settings.programmes.iterdir() if (path / "programme.yaml").is_file()):
             with UnitOfWork(engine, "portal", Context(actor=system("portal"))) as uow:
-                added += ensure_pack(uow, folder)
+                added += ensure_pack(uow, folder, people=people)
     finally:
         engine.dispose()
     return added
 
 
-def ensure_pack(uow: UnitOfWork, folder: Path) -> list[Credential]:
+def ensure_pack(uow: UnitOfWork, folder: Path, *, people: bool = True) -> list[Credential]:
     """Load one pack if it has changed and add its people who are not known yet."""
     programme_id, pack, sha256 = read_pack(folder)
     load_pack(uow, programme_id, pack, sha256)
-    people = folder / "people.yaml"
-    return _ensure_people(uow, programme_id, read_yaml(people)) if people.is_file() else []
+    file = folder / "people.yaml"
+    return _ensure_people(uow, programme_id, read_yaml(file)) if people and file.is_file() else []
 
 
 def _ensure_people(uow: UnitOfWork, programme_id: str, content: dict[str, Any]) -> list[Credential]:

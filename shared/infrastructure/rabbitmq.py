@@ -18,7 +18,9 @@ from shared.infrastructure.system import InfrastructureError
 
 USER = "rabbitmq"
 ADMIN = "tamga-admin"
+WATCHER = "watch"  # sees how the broker is, and reads and writes nothing
 EXCHANGE = "events"
+_TAGS = {ADMIN: ["administrator"], WATCHER: ["monitoring"]}
 # The HTTP API says what is declared; figures come from our own tables and are not collected twice.
 FRUGAL = ("management.disable_stats = true", "management_agent.disable_metrics_collector = true")
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one of /usr/sbin insists on becoming root or rabbitmq
@@ -54,8 +56,8 @@ def definitions(passwords: dict[str, str], vhosts: tuple[str, ...] = ("/",)) -> 
     A service declares nothing, writes only to the exchange of events and only under its own name, and
     reads only its own queues. `user_id` validation keeps it from speaking for another.
     """
-    services = [name for name in passwords if name != ADMIN]
-    every = ".*"
+    services = [name for name in passwords if name not in (ADMIN, WATCHER)]
+    every, nothing = ".*", "^$"
     return {
         "vhosts": [{"name": vhost} for vhost in vhosts],
         "users": [
@@ -63,12 +65,17 @@ def definitions(passwords: dict[str, str], vhosts: tuple[str, ...] = ("/",)) -> 
                 "name": name,
                 "password_hash": password_hash(password),
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": ["administrator"] if name == ADMIN else [],
+                "tags": _TAGS.get(name, []),
             }
             for name, password in passwords.items()
         ],
         "permissions": [
             {"user": ADMIN, "vhost": vhost, "configure": every, "write": every, "read": every} for vhost in vhosts
+        ]
+        + [
+            {"user": WATCHER, "vhost": vhost, "configure": nothing, "write": nothing, "read": nothing}
+            for vhost in vhosts
+            if WATCHER in passwords
         ]
         + [{"user": name, "vhost": vhost} | least(name) for name in services for vhost in vhosts],
         "topic_permissions": [
