@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +16,9 @@ from deploy.compose.questions import NOBODY
 from deploy.compose.terminal import painted, refuse, say
 
 PATIENCE = 300  # seconds until every container is healthy; a first start on a slow disk takes one of them
+UNHEALTHY = "unhealthy"
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+LONGEST = 400
 TAMGA = ("exec", "-T", facts.INSIDE, "tamga")
 
 
@@ -31,15 +35,40 @@ def address(values: Values) -> str:
 
 
 def cause(root: Path, states: dict[str, str]) -> str:
-    """Return the last thing that the first of the ill containers said: what others wait for is named first."""
-    ended = [name for name, state in states.items() if state.startswith("ended")]
-    ill = ended + [name for name, state in states.items() if state not in facts.WELL and name not in ended]
+    """Return what the first of the ill containers said last: the one that others wait for is named."""
+    ill = sorted(
+        (name for name, state in states.items() if state not in facts.WELL), key=lambda name: rank(states[name])
+    )
     if not ill:
         return "Docker Compose did not come to an end: see `docker compose ps`."
-    said = engine.compose(root, "logs", "--no-log-prefix", "--no-color", "--tail", "5", ill[0])
-    lines = [line.strip() for line in (said.out or said.problem).splitlines() if line.strip()]
-    words = lines[-1] if lines else "it said nothing"
-    return f"{ill[0]} {states[ill[0]]}: {words[:400]} (all of it: make logs s={ill[0]})"
+    name, state = ill[0], states[ill[0]]
+    words = complaint(root, name) if state == UNHEALTHY else ""
+    return f"{name} {state}: {words or last_words(root, name)} (all of it: make logs s={name})"
+
+
+def rank(state: str) -> int:
+    """Return a number that is low for what is ill itself and high for what only waits for others."""
+    order = ("ended", UNHEALTHY, "restarting", "starting")
+    return next((place for place, beginning in enumerate(order) if state.startswith(beginning)), len(order))
+
+
+def last_words(root: Path, name: str) -> str:
+    """Return the last line of a container's log."""
+    said = engine.compose(root, "logs", "--no-log-prefix", "--no-color", "--tail", "5", name)
+    return last_line(said.out or said.problem) or "it said nothing"
+
+
+def complaint(root: Path, name: str) -> str:
+    """Return what a container's own check said last."""
+    number = engine.compose(root, "ps", "--all", "--quiet", name).out
+    said = engine.run("docker", "inspect", "--format", "{{range .State.Health.Log}}{{println .Output}}{{end}}", number)
+    return last_line(said.out) if said.code == 0 else ""
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something, without what moves a cursor."""
+    lines = [line.strip() for line in CONTROL.sub("", text).splitlines() if line.strip()]
+    return lines[-1][:LONGEST] if lines else ""
 
 
 def start(root: Path, patience: int) -> dict[str, str]:
