@@ -61,16 +61,19 @@ def _add_looking(group: typer.Typer, consuming: Engines, everywhere: Engines) ->
         since: Since = None,
         every: Annotated[bool, typer.Option("--all", help="Settled ones as well.")] = False,
         single: Annotated[bool, typer.Option("--single", help="Every event, not groups.")] = False,
+        limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
         as_json: AsJson = False,
     ) -> None:
         """List what is held by what went wrong, the most frequent first; or event by event."""
         wanted = Filters(consumer, kind, entity, fingerprint, since, None if every else "held")
         with refusals():
             asked.one_of(consuming(), consumer, "consumer")
-            found, columns, rows = (_events if single else _groups)(consuming(), wanted)
+            found, columns, rows = (_events if single else _groups)(consuming(), wanted, limit)
             if not found:
                 _known(everywhere, wanted)
         show(found, columns, rows, as_json)
+        if len(found) == limit:
+            typer.echo("There may be more: see --limit.", err=True)
 
     @group.command("show")
     def shown(quarantine_id: asked.Id, as_json: AsJson = False) -> None:
@@ -90,8 +93,9 @@ def _again(row: dict[str, Any], name: str) -> bool:
 _Listed = tuple[list[dict[str, Any]], list[str], list[list[str]]]  # for machines; headings and cells for people
 
 
-def _events(engines: Mapping[str, Engine], wanted: Filters) -> _Listed:
-    found = [row for engine in engines.values() for row in quarantine.held(engine, wanted)]
+def _events(engines: Mapping[str, Engine], wanted: Filters, limit: int) -> _Listed:
+    found = [row for engine in engines.values() for row in quarantine.held(engine, wanted, limit=limit)]
+    found = sorted(found, key=lambda row: row.last_seen, reverse=True)[:limit]
     rows = [
         [f"{r.id}\n{r.type or '?'}\n{r.entity or ''}", f"{r.consumer}\n{r.state}\ntries: {r.attempts}", r.error]
         for r in found
@@ -99,12 +103,12 @@ def _events(engines: Mapping[str, Engine], wanted: Filters) -> _Listed:
     return [asdict(row) for row in found], ["Event", "Consumer", "Error"], rows
 
 
-def _groups(engines: Mapping[str, Engine], wanted: Filters) -> _Listed:
+def _groups(engines: Mapping[str, Engine], wanted: Filters, limit: int) -> _Listed:
     found: list[quarantine.Group] = []
     for engine in engines.values():
         with reading(engine) as connection:
-            found += quarantine.groups(connection, wanted)
-    found.sort(key=lambda group: (-group.count, group.fingerprint))
+            found += quarantine.groups(connection, wanted, limit=limit)
+    found = sorted(found, key=lambda group: (-group.count, group.fingerprint))[:limit]
     rows = [
         [
             str(group.count),

@@ -354,6 +354,9 @@ def test_the_quarantine_is_filtered_from_the_command_line(pair: Pair, tamga: typ
     assert _json(tamga, "quarantine", "list", "--type", "grants.") == []
     tried = _json(tamga, "quarantine", "replay", "--entity", "user:a", "--dry-run")
     assert len(tried["replayed"]) == 1
+    newest = CliRunner().invoke(tamga, ["quarantine", "list", "--single", "--limit", "2", "--json"])
+    assert [row["entity"] for row in json.loads(newest.stdout)] == ["portal/user:c", "portal/user:b"]
+    assert newest.stderr == "There may be more: see --limit.\n"
     _json(tamga, "quarantine", "discard", "--reason", "a drill", "--entity", "user:b")
     assert [row["entity"] for row in _json(tamga, "quarantine", "list", "--single")] == [
         "portal/user:c",

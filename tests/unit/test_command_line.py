@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 from amqp.exceptions import AccessRefused
 from sqlalchemy.exc import OperationalError
@@ -9,6 +13,8 @@ from sqlalchemy.exc import OperationalError
 from services.__main__ import COMMANDS, main
 from shared.command_line import slip, unanswered
 from shared.messaging.broker_api import BrokerAPIError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -58,3 +64,12 @@ def test_who_does_not_answer_is_one_sentence() -> None:
         assert told.startswith(said), error
         assert len(told.splitlines()) == 1
     assert unanswered(ValueError("ours")) is None
+
+
+def test_files_are_named_from_where_the_command_is_called(tmp_path: Path) -> None:
+    """`bin/tamga` finds its own code and the caller's file, also beside folders named like ours."""
+    (tmp_path / "services").mkdir()
+    shutil.copy(ROOT / "programmes" / "business-ecosystem" / "workflows" / "bso-grant.yaml", tmp_path / "mine.yaml")
+    command = [ROOT / "bin" / "tamga", "workflow", "lint", "mine.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.endswith("no findings\n")) == (0, True), done.stderr
