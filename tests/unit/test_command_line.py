@@ -70,6 +70,6 @@ def test_files_are_named_from_where_the_command_is_called(tmp_path: Path) -> Non
     """`bin/tamga` finds its own code and the caller's file, also beside folders named like ours."""
     (tmp_path / "services").mkdir()
     shutil.copy(ROOT / "programmes" / "business-ecosystem" / "workflows" / "bso-grant.yaml", tmp_path / "mine.yaml")
-    command = [ROOT / "bin" / "tamga", "workflow", "lint", "mine.yaml"]
+    command = [str(ROOT / "bin" / "tamga"), "workflow", "lint", "mine.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.endswith("no findings\n")) == (0, True), done.stderr
