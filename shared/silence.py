@@ -15,12 +15,12 @@ import threading
 import time
 from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 import psycopg
 import structlog
 from psycopg.errors import ConnectionTimeout
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 from sqlalchemy.event import listen
 
 log = structlog.get_logger()
@@ -32,15 +32,18 @@ _LINE = "line"
 
 
 class Guard:
-    """Watches the connections of one engine."""
+    """Watches all connections of this process to one server."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, url: URL) -> None:
         self.silent = False
-        self._name = str(engine.url.database)
-        self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._name = _server_of(url)
+        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._out: dict[Any, float] = {}  # since when each connection has been in use
         self._asking = threading.Lock()
         self._asked = 0.0
+
+    def attach(self, engine: Engine) -> None:
+        """Watch the connections of an engine as well."""
         listen(engine, "do_connect", self._connect)
         listen(engine, "connect", _keep_line)
         listen(engine, "close", _drop_line)
@@ -67,9 +70,9 @@ class Guard:
         if self.silent == answers:
             self.silent = not answers
             if answers:
-                log.info("the database answers again", database=self._name)
+                log.info("the database server answers again", server=self._name)
             else:
-                log.error("the database is silent", database=self._name)
+                log.error("the database server is silent", server=self._name)
 
     def _cut(self, before: float) -> None:
         """Break the lines that were in use already when the question was put that got no answer."""
@@ -123,17 +126,22 @@ def _answers(url: str) -> bool:
     return True
 
 
-_guards: WeakKeyDictionary[Engine, Guard] = WeakKeyDictionary()
+def _server_of(url: URL) -> str:
+    return f"{url.host}:{url.port}"
+
+
+_guards: dict[str, Guard] = {}
+_engines: WeakSet[Engine] = WeakSet()
 _adding = threading.Lock()
 
 
-def guard(engine: Engine) -> Guard:
-    """Return the guard of an engine; the first one starts the thread that looks."""
+def guard(engine: Engine) -> None:
+    """Let nobody wait for long on a connection of this engine; the first one starts the thread that looks."""
     with _adding:
         _watching()
-        if engine not in _guards:
-            _guards[engine] = Guard(engine)
-        return _guards[engine]
+        if engine not in _engines:
+            _engines.add(engine)
+            _guards.setdefault(_server_of(engine.url), Guard(engine.url)).attach(engine)
 
 
 @cache

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
 
+from shared.engine import UnansweredCommitError
 from shared.errors import IllegalTransitionError, NotFoundError, StaleVersionError
 from shared.telemetry import name_trace
 from shared.testing.web import CSRF, KEY, ORIGIN, Browser, person, web_settings
@@ -87,6 +88,12 @@ def illegal() -> None:
 @router.get("/bug", dependencies=READ)
 def bug() -> None:
     raise ZeroDivisionError("the secret is 42")
+
+
+@router.get("/unanswered", dependencies=READ)
+@router.post("/unanswered", dependencies=MOVE)
+def unanswered() -> None:
+    raise UnansweredCommitError("COMMIT", None, Exception("the line broke"))
 
 
 @router.get("/dark", dependencies=READ)
@@ -268,6 +275,19 @@ def test_our_own_failures_tell_nothing_of_their_inside(path: str, status: int) -
         assert "password" not in answer.text
         assert "Traceback" not in answer.text
     assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_an_act_without_an_answer_is_not_called_undone() -> None:
+    """Who acted is sent to look first, and no machine is told to try again; who only looked has changed nothing."""
+    page, problem = OFFICER.post("/unanswered"), OFFICER.json("POST", "/unanswered")
+    assert (page.status_code, problem.status_code) == (503, 503)
+    assert "It is not known whether this was saved" in page.text
+    assert "Look before doing it again" in page.text
+    assert problem.json()["type"] == "urn:tamga:problem:outcome-unknown"
+    assert not any("retry-after" in answer.headers for answer in (page, problem))
+    looked = OFFICER.get("/unanswered")
+    assert "Nothing was changed" in looked.text
+    assert looked.headers["retry-after"] == "5"
 
 
 def test_a_line_of_the_log_names_the_request_s_trace() -> None:
