@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import socket
@@ -38,6 +39,7 @@ case "$*" in
   *"user first"*) cat {root}/first ;;
   *status) echo "the table of parts" ;;
   *status*) cat {root}/status 2>/dev/null ;;
+  inspect*) cat {root}/inspect ;;
   "image inspect"*) [ ! -e {root}/no-images ] ;;
 esac
 """
@@ -168,6 +170,20 @@ def test_up_that_does_not_come_up_says_which_part_and_what_it_said(
     )
 
 
+def test_an_unhealthy_part_is_named_with_what_its_check_said(
+    root: Path, docker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of one that is ill and many that wait for it the ill one is named, by its check's last words."""
+    (docker / "up.code").write_text("1")
+    states = {"audit-api": "created", "broker": "unhealthy", "database": "healthy"}
+    (docker / "ps").write_text("\n".join(json.dumps({"Service": one, "State": two}) for one, two in states.items()))
+    (docker / "inspect").write_text("fine\n\n\x1b[2Kno sign of life for 31 s\n")
+    assert up.main([], root) == 1
+    assert capfd.readouterr().err.strip() == (
+        "broker unhealthy: no sign of life for 31 s (all of it: make logs s=broker)"
+    )
+
+
 def test_a_preparing_container_that_has_ended_well_is_no_failure(
     root: Path, docker: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,6 +308,23 @@ def _read_until(terminal: int, words: str, seconds: float = 20) -> str:
             said += os.read(terminal, 4096).decode()
     assert words in said, said
     return said
+
+
+@pytest.mark.skipif(not engine.compose(ROOT, "version").out, reason="Docker Compose is not installed")
+def test_a_missing_setting_is_one_sentence_before_anything_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose itself refuses our real file without an .env, naming `make init`; with what that makes it parses."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    for name in [name for name in os.environ if name.startswith("TAMGA_")]:
+        monkeypatch.delenv(name)
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    refused = engine.compose(tmp_path, "config", "-q")
+    assert refused.code != 0
+    assert re.search(r'TAMGA_\w+.* is missing a value: run "make init" first', refused.problem)
+    assert len(refused.problem.splitlines()) == 1
+    init.write(tmp_path, {"TAMGA_DOMAIN": "localhost"})
+    assert engine.compose(tmp_path, "config", "-q") == engine.Said(0, "", "")
 
 
 def test_the_commands_run_without_our_environment(tmp_path: Path) -> None:
