@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "drill": ("services.backup.cli", "drill", "Try out the newest backup beside what runs."),
     "user": ("services.portal.cli", "user", "People: add, deactivate, grant a role."),
     "programme": ("services.portal.cli", "programme", "Programme packs: load, list."),
-    "events": ("services.backbone", "events", "Events: list, trace, lag, retention."),
+    "events": ("services.backbone", "events", "Events: list, trace, lag, gaps, retention."),
     "quarantine": ("services.backbone", "quarantine", "Events that could not be handled: list, show, settle."),
     "projections": ("services.backbone", "projections", "Local copies of others' facts: list, rebuild from events."),
     "reconcile": ("services.backbone", "reconcile", "Account for every event at every consumer."),

@@ -120,7 +120,11 @@ def add_user(  # noqa: PLR0917 - Typer makes options of them
         new = NewUser.model_validate(facts | {"programmes": programme_id or []})
         person, password = accounts.add_user(uow, new)
     row = {"id": person.id, "email": person.email, "roles": person.roles, "password": password}
-    _show([row], {"id": "Id", "email": "Address", "roles": "Roles", "password": "Password"}, as_json=as_json)
+    if as_json:
+        _show([row], {}, as_json=True)
+        return
+    for fact, heading in {"id": "Id", "email": "Address", "roles": "Roles", "password": "Password"}.items():
+        print(f"{heading:<9} {_cell(row[fact])}")  # each in one line on any terminal: it is there to be copied
 
 
 def _check_programmes(connection: Connection, ids: list[str]) -> None:

@@ -180,7 +180,6 @@ def test_parts_that_end_come_back(run: Run) -> None:
         line for line in json.loads(run.command("status", "--json").stdout)["lines"] if line["key"] == "restarts"
     )
     assert (restarts["state"], restarts["facts"]["ends"]) == ("look", dict.fromkeys(parts, 1))
-    assert "Seen at" in run.command("status", "--seen").stdout
     wait_for(lambda: depths(broker, ["loans"])["loans"].consumers > 0)
     assert depths(broker, ["loans"])["loans"].consumers > 0
     assert run.said().count("work ended") == 1
@@ -194,7 +193,7 @@ def test_a_topology_that_cannot_be_applied_again_stops_nothing(tmp_path: Path) -
     launcher = Launcher(tmp_path, 0, Screen(Console(file=said, width=400)), Mock())
     launcher._apply_topology(Preparation(tmp_path, {"home": str(tmp_path), "amqp_admin_url": url}, ""))
     assert said.getvalue().startswith("Exchange, queues and bindings could not be applied again: ")
-    assert "refused" in said.getvalue()
+    assert "nobody answers there" in said.getvalue()
 
 
 def test_ctrl_c_ends_everything_and_the_next_start_finds_the_data(run: Run) -> None:

@@ -331,7 +331,10 @@ def test_the_terminal_shows_the_same(
     assert "The broker stands as declared." in english
     assert "times in UTC" in english
     assert "→ tamga events gaps" in english
-    russian = CliRunner().invoke(command, [], env={"LC_ALL": "ru_RU.UTF-8", "COLUMNS": "100"}).stdout
+    note = Processes(since=utc_now(), ends={"work": 1}, ended_at={"work": utc_now()})
+    (known.home / NAME).write_text(note.model_dump_json())
+    russian = CliRunner().invoke(command, ["--seen"], env={"LC_ALL": "ru_RU.UTF-8", "COLUMNS": "100"}).stdout
+    assert "Просмотрено: " in russian
     assert "На брокере всё как объявлено." in russian
 
 

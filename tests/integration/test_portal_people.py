@@ -217,6 +217,10 @@ def test_the_command_line_adds_lists_and_ends_people(
     added = run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor", "--json"])
     assert json.loads(added.output)[0]["roles"] == ["auditor"]
     assert run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor"]).exit_code == 2
+    told = run(cli.user, ["add", "long@x.example", "--name", "L", "--role", "auditor"], env={"COLUMNS": "40"}).output
+    assert [line.split()[0] for line in told.splitlines()] == ["Id", "Address", "Roles", "Password"]
+    slip = run(cli.user, ["add", "no@x.example", "--name", "N", "--role", "auditor", "--programme", "nope"])
+    assert (slip.exit_code, "programme is none of" in slip.output) == (2, True)
     slip = run(cli.user, ["add", "cli@x.example", "--name", "Cli", "--role", "auditor", "--locale", "xx"])
     assert (slip.exit_code, "locale is none of en, ru" in slip.output) == (2, True)
     slip = run(cli.user, ["grant-role", "cli@x.example", "boss"])
