@@ -34,7 +34,7 @@ from shared.infrastructure.refusals import worded
 from shared.messaging import topology
 from shared.messaging.broker_api import BrokerAPIError
 from shared.messaging.drift import superfluous_bindings
-from shared.settings import SERVICES, Settings, load
+from shared.settings import SERVICES, Settings, SettingsError, load
 
 SETTLE_SECONDS = 60
 FAILURES = (SQLAlchemyError, AMQPError, OSError, RuntimeError, ValueError)
@@ -178,13 +178,15 @@ def serve() -> int:
 def main(arguments: list[str]) -> int:
     """Run what is asked for; returns the exit code."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    match arguments:
-        case []:
-            return serve()
-        case ["once"]:
-            return once(load())
-        case ["people"]:
-            return people(load())
+    if not arguments:
+        return serve()
+    command = {"once": once, "people": people}.get(" ".join(arguments))
+    if command is not None:
+        try:
+            return command(load())
+        except SettingsError as error:
+            sys.stderr.write(f"settings: {error}\n")
+            return 1
     sys.stderr.write(f"{__doc__}\n")
     return 2
 

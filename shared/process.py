@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 import threading
 from types import FrameType
 
 from shared import metrics, telemetry
 from shared.infrastructure.gate import settings_when_ready
 from shared.observability import configure_logging
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 
 
 def begin(name: str) -> Settings:
-    """Return this process's settings once they are there; from now on it writes its log and tells its figures."""
-    settings = settings_when_ready()
+    """Return this process's settings once they are there; from now on it writes its log and tells its figures.
+
+    What is missing or no secret ends the process with one sentence, before it has touched anything.
+    """
+    try:
+        settings = settings_when_ready()
+    except SettingsError as error:
+        sys.exit(f"{name}: {error}")
     configure_logging(name, settings.log_level)
     metrics.serve(name)
     telemetry.start(name)

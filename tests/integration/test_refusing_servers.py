@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,9 +86,10 @@ def told(order: str, settings: Settings, admin_url: str, monkeypatch: pytest.Mon
     """Return what the preparation answers to an order."""
     given = {"settings": settings.model_dump(mode="json"), "database_admin_url": admin_url}
     said = io.StringIO()
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{json.dumps(given)}\n{order}\n"))
-    monkeypatch.setattr(sys, "stdout", said)
-    assert getattr(prepare, "serve", prepare.main)() == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdin", io.StringIO(f"{json.dumps(given)}\n{order}\n"))
+        patch.setattr(sys, "stdout", said)
+        assert prepare.serve() == 0
     answer: dict[str, str] = json.loads(said.getvalue())
     return answer
 
@@ -239,6 +242,39 @@ def test_a_queue_of_another_kind_is_left_and_named(stand: Stand) -> None:
             channel.exchange_delete(f"exchange-{stand.token}")
 
 
+@pytest.mark.parametrize("process", ["prepare once", "relay grants"])
+def test_a_process_without_its_secret_ends_with_one_sentence(tmp_path: Path, process: str) -> None:
+    """An empty secret: exit code 1 and a line with the cure, no traceback, and nothing was connected to."""
+    (tmp_path / "grants_database_password").touch()
+    given = {"TAMGA_SECRETS": str(tmp_path), "TAMGA_DATABASE_HOST": "nowhere.invalid", "TAMGA_HOME": str(tmp_path)}
+    module, *arguments = process.split()
+    done = subprocess.run(
+        [sys.executable, "-m", f"services.{module}", *arguments],
+        env={"PATH": os.environ["PATH"], **given},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"\w+: TAMGA_SECRETS: .*grants_database_password is empty: .* `make init`\n", done.stderr)
+
+
+def test_the_broker_s_other_door_refuses_in_words_too(
+    stand: Stand, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Users are made over the broker's HTTP API: a wrong password of its administrator is the same sentence there."""
+    api = f"http://tamga-admin:not-this-one@127.0.0.1:{stand.rabbitmq.api_port}"
+    users = {service: f"amqp://{service}:own@127.0.0.1:1//" for service in SERVICES}
+    admin = "amqp://tamga-admin:not-this-one@127.0.0.1:1//"
+    known = Settings(home=tmp_path, amqp_urls=users, amqp_admin_url=admin, amqp_api_url=api)
+    assert prepare._each({"broker": lambda: prepare.prepare_broker(known)}) == 1
+    said = capsys.readouterr().err
+    assert "is up and does not know tamga-admin by this password" in said
+    assert "put back the secrets that belong to its data" in said
+    assert "not-this-one" not in said
+
+
 def test_a_broker_that_is_away_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nobody listens: the sentence asks whether the server runs."""
     url = f"amqp://guest:guest@127.0.0.1:{system.free_port()}//"
@@ -266,7 +302,7 @@ READ_ONLY = "the database is up and takes no changes, nothing was changed: it is
 
 
 def test_the_preparation_of_a_standby_says_so_and_changes_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A real standby takes questions and no changes: the sentence names the cure, no database has been made."""
     with folder_for("standby") as folder:
@@ -282,6 +318,11 @@ def test_the_preparation_of_a_standby_says_so_and_changes_nothing(
             before = _databases(engine)
             answer = told("database", Settings(home=tmp_path), server.admin_url, monkeypatch)
             assert answer["failed"].startswith(f"database: {READ_ONLY}")
+            capsys.readouterr()
+            assert prepare.once(Settings(home=tmp_path, database_admin_url=server.admin_url)) == 1
+            said = capsys.readouterr().err
+            assert said.startswith(f"databases: {READ_ONLY}")
+            assert said.count("\n") == 1
             assert _databases(engine) == before
         finally:
             server.stop()
