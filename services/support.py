@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -37,23 +38,32 @@ def support_bundle(
     also: Annotated[list[Path] | None, typer.Option("--with", help="A further text file, such as a log.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write versions, settings, state, logs and figures into one zip file, without secrets and personal data."""
+    """Write versions, settings, state, logs and figures into one zip file, without secrets and personal data.
+
+    "-" as FILE writes the parcel itself to the standard output.
+    """
     known = settings()
-    target = file or Path(f"tamga-support-{utc_now():%Y%m%d-%H%M%S}.zip")
     sections = [*_sections(known), *(_further(path) for path in also or [])]
+    streams = file == Path("-")
     if not as_json:
-        typer.echo("The parcel will have, passwords, keys and e-mail addresses cut out:")
+        typer.echo("The parcel will have, passwords, keys and e-mail addresses cut out:", err=streams)
         for section in sections:
-            typer.echo(f"  {section.name:28} {section.what}")
+            typer.echo(f"  {section.name:28} {section.what}", err=streams)
+    if streams:
+        sys.stdout.buffer.write(bundle.parcel_of(sections)[0])
+        return
+    target = file or Path(f"tamga-support-{utc_now():%Y%m%d-%H%M%S}.zip")
     try:
-        sizes = {section.name: size for section, size in bundle.write(target, sections)}
+        with bundle.created(target) as opened:
+            content, sizes = bundle.parcel_of(sections)
+            opened.write(content)
     except OSError as error:
         typer.echo(f"{target} can't be written: {error.strerror}.", err=True)
         raise typer.Exit(NO_ANSWER) from error
     if as_json:
-        print_json({"file": str(target), "bytes": target.stat().st_size, "sections": sizes})
+        print_json({"file": str(target), "bytes": len(content), "sections": sizes})
     else:
-        typer.echo(f"Written: {target}, {target.stat().st_size} bytes. Look into it before you send it.")
+        typer.echo(f"Written: {target}, {len(content)} bytes. Look into it before you send it.")
 
 
 def _sections(known: Settings) -> Iterator[Section]:

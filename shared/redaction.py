@@ -52,7 +52,7 @@ def redacted(value: Any) -> Any:
         return redact(value)
     if isinstance(value, Mapping):
         return {name: _named(str(name), inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [redacted(inner) for inner in value]
     return value
 

@@ -1,11 +1,12 @@
 """The backbone's state as figures: one process that sees every database reconciles in the background and says it.
 
-What stays missing it has sent again. Never in a request, at most every half minute, and never for more than a
+What stays missing it has sent again. Never in a request, as a rule every half minute, and never for more than a
 twentieth of the time.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from shared.observability import gauge
 
 log = structlog.get_logger(__name__)
 
-SECONDS = 30.0
+SECONDS = float(os.environ.get("TAMGA_WATCH_SECONDS", "30"))  # between two looks
 _WHOLE = 120  # looks after which everything is summed up from its beginning: once an hour
 _SHARE = 20  # times as long as a look took until the next one
 _AWAY = (SQLAlchemyError, AMQPError, OSError)

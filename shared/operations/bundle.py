@@ -5,14 +5,15 @@ A section that can't be made says so in its place: the parcel is needed most whe
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
@@ -42,14 +43,20 @@ class Section:
         return json.dumps(redacted(made), indent=2, default=str, ensure_ascii=False) + "\n"
 
 
-def write(file: Path, sections: Iterable[Section]) -> Iterator[tuple[Section, int]]:
-    """Write the parcel, readable by its owner alone; yields each section with its size. Never writes over a file."""
-    opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(opened, "wb") as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as parcel:
+def created(file: Path) -> BinaryIO:
+    """Open a new file that its owner alone can read; raises FileExistsError rather than write over one."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def parcel_of(sections: Iterable[Section]) -> tuple[bytes, dict[str, int]]:
+    """Return the parcel, and how long each of its files is."""
+    content, sizes = io.BytesIO(), dict[str, int]()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as parcel:
         for section in sections:
-            content = section.content()
-            parcel.writestr(section.name, content)
-            yield section, len(content)
+            made = section.content()
+            parcel.writestr(section.name, made)
+            sizes[section.name] = len(made)
+    return content.getvalue(), sizes
 
 
 def last_lines(file: Path) -> str:

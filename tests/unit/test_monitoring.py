@@ -74,7 +74,22 @@ def test_every_command_of_the_pages_exists() -> None:
         assert {word for word in words[1:] if word.startswith("-")} <= options, page
 
 
-@pytest.mark.parametrize("what", [["check", "config", "prometheus.yml"], ["test", "rules", "rules_test.yml"]])
+def test_every_alarm_is_tried_on_made_up_figures() -> None:
+    """For each there is a case in which it rings, and one in which it does not."""
+    tried = [
+        test
+        for file in RULES.parents[1].glob("rules*_test.yml")
+        for case in yaml.safe_load(file.read_text())["tests"]
+        for test in case["alert_rule_test"]
+    ]
+    for rule in alarms():
+        rings = {bool(test["exp_alerts"]) for test in tried if test["alertname"] == rule["alert"]}
+        assert rings == {True, False}, rule["alert"]
+
+
+@pytest.mark.parametrize(
+    "what", [["check", "config", "prometheus.yml"], ["test", "rules", "rules_test.yml", "rules_days_test.yml"]]
+)
 def test_prometheus_takes_them(what: list[str]) -> None:
     """Prometheus' own tool reads configuration and rules, and each threshold rings when it should and not before."""
     folder = ROOT / "deploy" / "monitoring"
