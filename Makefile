@@ -9,7 +9,7 @@ BENCH_STAMP := .venv-bench/.lock-$(shell sha256sum requirements-bench.lock | cut
 SECONDS_OF_TESTS := 1200
 
 help: ## Print this menu
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Tests start many processes: what is compiled once is kept for all of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,6 +32,9 @@ doctor: ## Look whether it can run here and how it is, with the command that men
 
 up: ## Start everything and wait until it works
 	@exec $(PYTHON) -m deploy.compose up $(A)
+
+support-bundle: ## One file for whoever helps: state, logs, figures; no secrets, no names. F=FILE
+	@exec $(PYTHON) -m deploy.monitoring.parcel $(F)
 
 ##@ Work on it
 test: setup ## Run all tests; T=path for some of them
@@ -59,6 +62,9 @@ bench: setup $(BENCH_STAMP) ## Measure beside other systems, 15 minutes; QUICK=1
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1
 	@SEED=$(SEED) MINUTES=$(MINUTES) SCALE=$(SCALE) WRITE=$(WRITE) exec $(PY) -m shared.testing.reliability
 
+chaos-cluster: setup ## Kill a cluster's leader, fail its database over, under load; prints what is lost; WRITE=1
+	@WRITE=$(WRITE) exec $(PY) -m shared.testing.cluster_chaos
+
 ##@ Tidy up
 clean: ## Remove caches and .venv; the data in .tamga stay
 	@rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .schemathesis
@@ -73,4 +79,4 @@ $(BENCH_STAMP): requirements-bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-.PHONY: help setup run demo init doctor up test test-slow lint fmt schemas bench chaos clean
+.PHONY: help setup run demo init doctor up support-bundle test test-slow lint fmt schemas bench chaos chaos-cluster clean
