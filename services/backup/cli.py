@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -39,6 +42,11 @@ def _acting() -> Iterator[None]:
     def asked(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
+    # What libraries log belongs to nobody who waits for an answer, and not between the lines of --json.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     before = signal.signal(signal.SIGTERM, asked)
     try:
         with refusals():

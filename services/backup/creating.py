@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pyrage
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from services.backup import place
@@ -21,6 +22,8 @@ from shared.safekeeping.refusals import SafekeepingError
 from shared.safekeeping.restoring import reason
 from shared.safekeeping.showing import Bar, Steps
 from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 ENTITY = "backup:installation"
 
@@ -49,12 +52,20 @@ def create(known: Settings, by: Actor, steps: Steps) -> Created:
         made = _create(known, by, steps)
     except SafekeepingError as error:
         failed = backups.Backup(at=utc_now(), ok=False, seconds=steps.seconds, problem=str(error))
-        backups.note(known.home, backup=failed)
+        note(known, backup=failed)
         raise
     kept = len(keeping.there(known.backups_folder))
     good = backups.Backup(at=utc_now(), ok=True, file=made.file, size=made.bytes, seconds=made.seconds)
-    backups.note(known.home, backup=good, kept=kept)
+    note(known, backup=good, kept=kept)
     return made
+
+
+def note(known: Settings, **what: Any) -> None:
+    """Note what came of it for the operator's page; where that can't be written the act itself is not undone by it."""
+    try:
+        backups.note(known.home, **what)
+    except OSError as error:
+        log.warning("the operator's page will not know of it", folder=str(known.home), reason=error.strerror)
 
 
 def _create(known: Settings, by: Actor, steps: Steps) -> Created:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.backup import place
-from services.backup.creating import record
+from services.backup.creating import note, record
 from services.backup.reviving import Backup, Revived, revived
 from shared.clock import utc_now
 from shared.database import engine_for, reading
@@ -54,16 +54,16 @@ def drill(known: Settings, backup: Backup, by: Actor, steps: Steps) -> Drilled:
     try:
         found = _drill(known, backup, steps)
     except SafekeepingError as error:
-        backups.note(known.home, drill=backups.Drill(at=utc_now(), ok=False, problem=str(error)))
+        note(known, drill=backups.Drill(at=utc_now(), ok=False, problem=str(error)))
         raise
-    note = backups.Drill(
+    drilled = backups.Drill(
         at=utc_now(),
         ok=found.ok,
         rpo_seconds=found.rpo_seconds,
         rto_seconds=found.rto_seconds,
         problem="; ".join(found.problems[:5]),
     )
-    backups.note(known.home, drill=note)
+    note(known, drill=drilled)
     event = BackupDrilled(
         file=found.file,
         at=datetime.fromisoformat(found.at),

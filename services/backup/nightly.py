@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from services.backup.creating import create
+from services.backup.creating import Created, create
 from shared.clock import utc_now
 from shared.database import system
+from shared.events import Actor
 from shared.heartbeat import keep_beating
 from shared.safekeeping import keeping
 from shared.safekeeping.refusals import SafekeepingError
@@ -47,7 +48,7 @@ def is_due(now: datetime, newest: datetime | None, failed: datetime | None, at: 
     return newest is None or newest < last_due(now, at, zone)
 
 
-def run(known: Settings, stop: threading.Event, *, make: Callable[..., object] = create) -> None:
+def run(known: Settings, stop: threading.Event, *, make: Callable[[Settings, Actor, Steps], Created] = create) -> None:
     """Make backups at their hours until `stop`; a failure is written down, noted, and tried again."""
     at, zone = hour(known.backup_at), ZoneInfo(known.time_zone)
     failed: datetime | None = None
@@ -57,7 +58,7 @@ def run(known: Settings, stop: threading.Event, *, make: Callable[..., object] =
         if is_due(utc_now(), kept[0].at if kept else None, failed, at, zone):
             failed = None
             try:
-                log.info("backup made", **make(known, system(NAME), Steps()).as_json())  # type: ignore[attr-defined]
+                log.info("backup made", **make(known, system(NAME), Steps()).as_json())
             except SafekeepingError as error:
                 failed = utc_now()
                 log.exception("no backup was made", problem=str(error))

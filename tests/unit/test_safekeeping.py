@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,12 +21,16 @@ import pytest
 
 from deploy.compose import age_key
 from services.backup import nightly
+from services.backup.creating import Created
+from shared.events import Actor
+from shared.heartbeat import is_alive
 from shared.operations.backups import Backup, Backups, Drill, known_of
 from shared.safekeeping import bundle, keeping, programs, sealing
 from shared.safekeeping.keeping import Kept
 from shared.safekeeping.manifest import About, Database
 from shared.safekeeping.refusals import DamagedBackupError, SafekeepingError
-from shared.safekeeping.showing import in_words
+from shared.safekeeping.showing import Steps, in_words
+from shared.settings import Settings
 from shared.version import newer
 
 AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
@@ -358,3 +363,25 @@ def test_a_killed_backup_is_never_taken_for_one(tmp_path: Path, key: pyrage.x255
     assert len(list(folder.iterdir())) == 2
     with keeping.folder_alone(folder):
         assert [file.name for file in folder.iterdir()] == [".lock"]
+
+
+def test_the_nightly_process_makes_what_is_missing_and_lives_through_a_failure(tmp_path: Path) -> None:
+    """A failure is no end: the process goes on, and gives signs of life while it waits for the next try."""
+    stop, tries = threading.Event(), list[str]()
+
+    def make(known: Settings, by: Actor, steps: Steps) -> Created:
+        del known, steps
+        tries.append(by.id)
+        stop.set()
+        raise SafekeepingError("The disk is full.")
+
+    nightly.run(Settings(home=tmp_path), stop, make=make)
+    assert tries == ["service:backup"]
+    assert is_alive(tmp_path, nightly.NAME)
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / keeping.name_of("1.0.0", datetime.now(UTC))).touch()
+    stopping = threading.Timer(0.2, stop.set)
+    stop.clear()
+    stopping.start()
+    nightly.run(Settings(home=tmp_path), stop, make=make)
+    assert len(tries) == 1
