@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Optional
 
+from deploy.compose import files
 from deploy.compose.engine import OLDEST_COMPOSE, OLDEST_ENGINE, numbers
+from deploy.compose.environment import MAIL_FILE
 from deploy.compose.facts import WELL, Facts
 from deploy.compose.questions import NOBODY
 
@@ -128,8 +130,9 @@ def rights(facts: Facts) -> Finding:
 def variables(facts: Facts) -> Finding:
     """Judge whether every variable that the compose file insists on is set."""
     name, why = "Settings", "A container without its setting would not start."
-    if not facts.has_compose_file:
-        return Finding(name, BAD, "docker-compose.yml is not here", why, "git checkout docker-compose.yml")
+    if facts.absent_files:
+        words = f"{', '.join(facts.absent_files)} is not here"
+        return Finding(name, BAD, words, why, f"git checkout {' '.join(facts.absent_files)}   # or mend COMPOSE_FILE")
     if not facts.has_environment:
         return Finding(name, BAD, "there is no .env yet", why, "make init")
     missing = sorted(one for one in facts.required if not facts.values.get(one))
@@ -209,6 +212,17 @@ def kernel(facts: Facts) -> Finding:
     return Finding(name, GOOD, f"{facts.open_files:,} files a process", why)
 
 
+def mail(facts: Facts) -> Finding:
+    """Judge whether letters can reach the mail server that is named."""
+    name, why = "Letters", "Without a way out they wait, and are caught instead of sent."
+    if not facts.values.get("TAMGA_SMTP_URL"):
+        return Finding(name, GOOD, "caught and shown, not sent", why)
+    if not facts.letters_get_out:
+        cure = f"COMPOSE_FILE={files.COMPOSE}:{MAIL_FILE}   # in .env, then: make up"
+        return Finding(name, LOOK, "a mail server is named, and nothing lets letters out", why, cure)
+    return Finding(name, GOOD, "sent", why)
+
+
 def health(facts: Facts) -> Finding:
     """Judge our own containers, when there are any."""
     name, why = "Containers", "A part that is not healthy does not do its work."
@@ -240,7 +254,7 @@ Check = Callable[[Facts], Optional[Finding]]
 BEFORE_START: tuple[Check, ...] = (
     *(engine, compose, memory, disk, variables, secrets, rights, ports, images, networks, kernel),
 )
-ALL: tuple[Check, ...] = (*BEFORE_START, clock, domain, health, backups)
+ALL: tuple[Check, ...] = (*BEFORE_START, clock, domain, mail, health, backups)
 
 
 def findings(facts: Facts, checks: tuple[Check, ...] = ALL) -> list[Finding]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.compose import files
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+,?&=-]*")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[?+-])([^}]*))?\}")
 _SECRET_FILE = re.compile(r"\bfile:\s*[\"']?(?:\./|\.\./)*secrets/([A-Za-z0-9_.-]+)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
+
+_BRINGS_SERVICES = re.compile(r"^services:$(.*\n)+?    (image|networks):", re.MULTILINE)
+CHOICE, MAIL_FILE = "COMPOSE_FILE", "deploy/outbound/mail.yml"
 
 Values = dict[str, str]
 
@@ -24,7 +30,9 @@ class Variable:
     purpose: str
 
 
-def variables(version: str, *, domain: str, time_zone: str, operator: str) -> list[Variable]:
+def variables(
+    version: str, *, domain: str, time_zone: str, operator: str, chosen: str = files.COMPOSE
+) -> list[Variable]:
     """Return every variable of `.env`, with the answers of the one who installs in their places."""
     images = {
         "APP": "the application's",
@@ -41,6 +49,7 @@ def variables(version: str, *, domain: str, time_zone: str, operator: str) -> li
         Variable("TAMGA_TIME_ZONE", time_zone, "in which people read times"),
         Variable("TAMGA_MAIL_FROM", f"Tamga <no-reply@{domain}>", "the sender of letters"),
         Variable("TAMGA_SMTP_URL", "", "smtp://user@host:587?starttls; empty: letters are caught and shown, not sent"),
+        Variable(CHOICE, chosen, f"what runs; {MAIL_FILE} lets letters out (docs/operations.md)"),
         Variable("TAMGA_OPERATOR_EMAIL", operator, "who gets the first sign-in link"),
         *(
             Variable(f"TAMGA_{part}_IMAGE", f"tamga/{part.lower()}:{version}", f"{whose} image")
@@ -88,6 +97,25 @@ def completed(text: str, wanted: list[Variable], filled: Mapping[str, str]) -> s
         lines.append("# Made by `make init`, which changes nothing that stands here. Secrets are in secrets/.")
     lines += [f"# {one.purpose}\n{one.name}={quoted(filled.get(one.name, one.value))}" for one in missing]
     return "\n".join(lines) + "\n"
+
+
+def chosen_compose_files(root: Path, values: Mapping[str, str]) -> list[Path]:
+    """Return the compose files that run: those that `.env` chooses, else the main one with its override."""
+    if values.get(CHOICE):
+        return [root / name for name in values[CHOICE].split(":") if name]
+    override = root / "docker-compose.override.yml"
+    return [root / files.COMPOSE, *([override] if override.exists() else [])]
+
+
+def every_compose_file(root: Path) -> list[Path]:
+    """Return all compose files of this folder, chosen or not."""
+    others = sorted((root / "deploy").rglob("*.yml"))
+    return [root / files.COMPOSE, *(path for path in others if _BRINGS_SERVICES.search(files.text_of(path)))]
+
+
+def compose_text(paths: Iterable[Path]) -> str:
+    """Return what these files say."""
+    return "\n".join(map(files.text_of, paths))
 
 
 @dataclass(frozen=True)

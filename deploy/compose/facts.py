@@ -13,7 +13,6 @@ from typing import Any
 
 from deploy.compose import engine, environment, files, secret_files
 from deploy.compose.engine import Engine
-from deploy.compose.init import compose_texts
 
 INSIDE = "watch"  # the container in which the operator's commands run: it sees every database
 DONE = "done"  # of a container that prepares something and ends
@@ -48,7 +47,8 @@ class Facts:
     has_environment: bool = False
     values: dict[str, str] = field(default_factory=dict)
     required: dict[str, str] = field(default_factory=dict)
-    has_compose_file: bool = True
+    absent_files: tuple[str, ...] = ()  # compose files that are chosen and not here
+    letters_get_out: bool = False
     secret_problems: dict[str, str] = field(default_factory=dict)
     unmade: tuple[str, ...] = ()  # secrets that a compose file names and `make init` does not make
     open_to_others: tuple[str, ...] = ()
@@ -176,9 +176,9 @@ def skew(root: Path) -> float | None:
     return 0.0 if before - 1 <= theirs <= after + 1 else theirs - (before + after) / 2
 
 
-def images(values: dict[str, str]) -> tuple[str, ...]:
-    """Return the images that `.env` names and the engine does not have."""
-    named = [value for name, value in values.items() if name.endswith("_IMAGE") and value]
+def images(root: Path) -> tuple[str, ...]:
+    """Return the images that the chosen compose files name and the engine does not have."""
+    named = sorted(set(engine.compose(root, "config", "--images").out.split()))
     return tuple(one for one in named if engine.run("docker", "image", "inspect", "--format", "{{.Id}}", one).code)
 
 
@@ -216,10 +216,11 @@ def gather(root: Path) -> Facts:
     """Look at everything."""
     known = engine.look()
     values = environment.read(files.text_of(root / files.ENVIRONMENT))
-    asked = environment.needs(compose_texts(root))
+    chosen = environment.chosen_compose_files(root, values)
+    asked = environment.needs(environment.compose_text(chosen))
     can_ask = known.state == "ready"
-    has_file = (root / files.COMPOSE).is_file()
-    up, own = running(root) if can_ask and known.compose and has_file else ({}, set())
+    absent = tuple(str(path.relative_to(root)) for path in chosen if not path.is_file())
+    up, own = running(root) if can_ask and known.compose and not absent else ({}, set())
     ports, problem = _ports(values, own, can_ask=can_ask)
     names = secret_files.wanted(asked.secrets)
     return Facts(
@@ -234,11 +235,12 @@ def gather(root: Path) -> Facts:
         has_environment=(root / files.ENVIRONMENT).is_file(),
         values=values,
         required=asked.required,
-        has_compose_file=has_file,
+        absent_files=absent,
+        letters_get_out=any(path.name == "mail.yml" for path in chosen),
         secret_problems=secret_files.problems(root / files.SECRETS, names),
         unmade=tuple(name for name in asked.secrets if name not in names),
         open_to_others=tuple(secret_files.open_to_others(root / files.SECRETS)),
-        missing_images=images(values) if can_ask else (),
+        missing_images=images(root) if can_ask and known.compose else (),
         archive=archive(root),
         networks=len(engine.run("docker", "network", "ls", "-q").out.splitlines()) if can_ask else None,
         addresses=addresses_of(values.get("TAMGA_DOMAIN", "localhost")),

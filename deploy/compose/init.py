@@ -32,12 +32,6 @@ def version_of(root: Path) -> str:
     return found[1] if found else "0"
 
 
-def compose_texts(root: Path) -> str:
-    """Return what all compose files of this folder say."""
-    main = [root / files.COMPOSE]
-    return "\n".join(files.text_of(path) for path in (*main, *sorted((root / "deploy").rglob("*compose*.yml"))))
-
-
 def split_mail(url: str) -> tuple[str, str]:
     """Return a mail server's address without the password, and the password."""
     parts = urlsplit(url)
@@ -63,6 +57,8 @@ def write(root: Path, given: Values) -> tuple[list[str], list[str]]:
     """Make what is missing; returns the names of what was made and of what was there."""
     url, mail_password = split_mail(given.get("TAMGA_SMTP_URL", ""))
     given = given | {"TAMGA_SMTP_URL": url}
+    if url:
+        given |= {environment.CHOICE: f"{files.COMPOSE}:{environment.MAIL_FILE}"}
     text = files.text_of(root / files.ENVIRONMENT)
     here = environment.read(text) | given
     wanted = environment.variables(
@@ -70,8 +66,9 @@ def write(root: Path, given: Values) -> tuple[list[str], list[str]]:
         domain=here.get("TAMGA_DOMAIN") or "localhost",
         time_zone=here.get("TAMGA_TIME_ZONE") or "UTC",
         operator=here.get("TAMGA_OPERATOR_EMAIL") or questions.NOBODY,
+        chosen=given.get(environment.CHOICE, files.COMPOSE),
     )
-    needed = environment.needs(compose_texts(root))
+    needed = environment.needs(environment.compose_text(environment.every_compose_file(root)))
     filled = {one.name: one.value for one in wanted if one.name in needed.required} | given
     folder = root / files.SECRETS
     names = secret_files.wanted(needed.secrets)

@@ -33,6 +33,7 @@ echo "$@" >> {notes}
 case "$*" in
   "compose version --short") echo 2.29.7 ;;
   info*) echo '{{"ServerVersion": "27.3.1", "MemTotal": 8589934592, "DockerRootDir": "{root}"}}' ;;
+  "compose config --images") echo tamga/app:1 ;;
   "compose up"*) cat {root}/up 2>/dev/null; exit $(cat {root}/up.code 2>/dev/null || echo 0) ;;
   "compose ps"*) cat {root}/ps 2>/dev/null ;;
   "compose logs"*) cat {root}/logs ;;

@@ -68,7 +68,14 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
     (checks.clock, replace(FINE, skew=-90.0), BAD, "-90 s", "restart docker"),
     (checks.rights, replace(FINE, open_to_others=("secrets",)), BAD, "secrets", "chmod 700 secrets"),
     (checks.variables, replace(FINE, has_environment=False), BAD, "no .env", "make init"),
-    (checks.variables, replace(FINE, has_compose_file=False), BAD, "not here", "git checkout"),
+    (checks.variables, replace(FINE, absent_files=("deploy/x.yml",)), BAD, "x.yml is not here", "mend COMPOSE_FILE"),
+    (
+        checks.mail,
+        replace(FINE, values={"TAMGA_SMTP_URL": "smtp://mail.example.org"}),
+        LOOK,
+        "nothing lets letters out",
+        "COMPOSE_FILE=docker-compose.yml:deploy/outbound/mail.yml",
+    ),
     (checks.variables, replace(FINE, values={"TAMGA_DOMAIN": ""}), BAD, "TAMGA_APP_IMAGE, TAMGA_DOMAIN", "make init"),
     (
         checks.variables,
@@ -194,7 +201,7 @@ def test_the_verdict_and_the_exit_code_follow_the_worst(
     for given, code, words in (
         (FINE, 0, "All is well."),
         (replace(FINE, synchronised=False), 0, "1 to look at."),
-        (replace(FINE, memory=GB), 1, "1 of 15 must be mended"),
+        (replace(FINE, memory=GB), 1, "1 of 16 must be mended"),
     ):
         monkeypatch.setattr(facts, "gather", lambda _root, given=given: given)
         assert doctor.main([], tmp_path) == code

@@ -93,6 +93,7 @@ def test_everything_is_made_at_the_first_start(root: Path) -> None:
     assert values["TAMGA_SMTP_URL"] == "smtp://mailer@mail.example.org:587?starttls"
     assert values["TAMGA_MAIL_FROM"] == "Tamga <no-reply@grants.example.org>"
     assert values["TAMGA_APP_IMAGE"] == "tamga/app:1.4.0"
+    assert values["COMPOSE_FILE"] == "docker-compose.yml:deploy/outbound/mail.yml"
     assert set(environment.needs(COMPOSE).required) <= {name for name, value in values.items() if value}
     assert secret_files.problems(root / "secrets", names) == {}
     assert (root / "secrets/smtp_password").read_text() == "p@ss"
@@ -262,6 +263,22 @@ def test_what_a_compose_file_asks_for_is_read_from_its_text() -> None:
     assert found.required == {"TAMGA_APP_IMAGE": 'run "make init" first', "TAMGA_TIME_ZONE": "run make init"}
     assert found.optional == {"TAMGA_LOG_LEVEL": "INFO"}
     assert found.secrets == ["grafana_password", "grants_database_password"]
+
+
+def test_overlays_count_when_they_are_chosen_and_their_secrets_are_made_in_any_case(root: Path) -> None:
+    """`COMPOSE_FILE` says what runs; a file of settings that happens to speak of services is no compose file."""
+    (root / "deploy").mkdir()
+    (root / "deploy/extra.yml").write_text(
+        "services:\n  x:\n    image: ${EXTRA_IMAGE:?run make init}\nsecrets:\n  y: {file: ./secrets/extra_password}\n"
+    )
+    (root / "deploy/panels.yml").write_text("services:\n- title: ${NOT_OURS:?}\n")
+    assert [path.name for path in environment.every_compose_file(root)] == ["docker-compose.yml", "extra.yml"]
+    assert [path.name for path in environment.chosen_compose_files(root, {})] == ["docker-compose.yml"]
+    chosen = environment.chosen_compose_files(root, {"COMPOSE_FILE": "docker-compose.yml:deploy/extra.yml"})
+    assert "EXTRA_IMAGE" in environment.needs(environment.compose_text(chosen)).required
+    made, _ = init.write(root, {"TAMGA_DOMAIN": "x.example"})
+    assert "extra_password" in made
+    assert environment.read((root / ".env").read_text())["COMPOSE_FILE"] == "docker-compose.yml"
 
 
 def test_of_two_who_make_a_file_at_once_one_wins(tmp_path: Path) -> None:
