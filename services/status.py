@@ -25,7 +25,7 @@ from shared.operations import Line, Look, Sources, told
 from shared.operations.figures import figures
 from shared.operations.processes import take_note
 from shared.operations.telling import STATES, plainly
-from shared.settings import Settings, runtime_file, settings
+from shared.settings import Settings, load, runtime_file, settings
 
 _COLOURS = {"good": "green", "look": "yellow", "bad": "red"}
 _LANGUAGE = ("LC_ALL", "LC_MESSAGES", "LANG")
@@ -38,14 +38,14 @@ def status(
 ) -> None:
     """Say how each part is, and how the backbone is; the exit code is 0 when nothing of it is bad."""
     home = Path(os.environ.get("TAMGA_HOME", ".tamga"))
-    if not runtime_file(home).exists():
+    if not runtime_file(home).exists() and not load().database_urls:
         found: dict[str, Any] = {"running": False, "url": None, "parts": {}, "lines": [], "ok": False}
         typer.echo(json.dumps(found, indent=2) if as_json else "Tamga is not running here: start it with `make run`.")
         raise typer.Exit(1)
     if seen:
         _take_note(home)
     known = settings()
-    parts, look = states(home, known.base_url), look_from_here(known)
+    parts, look = states(home, known.own_url), look_from_here(known)
     well = look.worst != "bad" and all(state == "ok" for state in parts.values())
     if as_json:
         found = {"running": True, "url": known.base_url, "parts": parts} | look.as_json() | {"ok": well}

@@ -19,7 +19,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared import telemetry
 from shared.heartbeat import keep_beating
@@ -66,7 +66,16 @@ def mounted(settings: Settings, services: Sequence[str] = SERVICES) -> ASGIApp:
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
-    return Starlette(routes=mounts, lifespan=lifespan)
+    return answering_heads(Starlette(routes=mounts, lifespan=lifespan))
+
+
+def answering_heads(app: ASGIApp) -> ASGIApp:
+    """Have HEAD answered like GET wherever there is a GET; the server leaves the body out."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
+
+    return answer
 
 
 class Server(uvicorn.Server):

@@ -59,7 +59,7 @@ def _stopped(error: Exception) -> str:
 def _running(console: Console) -> Iterator[None]:
     """Use the Tamga that runs; start one for the time of the demonstration when none does."""
     settings = load()
-    if runtime_file(settings.home).exists():
+    if runtime_file(settings.home).exists() or settings.database_urls:
         yield
         return
     console.print("Tamga is not running: starting it for the demonstration.")

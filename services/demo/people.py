@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ class DemoError(RuntimeError):
 class Person:
     """One person with their own cookie. Calls return the response; anything but the expected status is an error."""
 
-    def __init__(self, key: str, facts: dict[str, Any], base_url: str) -> None:
+    def __init__(self, key: str, facts: dict[str, Any], settings: Settings) -> None:
         self.key, self.name, self.email = key, facts["name"], facts["email"]
         self.user_id: str = facts.get("user_id", "")
-        self.http = httpx.Client(base_url=base_url, timeout=30, headers={"origin": base_url})
+        self.http = httpx.Client(
+            base_url=settings.own_url, timeout=30, headers={"origin": settings.base_url}, verify=_trusted(settings)
+        )
         self._sign_in(facts["password"])
 
     def _sign_in(self, password: str) -> None:
@@ -65,18 +68,27 @@ class People:
         if not path.exists():
             raise DemoError(f"{path} is missing: start Tamga with `make run` first")
         self._facts = {entry["key"]: entry for entry in json.loads(path.read_text())}
-        self._base_url = settings.base_url
+        self._settings = settings
         self._signed_in: dict[str, Person] = {}
 
     def __getitem__(self, key: str) -> Person:
         if key not in self._signed_in:
-            self._signed_in[key] = Person(key, self._facts[key], self._base_url)
+            self._signed_in[key] = Person(key, self._facts[key], self._settings)
         return self._signed_in[key]
 
     def close(self) -> None:
         """Close every connection."""
         for person in self._signed_in.values():
             person.http.close()
+
+
+def _trusted(settings: Settings) -> ssl.SSLContext | bool:
+    """Return whose certificates count: the system's, and those of the installation's own authority if it has one."""
+    if settings.ca_file is None:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(settings.ca_file)
+    return context
 
 
 def people_file(home: Path) -> Path:

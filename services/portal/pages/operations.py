@@ -73,7 +73,7 @@ def _ask(settings: Settings, service: str, path: str, cookie: str) -> Any:
     """
     mount = "" if service == "portal" else f"/{service}"
     try:
-        answer = _get(f"{settings.base_url}{mount}{path}", cookie)
+        answer = _get(f"{settings.own_url}{mount}{path}", cookie)
         return (answer if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer.raise_for_status()).json()
     except (httpx.HTTPError, ValueError) as error:
         log.warning("a service does not answer", service=service, path=path, error=type(error).__name__)
