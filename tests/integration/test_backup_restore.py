@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import amqp
 import pytest
 from kept_house import OPERATOR, House
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from typer.testing import CliRunner
 
-from services.backup import creating, place, restoring
+from services.backup import cli, creating, place, restoring
 from services.backup.creating import Created
 from services.backup.drilling import drill
 from services.backup.restoring import Restored, restore
 from services.backup.reviving import Backup
 from shared.events.portal import RecordViewed
-from shared.infrastructure.databases import at
+from shared.infrastructure.databases import admin_engine, at, run
 from shared.infrastructure.names import owner_role
 from shared.messaging import topology
 from shared.messaging.link import channel_of
@@ -233,6 +237,8 @@ def test_a_restore_that_fails_half_way_leaves_all_as_it_was(house: House, monkey
         patch.setattr(programs, "program", lambda name, major: broken if name == "pg_restore" else real(name, major))
         with pytest.raises(SafekeepingError, match=r"portal can't be filled: .*No space left"):
             brought_back(house, house.file(made))
+    with admin_engine(house.stand.admin_url).connect() as everything:
+        run(everything, "CREATE DATABASE {name}", name=f"{house.names['audit']}_restoring")  # a killed one leaves it
     uninvited = []
     connect = create_engine(house.settings.database_urls["loans"], poolclass=NullPool).connect
     with monkeypatch.context() as patch:
@@ -314,3 +320,43 @@ def test_old_backups_go_once_a_new_one_is_good(house: House) -> None:
     [(removed,)] = house.rows("SELECT body->'data'->'removed' FROM outbox WHERE type = 'audit.backup.created'", "audit")
     assert removed == [old.name]
     assert json.loads((house.home / "backups.json").read_text())["kept"] == 1
+
+
+def test_the_commands_answer_with_sentences_and_codes(
+    kept: tuple[House, Created], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is good ends with 0, a damaged backup with 1, what can't be done with 2; JSON is alone on its stream."""
+    house, made = kept
+    monkeypatch.setattr(cli, "settings", lambda: house.settings)
+    listed = CliRunner().invoke(cli.commands, ["list", "--json"])
+    assert [Path(one["file"]).name for one in json.loads(listed.stdout)] == [made.file]
+    read = CliRunner().invoke(cli.commands, ["verify", "--json"])
+    assert (read.exit_code, json.loads(read.stdout)["documents"]) == (0, 1)
+    good = house.settings.backups_folder / made.file
+    damaged = house.home / "damaged"
+    damaged.write_bytes(good.read_bytes()[:-1])
+    found = CliRunner().invoke(cli.commands, ["verify", str(damaged)])
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "damaged is damaged: it was cut short" in found.stderr
+    missing = CliRunner().invoke(cli.commands, ["verify", str(house.home / "nothing")])
+    assert (missing.exit_code, "is not there: `tamga backup list`" in missing.stderr) == (2, True)
+
+
+def test_a_backup_that_is_stopped_leaves_nothing(kept: tuple[House, Created], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C and SIGTERM while it is written: a sentence, no file, nothing half-written, and the next one works."""
+    house, _ = kept
+    known = house.settings.model_copy(update={"backups": house.home / "stopped"})
+    monkeypatch.setattr(cli, "settings", lambda: known)
+    before = making.programs.dumping
+
+    def stopped(name: str, *arguments: Any) -> Any:
+        if name == "loans":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return before(name, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(making.programs, "dumping", stopped)
+        found = CliRunner().invoke(cli.commands, ["create"])
+    assert (found.exit_code, "Stopped before it was done: nothing was changed" in found.stderr) == (2, True)
+    assert [file.name for file in known.backups_folder.iterdir()] == [".lock"]
+    assert CliRunner().invoke(cli.commands, ["create"]).exit_code == 0
