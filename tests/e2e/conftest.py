@@ -48,6 +48,7 @@ def running(collector: Collector) -> Iterator[Running]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAMGA_")}
     port = free_port()
     environment |= {"TAMGA_HOME": str(home), "TAMGA_PORT": str(port), "TAMGA_OTEL_ENDPOINT": collector.url}
+    environment["TAMGA_WATCH_SECONDS"] = "3"
     log = home.with_suffix(".log")
     with log.open("wb") as output:
         command = [sys.executable, "-m", "services", "run"]
