@@ -119,7 +119,7 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
             FINE,
             lines=(
                 {"key": "backups", "state": "good", "says": ["Fine."], "commands": []},
-                {"key": "drill", "state": "bad", "says": ["Never done."], "commands": ["make drill"]},
+                {"key": "drill", "state": "bad", "says": ["Never done."], "commands": ["tamga drill"]},
             ),
         ),
         BAD,
