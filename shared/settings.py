@@ -139,10 +139,22 @@ def _url(service: str, name: str, secret: str, scheme: str, user: str) -> str:
     """Return a URL with its password: one that is given, or the usual one where its host and password are known."""
     start = f"TAMGA_{service.upper()}_{name}"
     password = _secret(f"{start}_PASSWORD_FILE", f"{service}_{secret}_password")
-    host = os.environ.get("TAMGA_BROKER_HOST" if scheme == "amqp" else "TAMGA_DATABASE_HOST")
-    usual = f"{scheme}://{user}@{host}/{'/' if scheme == 'amqp' else database_name(service)}"
-    given = os.environ.get(f"{start}_URL") or (usual if host and password else "")
+    hosts = os.environ.get("TAMGA_BROKER_HOST" if scheme == "amqp" else "TAMGA_DATABASE_HOST", "")
+    usual = _broker_at(hosts, user) if scheme == "amqp" else _database_at(hosts, user, database_name(service))
+    given = os.environ.get(f"{start}_URL") or (usual if hosts and password else "")
     return _with_password(given, password)
+
+
+def _broker_at(hosts: str, user: str) -> str:
+    """Return a user's URL of a broker; of a cluster, whose nodes stand with commas between them, a URL a node."""
+    return ";".join(f"amqp://{user}@{host}//" for host in hosts.split(","))
+
+
+def _database_at(hosts: str, user: str, database: str) -> str:
+    """Return a user's URL of a database; of several servers the one that takes changes is asked for."""
+    if "," not in hosts:
+        return f"postgresql+psycopg://{user}@{hosts}/{database}"
+    return f"postgresql+psycopg://{user}@/{database}?host={hosts}&target_session_attrs=read-write"
 
 
 def _with_secrets(values: dict[str, Any]) -> dict[str, str]:
@@ -176,7 +188,11 @@ def _secret(variable: str, name: str) -> str:
 
 
 def _with_password(url: str, password: str) -> str:
-    """Return `url` with this password, if it names a user and has none yet."""
+    """Return `url`, or each of several with `;` between them, with this password if it names a user and has none."""
+    return ";".join(_completed(one, password) for one in url.split(";"))
+
+
+def _completed(url: str, password: str) -> str:
     parts = urlsplit(url)
     if not password or not parts.username or parts.password:
         return url

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from shared.settings import Settings, SettingsError, load
 
@@ -39,6 +41,25 @@ def test_a_container_knows_only_the_services_whose_secrets_it_was_given(
     assert known.owner_database_urls == {"loans": "postgresql+psycopg://tamga_loans_owner:owner@database/tamga_loans"}
     with pytest.raises(SettingsError, match="no database is known for loans"):
         known.database_url("loans")
+
+
+def test_of_several_hosts_every_one_is_known(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a cluster each node is in the broker's URL with the password, and whichever database server takes changes."""
+    _keep(home, "grants_database_password", "db")
+    _keep(home, "grants_broker_password", "mq")
+    _keep(home, "broker_admin_password", "top")
+    monkeypatch.setenv("TAMGA_SECRETS", str(home / "secrets"))
+    monkeypatch.setenv("TAMGA_DATABASE_HOST", "one,two")
+    monkeypatch.setenv("TAMGA_BROKER_HOST", "a,b,c")
+    monkeypatch.setenv("TAMGA_AMQP_ADMIN_URL", "amqp://chief@a//;amqp://chief@b//")
+    known = load()
+    url = make_url(known.database_url("grants"))
+    assert url.password == "db"
+    _, given = PGDialect_psycopg().create_connect_args(url)  # type: ignore[no-untyped-call]
+    assert given["host"] == "one,two"
+    assert url.query["target_session_attrs"] == "read-write"
+    assert known.amqp_url("grants") == "amqp://grants:mq@a//;amqp://grants:mq@b//;amqp://grants:mq@c//"
+    assert known.amqp_admin_url == "amqp://chief:top@a//;amqp://chief:top@b//"
 
 
 def test_a_named_file_gives_a_given_url_its_password(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
