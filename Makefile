@@ -33,6 +33,15 @@ doctor: ## Look whether it can run here and how it is, with the command that men
 up: ## Start everything and wait until it works
 	@exec $(PYTHON) -m deploy.compose up $(A)
 
+backup: ## Make a backup now; TO=FOLDER copies it out of its volume
+	@exec $(PYTHON) -m deploy.compose.keeping backup $(if $(TO),--to "$(TO)") $(A)
+
+restore: ## Bring a backup back while Tamga is down: FILE=FILE, A=--replace over data that are there
+	@exec $(PYTHON) -m deploy.compose.keeping restore --file "$(FILE)" $(A)
+
+drill: ## Try out the newest backup beside what runs; prints what would be lost, and how long it would take
+	@exec $(PYTHON) -m deploy.compose.keeping drill $(if $(FILE),--file "$(FILE)") $(A)
+
 support-bundle: ## One file for whoever helps: state, logs, figures; no secrets, no names. F=FILE
 	@exec $(PYTHON) -m deploy.monitoring.parcel $(F)
 
@@ -79,4 +88,4 @@ $(BENCH_STAMP): requirements-bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-.PHONY: help setup run demo init doctor up support-bundle test test-slow lint fmt schemas bench chaos chaos-cluster clean
+.PHONY: help setup run demo init doctor up backup restore drill support-bundle test test-slow lint fmt schemas bench chaos chaos-cluster clean

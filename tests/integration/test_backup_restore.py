@@ -25,7 +25,6 @@ from services.backup.restoring import Restored, restore
 from services.backup.reviving import Backup
 from shared.events.portal import RecordViewed
 from shared.infrastructure.databases import admin_engine, at, run
-from shared.infrastructure.names import owner_role
 from shared.messaging import topology
 from shared.messaging.link import channel_of
 from shared.operations import backups
@@ -223,7 +222,7 @@ def test_a_running_house_is_not_touched(kept: tuple[House, Created], monkeypatch
 
 
 def test_a_restore_that_fails_half_way_leaves_all_as_it_was(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether a database can't be filled, or somebody connects before the names are given: the data stay."""
+    """When a database can't be filled the data stay, and nothing half-filled is left."""
     made = house.backup()
     house.act()
     acts, memory = outbox(house), (house.home / "keys" / "audit.checkpoint").read_text()
@@ -233,35 +232,46 @@ def test_a_restore_that_fails_half_way_leaves_all_as_it_was(house: House, monkey
     )
     broken.chmod(0o755)
     real = programs.program
-    with monkeypatch.context() as patch:
-        patch.setattr(programs, "program", lambda name, major: broken if name == "pg_restore" else real(name, major))
-        with pytest.raises(SafekeepingError, match=r"portal can't be filled: .*No space left"):
-            brought_back(house, house.file(made))
+    monkeypatch.setattr(programs, "program", lambda name, major: broken if name == "pg_restore" else real(name, major))
+    with pytest.raises(SafekeepingError, match=r"portal can't be filled: .*No space left"):
+        brought_back(house, house.file(made))
+    assert (outbox(house), (house.home / "keys" / "audit.checkpoint").read_text()) == (acts, memory)
+    assert house.databases() == set(house.names.values())
+
+
+@pytest.mark.slow
+def test_who_connects_at_the_last_moment_keeps_the_old_data(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are given to all five databases or to none; what an earlier restore, which was killed, has left goes."""
+    made = house.backup()
+    house.act()
+    acts, memory = outbox(house), (house.home / "keys" / "audit.checkpoint").read_text()
     with admin_engine(house.stand.admin_url).connect() as everything:
-        run(everything, "CREATE DATABASE {name}", name=f"{house.names['audit']}_restoring")  # a killed one leaves it
+        run(everything, "CREATE DATABASE {name}", name=f"{house.names['audit']}_restoring")
     uninvited = []
     connect = create_engine(house.settings.database_urls["loans"], poolclass=NullPool).connect
-    with monkeypatch.context() as patch:
-        patch.setattr(restoring, "ensure_database", lambda *_: uninvited.append(connect()))
-        with pytest.raises(SafekeepingError, match=r"can't take their names .*stop whoever uses them"):
-            brought_back(house, house.file(made))
+    monkeypatch.setattr(restoring, "ensure_database", lambda *_: uninvited.append(connect()))
+    with pytest.raises(SafekeepingError, match=r"can't take their names .*stop whoever uses them"):
+        brought_back(house, house.file(made))
     for connection in uninvited:
         connection.close()
     assert (outbox(house), (house.home / "keys" / "audit.checkpoint").read_text()) == (acts, memory)
     assert house.databases() == set(house.names.values())
 
 
-def test_a_newer_releases_backup_is_refused_with_both_named(house: House) -> None:
+def test_a_newer_releases_backup_is_refused_with_both_named(kept: tuple[House, Created]) -> None:
     """Neither a newer release nor tables that this one has never heard of are taken."""
-    house.backup()
+    house, _ = kept
     contents, key = place.contents_of(house.settings), place.key_of(house.settings)
-    newer = making.make(house.home / "a", key, replace(contents, version="99.1.0"))
+    newer = making.make(house.home / "newer", key, replace(contents, version="99.1.0"))
     with pytest.raises(SafekeepingError, match=r"made by Tamga 99.1.0 and this is \d+\.\d+\.\d+"):
         brought_back(house, Backup(newer.file, key))
-    owner = at(house.stand.admin_url, database=house.names["grants"], user=owner_role("grants"))
-    with create_engine(owner, poolclass=NullPool).begin() as connection:
+    owner = create_engine(house.settings.owner_database_urls["grants"], poolclass=NullPool)
+    with owner.begin() as connection:
+        known = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
         connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
-    unknown = making.make(house.home / "b", key, contents)
+    unknown = making.make(house.home / "unknown", key, contents)
+    with owner.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :known"), {"known": known})
     with pytest.raises(SafekeepingError, match="which is older: install"):
         brought_back(house, Backup(unknown.file, key))
 
@@ -308,17 +318,17 @@ def test_a_record_that_may_only_be_read_is_said(kept: tuple[House, Created]) -> 
     assert "read-only transaction" in said
 
 
-def test_old_backups_go_once_a_new_one_is_good(house: House) -> None:
-    """What is past its time is removed and named in the record; a backup that can't be read again removes nothing."""
-    folder = house.settings.backups_folder
-    folder.mkdir()
-    old = folder / "tamga-0.0.1-20200101T020000Z.backup"
+def test_old_backups_go_once_a_new_one_is_good(kept: tuple[House, Created]) -> None:
+    """What is past its time is removed and named in the record."""
+    house, _ = kept
+    known = house.settings.model_copy(update={"backups": house.home / "others"})
+    known.backups_folder.mkdir()
+    old = known.backups_folder / "tamga-0.0.1-20200101T020000Z.backup"
     old.write_bytes(b"old")
-    made = house.backup()
-    assert made.removed == [old.name]
-    assert not old.exists()
-    [(removed,)] = house.rows("SELECT body->'data'->'removed' FROM outbox WHERE type = 'audit.backup.created'", "audit")
-    assert removed == [old.name]
+    made = creating.create(known, OPERATOR, Steps())
+    assert (made.removed, old.exists()) == ([old.name], False)
+    record = "SELECT body->'data'->'removed' FROM outbox WHERE type = 'audit.backup.created' ORDER BY row DESC LIMIT 1"
+    assert house.rows(record, "audit") == [([old.name],)]
     assert json.loads((house.home / "backups.json").read_text())["kept"] == 1
 
 
