@@ -20,8 +20,8 @@ setup: $(STAMP) ## Make .venv from the lock file (again only when the lock has c
 run: setup ## Start everything on this machine; Ctrl-C stops all of it
 	@exec $(PY) -m services run
 
-demo: setup ## Drive the programme's story over HTTP and check every act
-	@exec $(PY) -m services demo
+demo: ## Drive the programme's story over HTTP and check every act, here or in containers
+	@exec deploy/demo $(A)
 
 ##@ Run it in containers
 init: ## Make .env and secrets/, once: four questions, or --yes in A=
@@ -44,6 +44,27 @@ drill: ## Try out the newest backup beside what runs; prints what would be lost,
 
 support-bundle: ## One file for whoever helps: state, logs, figures; no secrets, no names. F=FILE
 	@exec $(PYTHON) -m deploy.monitoring.parcel $(F)
+
+down: ## Stop everything in order; the data stay
+	@exec docker compose down --remove-orphans
+
+restart: ## Start a part anew: s=grants-worker; all of them without it
+	@exec docker compose restart $(s)
+
+ps: ## Say how each container is
+	@exec docker compose ps --all --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
+
+logs: ## Follow what they say; s=grants-api for one of them
+	@exec docker compose logs --follow --tail 100 $(s)
+
+tamga: ## Run an operator's command: c="audit verify"
+	@exec docker compose exec watch tamga $(c)
+
+images: ## Build the images; without any registry: AIRGAP=1
+	@exec deploy/$(if $(AIRGAP),airgap,app)/build
+
+bundle: ## Write all that another machine needs without internet to build/tamga-VERSION.tar
+	@exec deploy/airgap/bundle
 
 ##@ Work on it
 test: setup ## Run all tests; T=path for some of them
@@ -71,8 +92,11 @@ bench: setup $(BENCH_STAMP) ## Measure beside other systems, 15 minutes; QUICK=1
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1
 	@SEED=$(SEED) MINUTES=$(MINUTES) SCALE=$(SCALE) WRITE=$(WRITE) exec $(PY) -m shared.testing.reliability
 
-chaos-cluster: setup ## Kill a cluster's leader, fail its database over, under load; prints what is lost; WRITE=1
-	@WRITE=$(WRITE) exec $(PY) -m shared.testing.cluster_chaos
+chaos-cluster: setup ## Kill a cluster's leader, fail its database over, under load; CONTAINERS=0.1.0, WRITE=1
+	@WRITE=$(WRITE) CONTAINERS=$(CONTAINERS) exec $(PY) -m shared.testing.cluster_chaos
+
+ci-compose: setup ## Build, start, drive and stop the whole stack on an engine of its own, 12 minutes; KEEP=folder
+	@KEEP=$(KEEP) exec deploy/check-stack
 
 ##@ Tidy up
 clean: ## Remove caches and .venv; the data in .tamga stay
@@ -88,4 +112,4 @@ $(BENCH_STAMP): requirements-bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-.PHONY: help setup run demo init doctor up backup restore drill support-bundle test test-slow lint fmt schemas bench chaos chaos-cluster clean
+.PHONY: help setup run demo init doctor up down restart ps logs tamga backup restore drill support-bundle images bundle test test-slow lint fmt schemas bench chaos chaos-cluster ci-compose clean
