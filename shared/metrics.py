@@ -11,7 +11,7 @@ from shared.observability import REGISTRY, gauge, release
 
 log = structlog.get_logger(__name__)
 
-RUNS = gauge("build_info", "Which release this process runs", "process", "version")
+RUNS = gauge("build_info", "Which release this process runs", "version")
 PORT, HOST = "TAMGA_METRICS_PORT", "TAMGA_METRICS_HOST"
 
 
@@ -23,7 +23,7 @@ def serve(process: str) -> bool:
     if not (port := os.environ.get(PORT)):
         return False
     REGISTRY.register(PROCESS_COLLECTOR)
-    RUNS.labels(process, release()).set(1)
+    RUNS.labels(release()).set(1)
     try:
         start_http_server(int(port), addr=os.environ.get(HOST, "127.0.0.1"), registry=REGISTRY)
     except OSError as error:

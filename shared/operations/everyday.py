@@ -25,6 +25,7 @@ def everyday(facts: Facts) -> Iterator[Line]:
         yield _queues(facts)
     if facts.measured:
         yield _processes(facts)
+    if any(told and told["requests"] for told in facts.measured.values()):
         yield _requests(facts)
     yield _letters(facts)
     yield _casework(facts)
@@ -52,7 +53,12 @@ def _processes(facts: Facts) -> Line:
     silent = [name for name, told in facts.measured.items() if told is None]
     memory = {name: told["memory"] for name, told in facts.measured.items() if told}
     says = [Say(_UNKNOWN, of=name) for name in silent]
-    says += [Say("%(of)s: %(count)s MB of memory.", of=name, count=round(size / MB)) for name, size in memory.items()]
+    if memory:
+        most = max(memory, key=memory.__getitem__)
+        values = {"count": len(memory), "size": round(sum(memory.values()) / MB), "most": round(memory[most] / MB)}
+        says.append(
+            Say("Answering: %(count)s; memory: %(size)s MB, the most: %(of)s, %(most)s MB.", of=most, **facts_of)
+        )
     figures = {"memory": memory, "silent": silent}
     return Line("processes", "Processes", "look" if silent else "good", tuple(says), ("tamga status",), figures)
 

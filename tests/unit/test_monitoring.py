@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from test_compose_file import bounds, rights
 from typer.main import get_command
 
 from deploy.monitoring import dashboards
@@ -96,3 +98,25 @@ def test_prometheus_takes_them(what: list[str]) -> None:
     done = subprocess.run(["promtool", *what], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout
+
+
+def test_prometheus_and_the_page_ask_every_container() -> None:
+    """Whatever container of ours tells figures is among the targets, and where the page and the command look."""
+    content = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    told = {name for name, one in content.items() if "TAMGA_METRICS_PORT" in (one.get("environment") or {})}
+    told.discard("prepare")  # it ends
+    targets = yaml.safe_load((RULES.parents[1] / "targets" / "tamga.yml").read_text())
+    assert {target["labels"]["process"] for target in targets} == told
+    assert {target["targets"][0] for target in targets} == {f"{name}:9400" for name in told}
+    for name in ("portal-api", "watch"):
+        asked = json.loads(content[name]["environment"]["TAMGA_METRICS_URLS"])
+        assert asked == {process: f"http://{process}:9400/metrics" for process in told}
+
+
+def test_what_runs_beside_has_least_rights_and_bounds() -> None:
+    """Prometheus and Grafana are held to the rules of every container, and listen on this machine alone."""
+    content = yaml.safe_load((RULES.parents[1] / "monitoring.yml").read_text())["services"]
+    assert set(content) == {"prometheus", "grafana"}
+    for service in content.values():
+        assert rights(service) + bounds(service) == []
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
