@@ -56,8 +56,7 @@ def _processes(facts: Facts) -> Line:
     if memory:
         most = max(memory, key=memory.__getitem__)
         values = {"count": len(memory), "size": round(sum(memory.values()) / MB), "most": round(memory[most] / MB)}
-        sentence = "Answering: %(count)s; memory: %(size)s MB, the most: %(of)s, %(most)s MB."
-        says.append(Say(sentence, of=most, **values))
+        says.append(Say("Answering: %(count)s; memory: %(size)s MB, the most: %(of)s, %(most)s MB.", of=most, **values))
     figures = {"memory": memory, "silent": silent}
     return Line("processes", "Processes", "look" if silent else "good", tuple(says), ("tamga status",), figures)
 
