@@ -42,6 +42,7 @@ def _acting() -> Iterator[None]:
     def asked(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
+    logging_before = structlog.get_config()
     # What libraries log belongs to nobody who waits for an answer, and not between the lines of --json.
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
@@ -56,6 +57,7 @@ def _acting() -> Iterator[None]:
         raise typer.Exit(NO_ANSWER) from error
     finally:
         signal.signal(signal.SIGTERM, before)
+        structlog.configure(**logging_before)
 
 
 def _steps(as_json: bool) -> Steps:

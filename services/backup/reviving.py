@@ -189,7 +189,7 @@ def _migrate(engines: Mapping[str, Engine]) -> None:
     for service, engine in engines.items():
         try:
             with engine.begin() as connection:
-                migrations.upgrade(service, connection)
+                migrations.upgrade(service, connection, months_ahead=1)  # the start makes the rest
         except SQLAlchemyError as error:
             raise SafekeepingError(
                 f"The database {service} can't be brought to release {release()} ({str(error).splitlines()[0]}):"
