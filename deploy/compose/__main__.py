@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 OLDEST = (3, 9)
@@ -18,7 +19,12 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"usage: python3 -m deploy.compose {{{','.join(COMMANDS)}}} [--help]\n")
         return 2
     module = importlib.import_module(f"deploy.compose.{arguments[0]}")
-    code: int = module.main(arguments[1:])
+    try:
+        code: int = module.main(arguments[1:])
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return code
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,6 +21,8 @@ INSIDE = "watch"  # the container in which the operator's commands run: it sees 
 DONE = "done"  # of a container that prepares something and ends
 WELL = frozenset({"healthy", "running", DONE})
 _LISTENS = "0A"
+_LOCAL = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
+NAME_SECONDS = 5
 _PROC = Path("/proc")
 PORTS = ("TAMGA_HTTP_PORT", "TAMGA_HTTPS_PORT")
 ARCHIVES = ("images", "deploy/airgap/images", ".")
@@ -49,6 +54,7 @@ class Facts:
     required: dict[str, str] = field(default_factory=dict)
     absent_files: tuple[str, ...] = ()  # compose files that are chosen and not here
     letters_get_out: bool = False
+    has_data: bool = False  # of this stack, from an earlier start
     secret_problems: dict[str, str] = field(default_factory=dict)
     unmade: tuple[str, ...] = ()  # secrets that a compose file names and `make init` does not make
     open_to_others: tuple[str, ...] = ()
@@ -141,22 +147,29 @@ def published_ports(ready: bool) -> dict[int, str]:
 
 def own_addresses() -> tuple[str, ...]:
     """Return this machine's addresses, without sending anything anywhere."""
-    found = {"127.0.0.1", "::1"}
+    found = {"127.0.0.1", "::1", *_LOCAL.findall(files.text_of(_PROC / "net/fib_trie"))}
+    for line in files.text_of(_PROC / "net/if_inet6").splitlines():
+        found.add(str(ipaddress.IPv6Address(int(line.split()[0], 16))))
     for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((far, 9))  # a datagram socket only chooses its own address by this
             found.add(str(probe.getsockname()[0]))
-    with suppress(OSError):
-        found |= {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)}
     return tuple(sorted(found))
 
 
 def addresses_of(name: str) -> tuple[str, ...] | None:
-    """Return the addresses of a name, None when nobody knows it."""
-    try:
-        return tuple(sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}))
-    except (OSError, UnicodeError):
-        return None
+    """Return the addresses of a name, None when nobody knows it or says so in time."""
+    found: list[tuple[str, ...]] = []
+
+    def ask() -> None:
+        with suppress(OSError, UnicodeError):
+            found.append(tuple(sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, None)})))
+
+    # A name server that is away keeps one waiting for half a minute.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(NAME_SECONDS)
+    return found[0] if found else None
 
 
 def synchronised() -> bool | None:
@@ -206,6 +219,14 @@ def running(root: Path) -> tuple[dict[str, str], set[int]]:
     return states, ports
 
 
+def has_data(root: Path) -> bool:
+    """Say whether this stack has a database already."""
+    name = engine.parsed(engine.compose(root, "config", "--format", "json", "--no-interpolate").out).get("name", "")
+    labels = [f"label=com.docker.compose.project={name}", "label=com.docker.compose.volume=database"]
+    filters = [part for label in labels for part in ("--filter", label)]
+    return bool(name and engine.run("docker", "volume", "ls", "--quiet", *filters).out)
+
+
 def status_lines(root: Path) -> tuple[dict[str, Any], ...]:
     """Return the lines of `tamga status` in the running stack."""
     said = engine.compose(root, "exec", "-T", INSIDE, "tamga", "status", "--json", patience=60)
@@ -237,6 +258,7 @@ def gather(root: Path) -> Facts:
         required=asked.required,
         absent_files=absent,
         letters_get_out=any(path.name == "mail.yml" for path in chosen),
+        has_data=has_data(root) if can_ask and known.compose else False,
         secret_problems=secret_files.problems(root / files.SECRETS, names),
         unmade=tuple(name for name in asked.secrets if name not in names),
         open_to_others=tuple(secret_files.open_to_others(root / files.SECRETS)),

@@ -65,8 +65,8 @@ def zone_here(link: Path = Path("/etc/localtime")) -> str:
 
 
 def host_here() -> str:
-    """Return this machine's full name if it has one that others could use."""
-    name = socket.getfqdn().lower()
+    """Return this machine's full name if it has one that others could use; nobody else is asked for it."""
+    name = socket.gethostname().lower()
     return name if "." in name and not domain_problem(name) and not name.startswith("localhost") else "localhost"
 
 

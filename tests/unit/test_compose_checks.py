@@ -92,6 +92,14 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
         "b is a placeholder",
         "rm -f secrets/b && make init",
     ),
+    (
+        checks.secrets,
+        replace(FINE, secret_problems={"postgres_password": "is missing", "a": "is missing"}, has_data=True),
+        BAD,
+        "postgres_password is missing, and there are data that know the former",
+        "put secrets/postgres_password back: they are in every backup",
+    ),
+    (checks.secrets, replace(FINE, secret_problems={"a": "is missing"}, has_data=True), BAD, "missing: a", "make init"),
     (checks.secrets, replace(FINE, unmade=("api_token",)), BAD, "api_token", "put them into secrets/"),
     (checks.images, replace(FINE, missing_images=("tamga/app:1.4.0",)), BAD, "tamga/app:1.4.0", "make images"),
     (
