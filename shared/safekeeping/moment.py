@@ -24,6 +24,8 @@ LONGEST = 2.0  # seconds for which one try may keep writers waiting
 # Shorter than the second after which the server looks for deadlocks, so that nobody else's transaction is its victim;
 # later, longer than that: it is then that the server sends a vacuum away that is in the way.
 _PATIENCE, _MORE_PATIENCE, _PATIENT_TRIES = 0.4, 1.5, 3
+# The snapshots live as long as the dumps take, whatever the server thinks of idle transactions.
+_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
 _PAUSE = 0.5  # seconds until the next try, more after each
 # In the order in which a consumer's transaction takes them.
 _TABLES = ("inbox", "outbox")
@@ -31,8 +33,10 @@ _THERE = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_
 _IN_THE_WAY = text("""
 SELECT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'unknown') AS name
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.granted AND l.pid <> pg_backend_pid() AND l.relation = ANY(CAST(:names AS regclass[]))
-  AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock') LIMIT 1
+WHERE l.granted AND l.pid <> pg_backend_pid() AND l.relation IN (
+  SELECT unnest(CAST(:names AS regclass[])) UNION SELECT inhrelid FROM pg_inherits
+  WHERE inhparent = ANY(CAST(:names AS regclass[]))
+) AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'ShareLock') LIMIT 1
 """)
 
 
@@ -79,7 +83,7 @@ def one_moment(
 
 @contextmanager
 def _connected(url: str, level: str = "READ COMMITTED") -> Iterator[Connection]:
-    arguments = {"application_name": "tamga backup", "connect_timeout": 5, "options": "-c timezone=UTC"}
+    arguments = {"application_name": "tamga backup", "connect_timeout": 5, "options": _OPTIONS}
     engine = create_engine(url, poolclass=NullPool, isolation_level=level, connect_args=arguments)
     with engine.connect() as connection:
         yield connection
