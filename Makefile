@@ -42,6 +42,12 @@ restore: ## Bring a backup back while Tamga is down: FILE=FILE, A=--replace over
 drill: ## Try out the newest backup beside what runs; prints what would be lost, and how long it would take
 	@exec $(PYTHON) -m deploy.compose.keeping drill $(if $(FILE),--file "$(FILE)") $(A)
 
+upgrade: ## Install the release that is checked out, or v=VERSION; goes back by itself when it does not come up
+	@exec $(PYTHON) -m deploy.compose upgrade $(if $(v),--to "$(v)") $(A)
+
+rollback: ## Go back to the release before; A=--restore brings its last backup back too
+	@exec $(PYTHON) -m deploy.compose rollback $(A)
+
 support-bundle: ## One file for whoever helps: state, logs, figures; no secrets, no names. F=FILE
 	@exec $(PYTHON) -m deploy.monitoring.parcel $(F)
 
@@ -112,4 +118,4 @@ $(BENCH_STAMP): requirements-bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-.PHONY: help setup run demo init doctor up down restart ps logs tamga backup restore drill support-bundle images bundle test test-slow lint fmt schemas bench chaos chaos-cluster ci-compose clean
+.PHONY: help setup run demo init doctor up upgrade rollback down restart ps logs tamga backup restore drill support-bundle images bundle test test-slow lint fmt schemas bench chaos chaos-cluster ci-compose clean

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deploy.compose import checks, doctor, engine, environment, facts, files
+from deploy.compose import checks, doctor, engine, environment, facts, files, releases
 from deploy.compose.checks import BAD
 from deploy.compose.environment import Values
 from deploy.compose.questions import NOBODY
@@ -95,6 +95,14 @@ def first_link(root: Path, email: str) -> dict[str, Any]:
     return engine.parsed(said.out) if said.code == 0 else {"problem": said.problem or said.out}
 
 
+def remember(root: Path) -> None:
+    """Keep what this release was started with, for the way back from the next one; it runs without that too."""
+    try:
+        releases.keep(releases.of(root), releases.RUNNING)
+    except (releases.ReleaseError, OSError) as error:
+        say(painted(f"How this release was started is not kept for `make rollback`: {error}", "yellow"))
+
+
 def tell(root: Path, values: Values, seconds: float) -> None:
     """Say where it is, who signs in first, and how everything is."""
     say(painted(f"\nTamga is ready: {address(values)}", "bold") + f"   (after {seconds:.0f} s)")
@@ -127,5 +135,6 @@ def main(arguments: list[str], root: Path = files.ROOT) -> int:
     except KeyboardInterrupt:
         refuse("\nStopped waiting; containers go on starting. `make doctor` says how they are, `make down` ends them.")
         return 130
+    remember(root)
     tell(root, environment.read(files.text_of(root / files.ENVIRONMENT)), time.monotonic() - began)
     return 0
