@@ -67,7 +67,8 @@ def _requests(facts: Facts) -> Line:
     says = [Say("Answered since the start: %(count)s.", count=total["requests"])]
     says.append(Say("Failed: %(failed)s, slower than a second: %(slow)s.", failed=total["failed"], slow=total["slow"]))
     state: State = "look" if total["failed"] > FAILING * total["requests"] else "good"
-    return Line("requests", "Requests", state, tuple(says), (f"tail {facts.logs / 'web.log'}",), total)
+    log = f"tail {facts.logs / 'web.log'}" if facts.processes else "docker compose logs --tail 100 proxy"
+    return Line("requests", "Requests", state, tuple(says), (log,), total)
 
 
 def _letters(facts: Facts) -> Line:
