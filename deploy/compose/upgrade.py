@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from deploy.compose.terminal import painted, refuse, say
 BACKUP_PATIENCE, MIGRATION_PATIENCE = 4 * 3600, 2 * 3600
 BARE = ("docker", "run", "--rm", "--network", "none", "--read-only")
 UNTOUCHED = "Nothing was changed."
+SERVER = re.compile(r"PostgreSQL\) (\d+)")
 
 
 class UpgradeError(RuntimeError):
@@ -102,12 +104,11 @@ def other_data(root: Path, target: Release) -> str:
     image = target.values.get("TAMGA_DATABASE_IMAGE", "")
     there = engine.compose(root, "exec", "-T", "database", "sh", "-c", 'cat "$PGDATA/PG_VERSION"')
     program = engine.run(*BARE, "--entrypoint", "postgres", image, "--version") if image else there
-    theirs = program.out.rpartition(" ")[0] if program.out.endswith(")") else program.out
-    major = numbers(theirs.split()[-1])[:1] if theirs.split() else ()
-    if there.code or program.code or numbers(there.out)[:1] == major:
+    has = SERVER.search(program.out)
+    if there.code or program.code or (has and has[1] == there.out):
         return ""
     return (
-        f"The data are of PostgreSQL {there.out} and {image} has {major[0] if major else 'another'}:"
+        f"The data are of PostgreSQL {there.out} and {image} has {has[1] if has else 'another'}:"
         f" docs/operations.md, Upgrade, says how they go over."
     )
 
