@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 
 import structlog
@@ -23,6 +24,7 @@ from services.portal.closed import closed
 from services.portal.handlers.sessions import KEY_PREFIX, hash_of, identity_of
 from shared.clock import Clock, utc_now
 from shared.database import engine_for, reading
+from shared.engine import ReadOnlyError
 from shared.settings import Settings
 from shared.silence import guard
 from shared.web.identity import HEADER, Identity, load_key, sign
@@ -92,7 +94,8 @@ class FrontDoor:
                 return storage.live_key(connection, hashed, now)
             row = storage.live_session(connection, hashed, now)
         if row is not None and now - row["last_seen_at"] > storage.TOUCH:
-            with self.engine.begin() as connection:
+            # A database that takes no changes still says who somebody is.
+            with suppress(ReadOnlyError), self.engine.begin() as connection:
                 storage.touch_session(connection, hashed, now)
         return row
 

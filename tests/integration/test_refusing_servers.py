@@ -25,8 +25,11 @@ from sqlalchemy.pool import NullPool
 
 from services import prepare
 from services.portal.application import create_app
+from services.portal.frontdoor import FrontDoor
+from services.portal.handlers import links
 from shared import migrations
-from shared.infrastructure import system
+from shared.database import Context, UnitOfWork, system
+from shared.infrastructure import system as machine
 from shared.infrastructure.databases import admin_engine, at, drop_database, ensure_database, run
 from shared.infrastructure.names import owner_role
 from shared.infrastructure.postgres import Postgres
@@ -36,6 +39,7 @@ from shared.messaging.link import channel_of
 from shared.messaging.topology import apply
 from shared.settings import SERVICES, Settings
 from shared.testing.backbone import event_of
+from shared.testing.clock import StandingClock
 from shared.testing.node import PrivateDatabase, folder_for
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, web_settings
@@ -277,7 +281,7 @@ def test_the_broker_s_other_door_refuses_in_words_too(
 
 def test_a_broker_that_is_away_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nobody listens: the sentence asks whether the server runs."""
-    url = f"amqp://guest:guest@127.0.0.1:{system.free_port()}//"
+    url = f"amqp://guest:guest@127.0.0.1:{machine.free_port()}//"
     answer = told("broker", Settings(home=tmp_path, amqp_admin_url=url), "", monkeypatch)
     assert answer["failed"] == "broker: nobody answers there: is the server running? `docker compose ps`"
 
@@ -285,7 +289,7 @@ def test_a_broker_that_is_away_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch,
 def test_a_refused_password_of_the_database_is_named_without_the_password(tmp_path: Path) -> None:
     """The role stands in the sentence, what it was refused with does not."""
     with folder_for("postgres") as folder:
-        server = Postgres(folder, system.free_port(), password=quote("right one"), throw_away=True)
+        server = Postgres(folder, machine.free_port(), password=quote("right one"), throw_away=True)
         server.start()
         try:
             server.wait()
@@ -310,7 +314,7 @@ def test_the_preparation_of_a_standby_says_so_and_changes_nothing(
         server.start()
         server.stop()
         (folder / "data" / "standby.signal").touch()
-        system.hand_over(folder / "data" / "standby.signal", system.runner_of("postgres"))
+        machine.hand_over(folder / "data" / "standby.signal", machine.runner_of("postgres"))
         server._server.start()
         try:
             engine = create_engine(server.admin_url, poolclass=NullPool)
@@ -373,16 +377,24 @@ def test_an_event_waits_for_a_database_that_takes_no_changes(stand: Stand, store
 
 
 def test_pages_can_be_read_and_an_act_is_refused_in_words(stand: Stand) -> None:
-    """With a database that takes no changes the sign-in page is served; signing in is 503 with a sentence."""
-    engine = stand.database("portal")
-    browser = Browser(create_app(web_settings(), engine=engine, key=KEY))
+    """With a database that takes no changes who has signed in goes on reading; signing in is 503 with a sentence."""
+    engine, moment, known = stand.database("portal"), StandingClock(), web_settings()
+    app = create_app(known, engine=engine, key=KEY, clock=moment)
+    browser = Browser(FrontDoor(app, settings=known, engine=engine, key=KEY, clock=moment))
+    with UnitOfWork(engine, "portal", Context(actor=system("portal")), clock=moment) as uow:
+        link = links.issue_first(uow, "oleg@x.example")
+    assert link is not None
+    chosen = {"password": "lantern orbit cactus velvet", "again": "lantern orbit cactus velvet"}
+    assert browser.post(f"/welcome/{link.token}", chosen).status_code == 303
+    moment.forward(120)  # long enough for the front door to note that the session is in use
     with taking_no_changes(stand, engine):
-        assert browser.get("/sign-in").status_code == 200
-        answer = browser.post("/sign-in", {"email": "a@x.example", "password": "a wrong one", "next": "/"})
+        assert browser.get("/people").status_code == 200
+        answer = Browser(app).post("/sign-in", {"email": "a@x.example", "password": "a wrong one", "next": "/"})
     assert answer.status_code == 503
     assert "The database takes no changes at the moment. Nothing was changed" in answer.text
     assert answer.headers["retry-after"]
-    assert browser.post("/sign-in", {"email": "a@x.example", "password": "a wrong one"}).status_code == 401
+    again = Browser(app).post("/sign-in", {"email": "a@x.example", "password": "a wrong one"})
+    assert again.status_code == 401
 
 
 @pytest.mark.parametrize("service", SERVICES)
