@@ -64,7 +64,7 @@ logs: ## Follow what they say; s=grants-api for one of them
 	@exec docker compose logs --follow --tail 100 $(s)
 
 tamga: ## Run an operator's command: c="audit verify"
-	@exec docker compose exec watch tamga $(c)
+	@exec docker compose exec $(if $(filter backup drill,$(firstword $(c))),backup,watch) tamga $(c)
 
 images: ## Build the images; without any registry: AIRGAP=1
 	@exec deploy/$(if $(AIRGAP),airgap,app)/build

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -149,9 +150,14 @@ class DatabaseNode:
         secret.write_text(self.password)
         system.hand_over(self.folder, user)
         if self.name == DATABASES[0]:
-            command = ["initdb", "-D", str(self.data), "-U", postgres.USER, "-A", "scram-sha-256"]
-            command += ["--pwfile", str(secret), "-E", "UTF8", "--locale", "C.UTF-8", "--data-checksums"]
-            self.run(command).check_returncode()
+            self.initialise()
+
+    def initialise(self) -> None:
+        """Make data of its own."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        command = ["initdb", "-D", str(self.data), "-U", postgres.USER, "-A", "scram-sha-256", "--data-checksums"]
+        command += ["--pwfile", str(self.folder / "password"), "-E", "UTF8", "--locale", "C.UTF-8"]
+        self.run(command).check_returncode()
 
     def start(self) -> None:
         tuning = postgres.TUNING | {"listen_addresses": self.host, "unix_socket_directories": ""}
@@ -214,13 +220,13 @@ class NativeCluster:
         self.admin_url = f"postgresql+psycopg://{user}@/postgres?{at}&target_session_attrs=read-write"
         self.amqp_url = ";".join(f"amqp://{ADMIN}:{self._passwords[ADMIN]}@{host}:{port}//" for host in hosts)
 
-    def begin(self) -> None:
-        """Start every member for the first time and wait until they are one cluster."""
+    def begin(self, members: tuple[str, ...] = (*BROKERS, *DATABASES)) -> None:
+        """Start members for the first time and wait until they are one cluster."""
         for database in self.databases.values():
             database.create()
-        for member in (*BROKERS, *DATABASES):
+        for member in members:
             self.start(member)
-        for member in (*BROKERS, *DATABASES):
+        for member in members:
             self.wait(member)
 
     def end(self) -> None:
@@ -234,7 +240,7 @@ class NativeCluster:
             return
         memory = self.databases[member].memory() if member in self.databases else ""
         for number in (signal.SIGSTOP, signal.SIGKILL):
-            _signal(process.pid, number)
+            signal_family(process.pid, number)
         process.wait()
         if memory:  # a machine without power forgets it
             subprocess.run(["ipcrm", "--shmem-id", memory], check=False, capture_output=True)
@@ -244,15 +250,15 @@ class NativeCluster:
 
     def wait(self, member: str) -> None:
         check = self.databases[member].ready if member in self.databases else self.brokers[member]._ready  # noqa: SLF001 - a node's own word
-        _until(lambda: self.ended(member) or check(), f"{member} does not answer")
+        until(lambda: self.ended(member) or check(), f"{member} does not answer")
         if self.ended(member):
             raise TimeoutError(f"{member} has ended: {self.said(member)}")
 
     def freeze(self, member: str) -> None:
-        _signal(self._running(member).pid, signal.SIGSTOP)
+        signal_family(self._running(member).pid, signal.SIGSTOP)
 
     def thaw(self, member: str) -> None:
-        _signal(self._running(member).pid, signal.SIGCONT)
+        signal_family(self._running(member).pid, signal.SIGCONT)
 
     def ended(self, member: str) -> bool:
         return self._running(member).poll() is not None
@@ -276,7 +282,7 @@ class NativeCluster:
             led_by = self._leader(queue)
             return bool(led_by) and not self.ended(led_by)
 
-        _until(known, f"no broker says who leads {queue}")
+        until(known, f"no broker says who leads {queue}")
         return led_by
 
     def _leader(self, queue: str) -> str:
@@ -305,14 +311,15 @@ def _family(pid: int) -> Iterator[int]:
             yield from _family(int(child))
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
+def signal_family(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process and to all that descend from it."""
     for one in list(_family(pid)) if number != signal.SIGSTOP else _family(pid):  # who stands has no more children
         with suppress(ProcessLookupError):
             os.kill(one, number)
 
 
-def _until(check: Callable[[], bool], otherwise: str) -> None:
+def until(check: Callable[[], bool], otherwise: str) -> None:
+    """Wait until something is true; raises TimeoutError with `otherwise`."""
     deadline = time.monotonic() + _STARTED
     while not check():
         if time.monotonic() > deadline:

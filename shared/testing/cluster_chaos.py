@@ -1,7 +1,7 @@
 """`make chaos-cluster`: takes members of a cluster away under load, and prints what that cost.
 
-Three RabbitMQ nodes and a PostgreSQL primary with its standby, as processes of this machine; WRITE=1 puts the table
-into docs/scaling.md.
+Three RabbitMQ nodes and a PostgreSQL primary with its standby, as processes of this machine, or with CONTAINERS=0.1.0
+as containers of that version's images; WRITE=1 puts the table into docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from shared.infrastructure.databases import admin_engine
+from shared.messaging.link import connect
 from shared.testing.backbone import eventually
 from shared.testing.cluster import BROKERS, DATABASES, Cluster, native_cluster
+from shared.testing.cluster_containers import container_cluster
 from shared.testing.cluster_world import Outcome, World, databases_on, world_on
 from shared.testing.nursery import GREEN, PLAIN, nursery
 from shared.testing.reliability import machine
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scaling.md"
-BEGIN, END = "<!-- measured cluster: begin -->", "<!-- measured cluster: end -->"
+MARKS = "<!-- measured as {kind}: begin -->", "<!-- measured as {kind}: end -->"
 HANGS = 30.0  # seconds for which a node hangs
 SENT = 5.0  # seconds of load while a member is away
 AFTER = 3.0  # seconds of load after all are back
@@ -138,7 +141,8 @@ SCENARIOS: tuple[Callable[[World], None], ...] = (
 def roles(cluster: Cluster) -> tuple[str, str]:
     """Return the primary and the standby."""
     one, other = DATABASES
-    return (one, other) if "_1: primary" in cluster.ask(one, "status") else (other, one)
+    is_primary = cluster.ask(one, "status").partition(": ")[2].startswith("primary")
+    return (one, other) if is_primary else (other, one)
 
 
 def followed(cluster: Cluster, primary: str) -> None:
@@ -216,14 +220,26 @@ def show(outcomes: list[Outcome], verdict: str) -> None:
     console.print(verdict, style="bold")
 
 
-def write(outcomes: list[Outcome], verdict: str) -> None:
+def write(outcomes: list[Outcome], verdict: str, kind: str, versions: str) -> None:
     """Put the table into the page, between its marks."""
     head = [f"| {' | '.join(HEAD)} |", "|---|" + "--:|" * 7 + "---|"]
     table = "\n".join([*head, *(f"| {' | '.join(row_of(outcome))} |" for outcome in outcomes)])
     load = f"load average {os.getloadavg()[2]:.1f} at the end"
-    stated = f"Measured on {datetime.now(UTC):%Y-%m-%d}, on {machine()}; {load}.\n\n{verdict}."
-    replaced = f"{BEGIN}\n{stated}\n\n{table}\n{END}"
-    PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: replaced, PAGE.read_text(), flags=re.DOTALL))
+    on = machine().partition(";")[0]
+    stated = f"Measured on {datetime.now(UTC):%Y-%m-%d}, on {on}, with {versions}, as {kind}; {load}.\n\n{verdict}."
+    begin, end = (mark.format(kind=kind) for mark in MARKS)
+    replaced = f"{begin}\n{stated}\n\n{table}\n{end}"
+    PAGE.write_text(re.sub(f"{begin}.*{end}", lambda _: replaced, PAGE.read_text(), flags=re.DOTALL))
+
+
+def versions_of(cluster: Cluster) -> str:
+    """Return which servers the members are."""
+    connection = connect(cluster.amqp_url)
+    broker = connection.connection.server_properties["version"]
+    connection.release()
+    with admin_engine(cluster.admin_url).connect() as database:
+        said = str(database.exec_driver_sql("SHOW server_version").scalar_one())
+    return f"RabbitMQ {broker} and PostgreSQL {said.partition(' ')[0]}"
 
 
 def quietly(log: Path) -> None:
@@ -243,12 +259,14 @@ def main(names: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is ended that was started
     log = Path(tempfile.gettempdir()) / "tamga-chaos-cluster.log"
     quietly(log)
-    with native_cluster() as cluster:
+    version = os.environ.get("CONTAINERS")
+    with container_cluster(version) if version else native_cluster() as cluster:
+        versions = versions_of(cluster)
         outcomes = run(cluster, tuple(one for one in SCENARIOS if not names or one.__name__ in names))
     verdict = summary(outcomes, time.monotonic() - began)
     show(outcomes, verdict)
     if os.environ.get("WRITE"):
-        write(outcomes, verdict)
+        write(outcomes, verdict, "containers" if version else "processes", versions)
     passed = all(outcome.passed for outcome in outcomes)
     if not passed:
         print(f"What relays and workers said is in {log}.")  # noqa: T201 - a command

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.messaging import topology
-from shared.messaging.link import channel_of
+from shared.messaging.link import HEARTBEAT, channel_of
 from shared.testing import tally
 from shared.testing.backbone import Backbone, backbone_on, consumer_database, empty, eventually
 from shared.testing.chaos import Running
@@ -81,11 +81,12 @@ class World:
     def start(self) -> None:
         """Start everything and wait until it is at work."""
         backbone = self.backbone
-        log = {"queue": self.log, "consumer_url": self.batches.url.render_as_string(hide_password=False)}
+        url = self.batches.url.render_as_string(hide_password=False)
+        log = {"queue": self.log, "consumer_url": url, "heartbeat": HEARTBEAT}
         self._processes = {
             "relay": backbone.child("relay", hold=1.0),
             "relay that stands by": backbone.child("relay", hold=1.0),
-            "worker": backbone.worker(),
+            "worker": backbone.worker(heartbeat=HEARTBEAT),
             "log": backbone.worker("batch", **log),
         }
         time.sleep(_DURABLE)
