@@ -1,12 +1,16 @@
 """Alembic for every service's own database: one environment, versions in `services/<service>/migrations/versions`.
 
-`python -m shared.migrations revision SERVICE MESSAGE | upgrade [SERVICE] | check [SERVICE]`
+`python -m shared.migrations revision SERVICE MESSAGE | upgrade [SERVICE] | check [SERVICE] | contracts`
+
+Versions only add (docs/adr/0017): one that takes something away says `contract = "since RELEASE"`, the first release
+that no longer uses it. So the former release works with the tables of the next, beside it and after a rollback.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import re
 import sys
 import tempfile
@@ -27,6 +31,9 @@ from shared.messaging.partitions import MONTHS_AHEAD, is_partition
 from shared.settings import SERVICES, Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
+_SINCE = re.compile(r"since (\d+(?:\.\d+)*)")
+# Everybody who wants a table stands behind a version that waits for it: better it fails, and all is as it was.
+_PATIENCE = text("SET LOCAL lock_timeout = '10s'")
 _TEMPLATE = '''"""{message}."""
 
 import sqlalchemy as sa
@@ -80,9 +87,36 @@ def _script(service: str) -> ScriptDirectory:
     return ScriptDirectory(tempfile.gettempdir(), version_locations=[str(versions(service))])
 
 
+def known(service: str) -> dict[str, Any]:
+    """Return the modules of a service's versions by revision, oldest first."""
+    return {script.revision: script.module for script in reversed([*_script(service).walk_revisions()])}
+
+
 def knows(service: str, revision: str) -> bool:
     """Say whether a version of a service's tables is one of this release's."""
-    return any(script.revision == revision for script in _script(service).walk_revisions())
+    return revision in known(service)
+
+
+def contract_of(module: Any) -> str:
+    """Return the release since which nobody uses what a version takes away; nothing when it only adds.
+
+    Raises ValueError when it says that in other words than `contract = "since 1.4.0"`.
+    """
+    said = getattr(module, "contract", "")
+    found = _SINCE.fullmatch(said)
+    if said and not found:
+        raise ValueError(f'{module.__name__}: contract = {said!r}: write "since RELEASE"')
+    return found[1] if found else ""
+
+
+def contracts() -> list[dict[str, str]]:
+    """Return which versions take something away, and since which release nobody uses it."""
+    return [
+        {"service": service, "revision": revision, "since": since}
+        for service in SERVICES
+        for revision, module in known(service).items()
+        if (since := contract_of(module))
+    ]
 
 
 def _context(connection: Connection, **options: Any) -> MigrationContext:
@@ -90,21 +124,30 @@ def _context(connection: Connection, **options: Any) -> MigrationContext:
     return MigrationContext.configure(connection, opts={"compare_type": True, **options})
 
 
-def upgrade(service: str, connection: Connection, *, months_ahead: int = MONTHS_AHEAD) -> list[str]:
-    """Bring a service's database to the newest version and set what its app role may; returns what was applied.
+def upgrade(service: str, connection: Connection, *, months_ahead: int = MONTHS_AHEAD, to: str = "head") -> list[str]:
+    """Bring a service's database to the newest version, or `to` one, and set what its app role may.
 
+    Returns what was applied. One that a later release has brought further is left as it is: this one works with it.
     Also makes the outbox's partitions of so many months to come, whether anything was applied or not.
     """
+    before = _context(connection).get_current_revision()
+    applied = [] if before and not knows(service, before) else _apply(service, connection, before, to)
+    if connection.execute(text("SELECT to_regprocedure('outbox_ahead(integer)')")).scalar_one():
+        connection.execute(text("SELECT outbox_ahead(:months)"), {"months": months_ahead})
+    return applied
+
+
+def _apply(service: str, connection: Connection, before: str | None, to: str) -> list[str]:
     script = _script(service)
     under_way: list[str] = []
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
-        for step in script._upgrade_revs("head", revision):  # noqa: SLF001 - what alembic's own command calls
+        for step in script._upgrade_revs(to, revision):  # noqa: SLF001 - what alembic's own command calls
             under_way.append(step.revision.revision)
             yield step
 
-    before = _context(connection).get_current_revision()
     context = _context(connection, fn=steps)
+    connection.execute(_PATIENCE)
     try:
         with context.begin_transaction(), Operations.context(context):
             context.run_migrations()
@@ -113,8 +156,6 @@ def upgrade(service: str, connection: Connection, *, months_ahead: int = MONTHS_
     after = _context(connection).get_current_revision()
     if before != after:
         restrict(connection, metadata_of(service), service)
-    if connection.execute(text("SELECT to_regprocedure('outbox_ahead(integer)')")).scalar_one():
-        connection.execute(text("SELECT outbox_ahead(:months)"), {"months": months_ahead})
     return [] if before == after else [step.revision for step in script.iterate_revisions(after, before)]
 
 
@@ -197,6 +238,9 @@ def main(arguments: list[str]) -> int:
             return _on_scratch(service, "revision", message)
         case ["check", *names]:
             return max(_on_scratch(service, "check") for service in names or SERVICES)
+        case ["contracts"]:
+            print(json.dumps(contracts()))
+            return 0
         case ["upgrade", *names]:
             for service, applied in upgrade_all(load(), tuple(names) or SERVICES).items():
                 print(f"{service}: {', '.join(applied) or 'up to date'}")

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 from amqp.exceptions import AMQPError
-from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction, TooManyConnections
+from psycopg.errors import (
+    DiskFull,
+    InsufficientPrivilege,
+    LockNotAvailable,
+    ReadOnlySqlTransaction,
+    TooManyConnections,
+)
 from sqlalchemy.exc import DBAPIError
 
 _UNDONE = "nothing was changed"
@@ -15,6 +21,10 @@ _BY_KIND: dict[type[Exception], str] = {
         " let Tamga go to the primary, or set default_transaction_read_only to off"
     ),
     DiskFull: f"the disk of the database is full, {_UNDONE}: make room (`df -h`, `docker system df`), then start again",
+    LockNotAvailable: (
+        f"somebody else holds one of the tables, {_UNDONE}: a backup or a long query; wait until that has ended"
+        " (it stands in pg_stat_activity), then start again"
+    ),
     TooManyConnections: "the database takes no more connections: end who holds them, or raise its max_connections",
 }
 # What a server says before there is a session has no code, only words; ours speak English.
