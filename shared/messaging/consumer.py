@@ -36,7 +36,7 @@ from shared.messaging import delivery
 from shared.messaging.delivery import Delivered, Delivery, Inbound
 from shared.messaging.inbox import StorageDownError
 from shared.messaging.line import Line
-from shared.messaging.link import HEARTBEAT, nodes_of, opened
+from shared.messaging.link import HEARTBEAT, SOCKET, nodes_of, opened
 from shared.messaging.wire import decode
 from shared.process import settle
 
@@ -103,7 +103,7 @@ class DrainingQueueConsumer(QueueConsumer):  # type: ignore[misc]
             heartbeat=config["HEARTBEAT"],
             connect_timeout=5,
             transport=Line,
-            transport_options={"frame_handler": Inbound},
+            transport_options={"frame_handler": Inbound, "socket_settings": SOCKET},
         )
 
     @contextmanager

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from shared.infrastructure import postgres
 from shared.infrastructure.rabbitmq import ADMIN
@@ -24,7 +23,7 @@ from shared.testing.node import folder_for
 ROOT = Path(__file__).resolve().parents[2]
 MAIN, OVERLAY = "docker-compose.yml", "deploy/cluster/docker-compose.cluster.yml"
 PROJECT = "tamga-chaos-cluster"
-SUBNET = "10.213.77"
+SUBNET = "10.213.78"  # beside that of a cluster in use
 SERVICES = dict(zip((*BROKERS, *DATABASES), ("broker", "broker-2", "broker-3", "database", "database-2"), strict=True))
 ADDRESSES = {member: f"{SUBNET}.{number}" for number, member in enumerate(SERVICES, 11)}
 _IMAGES = {"TAMGA_BROKER_IMAGE": "tamga/broker", "TAMGA_DATABASE_IMAGE": "tamga/database"}
@@ -55,10 +54,10 @@ class ContainerCluster:
             (self.folder / "secrets" / name).write_text(secret)
         names = ("VERSION", "DOMAIN", "BIND", "HTTP_PORT", "HTTPS_PORT", "TIME_ZONE", "MAIL_FROM", "APP_IMAGE")
         values = dict.fromkeys((f"TAMGA_{name}" for name in (*names, "PROXY_IMAGE")), "1")
-        values |= {"TAMGA_BIND": "127.0.0.1"}  # compose reads the addresses also of what is not started
+        # Compose reads the addresses also of what is not started.
+        values |= {"TAMGA_BIND": "127.0.0.1", "TAMGA_CLUSTER_NETWORK": SUBNET}
         values |= {name: f"{image}:{self._version}" for name, image in _IMAGES.items()}
         (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
-        (self.folder / "addresses.yml").write_text(yaml.safe_dump(_at_fixed_addresses()))
         self._compose("up", "--detach", "--no-deps", *SERVICES.values())
         for member in SERVICES:
             self.wait(member)
@@ -137,17 +136,9 @@ class ContainerCluster:
         return _run(["docker", command, f"{PROJECT}-{SERVICES[member]}-1", *rest], self.folder)
 
     def _compose(self, *command: str) -> str:
-        files = [part for name in (MAIN, OVERLAY, "addresses.yml") for part in ("--file", name)]
+        files = [part for name in (MAIN, OVERLAY) for part in ("--file", name)]
         start = ["docker", "compose", "--progress", "quiet", "--project-name", PROJECT, "--project-directory", "."]
         return _run([*start, *files, *command], self.folder)
-
-
-def _at_fixed_addresses() -> dict[str, Any]:
-    """Return an overlay: a member that comes back is where it was, for whoever is not in its network."""
-    services = {
-        service: {"networks": {"backend": {"ipv4_address": ADDRESSES[member]}}} for member, service in SERVICES.items()
-    }
-    return {"services": services, "networks": {"backend": {"ipam": {"config": [{"subnet": f"{SUBNET}.0/24"}]}}}}
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from shared.infrastructure.system import free_port
-from shared.messaging.link import connect, nodes_of, user_of
+from shared.messaging.link import SOCKET, connect, nodes_of, user_of
 from shared.messaging.publisher import Publisher
 from shared.testing.backbone import backbone_on, consumer_database, eventually
 from shared.testing.lines import through
@@ -72,6 +73,16 @@ def test_connections_are_spread_over_the_nodes(amqp_url: str, line: Proxy) -> No
         reached.add(connection.port)
         connection.release()
     assert reached == {line.port, make_url(amqp_url).port or 5672}
+
+
+def test_a_node_that_is_gone_is_missed_soon(amqp_url: str) -> None:
+    """The operating system asks a silent node every few seconds whether it is there, and gives up within ten."""
+    connection = connect(amqp_url)
+    line = connection.connection.transport.sock
+    after, between, times = (line.getsockopt(socket.SOL_TCP, option) for option in SOCKET)
+    assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert 0 < after + between * times < 10
+    connection.release()
 
 
 def test_where_no_node_answers_the_caller_is_told_once(amqp_url: str) -> None:

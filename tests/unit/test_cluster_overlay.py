@@ -50,6 +50,15 @@ def test_every_process_is_told_all_members(name: str) -> None:
         assert all(re.search(rf"\b{member}\b", given.get(variable, member)) for member in members), variable
 
 
+def test_every_name_is_known_while_its_member_is_away() -> None:
+    """Who talks to members knows their addresses by heart: those that the members have."""
+    overlay = _services(OVERLAY)
+    members = [*BROKERS, *DATABASES]
+    addresses = [f"{name}:{overlay[name]['networks']['backend']['ipv4_address']}" for name in members]
+    assert {name: service.get("extra_hosts") for name, service in overlay.items()} == dict.fromkeys(overlay, addresses)
+    assert len({address.rpartition(".")[2] for address in addresses}) == len(members)
+
+
 def test_there_are_processes_to_tell() -> None:
     """The rule above is asked of relays, workers and pages alike."""
     assert {"grants-api", "grants-worker", "grants-relay", "watch", "prepare"} <= set(TOLD)
