@@ -18,8 +18,9 @@ LEAST_MEMORY, ENOUGH_MEMORY = 2.4 * GB, 3.5 * GB  # the stack takes up to 2 GB a
 LEAST_DISK, ENOUGH_DISK = 2 * GB, 10 * GB
 MOST_SKEW = 2.0
 POOLS = 30  # networks that Docker's own address pools are good for
-# What cannot be made anew beside data that are there; services' own passwords are given to them at each start.
-KNOWN_TO_DATA = ("postgres_password", "broker_admin_password", "erlang_cookie", "backup_key")
+# What data that are there know by their first start; all other passwords are given to the servers at each start.
+KNOWN_TO_DATA = ("postgres_password", "backup_key")
+HANDBOOK = "docs/operations.md"
 LEAST_OPEN_FILES, LEAST_SYSTEM_FILES = 65_536, 100_000
 
 
@@ -157,7 +158,7 @@ def secrets(facts: Facts) -> Finding:
         return Finding(name, GOOD, "all there, none guessable", why)
     if facts.has_data and (lost := [one for one in found if one in KNOWN_TO_DATA]):
         words = "; ".join(f"{one} {found[one]}" for one in lost)
-        cure = f"put {', '.join(f'secrets/{one}' for one in lost)} back: they are in every backup"
+        cure = f"put {', '.join(f'secrets/{one}' for one in lost)} back from your copy   # none: {HANDBOOK}, Secrets"
         return Finding(name, BAD, f"{words}, and there are data that know the former", why, cure)
     if set(found.values()) == {"is missing"}:
         words = "all are missing" if len(found) > 10 else f"missing: {', '.join(found)}"

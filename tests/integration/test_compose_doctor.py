@@ -239,7 +239,7 @@ def test_lost_secrets_beside_data_are_not_made_anew(
     (docker / "volumes").write_text("house_database")
     assert up.main([], root) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "put secrets/postgres_password back: they are in every backup" in said
+    assert "put secrets/postgres_password back from your copy # none: docs/operations.md, Secrets" in said
     assert "make init" not in said
     wanted = "volume ls --quiet --filter label=com.docker.compose.project=house"
     assert [question for question in asked(docker) if question.startswith(wanted)]

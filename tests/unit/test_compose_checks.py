@@ -97,7 +97,7 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
         replace(FINE, secret_problems={"postgres_password": "is missing", "a": "is missing"}, has_data=True),
         BAD,
         "postgres_password is missing, and there are data that know the former",
-        "put secrets/postgres_password back: they are in every backup",
+        "put secrets/postgres_password back from your copy   # none: docs/operations.md, Secrets",
     ),
     (checks.secrets, replace(FINE, secret_problems={"a": "is missing"}, has_data=True), BAD, "missing: a", "make init"),
     (checks.secrets, replace(FINE, unmade=("api_token",)), BAD, "api_token", "put them into secrets/"),
