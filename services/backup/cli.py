@@ -45,7 +45,7 @@ def _acting() -> Iterator[None]:
     logging_before = structlog.get_config()
     # What libraries log belongs to nobody who waits for an answer, and not between the lines of --json.
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     before = signal.signal(signal.SIGTERM, asked)
@@ -98,7 +98,7 @@ def _say_created(known: Settings, made: Created) -> None:
     if made.removed:
         table.add_row("removed", ", ".join(made.removed))
     console.print(table)
-    if made.first:
+    if made.first and known.backup_key_file is None:
         console.print(
             f"[bold]Copy {place.key_file(known)} to a safe place outside this machine now:"
             " without it no backup can be opened.[/]",

@@ -65,7 +65,7 @@ def note(known: Settings, **what: Any) -> None:
     try:
         backups.note(known.home, **what)
     except OSError as error:
-        log.warning("the operator's page will not know of it", folder=str(known.home), reason=error.strerror)
+        log.error("the operator's page will not know of it", folder=str(known.home), reason=error.strerror)  # noqa: TRY400 - no traceback for a full disk
 
 
 def _create(known: Settings, by: Actor, steps: Steps) -> Created:
