@@ -78,6 +78,7 @@ test: setup ## Run all tests; T=path for some of them
 	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 3 --dist loadfile --no-loadscope-reorder -m "not slow")
 
 test-slow: setup ## Run the tests that need a minute or more: whole starts, a log of 66,000 events
+	@deploy/test-machine
 	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -n 2 --dist loadfile -m slow
 
 lint: setup ## Check style, types and the walls between the modules
