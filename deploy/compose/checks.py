@@ -177,7 +177,7 @@ def images(facts: Facts) -> Finding:
         return Finding(name, UNKNOWN, "none are chosen yet", why, "make init")
     if not facts.missing_images:
         return Finding(name, GOOD, "all there", why)
-    cure = f"docker load -i {facts.archive}" if facts.archive else "make images"
+    cure = "deploy/airgap/load" if facts.has_archive else "make images"
     return Finding(name, BAD, f"missing: {', '.join(facts.missing_images)}", why, cure)
 
 

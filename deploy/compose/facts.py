@@ -25,7 +25,7 @@ _LOCAL = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
 NAME_SECONDS = 5
 _PROC = Path("/proc")
 PORTS = ("TAMGA_HTTP_PORT", "TAMGA_HTTPS_PORT")
-ARCHIVES = ("images", "deploy/airgap/images", ".")
+ARCHIVE = "images.tar.gz"  # of an unpacked bundle
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Facts:
     unmade: tuple[str, ...] = ()  # secrets that a compose file names and `make init` does not make
     open_to_others: tuple[str, ...] = ()
     missing_images: tuple[str, ...] = ()
-    archive: str = ""
+    has_archive: bool = False
     networks: int | None = None
     addresses: tuple[str, ...] | None = None  # of the domain; None: its name does not resolve
     own_addresses: tuple[str, ...] = ()
@@ -195,12 +195,6 @@ def images(root: Path) -> tuple[str, ...]:
     return tuple(one for one in named if engine.run("docker", "image", "inspect", "--format", "{{.Id}}", one).code)
 
 
-def archive(root: Path) -> str:
-    """Return the newest archive of images that lies here, to be loaded."""
-    found = [path for folder in ARCHIVES for path in (root / folder).glob("tamga-*.tar*")]
-    return str(max(found, key=lambda path: path.stat().st_mtime).relative_to(root)) if found else ""
-
-
 def state_of(row: dict[str, Any]) -> str:
     """Return how a container is, in one word or two: its health, or how it ended."""
     state = str(row.get("State", ""))
@@ -263,7 +257,7 @@ def gather(root: Path) -> Facts:
         unmade=tuple(name for name in asked.secrets if name not in names),
         open_to_others=tuple(secret_files.open_to_others(root / files.SECRETS)),
         missing_images=images(root) if can_ask and known.compose else (),
-        archive=archive(root),
+        has_archive=(root / ARCHIVE).is_file(),
         networks=len(engine.run("docker", "network", "ls", "-q").out.splitlines()) if can_ask else None,
         addresses=addresses_of(values.get("TAMGA_DOMAIN", "localhost")),
         own_addresses=own_addresses(),

@@ -104,10 +104,10 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
     (checks.images, replace(FINE, missing_images=("tamga/app:1.4.0",)), BAD, "tamga/app:1.4.0", "make images"),
     (
         checks.images,
-        replace(FINE, missing_images=("tamga/app:1.4.0",), archive="images/tamga-1.4.0.tar"),
+        replace(FINE, missing_images=("tamga/app:1.4.0",), has_archive=True),
         BAD,
         "missing",
-        "docker load -i images/tamga-1.4.0.tar",
+        "deploy/airgap/load",
     ),
     (checks.images, replace(FINE, engine=Engine("stopped")), UNKNOWN, "can't be asked", ""),
     (checks.networks, replace(FINE, networks=31, running={}), BAD, "31", "docker network prune"),
