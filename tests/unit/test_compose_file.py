@@ -176,7 +176,7 @@ def test_every_secret_is_made_by_the_first_start_and_given_to_somebody() -> None
     """No compose file names a secret that nobody makes, and none is made that no container gets."""
     named = environment.needs("\n".join(path.read_text() for path in FILES)).secrets
     assert set(named) <= set(secret_files.wanted(named))
-    assert set(secret_files.NAMES) - {secret_files.BACKUP} <= set(named)
+    assert set(secret_files.NAMES) <= set(named)
     content = yaml.safe_load(MAIN.read_text())
     files = {name: facts["file"].rpartition("/")[2] for name, facts in content["secrets"].items()}
     given = {
