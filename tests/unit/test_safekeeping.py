@@ -31,6 +31,7 @@ from shared.safekeeping.manifest import About, Database
 from shared.safekeeping.refusals import DamagedBackupError, SafekeepingError
 from shared.safekeeping.showing import Steps, in_words
 from shared.settings import Settings
+from shared.testing.backbone import eventually
 from shared.version import newer
 
 AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
@@ -372,12 +373,12 @@ def test_the_nightly_process_makes_what_is_missing_and_lives_through_a_failure(t
     def make(known: Settings, by: Actor, steps: Steps) -> Created:
         del known, steps
         tries.append(by.id)
+        eventually(lambda: is_alive(tmp_path, nightly.NAME))
         stop.set()
         raise SafekeepingError("The disk is full.")
 
     nightly.run(Settings(home=tmp_path), stop, make=make)
     assert tries == ["service:backup"]
-    assert is_alive(tmp_path, nightly.NAME)
     (tmp_path / "backups").mkdir()
     (tmp_path / "backups" / keeping.name_of("1.0.0", datetime.now(UTC))).touch()
     stopping = threading.Timer(0.2, stop.set)
