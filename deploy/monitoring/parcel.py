@@ -54,7 +54,7 @@ def around() -> dict[str, str]:
     found = {name: asked(command)[1].decode(errors="replace") for name, command in ASKED.items()}
     _, names = asked((*COMPOSE, "ps", "--all", "--services"))
     for name in names.decode(errors="replace").split():
-        command = (*COMPOSE, "logs", "--no-color", "--no-log-prefix", "--tail", LINES, name)
+        command = (*COMPOSE, "--ansi", "never", "logs", "--no-color", "--no-log-prefix", "--tail", LINES, name)
         found[f"log/{name}.log"] = asked(command)[1].decode(errors="replace")
     return {name: redact(content) for name, content in found.items()}
 
