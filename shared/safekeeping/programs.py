@@ -46,9 +46,13 @@ def _major_of(path: str) -> int | None:
 def _command(path: Path, url: str, *options: str) -> tuple[list[str], dict[str, str]]:
     """Return a command line and its environment; the password is in neither's sight of other users."""
     parts = make_url(url)
-    where = ["--host", parts.host or "127.0.0.1", "--port", str(parts.port or 5432), "--username", parts.username or ""]
+    # Of a primary and its standby both are named, and which of them is wanted.
+    asked = {name: str(value) for name, value in parts.query.items()}
+    host, port = parts.host or asked.get("host", "127.0.0.1"), str(parts.port or asked.get("port", 5432))
+    where = ["--host", host, "--port", port, "--username", parts.username or ""]
     command = [str(path), *where, "--no-password", *options, "--dbname", parts.database or ""]
     environment = os.environ | {"PGAPPNAME": f"tamga {path.name}", "PGCONNECT_TIMEOUT": "5"}
+    environment |= {"PGTARGETSESSIONATTRS": asked.get("target_session_attrs", "any")}
     return command, environment | ({"PGPASSWORD": str(parts.password)} if parts.password else {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from shared.engine import engine_for
+from shared.infrastructure import postgres
+from shared.safekeeping.programs import _command
 from shared.testing.backbone import eventually
 from shared.testing.cluster import DATABASES, FENCED, NativeCluster
 from shared.testing.node import folder_for
@@ -132,6 +135,15 @@ def test_who_is_told_both_finds_the_one_that_takes_changes(pair: NativeCluster, 
         )
     with psycopg.connect(_alone(pair, ONE)) as standby, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         standby.execute("INSERT INTO kept (number) VALUES (51)")
+
+
+def test_a_backup_is_taken_of_the_one_that_takes_changes(pair: NativeCluster) -> None:
+    """PostgreSQL's own programs are told both servers too, and go to the primary, whichever is named first."""
+    version = postgres.binaries()
+    assert version is not None
+    command, environment = _command(version / "psql", pair.admin_url, "--tuples-only", "--no-align")
+    asked = [*command, "--command", "SELECT pg_is_in_recovery(), count(*) > 0 FROM kept"]
+    assert subprocess.run(asked, env=environment, capture_output=True, text=True, check=True).stdout.strip() == "f|t"
 
 
 def test_a_primary_that_wakes_up_beside_its_successor_ends(pair: NativeCluster, engine: Engine) -> None:
