@@ -43,7 +43,7 @@ def refusal(known: Facts, here: str, target: str) -> str:
         )
     if not known.running:
         return f"Tamga does not run, so no backup can be made of it: `make up` starts {here}; then `make upgrade`."
-    ill = [f"{name} is {state}" for name, state in known.running.items() if state not in facts.WELL]
+    ill = [f"{name} {state}" for name, state in known.running.items() if state not in facts.WELL]
     if ill:
         return f"{', '.join(ill[:3])}: mend what runs first (make doctor), then make upgrade."
     return ""

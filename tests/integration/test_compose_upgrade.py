@@ -113,7 +113,7 @@ def test_an_upgrade_backs_up_then_migrates_then_starts_and_only_then_is_written_
 SPOILS: list[tuple[str, str, list[str]]] = [
     ("echo 0.3.0 > docker/runs; sed -i s/0.1.0/0.3.0/ .env", "0.3.0 runs and 0.2.0 is older: `make rollback`", []),
     ("printf '' > docker/runs", "Tamga does not run, so no backup can be made of it: `make up` starts 0.1.0", []),
-    ("echo unhealthy > docker/ill.0.1.0", "portal-api is unhealthy: mend what runs first (make doctor)", []),
+    ("echo unhealthy > docker/ill.0.1.0", "portal-api unhealthy: mend what runs first (make doctor)", []),
     ("touch docker/no-image.0.2.0", "0.2.0 can't be installed on this machine yet", []),
     ("echo nonsense > docker/contracts", "tamga/app:0.2.0 does not start (nonsense)", []),
     (
