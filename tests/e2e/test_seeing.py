@@ -127,7 +127,7 @@ def test_every_panel_shows_something(prometheus: Prometheus, story: dict[str, An
         ]
 
     with suppress(TimeoutError, AssertionError):
-        eventually(lambda: not empty(), seconds=30)
+        eventually(lambda: not empty(), seconds=100)
     assert empty() == []
 
 
@@ -141,7 +141,7 @@ def test_no_alarm_rings_in_a_house_in_order(prometheus: Prometheus, story: dict[
         return {name for name, rule in rules.items() if prometheus.value(rule["query"])} - OF_THE_MACHINE
 
     with suppress(TimeoutError, AssertionError):
-        eventually(lambda: not ringing(), seconds=30)
+        eventually(lambda: not ringing(), seconds=100)
     assert ringing() == set()
 
 
@@ -206,8 +206,8 @@ def test_the_parcel_for_whoever_helps_has_no_secret(running: Running, canary: li
 # --- faults ---------------------------------------------------------------------------------------------------
 
 
-def _rings(prometheus: Prometheus, *names: str, seconds: float = 30) -> None:
-    """Wait until the conditions of these alarms are met."""
+def _rings(prometheus: Prometheus, *names: str, seconds: float = 100) -> None:
+    """Wait until the conditions of these alarms are met; a busy machine is looked at more rarely."""
     queries = {name: prometheus.rules()[name]["query"] for name in names}
     left = set(names)
 
