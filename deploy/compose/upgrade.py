@@ -23,7 +23,7 @@ from deploy.compose.releases import FORMER, RUNNING, Release, ReleaseError
 from deploy.compose.terminal import painted, refuse, say
 
 BACKUP_PATIENCE, MIGRATION_PATIENCE = 4 * 3600, 2 * 3600
-BARE = ("docker", "run", "--rm", "--network", "none", "--read-only")
+BARE = ("docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp")  # noqa: S108 - inside the container
 UNTOUCHED = "Nothing was changed."
 SERVER = re.compile(r"PostgreSQL\) (\d+)")
 

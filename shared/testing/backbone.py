@@ -113,24 +113,25 @@ class Backbone:
 
     def process(self, role: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a relay or a worker as a process of its own."""
-        environment = os.environ | {"TAMGA_TEST_PROCESS": json.dumps(self._facts(role, options))}
+        environment = os.environ | {"TAMGA_TEST_PROCESS": json.dumps(self.facts(role, options))}
         process = subprocess.Popen(PROCESS, env=environment, cwd=Path(__file__).parents[2])
         self._children.append(process)
         return process
 
     def worker(self, role: str = "worker", **options: Any) -> Child:
         """Start a worker as a process of its own, within milliseconds."""
-        child = nursery(GREEN).child(self._facts(role, options))
+        child = nursery(GREEN).child(self.facts(role, options))
         self._children.append(child)
         return child
 
     def child(self, role: str, **options: Any) -> Child:
         """Start a relay, or who commits without end, as a process of its own, within milliseconds."""
-        child = nursery(PLAIN).child(self._facts(role, options))
+        child = nursery(PLAIN).child(self.facts(role, options))
         self._children.append(child)
         return child
 
-    def _facts(self, role: str, options: dict[str, Any]) -> dict[str, Any]:
+    def facts(self, role: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Return what a process has to know to take part."""
         return {
             "role": role,
             "source_url": self.source.url.render_as_string(hide_password=False),

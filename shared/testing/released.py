@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import io
 import json
 import os
@@ -19,15 +18,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "released"
 FACTS, CODE = FOLDER / "release.json", FOLDER / "events.tar.xz"
-# Who commits, relays and handles; what they import comes along.
-_PROGRAMS = (
-    "shared.testing.backbone_process",
-    "shared.testing.behaviour",
-    "shared.messaging.consumer",
-    "shared.messaging.inbox",
-    "shared.messaging.batch",
-    "shared.messaging.relay",
-    "shared.messaging.gaps",
+# Who commits, relays and handles, and the tests' way of having them do it.
+_TESTING = ("__init__", "backbone", "backbone_process", "behaviour", "nursery", "shared_stand", "stand")
+_PATTERNS = (
+    "shared/*.py",
+    "shared/events/**/*.py",
+    "shared/infrastructure/*.py",
+    "shared/messaging/**/*.py",
+    *(f"shared/testing/{name}.py" for name in _TESTING),
 )
 
 
@@ -61,26 +59,17 @@ def unpack(folder: Path) -> Path:
     return folder
 
 
-def _modules() -> list[Path]:
-    importlib.import_module("shared.messaging.green")  # before anything else
-    for name in _PROGRAMS:
-        importlib.import_module(name)
-    importlib.import_module("shared.events.base").event_types()
-    found = [module for name, module in sys.modules.items() if name.partition(".")[0] == "shared"]
-    return sorted(Path(module.__file__).relative_to(ROOT) for module in found if module.__file__)
-
-
 def record() -> None:
     """Write down this checkout as the release before the next one."""
-    paths = _modules()
+    paths = sorted({path for pattern in _PATTERNS for path in ROOT.glob(pattern)})
     FOLDER.mkdir(exist_ok=True)
     with tarfile.open(CODE, "w:xz", preset=9) as archive:
         for path in paths:
-            content = (ROOT / path).read_bytes()
-            entry = tarfile.TarInfo(str(path))
+            content = path.read_bytes()
+            entry = tarfile.TarInfo(str(path.relative_to(ROOT)))
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-    from shared import migrations  # noqa: PLC0415 - after what is to be recorded
+    from shared import migrations  # noqa: PLC0415 - alembic is slow to import
     from shared.settings import SERVICES  # noqa: PLC0415
     from shared.version import release  # noqa: PLC0415
 
