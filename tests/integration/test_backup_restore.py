@@ -158,6 +158,7 @@ def test_an_older_backup_is_brought_to_this_release(house: House, monkeypatch: p
     assert house.rows("SELECT version_num FROM alembic_version", "loans") == newest
 
 
+@pytest.mark.slow
 def test_a_drill_tells_what_would_be_lost_and_leaves_nothing(house: House) -> None:
     """Beside the running house: counts, log and accounts are looked at; what came since the backup is told."""
     made = house.backup()
