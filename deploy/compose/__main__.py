@@ -21,6 +21,9 @@ def main(arguments: list[str]) -> int:
     module = importlib.import_module(f"deploy.compose.{arguments[0]}")
     try:
         code: int = module.main(arguments[1:])
+    except PermissionError as error:
+        sys.stderr.write(f"{error.filename} can't be read or written by you: run this as the owner of this folder.\n")
+        return 1
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

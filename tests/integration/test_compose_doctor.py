@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -250,6 +251,30 @@ def test_who_has_seen_enough_gets_no_traceback(root: Path) -> None:
     command = f"{sys.executable} -m deploy.compose doctor | head -1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout.split(), done.stderr) == (["check", "result"], "")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder that every user of this machine can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="tamga-house-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/usr/bin/python3").exists(), reason="only root can be somebody else")
+def test_somebody_elses_secrets_are_one_sentence(open_folder: Path) -> None:
+    """Run by another user than the owner, doctor says who should run it, without a traceback."""
+    shutil.copytree(
+        ROOT / "deploy/compose", open_folder / "deploy/compose", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy(ROOT / "docker-compose.yml", open_folder)
+    init.write(open_folder, {"TAMGA_DOMAIN": "localhost"})
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    command = [*nobody, "/usr/bin/python3", "-m", "deploy.compose", "doctor"]
+    done = subprocess.run(command, cwd=open_folder, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert re.fullmatch(r".*secrets.* can't be read or written by you: run this as the owner.*\n", done.stderr)
 
 
 def test_facts_of_this_machine_are_gathered(root: Path) -> None:
