@@ -57,6 +57,8 @@ def write(root: Path, given: Values) -> tuple[list[str], list[str]]:
     """Make what is missing; returns the names of what was made and of what was there."""
     url, mail_password = split_mail(given.get("TAMGA_SMTP_URL", ""))
     given = given | {"TAMGA_SMTP_URL": url}
+    if "TAMGA_DOMAIN" in given:
+        given["TAMGA_DOMAIN"] = given["TAMGA_DOMAIN"].lower()  # as browsers say it
     if url:
         given |= {environment.CHOICE: f"{files.COMPOSE}:{environment.MAIL_FILE}"}
     text = files.text_of(root / files.ENVIRONMENT)
