@@ -186,11 +186,11 @@ class World:
         """Work out from what was written when, how long things stood still and when they went on as before."""
         acts = sorted(self.acknowledged.values())
         disturbed = [after for before, after in pairwise(acts) if after > self._since and after - before > _SLOW]
-        outcome.commits_paused = _longest(acts, self._since, self._until)
+        outcome.commits_paused = longest(acts, self._since, self._until)
         for engine in (self.backbone.consumer, self.batches):
             with engine.connect() as connection:
                 effects = {row.event_id: row.at for row in connection.execute(_EFFECTS)}
-            paused = _longest(sorted(effects.values()), self._since, self._until)
+            paused = longest(sorted(effects.values()), self._since, self._until)
             outcome.events_paused = max(outcome.events_paused, paused)
             disturbed += [at for event, at in effects.items() if at - self.acknowledged.get(event, at) > _SLOW]
         outcome.recovery = max([0.0, *(moment - self._since for moment in disturbed)])
@@ -219,7 +219,7 @@ def world_on(cluster: Cluster, databases: tuple[Engine, Engine, Engine]) -> Iter
             world.close()
 
 
-def _longest(moments: list[float], since: float, until: float) -> float:
+def longest(moments: list[float], since: float, until: float) -> float:
     """Return the longest time between two of the moments that lies, wholly or in part, between `since` and `until`."""
     ends = [*(moment for moment in moments if since < moment < until), until]
     begins = [max([moment for moment in moments if moment <= since], default=since), *ends[:-1]]
