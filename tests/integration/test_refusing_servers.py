@@ -193,14 +193,11 @@ def test_a_full_disk_under_a_migration_is_named_and_nothing_is_changed(stand: St
             with owner.connect() as connection:
                 before = contents(connection)
             much = "INSERT INTO half_made SELECT generate_series(1, 2000000)"
-            (versions / "0002_third.py").write_text(
-                THIRD.replace('"0003", "0002"', '"0002", "0001"').format(statement=much)
-            )
+            third = THIRD.replace('"0003", "0002"', '"0002", "0001"').format(statement=much)
+            (versions / "0002_third.py").write_text(third)
+            known = Settings(owner_database_urls={"grants": owner.url.render_as_string(hide_password=False)})
             with pytest.raises(migrations.MigrationError, match=r"the disk of the database is full.*make room"):
-                migrations.upgrade_all(
-                    Settings(owner_database_urls={"grants": owner.url.render_as_string(hide_password=False)}),
-                    ("grants",),
-                )
+                migrations.upgrade_all(known, ("grants",))
             with owner.connect() as connection:
                 assert contents(connection) == before
         finally:
@@ -252,14 +249,9 @@ def test_a_process_without_its_secret_ends_with_one_sentence(tmp_path: Path, pro
     (tmp_path / "grants_database_password").touch()
     given = {"TAMGA_SECRETS": str(tmp_path), "TAMGA_DATABASE_HOST": "nowhere.invalid", "TAMGA_HOME": str(tmp_path)}
     module, *arguments = process.split()
-    done = subprocess.run(
-        [sys.executable, "-m", f"services.{module}", *arguments],
-        env={"PATH": os.environ["PATH"], **given},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    command = [sys.executable, "-m", f"services.{module}", *arguments]
+    given |= {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert re.fullmatch(r"\w+: TAMGA_SECRETS: .*grants_database_password is empty: .* `make init`\n", done.stderr)
 
@@ -353,17 +345,14 @@ def _databases(engine: Engine) -> list[str]:
 def taking_no_changes(stand: Stand, engine: Engine) -> Iterator[None]:
     """Let a database take no changes from new connections, and then changes again."""
     with stand.superuser(engine).execution_options(isolation_level="AUTOCOMMIT").connect() as admin:
-        run(
-            admin,
-            "ALTER DATABASE {name} SET default_transaction_read_only = on",
-            name=str(engine.url.database),
-        )
+        name = str(engine.url.database)
+        run(admin, "ALTER DATABASE {name} SET default_transaction_read_only = on", name=name)
         engine.dispose()
         try:
             yield
         finally:
             admin.execute(text("SET default_transaction_read_only = off"))
-            run(admin, "ALTER DATABASE {name} RESET default_transaction_read_only", name=str(engine.url.database))
+            run(admin, "ALTER DATABASE {name} RESET default_transaction_read_only", name=name)
             engine.dispose()
 
 
