@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.testing.cluster_chaos import line_of, row_of, summary
-from shared.testing.cluster_world import Outcome, longest
+from shared.testing.cluster_world import Outcome, longest, recovery
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,11 @@ def test_the_longest_pause_reaches_over_both_ends() -> None:
     assert longest([1.0, 9.0, 9.5, 12.0], since=10.0, until=12.5) == pytest.approx(2.5)
     assert longest([1.0, 10.5, 11.0], since=10.0, until=15.0) == pytest.approx(9.5)
     assert longest([9.9, 10.5, 11.0], since=10.0, until=15.0) == pytest.approx(4.0)
+
+
+def test_recovery_lasts_until_nothing_waits_any_more() -> None:
+    """Waits that follow each other closely are one disturbance; a later one, and one before the fault, are not it."""
+    waits = [(1.0, 3.0), (10.5, 14.0), (13.0, 18.0), (19.9, 21.0), (40.0, 41.5)]
+    assert recovery(waits, since=10.0) == (21.0, 41.5)
+    assert recovery([(9.0, 30.0)], since=10.0) == (30.0, 30.0)
+    assert recovery([(1.0, 3.0)], since=10.0) == (10.0, 10.0)
