@@ -95,6 +95,7 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
         services=heard,
         reconciled=reconciled.result(),
         asks_broker=asks_broker,
+        sees_topology=_sees_topology(sources),
         relays_blocked=relays.result() or 0,
         processes=processes.result(),
         kept_months=settings.outbox_retention_months,
@@ -134,9 +135,12 @@ def _answer(settings: Settings) -> Answer:
 
 
 def _differences(sources: Sources, broker: Broker) -> list[Difference] | None:
+    return drift.diff(broker, sources.queues) if _sees_topology(sources) else None
+
+
+def _sees_topology(sources: Sources) -> bool:
     # Whoever does not know all users would take the others' permissions for superfluous.
-    known = sources.queues and set(sources.settings.amqp_urls) >= set(SERVICES)
-    return drift.diff(broker, sources.queues) if known else None
+    return bool(sources.queues) and set(sources.settings.amqp_urls) >= set(SERVICES)
 
 
 def _reconciled(settings: Settings) -> Reconciled | None:
