@@ -12,6 +12,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.compose import checks, doctor, engine, environment, facts, files, init, keeping, releases, up
@@ -24,6 +25,7 @@ from deploy.compose.terminal import painted, refuse, say
 
 BACKUP_PATIENCE, MIGRATION_PATIENCE = 4 * 3600, 2 * 3600
 BARE = ("docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp")  # noqa: S108 - inside the container
+PREPARING, PROXY = "prepare", "proxy"
 UNTOUCHED = "Nothing was changed."
 SERVER = re.compile(r"PostgreSQL\) (\d+)")
 
@@ -126,22 +128,55 @@ def back_up(former: Release, notes: Notes) -> str:
 
 def migrate(target: Release, here: str, notes: Notes) -> None:
     """Bring the tables to the new release while the old one works with them; raises UpgradeError."""
-    said = target.run("run", "--rm", "--no-deps", "-T", "prepare", patience=MIGRATION_PATIENCE)
+    said = target.run("run", "--rm", "--no-deps", "-T", PREPARING, patience=MIGRATION_PATIENCE)
     if said.code:
         raise UpgradeError(f"{last_line(said)} {here} goes on as before; after the cure: make upgrade.")
     notes.text = next((line for line in said.out.splitlines() if line.startswith("databases:")), "")
 
 
+def waves(services: Sequence[str], *, back: bool = False) -> list[tuple[str, list[list[str]]]]:
+    """Return in which order containers are replaced: steps with their names, each of groups that go together.
+
+    Workers come before those who write what they read: a release reads what the one before writes. On the way back it
+    is the other way round. Pages of one service after the other: the others' go on.
+    """
+    servers = [one for one in keeping.SERVERS if one in services]
+    workers = [one for one in services if one.endswith("-worker")]
+    relays = [one for one in services if one.endswith("-relay")]
+    pages = [[one] for one in services if one.endswith("-api")]
+    named = {*servers, *workers, *relays, *(one for group in pages for one in group), PREPARING}
+    rest = [one for one in services if one not in {*named, PROXY}]
+    door = [one for one in services if one == PROXY]
+    order = [("Workers", [workers]), ("Relays", [relays]), ("Pages", pages), ("The rest", [rest, door])]
+    ordered = [("Servers", [servers]), *(reversed(order) if back else order)]
+    return [(name, [group for group in groups if group]) for name, groups in ordered if any(groups)]
+
+
+def replace(release: Release, patience: int, *, back: bool = False) -> None:
+    """Put a release's containers in the place of those that run, some at a time; raises StartError."""
+    services = release.run("config", "--services").out.split()
+    for name, groups in waves(sorted(services), back=back):
+        with step(name):
+            for group in groups:
+                _start(release, patience, "--no-deps", group)
+
+
 def start(release: Release, patience: int) -> None:
-    """Start a release's containers in the place of those that run, and wait; raises StartError."""
+    """Start what of a release does not run yet, end what is not of it, and wait; raises StartError."""
+    _start(release, patience, "--remove-orphans", [])
+
+
+def _start(release: Release, patience: int, how: str, services: Sequence[str]) -> None:
     limit = ("--wait", "--wait-timeout", str(patience))
-    said = release.run("up", "--detach", "--remove-orphans", *limit, patience=patience + up.PATIENCE)
-    states, _ = facts.running(release.root)
-    # Some releases of Compose call it a failure that a container which only prepares something has ended.
-    if states and all(state in facts.WELL for state in states.values()):
+    said = release.run("up", "--detach", how, *limit, *services, patience=patience + up.PATIENCE)
+    if not said.code:
         return
-    words = up.cause(release.root, states) if any(state not in facts.WELL for state in states.values()) else ""
-    raise up.StartError(words or last_line(said))
+    states, _ = facts.running(release.root)
+    wanted = {name: state for name, state in states.items() if not services or name in services}
+    # Some releases of Compose call it a failure that a container which only prepares something has ended.
+    if wanted and all(state in facts.WELL for state in wanted.values()):
+        return
+    raise up.StartError(up.cause(release.root, wanted) if wanted else last_line(said))
 
 
 def healthy(release: Release, notes: Notes) -> None:
@@ -162,8 +197,11 @@ def _is_app(row: dict[str, object]) -> bool:
     return str(row.get("Service", "")).endswith(("-api", "-worker", "-relay"))
 
 
-def go_back(former: Release, patience: int) -> None:
+def go_back(former: Release, patience: int, *, at_once: bool = False) -> None:
     """Start the former release again and see that it is well; raises StartError."""
+    if not at_once:
+        with suppress(up.StartError):  # what does not come up alone may do so with all the others
+            replace(former, patience, back=True)
     with step("Go back") as notes:
         notes.text = f"to {former.version}"
         start(former, patience)
@@ -189,8 +227,8 @@ def upgrade(root: Path, version: str, patience: int) -> int:
     with step("Migrate") as notes:
         migrate(target, here.version, notes)
     try:
-        with step("Start") as notes:
-            notes.text = f"{target.version} in the place of {here.version}, one after the other"
+        replace(target, patience)
+        with step("Start"):
             start(target, patience)
         with step("Health") as notes:
             healthy(target, notes)
@@ -237,7 +275,7 @@ def rollback(root: Path, patience: int, *, restoring: bool) -> int:
     try:
         if restoring:
             restore(former)
-        go_back(former, patience)
+        go_back(former, patience, at_once=restoring)
     except up.StartError as error:
         raise UpgradeError(f"{former.version} did not come up: {error}") from error
     releases.promote(former)

@@ -28,6 +28,7 @@ health=$(cat "ill.$runs" 2>/dev/null || echo healthy)
 case "$*" in
   "compose version --short") echo 2.29.7 ;;
   info*) echo '{{"ServerVersion": "27.3.1", "MemTotal": 8589934592, "DockerRootDir": "{folder}"}}' ;;
+  "compose config --services") echo prepare; echo proxy; echo portal-api; echo grants-worker; echo broker ;;
   "compose config --images") echo "tamga/app:$TAMGA_VERSION" ;;
   "compose config"*) echo '{{"name": "tamga", "services": {{"portal-api": {{"image": "'$TAMGA_APP_IMAGE'"}}}}}}' ;;
   "image inspect"*) [ ! -e "no-image.${{5##*:}}" ] ;;
@@ -41,7 +42,7 @@ case "$*" in
   "compose up"*) cp {root}/.env env.at-start; echo "$TAMGA_VERSION" > runs; [ ! -e "ill.$TAMGA_VERSION" ] ;;
   "compose ps --all --quiet"*) echo 1 ;;
   "compose ps"*) [ -z "$runs" ] || echo '{{"Service": "portal-api", "State": "running", "Health": "'$health'",' \\
-    '"Image": "tamga/app:'$runs'"}}' ;;
+    '"Image": "tamga/app:'$runs'"}}' | sed p\\;s/portal-api/broker/ ;;
   inspect*) echo "no answer on 8400" ;;
 esac
 """
@@ -92,6 +93,14 @@ def version_of(root: Path) -> str:
 BACKUP = "compose exec -T backup tamga backup create --json"
 PREPARE = "compose run --rm --no-deps -T prepare"
 START = f"compose up --detach --remove-orphans --wait --wait-timeout {up.PATIENCE}"
+ALONE = f"compose up --detach --no-deps --wait --wait-timeout {up.PATIENCE}"
+THERE = [f"{ALONE} broker", f"{ALONE} grants-worker", f"{ALONE} portal-api", f"{ALONE} proxy", START]
+BACK = [f"{ALONE} broker", f"{ALONE} proxy", f"{ALONE} portal-api", f"{ALONE} grants-worker", START]
+
+
+def starts(release: str, words: list[str]) -> list[str]:
+    """Return these words as a release says them."""
+    return [f"{release} {one}" for one in words]
 
 
 def test_an_upgrade_backs_up_then_migrates_then_starts_and_only_then_is_written_down(
@@ -100,12 +109,14 @@ def test_an_upgrade_backs_up_then_migrates_then_starts_and_only_then_is_written_
     """The old release makes the backup, the new one migrates and starts; .env changes last, and in nothing else."""
     before = (root / ".env").read_text()
     assert upgrade.main([], root) == 0
-    assert acts(docker) == [f"0.1.0 - {BACKUP}", f"0.2.0 - {PREPARE}", f"0.2.0 - {START}"]
+    assert acts(docker) == [f"0.1.0 - {BACKUP}", f"0.2.0 - {PREPARE}", *starts("0.2.0 -", THERE)]
     assert (docker / "env.at-start").read_text() == before
     after = (root / ".env").read_text()
     assert after == before.replace("TAMGA_VERSION=0.1.0", "TAMGA_VERSION=0.2.0").replace(":0.1.0", ":0.2.0")
     said = capfd.readouterr().out
-    order = [said.index(word) for word in ("Look", "Back up", "Migrate", "Start", "Health", "0.2.0 runs")]
+    order = [
+        said.index(word) for word in ("Look", "Back up", "Migrate", "Workers", "Pages", "Start", "Health", "0.2.0 runs")
+    ]
     assert order == sorted(order)
     assert "tamga-0.1.0-20261122T080000Z.backup" in said
 
@@ -113,7 +124,7 @@ def test_an_upgrade_backs_up_then_migrates_then_starts_and_only_then_is_written_
 SPOILS: list[tuple[str, str, list[str]]] = [
     ("echo 0.3.0 > docker/runs; sed -i s/0.1.0/0.3.0/ .env", "0.3.0 runs and 0.2.0 is older: `make rollback`", []),
     ("printf '' > docker/runs", "Tamga does not run, so no backup can be made of it: `make up` starts 0.1.0", []),
-    ("echo unhealthy > docker/ill.0.1.0", "portal-api unhealthy: mend what runs first (make doctor)", []),
+    ("echo unhealthy > docker/ill.0.1.0", "broker unhealthy: mend what runs first (make doctor)", []),
     ("touch docker/no-image.0.2.0", "0.2.0 can't be installed on this machine yet", []),
     ("echo nonsense > docker/contracts", "tamga/app:0.2.0 does not start (nonsense)", []),
     (
@@ -167,11 +178,11 @@ def test_a_release_that_does_not_come_up_is_replaced_by_the_one_before(
     before = (root / ".env").read_text()
     (docker / "ill.0.2.0").write_text("unhealthy\n")
     assert upgrade.main(["--wait", "300"], root) == 1
-    assert acts(docker)[2:] == [f"0.2.0 - {START}", f"0.1.0 former {START}"]
+    assert acts(docker)[2:] == [f"0.2.0 - {ALONE} broker", *starts("0.1.0 former", BACK)]
     assert (docker / "runs").read_text() == "0.1.0\n"
     assert (root / ".env").read_text() == before
     said = capfd.readouterr().err
-    assert "0.2.0 did not come up (portal-api unhealthy: no answer on 8400" in said
+    assert "0.2.0 did not come up (broker unhealthy: no answer on 8400" in said
     assert "0.1.0 runs again and nothing is lost" in said
 
 
@@ -200,7 +211,7 @@ def test_a_rollback_starts_what_ran_before_and_can_be_done_once(
     assert upgrade.main([], root) == 0
     (docker / "notes").write_text("")
     assert rollback.main([], root) == 0
-    assert acts(docker) == [f"0.1.0 former {START}"]
+    assert acts(docker) == starts("0.1.0 former", BACK)
     assert (root / ".env").read_text() == before
     assert rollback.main([], root) == 1
     assert "there is nothing to go back to" in capfd.readouterr().err

@@ -39,6 +39,33 @@ def test_a_release_follows_what_is_older_and_well(running: dict[str, str], here:
     assert bool(found) is bool(words)
 
 
+SERVICES = [
+    "audit-api",
+    "audit-worker",
+    "backup",
+    "broker",
+    "database",
+    "grants-api",
+    "grants-relay",
+    "prepare",
+    "proxy",
+]
+
+
+def test_who_reads_is_replaced_before_who_writes_and_back_in_the_other_order() -> None:
+    """Servers first, either way; pages one service after the other; what only prepares is not replaced at all."""
+    there = upgrade.waves(SERVICES)
+    assert there == [
+        ("Servers", [["database", "broker"]]),
+        ("Workers", [["audit-worker"]]),
+        ("Relays", [["grants-relay"]]),
+        ("Pages", [["audit-api"], ["grants-api"]]),
+        ("The rest", [["backup"], ["proxy"]]),
+    ]
+    assert upgrade.waves(SERVICES, back=True) == [there[0], *reversed(there[1:])]
+    assert upgrade.waves(["audit-api"]) == [("Pages", [["audit-api"]])]
+
+
 def test_releases_between_can_be_left_out_unless_they_stop_using_something() -> None:
     """What is taken away must be unused by what runs; of several steps the furthest is named."""
     contracts = [
