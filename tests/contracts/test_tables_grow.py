@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -164,6 +165,14 @@ def test_released_versions_are_as_they_were_released(service: str) -> None:
     """Where they were applied nobody applies them again: a change belongs into a version of its own."""
     recorded = released.facts()["tables"][service]["files"]
     assert {name: content for name, content in released.files_of(service).items() if name in recorded} == recorded
+
+
+def test_the_record_is_of_the_newest_release() -> None:
+    """Where the history with its tags is at hand, the newest tag is the release that was recorded."""
+    command = ["git", "-C", str(released.ROOT), "tag", "--list", "v*", "--sort=-version:refname"]
+    tags = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    recorded = released.facts()["release"]
+    assert tags[:1] in ([], [f"v{recorded}"]), f"{recorded} is recorded: python -m shared.testing.released"
 
 
 def test_a_contract_is_read_or_refused() -> None:
