@@ -103,6 +103,7 @@ chaos-cluster: setup ## Kill a cluster's leader, fail its database over, under l
 	@WRITE=$(WRITE) CONTAINERS=$(CONTAINERS) exec $(PY) -m shared.testing.cluster_chaos
 
 ci-compose: setup ## Build, start, drive and stop the whole stack on an engine of its own, 12 minutes; KEEP=folder
+	@deploy/test-machine
 	@KEEP=$(KEEP) exec deploy/check-stack
 
 ##@ Tidy up
