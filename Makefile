@@ -100,7 +100,7 @@ chaos: setup ## Kill, cut and fill everything and account for each event; SEED=,
 	@SEED=$(SEED) MINUTES=$(MINUTES) SCALE=$(SCALE) WRITE=$(WRITE) exec $(PY) -m shared.testing.reliability
 
 chaos-cluster: setup ## Kill a cluster's leader, fail its database over, under load; CONTAINERS=0.1.0, WRITE=1
-	@WRITE=$(WRITE) CONTAINERS=$(CONTAINERS) exec $(PY) -m shared.testing.cluster_chaos
+	@WRITE=$(WRITE) CONTAINERS=$(CONTAINERS) exec timeout --kill-after=60 900 $(PY) -m shared.testing.cluster_chaos
 
 ci-compose: setup ## Build, start, drive and stop the whole stack on an engine of its own, 12 minutes; KEEP=folder
 	@deploy/test-machine
