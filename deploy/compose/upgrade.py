@@ -138,7 +138,7 @@ def waves(services: Sequence[str], *, back: bool = False) -> list[tuple[str, lis
     """Return in which order containers are replaced: steps with their names, each of groups that go together.
 
     Workers come before those who write what they read: a release reads what the one before writes. On the way back it
-    is the other way round. Pages of one service after the other: the others' go on.
+    is the other way round. Pages of one service after the other: the others' go on. The proxy brings all pages with it.
     """
     servers = [one for one in keeping.SERVERS if one in services]
     workers = [one for one in services if one.endswith("-worker")]
@@ -147,8 +147,8 @@ def waves(services: Sequence[str], *, back: bool = False) -> list[tuple[str, lis
     named = {*servers, *workers, *relays, *(one for group in pages for one in group), PREPARING}
     rest = [one for one in services if one not in {*named, PROXY}]
     door = [one for one in services if one == PROXY]
-    order = [("Workers", [workers]), ("Relays", [relays]), ("Pages", pages), ("The rest", [rest, door])]
-    ordered = [("Servers", [servers]), *(reversed(order) if back else order)]
+    order = [("Workers", [workers]), ("Relays", [relays]), ("Pages", pages)]
+    ordered = [("Servers", [servers]), *(reversed(order) if back else order), ("The rest", [rest, door])]
     return [(name, [group for group in groups if group]) for name, groups in ordered if any(groups)]
 
 
@@ -158,25 +158,27 @@ def replace(release: Release, patience: int, *, back: bool = False) -> None:
     for name, groups in waves(sorted(services), back=back):
         with step(name):
             for group in groups:
-                _start(release, patience, "--no-deps", group)
+                # With what they need: left out, Docker Compose would remember another configuration.
+                _start(release, patience, group)
 
 
 def start(release: Release, patience: int) -> None:
     """Start what of a release does not run yet, end what is not of it, and wait; raises StartError."""
-    _start(release, patience, "--remove-orphans", [])
+    _start(release, patience, ["--remove-orphans"])
 
 
-def _start(release: Release, patience: int, how: str, services: Sequence[str]) -> None:
+def _start(release: Release, patience: int, what: Sequence[str]) -> None:
     limit = ("--wait", "--wait-timeout", str(patience))
-    said = release.run("up", "--detach", how, *limit, *services, patience=patience + up.PATIENCE)
+    said = release.run("up", "--detach", *limit, *what, patience=patience + up.PATIENCE)
     if not said.code:
         return
     states, _ = facts.running(release.root)
-    wanted = {name: state for name, state in states.items() if not services or name in services}
+    wanted = {name: state for name, state in states.items() if name in what} or states
     # Some releases of Compose call it a failure that a container which only prepares something has ended.
     if wanted and all(state in facts.WELL for state in wanted.values()):
         return
-    raise up.StartError(up.cause(release.root, wanted) if wanted else last_line(said))
+    ill = any(state not in facts.WELL for state in states.values())
+    raise up.StartError(up.cause(release.root, states) if ill else last_line(said))
 
 
 def healthy(release: Release, notes: Notes) -> None:

@@ -38,7 +38,7 @@ case "$*" in
   *"backup create"*) [ ! -e no-backup ] && echo '{{"file": "tamga-'$runs'-20261122T080000Z.backup"}}' ||
     {{ echo "A transaction of grants stays open (process 77)." >&2; exit 1; }} ;;
   *prepare) [ ! -e no-migration ] && echo "databases: applied 2" || {{ cat no-migration >&2; exit 1; }} ;;
-  "compose up"*" database broker") ;;
+  "compose up --detach --wait database broker") ;;
   "compose up"*) cp {root}/.env env.at-start; echo "$TAMGA_VERSION" > runs; [ ! -e "ill.$TAMGA_VERSION" ] ;;
   "compose ps --all --quiet"*) echo 1 ;;
   "compose ps"*) [ -z "$runs" ] || echo '{{"Service": "portal-api", "State": "running", "Health": "'$health'",' \\
@@ -92,10 +92,10 @@ def version_of(root: Path) -> str:
 
 BACKUP = "compose exec -T backup tamga backup create --json"
 PREPARE = "compose run --rm --no-deps -T prepare"
-START = f"compose up --detach --remove-orphans --wait --wait-timeout {up.PATIENCE}"
-ALONE = f"compose up --detach --no-deps --wait --wait-timeout {up.PATIENCE}"
+ALONE = f"compose up --detach --wait --wait-timeout {up.PATIENCE}"
+START = f"{ALONE} --remove-orphans"
 THERE = [f"{ALONE} broker", f"{ALONE} grants-worker", f"{ALONE} portal-api", f"{ALONE} proxy", START]
-BACK = [f"{ALONE} broker", f"{ALONE} proxy", f"{ALONE} portal-api", f"{ALONE} grants-worker", START]
+BACK = [f"{ALONE} broker", f"{ALONE} portal-api", f"{ALONE} grants-worker", f"{ALONE} proxy", START]
 
 
 def starts(release: str, words: list[str]) -> list[str]:
