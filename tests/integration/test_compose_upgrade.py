@@ -182,7 +182,7 @@ def test_a_release_that_does_not_come_up_is_replaced_by_the_one_before(
     assert (docker / "runs").read_text() == "0.1.0\n"
     assert (root / ".env").read_text() == before
     said = capfd.readouterr().err
-    assert "0.2.0 did not come up (broker unhealthy: no answer on 8400" in said
+    assert "0.2.0 did not come up (portal-api unhealthy: no answer on 8400" in said
     assert "0.1.0 runs again and nothing is lost" in said
 
 
