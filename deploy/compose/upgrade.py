@@ -130,7 +130,8 @@ def migrate(target: Release, here: str, notes: Notes) -> None:
     """Bring the tables to the new release while the old one works with them; raises UpgradeError."""
     said = target.run("run", "--rm", "--no-deps", "-T", PREPARING, patience=MIGRATION_PATIENCE)
     if said.code:
-        raise UpgradeError(f"{last_line(said)} {here} goes on as before; after the cure: make upgrade.")
+        sentence = last_line(said).removeprefix("databases: ")
+        raise UpgradeError(f"{sentence} {here} goes on as before; after the cure: make upgrade.")
     notes.text = next((line for line in said.out.splitlines() if line.startswith("databases:")), "")
 
 
