@@ -16,13 +16,13 @@ from shared import telemetry
 from shared.database import engine_for
 from shared.heartbeat import keep_beating
 from shared.messaging import topology
-from shared.messaging.watching import Watch
+from shared.messaging.watching import LONGEST_PAUSE, Watch
 from shared.observability import REGISTRY
 from shared.operations.measuring import Measuring
 from shared.process import begin, settle, stop_when_asked
 from shared.settings import SERVICES, Settings
 
-LONGEST_LOOK = 180.0  # seconds, the pause after it included
+LONGEST_LOOK = 180.0  # seconds; longer than that is a look that hangs
 
 
 def watch_of(settings: Settings) -> Watch:
@@ -53,7 +53,8 @@ def main() -> int:
         measure()
 
     watch.beside = beside
-    keep_beating(settings.home, lambda: ["watch"] if time.monotonic() - began[0] < LONGEST_LOOK else [], stop)
+    patience = LONGEST_PAUSE + LONGEST_LOOK
+    keep_beating(settings.home, lambda: ["watch"] if time.monotonic() - began[0] < patience else [], stop)
     settle()
     watch.run(stop)
     telemetry.stop()

@@ -1,7 +1,7 @@
 """The backbone's state as figures: one process that sees every database reconciles in the background and says it.
 
-What stays missing it has sent again. Never in a request, as a rule every half minute, and never for more than a
-twentieth of the time.
+What stays missing it has sent again. Never in a request, as a rule every half minute, and for a twentieth of the time
+unless looks take so long that two minutes would pass without one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 SECONDS = float(os.environ.get("TAMGA_WATCH_SECONDS", "30"))  # between two looks
 _WHOLE = 120  # looks after which everything is summed up from its beginning: once an hour
 _SHARE = 20  # times as long as a look took until the next one
+LONGEST_PAUSE = 120.0  # seconds until the next one, however long a look took
 _AWAY = (SQLAlchemyError, AMQPError, OSError)
 
 UNACCOUNTED = gauge("events_unaccounted", "Published events of which a consumer knows nothing", "consumer", "source")
@@ -92,7 +93,7 @@ class Watch:
                 self.look()
             except _AWAY as error:
                 log.warning("the backbone's state can't be seen now", error=str(error).splitlines()[0])
-            stop.wait(max(SECONDS, _SHARE * (time.monotonic() - began)))
+            stop.wait(max(SECONDS, min(LONGEST_PAUSE, _SHARE * (time.monotonic() - began))))
 
     def look(self) -> Report:
         """Measure everything once, and mend what a look before found missing as well; returns the accounts."""

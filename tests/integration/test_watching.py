@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import PROCESS_COLLECTOR
@@ -13,7 +15,7 @@ from shared import metrics
 from shared.clock import utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.events.portal import UserDeactivated
-from shared.messaging import quarantine
+from shared.messaging import quarantine, watching
 from shared.messaging.topology import Depth
 from shared.messaging.watching import Watch
 from shared.messaging.wire import encode
@@ -68,3 +70,27 @@ def test_a_process_answers_on_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         assert b"process_resident_memory_bytes" in answer.read()
     REGISTRY.unregister(PROCESS_COLLECTOR)
+
+
+class Stopping(threading.Event):
+    """Notes for how long it is waited on, and is set by that."""
+
+    waited = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited = timeout or 0.0
+        self.set()
+        return True
+
+
+def test_a_slow_look_is_followed_by_a_pause_that_ends(
+    engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a look took, the next comes before the process would count as hanging."""
+    moments = iter((0.0, 60.0))
+    watch = Watch(engines, {}, dict)
+    monkeypatch.setattr(watch, "look", lambda: None)
+    monkeypatch.setattr("shared.messaging.watching.time", SimpleNamespace(monotonic=lambda: next(moments)))
+    stop = Stopping()
+    watch.run(stop)
+    assert stop.waited == watching.LONGEST_PAUSE
