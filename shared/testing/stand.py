@@ -39,12 +39,16 @@ VHOSTS = 32
 
 
 class Stand:
-    """The servers of one test session. Use as a context manager."""
+    """The servers of one test session. Use as a context manager.
 
-    def __init__(self) -> None:
+    `admin_url` is of a database server that is this stand's alone, with which nothing is shared.
+    """
+
+    def __init__(self, admin_url: str = "") -> None:
         self.token = secrets.token_hex(4)
-        self._loan = Loan.taken()
-        self._admin_url = self._loan.admin_url if self._loan else os.environ.get("TAMGA_TEST_DATABASE_URL", "")
+        self._loan = None if admin_url else Loan.taken()
+        shared = self._loan.admin_url if self._loan else os.environ.get("TAMGA_TEST_DATABASE_URL", "")
+        self._admin_url = admin_url or shared
         self._given_amqp_url = os.environ.get("TAMGA_TEST_AMQP_URL", "")
         self._folder: Path | None = None
         self._postgres: Postgres | None = None

@@ -150,9 +150,7 @@ def test_what_waits_is_told_and_what_is_not_known_is_not_claimed(server: Private
 
 def test_the_front_door_says_that_it_is_closed(server: PrivateDatabase) -> None:
     """Who comes with a session is told within seconds, in their language; a machine gets problem+json."""
-    own = Stand()
-    own._admin_url = server.admin_url
-    with own:
+    with Stand(server.admin_url) as own:
         engine = own.database("portal")
         silence.guard(engine)
         app = create_app(web_settings(), engine=engine, key=KEY)

@@ -20,8 +20,7 @@ FIRST_HANDLED = 5.0  # seconds after the database is back
 @pytest.fixture
 def two_databases(stand: Stand, private_database: PrivateDatabase) -> Iterator[tuple[Engine, Engine]]:
     """Give the publishing service's database, and the consumer's on a server that may be stopped."""
-    own = Stand()
-    own._admin_url = private_database.admin_url
+    own = Stand(private_database.admin_url)
     with consumer_database(stand) as source, consumer_database(own) as consumer:
         yield source, consumer
 
