@@ -242,8 +242,9 @@ class NativeCluster:
         for number in (signal.SIGSTOP, signal.SIGKILL):
             signal_family(process.pid, number)
         process.wait()
-        if memory:  # a machine without power forgets it
+        if memory:  # a machine without power forgets it, and the numbers of its processes
             subprocess.run(["ipcrm", "--shmem-id", memory], check=False, capture_output=True)
+            (self.databases[member].data / "postmaster.pid").unlink(missing_ok=True)
 
     def start(self, member: str) -> None:
         (self.brokers | self.databases)[member].start()

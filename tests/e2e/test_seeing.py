@@ -299,9 +299,12 @@ def test_a_log_that_was_changed_rings(
     running: Running, known: Settings, prometheus: Prometheus, story: dict[str, Any]
 ) -> None:
     """Somebody with the database's password changes an entry; the verification finds it, and the alarm tells."""
-    change = "UPDATE event SET summary = summary || ' not' WHERE leaf_index = 3"
-    _in_database(known, "audit", "SET session_replication_role = replica", change)
-    verified = running.tamga("audit", "verify", "--json")
-    assert verified.returncode == 1, verified.stdout + verified.stderr
-    _rings(prometheus, "LogNotSound")
+    unguarded = "SET session_replication_role = replica"
+    _in_database(known, "audit", unguarded, "UPDATE event SET summary = summary || ' not' WHERE leaf_index = 3")
+    try:
+        verified = running.tamga("audit", "verify", "--json")
+        assert verified.returncode == 1, verified.stdout + verified.stderr
+        _rings(prometheus, "LogNotSound")
+    finally:  # others look at this house too
+        _in_database(known, "audit", unguarded, "UPDATE event SET summary = left(summary, -4) WHERE leaf_index = 3")
     assert httpx.get(f"{running.url}/health").status_code == 200

@@ -119,7 +119,7 @@ class House:
         """Return the names of the databases that have to do with this house."""
         with create_engine(self.stand.admin_url, poolclass=NullPool).connect() as connection:
             there = connection.execute(text("SELECT datname FROM pg_database")).scalars().all()
-        return {name for name in there if any(name.startswith(own) for own in self.names.values())}
+        return {name for name in there if any(f"{name}_".startswith(f"{own}_") for own in self.names.values())}
 
 
 def _envelope(row: Any, position: int) -> Envelope:
