@@ -17,7 +17,7 @@ from typing import Self
 from shared.infrastructure.rabbitmq import ADMIN, RabbitMQ
 
 VARIABLE = "TAMGA_TEST_STAND"
-_VHOSTS = 8  # for each process
+_VHOSTS = 16  # for each process
 
 
 @dataclass(frozen=True)

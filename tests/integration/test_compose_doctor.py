@@ -21,6 +21,8 @@ import pytest
 from deploy.compose import checks, engine, facts, files, init, secret_files, up
 from shared.infrastructure.system import free_port
 
+pytestmark = pytest.mark.slow  # commands on a terminal, one start after the other
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = """
 services:

@@ -10,6 +10,8 @@ import pytest
 from deploy.compose import environment, init, releases, rollback, up, upgrade
 from shared.infrastructure.system import free_port
 
+pytestmark = pytest.mark.slow  # every step of an upgrade, and every way it fails
+
 COMPOSE = """
 services:
   portal-api:

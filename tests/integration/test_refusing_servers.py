@@ -44,6 +44,8 @@ from shared.testing.node import PrivateDatabase, folder_for
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, web_settings
 
+pytestmark = pytest.mark.slow  # servers of its own that refuse in turn
+
 FIRST = '''"""The first."""
 from alembic import op
 revision, down_revision = "0001", None

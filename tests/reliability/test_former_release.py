@@ -21,6 +21,8 @@ from shared.testing import released
 from shared.testing.backbone import Backbone, eventually
 from shared.testing.scenario import Scenario
 
+pytestmark = pytest.mark.slow  # the former release's processes beside this one's
+
 PATIENCE = 60  # seconds; both releases' processes import everything at once
 LOAD = 100  # events
 Former = Callable[..., "subprocess.Popen[bytes]"]
