@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,12 +113,13 @@ class Teller:
     def _string(self, name: str, value: str) -> Any:
         if value == _PRIVATE:
             return say("not kept in the log")
-        if name in RATES:
-            return self.pages.percent(value, 2)
-        if _MOMENT.match(value):
-            return self.pages.moment(value)
-        if _DAY.fullmatch(value):
-            return self.pages.day(value)
+        with suppress(ValueError, OverflowError, ArithmeticError):  # it looks like one, and is none
+            if name in RATES:
+                return self.pages.percent(value, 2)
+            if _MOMENT.match(value):
+                return self.pages.moment(value)
+            if _DAY.fullmatch(value):
+                return self.pages.day(value)
         return self._code(name, value)
 
     def _code(self, name: str, value: str) -> str:

@@ -25,6 +25,8 @@ from shared.safekeeping.restoring import Server
 from shared.testing.backbone import CONSUMER, SOURCE, Backbone, backbone_on, eventually
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # backups under writes
+
 BOUND = {CONSUMER: ("portal.user.#",)}
 
 

@@ -33,6 +33,8 @@ from shared.safekeeping.refusals import SafekeepingError
 from shared.safekeeping.showing import Steps
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # backups and restores of whole houses
+
 
 @pytest.fixture(scope="module")
 def amqp_url(stand: Stand) -> str:

@@ -28,6 +28,8 @@ from shared.web.app import create_service_app
 from shared.web.dependencies import Reader, Uow, allowed
 from shared.web.policy import Policy
 
+pytestmark = pytest.mark.slow  # a server that falls silent, and waiting for it
+
 OPEN = [allowed("portal.case.open")]
 WAITS = (silence.PATIENT, silence.STEP, silence.ANSWERING)  # in earnest
 

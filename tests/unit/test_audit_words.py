@@ -139,3 +139,19 @@ def test_whatever_an_event_says_can_be_told(value: object) -> None:
     say = teller()
     assert isinstance(say.node("x", value), Node)
     assert isinstance(say.changes({"x": [None, value], "y": [value, None], "z": [[value], {"a": value}]}), list)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rate", ":"),
+        ("rate", "NaN"),
+        ("due", "9999-99-99"),
+        ("at", "2026-11-22T25:61:00"),
+        ("at", "0001-01-01T00:00:00"),
+    ],
+)
+def test_what_only_looks_like_a_rate_or_a_date_is_shown(name: str, value: str) -> None:
+    """An auditor sees what stands there, where it is neither a number nor a day of any calendar."""
+    i18n.current_locale.set("en")
+    assert teller().text(name, value)
