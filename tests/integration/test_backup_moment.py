@@ -122,7 +122,6 @@ def test_a_backup_under_writes_shows_no_effect_without_its_cause(
         assert own == list(range(1, len(own) + 1))
 
 
-@pytest.mark.slow
 def test_so_it_is_at_any_moment(backbone: Backbone, stand: Stand, tmp_path: Path) -> None:
     """Eight backups in a row, while relay, consumer and acts go on: none has an effect without its cause."""
     with acting(backbone):
@@ -133,7 +132,6 @@ def test_so_it_is_at_any_moment(backbone: Backbone, stand: Stand, tmp_path: Path
         assert (strange(report), report.accounts[0].events > 20) == (0, True)
 
 
-@pytest.mark.slow
 def test_without_the_moment_it_would_not_hold(
     backbone: Backbone, stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

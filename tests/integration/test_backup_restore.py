@@ -114,7 +114,6 @@ def test_what_was_there_is_there_again(house: House, amqp_url: str) -> None:
     assert house.rows("SELECT count(*) FROM inbox WHERE source = 'portal'", "audit") == [(7,)]
 
 
-@pytest.mark.slow
 def test_a_new_machine_needs_the_file_and_the_key_alone(house: House, stand: Stand, tmp_path: Path) -> None:
     """Where there is nothing, a restore makes databases, roles' rights, documents and keys."""
     made = house.backup()
@@ -140,7 +139,6 @@ def creating_away(stand: Stand, name: str) -> None:
         connection.execute(text(f'DROP DATABASE "{name}"'))
 
 
-@pytest.mark.slow
 def test_an_older_backup_is_brought_to_this_release(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of an earlier version are migrated on the way back."""
     from alembic.operations import Operations  # noqa: PLC0415 - only here
@@ -160,7 +158,6 @@ def test_an_older_backup_is_brought_to_this_release(house: House, monkeypatch: p
     assert house.rows("SELECT version_num FROM alembic_version", "loans") == newest
 
 
-@pytest.mark.slow
 def test_a_drill_tells_what_would_be_lost_and_leaves_nothing(house: House) -> None:
     """Beside the running house: counts, log and accounts are looked at; what came since the backup is told."""
     made = house.backup()
@@ -179,7 +176,6 @@ def test_a_drill_tells_what_would_be_lost_and_leaves_nothing(house: House) -> No
     assert house.rows("SELECT count(*) FROM outbox") == before["portal"]
 
 
-@pytest.mark.slow
 def test_a_drill_finds_what_is_wrong_with_the_log(house: House) -> None:
     """An entry that was altered before the backup is named by the drill, and refused by the restore unless told."""
     with create_engine(at(house.stand.admin_url, database=house.names["audit"]), poolclass=NullPool).begin() as all_:
@@ -242,7 +238,6 @@ def test_a_restore_that_fails_half_way_leaves_all_as_it_was(house: House, monkey
     assert house.databases() == set(house.names.values())
 
 
-@pytest.mark.slow
 def test_who_connects_at_the_last_moment_keeps_the_old_data(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names are given to all five databases or to none; what an earlier restore, which was killed, has left goes."""
     made = house.backup()
