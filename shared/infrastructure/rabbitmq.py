@@ -21,8 +21,14 @@ ADMIN = "tamga-admin"
 WATCHER = "watch"  # sees how the broker is, and reads and writes nothing
 EXCHANGE = "events"
 _TAGS = {ADMIN: ["administrator"], WATCHER: ["monitoring"]}
-# The HTTP API says what is declared; figures come from our own tables and are not collected twice.
-FRUGAL = ("management.disable_stats = true", "management_agent.disable_metrics_collector = true")
+FRUGAL = (
+    # The HTTP API says what is declared; figures come from our own tables and are not collected twice.
+    "management.disable_stats = true",
+    "management_agent.disable_metrics_collector = true",
+    # What quorum queues have not moved to their own files yet lies in memory, by default up to 512 MB of it: with
+    # 150,000 events waiting, a small node would have no more and would block who publishes until it had less.
+    "raft.wal_max_size_bytes = 64000000",
+)
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one of /usr/sbin insists on becoming root or rabbitmq
 
 
