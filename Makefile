@@ -81,6 +81,10 @@ test-slow: setup ## Run the tests that need a minute or more: whole starts, a lo
 	@deploy/test-machine
 	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -n 2 --dist loadfile -m slow
 
+test-containers: setup ## The integration tests on the images' servers, PostgreSQL 17 and RabbitMQ 4.0, where Docker runs
+	@TAMGA_TEST_SERVERS=containers TAMGA_SIMULATIONS=200 exec timeout --kill-after=30 $(SECONDS_OF_TESTS) \
+	  $(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" $(or $(T),tests/integration)
+
 lint: setup ## Check style, types and the walls between the modules
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -120,4 +124,4 @@ $(BENCH_STAMP): requirements-bench.lock
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-.PHONY: help setup run demo init doctor up upgrade rollback down restart ps logs tamga backup restore drill support-bundle images bundle test test-slow lint fmt schemas bench chaos chaos-cluster ci-compose clean
+.PHONY: help setup run demo init doctor up upgrade rollback down restart ps logs tamga backup restore drill support-bundle images bundle test test-slow test-containers lint fmt schemas bench chaos chaos-cluster ci-compose clean

@@ -51,9 +51,12 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     (r"ACCESS_REFUSED - ", "the broker does not let us do this: give its users their rights back (deploy/broker)"),
     (
         r"(could not translate host name|Name or service not known|Temporary failure in name resolution)",
-        "a server's name is not known here: is its container running? `docker compose ps`",
+        "a server's name is not known here: is its container running? `make ps`",
     ),
-    (r"(Connection refused|No route to host)", "nobody answers there: is the server running? `docker compose ps`"),
+    (
+        r"(Connection refused|No route to host)",
+        "nobody answers there: is the server running? `make ps` in containers, `tamga status` where `make run` runs",
+    ),
 )
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from shared.infrastructure import system
 from shared.infrastructure.postgres import Postgres
-from shared.infrastructure.rabbitmq import ADMIN, RabbitMQ
-from shared.infrastructure.system import free_port
+from shared.infrastructure.rabbitmq import RabbitMQ
+from shared.testing import servers
 from shared.testing.shared_stand import VARIABLE, Loan, vhosts_of
 
 _GIVEN = ("TAMGA_TEST_DATABASE_URL", "TAMGA_TEST_AMQP_URL")
@@ -29,6 +27,7 @@ class Lender:
         self._postgres: Postgres | None = None
         self._rabbitmq: RabbitMQ | None = None
         self._folder: Path | None = None
+        self._versions = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -38,9 +37,9 @@ class Lender:
         self._folder = Path(tempfile.mkdtemp(prefix="tamga-stand-", dir="/tmp"))
         self._folder.chmod(0o755)
         vhosts = tuple(name for number in range(self._processes) for name in vhosts_of(f"gw{number}"))
-        self._rabbitmq = RabbitMQ(self._folder / "rabbitmq", free_port(), free_port(), {ADMIN: "stand"}, vhosts=vhosts)
+        self._rabbitmq = servers.broker(self._folder, vhosts)
         self._rabbitmq.start()
-        self._postgres = Postgres(self._folder / "postgresql", free_port(), throw_away=True)
+        self._postgres = servers.database_server(self._folder)
         self._postgres.start()
         loan = Loan(
             folder=str(self._folder),
@@ -57,13 +56,17 @@ class Lender:
         for server in (self._postgres, self._rabbitmq):
             if server:
                 server.wait()
+        if self._postgres and self._rabbitmq and not self._versions:
+            self._versions = servers.versions(self._postgres, self._rabbitmq)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what the tests ran on."""
+        if self._versions:
+            terminalreporter.write_line(f"Servers: {self._versions}.")
 
     def pytest_unconfigure(self) -> None:
-        """End the servers; their data go with the folder, so nobody waits until they have put everything in order."""
+        """End the servers, with their data."""
         os.environ.pop(VARIABLE, None)
-        if self._rabbitmq and self._rabbitmq.process:
-            system.kill(self._rabbitmq.process)
-        if self._postgres and self._postgres.process:
-            system.stop(self._postgres.process, first=signal.SIGQUIT)
+        servers.end(self._postgres, self._rabbitmq)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from shared.database import engine_for
-from shared.infrastructure import system
 from shared.infrastructure.databases import (
     admin_engine,
     at,
@@ -31,8 +29,8 @@ from shared.infrastructure.databases import (
 )
 from shared.infrastructure.names import app_role, owner_role
 from shared.infrastructure.postgres import Postgres
-from shared.infrastructure.rabbitmq import ADMIN, RabbitMQ
-from shared.infrastructure.system import free_port
+from shared.infrastructure.rabbitmq import RabbitMQ
+from shared.testing import servers
 from shared.testing.shared_stand import Loan
 
 VHOSTS = 32
@@ -77,7 +75,7 @@ class Stand:
     def admin_url(self) -> str:
         """Return the superuser's URL of the database server, started at the first call."""
         if not self._admin_url:
-            postgres = Postgres(self.folder / "postgresql", free_port(), throw_away=True)
+            postgres = servers.database_server(self.folder)
             postgres.start()
             self._postgres = postgres
             postgres.wait()
@@ -90,13 +88,7 @@ class Stand:
         if self._loan:
             return self._loan.rabbitmq
         if self._rabbitmq is None:
-            node = RabbitMQ(
-                self.folder / "rabbitmq",
-                free_port(),
-                free_port(),
-                {ADMIN: "stand"},
-                vhosts=tuple(self._hosts),
-            )
+            node = servers.broker(self.folder, tuple(self._hosts))
             node.start()
             self._rabbitmq = node
             node.wait()
@@ -199,10 +191,6 @@ class Stand:
             for name in self._databases:
                 drop_database(self._admin_url, name)
         self._databases, self._templates = [], {}
-        # Their data go with the folder: nobody waits until they have put everything in order.
-        if self._rabbitmq and self._rabbitmq.process:
-            system.kill(self._rabbitmq.process)
-        if self._postgres and self._postgres.process:
-            system.stop(self._postgres.process, first=signal.SIGQUIT)
+        servers.end(self._postgres, self._rabbitmq)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

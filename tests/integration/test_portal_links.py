@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -106,6 +107,25 @@ def test_a_password_that_will_not_do_leaves_the_link(house: House) -> None:
     assert choose(house.browser(), link, PASSWORD, "another one altogether") == 422
     assert house.events() == before
     assert choose(house.browser(), link) == 303
+
+
+def test_an_operator_makes_links_on_a_persons_page(house: House) -> None:
+    """The button shows a working link once; others may not press it, and who is deactivated gets none."""
+    first, operator = house.first(), house.browser()
+    assert first is not None
+    assert choose(operator, first) == 303
+    with house.unit_of_work() as uow:
+        officer, _ = accounts.add_user(uow, accounts.NewUser(name="Aida", email="aida@example.org", roles=["officer"]))
+    assert "Make a link" in operator.get(f"/people/{officer.id}").text
+    shown = operator.post(f"/people/{officer.id}/link", {})
+    assert shown.status_code == 201
+    [path] = re.findall(r"(/welcome/[\w-]{20,})<", shown.text)
+    aida = house.browser()
+    assert aida.post(path, {"password": PASSWORD, "again": PASSWORD}).status_code == 303
+    assert aida.post(f"/people/{first.user.id}/link", {}).status_code == 403
+    with house.unit_of_work() as uow:
+        accounts.deactivate_user(uow, officer.id, "left the house")
+    assert operator.post(f"/people/{officer.id}/link", {}).status_code == 409
 
 
 @pytest.mark.parametrize("ending", ["time", "password", "deactivation"])

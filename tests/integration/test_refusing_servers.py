@@ -277,7 +277,8 @@ def test_a_broker_that_is_away_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch,
     """Nobody listens: the sentence asks whether the server runs."""
     url = f"amqp://guest:guest@127.0.0.1:{machine.free_port()}//"
     answer = told("broker", Settings(home=tmp_path, amqp_admin_url=url), "", monkeypatch)
-    assert answer["failed"] == "broker: nobody answers there: is the server running? `docker compose ps`"
+    cure = "`make ps` in containers, `tamga status` where `make run` runs"
+    assert answer["failed"] == f"broker: nobody answers there: is the server running? {cure}"
 
 
 def test_a_refused_password_of_the_database_is_named_without_the_password(tmp_path: Path) -> None:

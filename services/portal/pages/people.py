@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from services.portal import storage
 from services.portal.domain import ROLES, User
-from services.portal.handlers import accounts
+from services.portal.handlers import accounts, links
 from services.portal.handlers.accounts import NewUser
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -142,3 +142,10 @@ def deactivate(user_id: str, form: Annotated[DeactivateForm, Form()], uow: Uow) 
 def reset_password(request: Request, user_id: str, _: Annotated[FormModel, Form()], uow: Uow) -> HTMLResponse:
     password = accounts.reset_password(uow, user_id)
     return render(request, "person_added.html", user=_person(uow, user_id), password=password)
+
+
+@router.post("/people/{user_id}/link", dependencies=[allowed("portal.people.change")])
+def make_link(request: Request, user_id: str, _: Annotated[FormModel, Form()], uow: Uow) -> HTMLResponse:
+    link = links.issue(uow, _person(uow, user_id))
+    address = f"{request.app.state.settings.base_url.rstrip('/')}/welcome/{link.token}"
+    return render(request, "person_link.html", link=link, address=address, status_code=201)
