@@ -39,25 +39,30 @@ def _megabytes(used: str) -> float:
     return float(number) * {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}[unit] * 1.048576
 
 
+def _used(stack: RunningStack) -> dict[str, float]:
+    ids = stack.docker("compose", "ps", "--quiet").split()
+    rows = stack.docker("stats", "--no-stream", "--format", "{{json .}}", *ids).splitlines()
+    return {row["Name"]: _megabytes(row["MemUsage"]) for row in map(json.loads, rows)}
+
+
 def test_at_rest_it_is_small(stack: RunningStack) -> None:
     """Every container is up and well, and all of them together take less than two gigabytes."""
     states = {one["Config"]["Labels"]["com.docker.compose.service"]: one["State"] for one in stack.containers()}
     assert {name: state["Health"]["Status"] for name, state in states.items()} == dict.fromkeys(states, "healthy")
     assert {f"{service}-{part}" for service in SERVICES for part in ("api", "worker", "relay")} <= set(states)
-    ids = stack.docker("compose", "ps", "--quiet").split()
-    rows = stack.docker("stats", "--no-stream", "--format", "{{json .}}", *ids).splitlines()
-    used = {row["Name"]: _megabytes(row["MemUsage"]) for row in map(json.loads, rows)}
+    used = _used(stack)
     sys.stdout.write(f"\nMemory at rest: {sum(used.values()):.0f} MB in {len(used)} containers.\n")
     assert sum(used.values()) < AT_REST, used
 
 
-def test_the_whole_story_is_told_through_the_proxy(story: dict[str, Any]) -> None:
+def test_the_whole_story_is_told_through_the_proxy(stack: RunningStack, story: dict[str, Any]) -> None:
     """Every act of the story leaves its event, the record verifies, and every event is accounted for."""
     assert story["ok"], story["checks"]
     assert len(story["acts"]) > 100
     figures = story["figures"]
     sys.stdout.write(
-        f"\n{figures['events']:.0f} events, handled by the last consumer: p95 {figures['last_consumer_p95_ms']} ms.\n"
+        f"\n{figures['events']:.0f} events, handled by the last consumer: p95 {figures['last_consumer_p95_ms']} ms."
+        f" Memory just after it: {sum(_used(stack).values()):.0f} MB.\n"
     )
 
 
