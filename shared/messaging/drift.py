@@ -52,6 +52,9 @@ class Difference:
         return {"state": self.state, "kind": self.thing[0], "name": self.name} | facts
 
 
+_NOTHING = ("", "^$")  # patterns of names that no name fits
+
+
 @dataclass(frozen=True)
 class Broker:
     """A live broker: its AMQP URL (of who may declare), its API, and each service's own user, if it has one."""
@@ -86,7 +89,10 @@ def declared(wanted: Topology, users: Mapping[str, str]) -> Plan:
 
 
 def live(broker: Broker) -> Plan:
-    """Return what stands on the broker's virtual host; administrators may do anything and are left out."""
+    """Return what stands on the broker's virtual host.
+
+    Administrators may do anything and are left out, as is who may do nothing, such as the one that watches.
+    """
     found = broker.api.definitions()
     # An administrator's tags are a list, or a text in versions before 3.9.
     rulers = {user["name"] for user in found["users"] if "administrator" in user["tags"]}
@@ -102,7 +108,11 @@ def live(broker: Broker) -> Plan:
         if item["source"]
     }
     kinds = ("configure", "write", "read")
-    plan |= {("permission", item["user"]): {kind: item[kind] for kind in kinds} for item in here("permissions")}
+    plan |= {
+        ("permission", item["user"]): {kind: item[kind] for kind in kinds}
+        for item in here("permissions")
+        if any(item[kind] not in _NOTHING for kind in kinds)
+    }
     return plan | {
         ("topic permission", item["user"], item["exchange"]): {kind: item[kind] for kind in kinds[1:]}
         for item in here("topic_permissions")

@@ -121,6 +121,17 @@ def test_too_wide_permissions_are_seen_and_narrowed(stand: Stand, house: Broker)
     assert names(drift.diff(fewer, queues()), "superfluous") == stranger
 
 
+def test_a_user_who_may_do_nothing_is_no_difference(stand: Stand, house: Broker) -> None:
+    """Who only watches is not reported, and is as soon as it may read a queue."""
+    watcher = f"watch-{stand.token}"
+    house.api._ask("PUT", f"/api/users/{watcher}", {"password": "x", "tags": "monitoring"})
+    nothing = {"configure": "^$", "write": "^$", "read": "^$"}
+    house.api.permit("permissions", watcher, nothing)
+    assert drift.diff(house, queues()) == []
+    house.api.permit("permissions", watcher, nothing | {"read": "^audit$"})
+    assert names(drift.diff(house, queues()), "superfluous") == {f"permission {watcher}"}
+
+
 def test_the_private_node_starts_with_least_permissions() -> None:
     """What a node of ours is given at its start is what the topology declares, for every service."""
     given = definitions(dict.fromkeys(SERVICES, "x"))
