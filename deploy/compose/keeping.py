@@ -12,7 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.compose import engine, files
+from deploy.compose import checks, engine, files
+from deploy.compose.checks import BAD
+from deploy.compose.facts import Facts
 from deploy.compose.terminal import refuse, say
 
 CONTAINER = "backup"
@@ -25,6 +27,13 @@ TAKE_IN = 'cat > "$0.part" && mv "$0.part" "$0"'
 
 class KeepingError(RuntimeError):
     """It can't be done now; the message is one sentence with the cure."""
+
+
+def see_the_engine() -> None:
+    """Raise KeepingError, in the words of `make doctor`, when Docker can't be used."""
+    found = checks.engine(Facts(engine.look()))
+    if found.state == BAD:
+        raise KeepingError(f"{found.check} {found.result}: {found.cure}")
 
 
 def compose(root: Path, *arguments: str, **pipes: object) -> int:
@@ -105,6 +114,7 @@ def main(arguments: Sequence[str], root: Path = files.ROOT) -> int:
     parser.add_argument("--to", default="", metavar="FOLDER", help="copy the new backup there")
     wanted, more = parser.parse_known_args(arguments)
     try:
+        see_the_engine()
         if wanted.command == "backup":
             return backup(root, wanted.to, more)
         return (restore if wanted.command == "restore" else drill)(root, wanted.file, more)

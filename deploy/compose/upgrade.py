@@ -216,7 +216,7 @@ def upgrade(root: Path, version: str, patience: int) -> int:
     """Install a release in the place of the one that runs, or leave that one; returns the exit code."""
     here = releases.of(root)
     if here.version == version:
-        say(f"{version} is what runs: after changes of settings, `make up`.")
+        say(f"{version} is what .env names already: after changes of settings, `make up`.")
         return 0
     target = releases.next_after(here, version)
     say(painted(f"{here.version} → {target.version}", "bold"))

@@ -52,8 +52,8 @@ def from_inside() -> bytes:
 def around() -> dict[str, str]:
     """Return what the machine says, redacted, by name: its state, and the end of every container's log."""
     found = {name: asked(command)[1].decode(errors="replace") for name, command in ASKED.items()}
-    _, names = asked((*COMPOSE, "ps", "--all", "--services"))
-    for name in names.decode(errors="replace").split():
+    code, names = asked((*COMPOSE, "ps", "--all", "--services"))
+    for name in () if code else names.decode(errors="replace").split():
         command = (*COMPOSE, "--ansi", "never", "logs", "--no-color", "--no-log-prefix", "--tail", LINES, name)
         found[f"log/{name}.log"] = asked(command)[1].decode(errors="replace")
     return {name: redact(content) for name, content in found.items()}

@@ -263,4 +263,4 @@ def test_the_release_that_runs_is_not_installed_again(
     """The same version: nothing is done, and the command for changed settings is named."""
     assert upgrade.main(["--to", "v0.1.0"], root) == 0
     assert acts(docker) == []
-    assert "0.1.0 is what runs" in capfd.readouterr().out
+    assert "0.1.0 is what .env names already" in capfd.readouterr().out

@@ -9,6 +9,10 @@ import pytest
 from deploy.compose import keeping
 
 DOCKER = """#!/bin/sh
+case "$*" in
+  info*) echo '{{"ServerVersion": "27.3.1"}}'; exit 0 ;;
+  "compose version"*) echo 2.29.7; exit 0 ;;
+esac
 echo "$*" >> {folder}/heard
 case "$*" in
   *"backup list"*) echo '[{{"file": "/var/lib/tamga/backups/tamga-1-20260101T000000Z.backup"}}]' ;;
@@ -68,3 +72,16 @@ def test_refusals_are_sentences(docker: Path, capsys: pytest.CaptureFixture[str]
     for words in ("Say which backup", "Can't write to", "do not come up: make logs s=database"):
         assert words in said
     assert heard(docker)[-1] == f"compose exec -T backup tamga drill /var/lib/tamga/backups/{NAME}"
+
+
+def test_without_docker_the_cure_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Docker is not there or does not run, each command says so, as `make doctor` does, and begins nothing."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = list[str]()
+    monkeypatch.setattr(keeping, "refuse", said.append)
+    assert {keeping.main([command, "--file", "x"], root=tmp_path) for command in ("backup", "restore", "drill")} == {1}
+    (tmp_path / "docker").write_text("#!/bin/sh\necho Cannot connect to the Docker daemon >&2; exit 1")
+    (tmp_path / "docker").chmod(0o755)
+    assert keeping.main(["drill"], root=tmp_path) == 1
+    assert ["is not installed" in one for one in said] == [True, True, True, False]
+    assert "is not running (Cannot connect" in said[-1]
