@@ -103,8 +103,9 @@ class CaseFile(BaseModel):
 
 def delegations_of(programme: Path) -> list[Delegation]:
     """Return the delegated authority that a programme.yaml states; raises CaseFileError."""
+    text = _text(programme)
     try:
-        content = yaml.safe_load(_text(programme))
+        content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CaseFileError(f"{programme}: is not YAML") from error
     stated = content.get("delegated_authority", []) if isinstance(content, dict) else content

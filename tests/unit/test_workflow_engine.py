@@ -154,6 +154,41 @@ def test_the_engine_takes_exactly_what_has_no_error(document: dict[str, Any]) ->
         assert Workflow.checked(document).version == 1
 
 
+def test_a_round_without_a_way_out_is_a_dead_end() -> None:
+    """Stages that only lead to each other are named, and refused, like a stage that leads nowhere."""
+    stages = [{"id": stage, "name": {"en": stage}, "holder": "officer"} for stage in ("a", "b")]
+    end = {"id": "end", "name": {"en": "End"}, "terminal": True, "final": True}
+    ways = [("a", "b"), ("b", "a")]
+    moves = [{"id": f, "name": {"en": f}, "from": [f], "to": t, "roles": ["officer"]} for f, t in ways]
+    document = {"workflow": "w", "version": 1, "initial": "a", "stages": [*stages, end], "transitions": moves}
+    found = [(item.code, item.where) for item in Workflow.parse(document).lint()]
+    assert found == [("dead-end", "stages.a"), ("dead-end", "stages.b"), ("unreachable", "stages.end")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version: 1\nversion: 2", "“version” stands twice"),
+        ("version: 2026-99-99", "not YAML"),
+        ("[" * 5000, "not YAML"),
+    ],
+)
+def test_a_text_that_would_be_misread_is_refused(text: str, said: str) -> None:
+    """A key that stands twice, a day of no calendar and brackets without end are errors, never a crash or a guess."""
+    with pytest.raises(WorkflowError, match=said):
+        Workflow.parse(text)
+
+
+@pytest.mark.parametrize("number", ["many", "0", "-1", "9" * 5000, "٣"])
+def test_reviews_are_counted_in_plain_numbers(number: str) -> None:
+    """How many reviews a move needs is 1 to 999; anything else is nothing that can be checked."""
+    move = {"id": "m", "name": {"en": "M"}, "from": ["a"], "to": "a", "roles": ["officer"]}
+    stages = [{"id": "a", "name": {"en": "A"}, "holder": "officer"}]
+    document = {"workflow": "w", "version": 1, "initial": "a", "stages": stages}
+    found = Workflow.parse(document | {"transitions": [move | {"requires": [f"reviews:{number}"]}]}).lint()
+    assert "unknown-requirement" in [item.code for item in found]
+
+
 LINES = [
     {"role": "officer", "act": "m", "up_to": {"amount": "10", "currency": "EUR"}},
     {"role": "programme_manager", "act": "m", "up_to": {"amount": "60", "currency": "EUR"}},
