@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 
 from shared.workflow_cli import commands
 
-GOOD = Path(__file__).parents[2] / "programmes" / "business-ecosystem" / "workflows" / "bso-grant.yaml"
+ROOT = Path(__file__).parents[2]
+GOOD = ROOT / "programmes" / "business-ecosystem" / "workflows" / "bso-grant.yaml"
 BAD = "workflow: w\nversion: 1\ninitial: a\nstages: [{id: a, name: {en: A}, holder: officer}]\n"
 run = CliRunner().invoke
 
@@ -192,3 +194,24 @@ def test_migrate_plans_a_new_version(tmp_path: Path) -> None:
     refused = run(commands, ["migrate", str(new), str(GOOD)])
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "is not newer" in refused.stderr
+
+
+def test_the_page_about_workflows_runs(tmp_path: Path) -> None:
+    """The workflow on the page is clean, its facts are read as the page says, and every code stands there."""
+    page = (ROOT / "docs" / "workflows.md").read_text()
+    file, facts = tmp_path / "w.yaml", tmp_path / "facts.json"
+    file.write_text(page.split("```yaml\n")[1].split("```")[0])
+    facts.write_text(page.split("```json\n")[1].split("```")[0])
+    assert run(commands, ["lint", str(file)]).exit_code == 0
+    words = ["check", str(file), "--at", "checking", "--facts", str(facts), "--json", "--as"]
+    manager, officer = (json.loads(run(commands, [*words, role]).stdout) for role in ("programme_manager", "officer"))
+    assert manager["allowed"] == ["grant"]
+    assert officer["allowed"] == ["ask", "close"]
+    why = next(move for move in officer["moves"] if move["id"] == "grant")["blocked_by"]
+    assert [(item["code"], item["figures"]["next_role"]) for item in why] == [
+        ("authority-exceeded", "programme_manager")
+    ]
+    code = "\n".join(path.read_text() for path in (ROOT / "shared" / "workflow").glob("*.py"))
+    said = re.findall(r'(?:code=|code, \w+ = |_error\(\s*|Finding\("warning", |"blocked", )"([a-z-]+)"', code)
+    assert len(said) > 30
+    assert not [name for name in said if f"`{name}`" not in page]
