@@ -350,8 +350,7 @@ def settle_release(
 
 
 def _within_authority(connection: Connection, who: Identity, case: CoFinancing, amount: Money) -> None:
-    delegations = pack_for(connection, case).delegations
-    limit = authority_limits(delegations, roles_on(who, case), case.currency).get("release")
+    limit = authority_limits(pack_for(connection, case).delegations, roles_on(who, case), case.currency).get("release")
     if limit is None:
         raise ForbiddenError("You have no delegated authority for this")
     if amount > limit:
