@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, show
-from shared.money import Money
 from shared.workflow import ROLES, Move, NoPlanError, Workflow, WorkflowError, explain, mermaid, migration, svg
 from shared.workflow.casefile import CaseFile, CaseFileError, Delegation, delegations_of
 
@@ -214,21 +212,10 @@ def _show_moves(
         (move.id, move.transition.to, "yes" if move.allowed else "no", "\n".join(move.blocked_by)) for move in moves
     ]
     data = about | {"authority_from": source, "allowed": allowed, "moves": answers}
-    show(_plain(data), ["Move", "To", "Now", "What blocks it"], rows, as_json)
+    show(data, ["Move", "To", "Now", "What blocks it"], rows, as_json)
 
 
 def _answer(move: Move, *, here: bool) -> dict[str, Any]:
-    why = [{"code": one.code, "message": str(one), "figures": one.figures} for one in move.blocked_by]
+    why = [one.as_dict() for one in move.blocked_by]
     about = {"id": move.id, "name": move.transition.name, "to": move.transition.to, "at_this_stage": here}
     return about | {"allowed": move.allowed, "asks": move.asks, "blocked_by": why}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON types: money as an amount with its currency, other decimals as text."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if isinstance(value, Money):
-        return value.model_dump(mode="json")
-    return str(value) if isinstance(value, Decimal) else value

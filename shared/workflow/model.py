@@ -167,7 +167,7 @@ class Workflow(_Part):
         if chosen is None or not chosen.allowed:
             legal = [move.id for move in moves if move.allowed]
             why = chosen.blocked_by if chosen else self._not_mine(transition_id, stage_id)
-            raise IllegalTransitionError(transition_id, stage_id, legal, [*why])
+            raise IllegalTransitionError(transition_id, stage_id, legal, [*why], [one.as_dict() for one in why])
         absent = {name: missing(name, transition_id, facts) for name in chosen.asks}
         if any(absent.values()):
             raise InvalidError({name: str(sentence) for name, sentence in absent.items() if sentence})

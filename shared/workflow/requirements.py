@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Self
 
 from shared.money import Money
@@ -45,6 +46,18 @@ class Sentence(str):
         self = cls((names.get("en") or next(iter(names.values()))).strip(), code=code, figures=figures)
         self.names = names
         return self
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return code, message and figures as JSON types: money with its currency, other decimals as text."""
+        return {"code": self.code, "message": str(self), "figures": _plain(self.figures)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, Money):
+        return value.model_dump(mode="json")
+    return str(value) if isinstance(value, Decimal) else value
 
 
 @dataclass(frozen=True, kw_only=True)

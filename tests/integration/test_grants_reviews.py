@@ -130,7 +130,12 @@ def test_the_one_who_recommends_does_not_approve(world: World) -> None:
     case.move(world.officer, "finish-review")
     case.move(world.manager, "recommend", comment="Strong")
     assert "another person" in case.move(world.manager, "approve", 409)["blocked_by"][0]
-    refused = case.move(world.officer, "approve", 409)["blocked_by"][0]
-    assert "above your delegated authority of 10,000.00 EUR; up to 60,000.00 EUR decides: programme_manager" in refused
+    refused = case.move(world.officer, "approve", 409)
+    said = "above your delegated authority of 10,000.00 EUR; up to 60,000.00 EUR decides: programme_manager"
+    assert said in refused["blocked_by"][0]
+    assert refused["blockers"][0]["code"] == "authority-exceeded"
+    assert refused["blockers"][0]["figures"]["limit"] == {"amount": "10000.00", "currency": "EUR"}
+    seen = {move["id"]: move for move in world.officer.api("GET", f"/applications/{case.reference}")["moves"]}
+    assert seen["approve"]["blockers"] == refused["blockers"]
     assert "решает: Руководитель программы" in in_russian(world.officer, case)
     assert case.seen()["stage"] == "recommended"
