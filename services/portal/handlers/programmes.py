@@ -19,7 +19,8 @@ def load_pack(uow: UnitOfWork, programme_id: str, pack: dict[str, Any], sha256: 
     """
     known = storage.programmes(uow).find(programme_id, for_update=True)
     if (known is None or known.sha256 != sha256) and (wrong := _unusable(pack)):
-        raise InvalidError(wrong, "The pack can't be loaded: %(files)s", files=", ".join(wrong))
+        refused = "The pack can't be loaded; `tamga workflow lint` says what is wrong with %(files)s"
+        raise InvalidError(wrong, refused, files=", ".join(wrong))
     programme = known or storage.programmes(uow).add(Programme(id=programme_id))
     return programme, programme.load(pack, sha256)
 
