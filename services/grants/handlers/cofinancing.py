@@ -27,7 +27,7 @@ from shared.events.grants import RecordViewed
 from shared.money import Money
 from shared.web.identity import Identity
 from shared.web.paging import Page, decode_cursor, page_of
-from shared.workflow import Facts, Move, Workflow, authority_limits
+from shared.workflow import Facts, Move, Workflow, authority_levels, authority_limits
 
 # Co-financing learns nothing of its own: people, organisations and packs are the service's.
 ON: dict[str, Callable[[UnitOfWork, Envelope], None]] = {}
@@ -117,6 +117,7 @@ def facts_for(pack: Pack, who: Identity, case: CoFinancing, reason: str | None, 
         comment=comment,
         amount=case.money(case.terms.programme_share) if case.terms else None,
         limits=authority_limits(pack.delegations, roles_on(who, case), case.currency),
+        levels=authority_levels(pack.delegations, pack.workflows[case.workflow], case.currency),
     )
 
 
@@ -349,8 +350,7 @@ def settle_release(
 
 
 def _within_authority(connection: Connection, who: Identity, case: CoFinancing, amount: Money) -> None:
-    delegations = pack_for(connection, case).delegations
-    limit = authority_limits(delegations, roles_on(who, case), case.currency).get("release")
+    limit = authority_limits(pack_for(connection, case).delegations, roles_on(who, case), case.currency).get("release")
     if limit is None:
         raise ForbiddenError("You have no delegated authority for this")
     if amount > limit:
