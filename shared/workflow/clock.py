@@ -43,6 +43,7 @@ def _calendar(country: str) -> holidays.HolidayBase:
     return holidays.country_holidays(country)
 
 
+@lru_cache(maxsize=16_384)  # lists ask for the same weeks of the same country for each of their rows
 def is_working_day(day: date, country: str) -> bool:
     """Return whether people work on `day` in `country` (ISO 3166 code): not at weekends, not on public holidays."""
     return bool(_calendar(country).is_working_day(day))
