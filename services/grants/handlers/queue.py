@@ -202,6 +202,7 @@ def standings(
     states = stored.details(connection, references)
     reviews = reads.reviews_by_case(connection, references)
     awards = reads.awards_by_case(connection, references)
+    lines: dict[int, list[str]] = {}
     found = {}
     for row in rows:
         application = Application.model_validate(states[row["id"]] | {"version": row["version"]})
@@ -210,14 +211,14 @@ def standings(
         used = application.turn(frame.workflow, frame.calendar, listing.asking.now).days_used if row["is_open"] else 0
         sla = frame.workflow.stage(application.stage).sla
         moves = frame.workflow.moves(application.stage, roles_on(who, application), facts)
-        step = _ahead(application, frame.workflow, moves)
+        line = lines.get(id(frame.workflow)) or lines.setdefault(id(frame.workflow), main_line(frame.workflow))
+        step = _ahead(application, line, moves)
         found[application.id] = Standing(used, sla.working_days if sla else None, frame, step)
     return found
 
 
-def _ahead(application: Application, workflow: Workflow, moves: Sequence[Move]) -> Move | None:
+def _ahead(application: Application, line: list[str], moves: Sequence[Move]) -> Move | None:
     """Return the move that carries the case on along the main line, one that is possible now before others."""
-    line = main_line(workflow)
     if application.stage not in line:
         return None
     ahead = set(line[line.index(application.stage) + 1 :])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, tuple_
+from sqlalchemy import ARRAY, Connection, RowMapping, Select, Text, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award
@@ -135,9 +136,10 @@ def pack_hashes(connection: Connection, programme: str) -> dict[int, str]:
 
 
 def reviews_by_case(connection: Connection, references: Sequence[str]) -> dict[str, list[Review]]:
-    """Return the reviews of several applications, each in the order in which they were asked for."""
+    """Return the reviews of several applications in the order in which they were asked for, without their texts."""
     c = t.review.c
-    query = select(c.application, c.version, c.state).where(c.application.in_(references)).order_by(c.id)
+    state = c.state.op("-", return_type=JSONB)(literal(["scores", "summary"], ARRAY(Text))).label("state")
+    query = select(c.application, c.version, state).where(c.application.in_(references)).order_by(c.id)
     found: dict[str, list[Review]] = {}
     for row in connection.execute(query):
         found.setdefault(row.application, []).append(Review.model_validate(row.state | {"version": row.version}))
