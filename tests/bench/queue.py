@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 from sqlalchemy import Connection, event, text
@@ -137,15 +138,16 @@ def plan(connection: Connection, world: World, path: str) -> str:
     )
 
 
-def timed(world: World, path: str, times: int) -> list[float]:
-    """Return how many milliseconds a page takes, each time."""
+def timed(world: World, path: str, times: int) -> tuple[float, float, float]:
+    """Return the median and the 95th percentile of a page's milliseconds, and the median of this process's CPU."""
     world.officer.page(path)
-    found = []
+    took, worked = [], []
     for _ in range(times):
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         world.officer.page(path)
-        found.append((time.perf_counter() - began) * 1000)
-    return sorted(found)
+        took.append((time.perf_counter() - began) * 1000)
+        worked.append((time.process_time() - cpu) * 1000)
+    return statistics.median(took), sorted(took)[int(times * 0.95)], statistics.median(worked)
 
 
 def page_20(world: World, path: str) -> str:
@@ -158,12 +160,13 @@ def page_20(world: World, path: str) -> str:
 
 
 def csv(world: World) -> str:
-    """Take the file of all open cases, and return how long it took."""
-    began, lines = time.perf_counter(), 0
+    """Take the file of all cases; returns how long it took and how much memory the server and this client needed more."""
+    began, lines, before = time.perf_counter(), 0, getrusage(RUSAGE_SELF).ru_maxrss
     with world.officer.client.stream("GET", "/grants/queue.csv?q=state:all", headers=world.officer.headers()) as answer:
         for piece in answer.iter_text():
             lines += piece.count("\n")
-    return f"{lines - 1:,} rows in {time.perf_counter() - began:.1f} s"
+    more = (getrusage(RUSAGE_SELF).ru_maxrss - before) / 1024
+    return f"{lines - 1:,} rows in {time.perf_counter() - began:.1f} s, {more:.0f} MB more at the peak"
 
 
 def main() -> None:
@@ -182,10 +185,9 @@ def main() -> None:
             print(f"{options.rows:,} applications of {PROGRAMME} in {time.perf_counter() - began:.0f} s")
             deep = {"the queue, page 20": page_20(world, "/"), "by change, page 20": page_20(world, "/?sort=-updated")}
             for name, path in (PAGES | deep).items():
-                took = timed(world, path, options.times)
-                p95 = took[int(len(took) * 0.95)]
+                median, p95, cpu = timed(world, path, options.times)
                 found = plan(connection, world, path)
-                print(f"{name:22} median {statistics.median(took):6.1f} ms  p95 {p95:6.1f} ms  {found}", flush=True)
+                print(f"{name:22} median {median:6.1f} ms  p95 {p95:6.1f} ms  CPU {cpu:5.1f} ms  {found}", flush=True)
         if options.csv:
             print(f"CSV {csv(world)}")
 

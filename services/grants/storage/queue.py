@@ -28,7 +28,7 @@ from services.grants.storage.conditions import Asking, condition
 from services.grants.storage.reads import LISTED
 
 CHUNK = 500
-MOST_COUNTED = 10_000
+MOST_COUNTED = 1_000
 c = t.application.c
 # The order of a list: columns of the sort, of which the last is unique.
 ORDERS: dict[str, tuple[Any, ...]] = {
