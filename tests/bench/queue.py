@@ -160,7 +160,7 @@ def page_20(world: World, path: str) -> str:
 
 
 def csv(world: World) -> str:
-    """Take the file of all cases; returns how long it took and how much memory the server and this client needed more."""
+    """Take the file of all cases; returns how long it took and how much more memory this process needed."""
     began, lines, before = time.perf_counter(), 0, getrusage(RUSAGE_SELF).ru_maxrss
     with world.officer.client.stream("GET", "/grants/queue.csv?q=state:all", headers=world.officer.headers()) as answer:
         for piece in answer.iter_text():

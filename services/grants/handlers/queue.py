@@ -186,7 +186,9 @@ def board(connection: Connection, listing: Listing) -> list[tuple[str, int, list
     """Return (stage, how many cases, the oldest of them) of each stage that has some, along the workflow."""
     if listing.programme is None or listing.search.mistakes or listing.pack is None:
         return []
-    stages = list(dict.fromkeys(stage.id for flow in workflows(listing.pack) for stage in flow.stages))
+    open_alone = stored.only_open(listing.search)  # then nothing can be at a terminal stage, and nobody looks there
+    every_stage = [stage for flow in workflows(listing.pack) for stage in flow.stages]
+    stages = list(dict.fromkeys(stage.id for stage in every_stage if not (open_alone and stage.terminal)))
     found: dict[str, tuple[int, list[RowMapping]]] = {}
     for row in stored.columns(connection, listing.programme, listing.search, listing.asking, stages, most=CARDS):
         if row["count"]:
@@ -197,7 +199,8 @@ def board(connection: Connection, listing: Listing) -> list[tuple[str, int, list
 def standings(
     connection: Connection, who: Identity, listing: Listing, rows: Sequence[RowMapping]
 ) -> dict[str, Standing]:
-    """Return how each case stands, in three statements for all of them."""
+    """Return how each open case stands, in three statements for all of them; drafts and ended cases wait for nobody."""
+    rows = [row for row in rows if row["is_open"]]
     references = [row["id"] for row in rows]
     states = stored.details(connection, references)
     reviews = reads.reviews_by_case(connection, references)
@@ -208,7 +211,7 @@ def standings(
         application = Application.model_validate(states[row["id"]] | {"version": row["version"]})
         frame = Frame.of(listing.packs[application.pack_version], application)
         facts = facts_for(who, application, frame, reviews.get(row["id"], []), awards.get(row["id"]))
-        used = application.turn(frame.workflow, frame.calendar, listing.asking.now).days_used if row["is_open"] else 0
+        used = application.turn(frame.workflow, frame.calendar, listing.asking.now).days_used
         sla = frame.workflow.stage(application.stage).sla
         moves = frame.workflow.moves(application.stage, roles_on(who, application), facts)
         line = lines.get(id(frame.workflow)) or lines.setdefault(id(frame.workflow), main_line(frame.workflow))

@@ -71,15 +71,17 @@ def cases_shown(
     """Return the queue's rows in words, with the working days used, the next step and what it still needs."""
     locale, found = request.state.locale, []
     for row in rows_shown(request, rows, listing.pack, public=False):
-        standing = standings[row["id"]]
-        step = standing.next
+        standing = standings.get(row["id"])
+        step = standing.next if standing else None
         found.append(
             row
             | {
-                "used": standing.days_used if row["is_open"] else None,
-                "given": standing.days_given if row["is_open"] else None,
+                "used": standing.days_used if standing else None,
+                "given": standing.days_given if standing else None,
                 "next_name": say(step.transition.name, locale) if step else "",
-                "next_needs": [spoken(standing.frame, why, locale) for why in step.blocked_by] if step else [],
+                "next_needs": [spoken(standing.frame, why, locale) for why in step.blocked_by]
+                if standing and step
+                else [],
             }
         )
     return found

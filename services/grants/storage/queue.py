@@ -84,10 +84,9 @@ def columns(
     here = _asked(programme, search, asking).where(c.stage == names.c.name)
     cards = lateral(here.order_by(c.since, c.id).limit(most), name="cards")
     some = select(literal(1)).where(*here.whereclause.clauses).limit(MOST_COUNTED)  # type: ignore[union-attr]
-    counted = select(func.count()).select_from(some.correlate(names).subquery()).scalar_subquery()
-    query = select(names.c.name.label("column"), counted.label("count"), *cards.c).select_from(
-        names.outerjoin(cards, true())
-    )
+    counted = lateral(select(func.count().label("count")).select_from(some.correlate(names).subquery()), name="counted")
+    joined = names.join(counted, true()).outerjoin(cards, true())
+    query = select(names.c.name.label("column"), counted.c.count.label("count"), *cards.c).select_from(joined)
     return list(connection.execute(query.order_by(names.c.place, cards.c.since, cards.c.id)).mappings())
 
 
@@ -101,8 +100,12 @@ def details(connection: Connection, references: Sequence[str]) -> dict[str, dict
 
 def _asked(programme: str, search: Search, asking: Asking) -> Select[Any]:
     query = select(*LISTED).where(c.programme == programme, *(condition(term, asking) for term in search.terms))
-    told = search.of("state") or any(not term.negated for term in search.of("stage"))
-    return query if told else query.where(c.is_open)
+    return query.where(c.is_open) if only_open(search) else query
+
+
+def only_open(search: Search) -> bool:
+    """Return whether open applications alone are meant: neither a state nor a stage is named."""
+    return not search.of("state") and all(term.negated for term in search.of("stage"))
 
 
 def _ordered(query: Select[Any], sort: str) -> Select[Any]:
