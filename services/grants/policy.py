@@ -14,6 +14,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.application.write": {"applicant": "own"},
     "grants.application.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
     "grants.application.queue": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.view.keep": {**_STAFF, **_FINANCE},
     "grants.application.mine": {"applicant": "all"},
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import takewhile
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -43,14 +42,21 @@ def _calendar(country: str) -> holidays.HolidayBase:
     return holidays.country_holidays(country)
 
 
+@lru_cache(maxsize=16_384)  # lists ask for the same weeks of the same country for each of their rows
 def is_working_day(day: date, country: str) -> bool:
     """Return whether people work on `day` in `country` (ISO 3166 code): not at weekends, not on public holidays."""
     return bool(_calendar(country).is_working_day(day))
 
 
+@lru_cache(maxsize=4096)
 def working_days(start: date, end: date, country: str) -> int:
     """Return the working days after `start` up to and with `end`."""
-    return sum(1 for day in takewhile(lambda day: day <= end, _after(start)) if is_working_day(day, country))
+    return sum(is_working_day(day, country) for day in _between(start, end))
+
+
+def _between(start: date, end: date) -> Iterator[date]:
+    """Give the days after `start` up to and with `end`."""
+    return (date.fromordinal(day) for day in range(start.toordinal() + 1, end.toordinal() + 1))
 
 
 def _after(start: date) -> Iterator[date]:
@@ -89,10 +95,12 @@ def turn(workflow: Workflow, history: Sequence[Visit], *, country: str, zone: st
         used = working_days(_local(visit.since, zone), _local(now, zone), country)
         return Turn(visit.stage, stage.holder, visit.since, None, used, held_in is not None, late=False)
     pauses = _pauses(since, history, sla, zone)
-    days = takewhile(lambda day: day <= _local(now, zone), _after(_local(since, zone)))
-    used = sum(1 for day in days if _counts(day, pauses, country))
+    today = _local(now, zone)
+    start = _local(since, zone)
+    counted = (_counts(day, pauses, country) for day in _between(start, today)) if pauses else ()
+    used = sum(counted) if pauses else working_days(start, today, country)
     end = due(since, history, sla, country, zone)
-    late = end is not None and _local(now, zone) > end
+    late = end is not None and today > end
     return Turn(visit.stage, stage.holder, visit.since, end, used, held_in is not None, late)
 
 
@@ -115,8 +123,9 @@ def _pauses(since: datetime, history: Sequence[Visit], sla: Sla, zone: str) -> l
 
 
 def _counts(day: date, pauses: Sequence[tuple[date, date | None]], country: str) -> bool:
-    paused = any(start <= day and (end is None or day < end) for start, end in pauses)
-    return not paused and is_working_day(day, country)
+    if pauses and any(start <= day and (end is None or day < end) for start, end in pauses):
+        return False
+    return is_working_day(day, country)
 
 
 def _local(moment: datetime, zone: str) -> date:

@@ -85,11 +85,13 @@ class Person:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request to /grants…; never follows redirects."""
-        # Scripts come with an API key, whose statement has no form token; browsers with a session.
-        identity = self.identity.model_copy(update={"csrf": ""}) if path.startswith("/api") else self.identity
-        headers = {HEADER: sign(identity, self.world.key), "accept": "application/json"}
-        headers |= options.pop("headers", {})
+        headers = self.headers(script=path.startswith("/api")) | options.pop("headers", {})
         return self.client.request(method, f"/grants{path}", headers=headers, follow_redirects=False, **options)
+
+    def headers(self, *, script: bool = False) -> dict[str, str]:
+        """Return the headers of a request: scripts come with a key, whose statement has no form token."""
+        identity = self.identity.model_copy(update={"csrf": ""}) if script else self.identity
+        return {HEADER: sign(identity, self.world.key), "accept": "application/json"}
 
     def api(self, method: str, path: str, expect: int | None = None, **body: Any) -> Any:
         """Call the JSON API and return what it said."""

@@ -15,6 +15,7 @@ from services.grants.api.views import (
 )
 from services.grants.domain.application import Application, Document
 from services.grants.handlers import applying, listing, moving, viewing
+from services.grants.handlers import queue as queueing
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
@@ -55,9 +56,15 @@ def start(command: applying.StartApplication, who: Who, uow: Uow) -> Application
 
 
 @router.get("/applications", dependencies=[allowed("grants.application.queue")])
-def queue(who: Who, connection: Reader, query: Annotated[listing.Query, Query()]) -> ApplicationPage:
-    """Return a programme's applications by due day; every filter is a query parameter."""
-    page, _ = listing.queue(connection, who, query)
+def queue(request: Request, who: Who, connection: Reader, query: Annotated[queueing.Query, Query()]) -> ApplicationPage:
+    """Return what the search `q` asks for, in the order `sort`: due, updated, since or amount, "-" before it turns it.
+
+    `q` is the queue's language, such as `stage:review,panel holder:me amount:>50000EUR updated:<7d -officer:none
+    "free words"`; 422 names the place of what is not understood and what would be right. Without `state:` or
+    `stage:` in it, open applications are meant. The other parameters stand for terms of `q`.
+    """
+    asked = queueing.understood(queueing.asked(connection, who, query, request.app.state.clock))
+    page = queueing.page(connection, asked, query)
     return ApplicationPage(items=[row_view(row) for row in page.items], next=page.next)
 
 

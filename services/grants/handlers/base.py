@@ -37,6 +37,10 @@ def pack_of(connection: Connection, programme: str, version: int) -> Pack:
     sha256 = reads.pack_hash(connection, programme, version)
     if sha256 is None:
         raise NotFoundError("This programme is not loaded")
+    return _pack(connection, programme, version, sha256)
+
+
+def _pack(connection: Connection, programme: str, version: int, sha256: str) -> Pack:
     if sha256 not in _PACKS:
         if len(_PACKS) >= _MOST_PACKS:
             _PACKS.clear()
@@ -44,11 +48,37 @@ def pack_of(connection: Connection, programme: str, version: int) -> Pack:
     return _PACKS[sha256]
 
 
+class Packs:
+    """All versions of a programme's pack: their hashes by one statement, each content when first asked for."""
+
+    def __init__(self, connection: Connection, programme: str | None) -> None:
+        self._connection, self._programme = connection, programme or ""
+        self._hashes = reads.pack_hashes(connection, programme) if programme else {}
+
+    def __getitem__(self, version: int) -> Pack:
+        return _pack(self._connection, self._programme, version, self._hashes[version])
+
+    @property
+    def newest(self) -> Pack | None:
+        """Return the newest version, None while none is known."""
+        return self[max(self._hashes)] if self._hashes else None
+
+
 class Frame:
     """What one case is pinned to: its pack, call and workflow."""
 
     def __init__(self, connection: Connection, application: Application) -> None:
-        self.pack: Pack = pack_of(connection, application.programme, application.pack_version)
+        self._hold(pack_of(connection, application.programme, application.pack_version), application)
+
+    @classmethod
+    def of(cls, pack: Pack, application: Application) -> Frame:
+        """Return the frame out of a pack that is at hand."""
+        self = cls.__new__(cls)
+        self._hold(pack, application)
+        return self
+
+    def _hold(self, pack: Pack, application: Application) -> None:
+        self.pack: Pack = pack
         self.call: Call = self.pack.call(application.call)
         self.workflow: Workflow = self.pack.workflows[application.workflow]
         self.calendar: Calendar = self.pack.calendar

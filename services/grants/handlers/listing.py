@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Application
@@ -16,11 +14,10 @@ from services.grants.domain.review import Review
 from services.grants.handlers.base import owns, pack_of
 from services.grants.policy import POLICY
 from services.grants.storage import reads
-from shared.clock import Clock, utc_now
 from shared.errors import InvalidError, NotFoundError
 from shared.web.identity import Identity
 from shared.web.letters import by_event
-from shared.web.paging import MAX_LIMIT, Page, decode_cursor, page_of
+from shared.web.paging import Page, decode_cursor, page_of
 
 QUEUE, PAYMENTS = "grants.application.queue", "grants.payment.list"
 # What an applicant reads on their case's timeline: their own acts and what was told to them.
@@ -36,27 +33,14 @@ PUBLIC_ACTS = (
 )
 
 
-class Query(BaseModel):
-    """The filters of the queue, as they stand in its address."""
-
-    model_config = ConfigDict(extra="ignore", str_max_length=200, str_strip_whitespace=True)
-
-    programme: str = ""
-    state: Literal["open", "all"] = "open"
-    stage: str = ""
-    holder: str = ""
-    officer: str = ""  # me, none, or a user id
-    call: str = ""
-    late: bool = False
-    q: str = ""
-    cursor: str | None = Field(default=None, max_length=500)
-    limit: int = Field(default=50, ge=1, le=MAX_LIMIT)
+def programmes_of(connection: Connection, who: Identity, action: str) -> list[str]:
+    """Return the programmes in which `who` may do `action`."""
+    return reads.programmes(connection) if "all" in POLICY.require(action, who).values() else list(who.programmes)
 
 
 def programme_of(connection: Connection, who: Identity, action: str, wanted: str) -> str | None:
     """Return the programme whose list `who` looks at: the wanted one, or else their first; None when they have none."""
-    scopes = POLICY.require(action, who).values()
-    mine = reads.programmes(connection) if "all" in scopes else list(who.programmes)
+    mine = programmes_of(connection, who, action)
     if not wanted:
         return mine[0] if mine else None
     if wanted not in mine:
@@ -68,34 +52,6 @@ def latest(connection: Connection, programme: str) -> Pack | None:
     """Return the newest pack of a programme: its words label lists."""
     version = reads.latest_pack(connection, programme)
     return None if version is None else pack_of(connection, programme, version)
-
-
-def queue(
-    connection: Connection, who: Identity, query: Query, clock: Clock = utc_now
-) -> tuple[Page[RowMapping], Pack | None]:
-    """Return a page of a programme's applications by due day, and the pack that names their stages."""
-    programme = programme_of(connection, who, QUEUE, query.programme)
-    if programme is None:
-        return Page([], None), None
-    pack = latest(connection, programme)
-    rows = reads.queue(
-        connection,
-        programme,
-        stage=query.stage,
-        holder=query.holder,
-        officer={"": None, "me": who.user, "none": ""}.get(query.officer, query.officer),
-        call=query.call,
-        words=query.q,
-        late_on=_today(pack, clock) if query.late else None,
-        only_open=query.state == "open",
-        after=_after(query.cursor),
-        limit=query.limit,
-    )
-    return page_of(rows, query.limit, _key), pack
-
-
-def _today(pack: Pack | None, clock: Clock) -> date:
-    return clock().astimezone(ZoneInfo(pack.calendar.zone if pack else "UTC")).date()
 
 
 def _key(row: RowMapping) -> list[str]:

@@ -52,6 +52,29 @@ def case_path(reference: str, part: str = "") -> str:
     return f"/grants/applications/{reference}{'/' + part if part else ''}"
 
 
+def spoken(frame: Frame, sentence: str, locale: str) -> str:
+    """Return a sentence of the engine with the names of documents and checklists instead of their ids."""
+    if not isinstance(sentence, Sentence):
+        return sentence
+    if sentence.names:
+        return say(sentence.names, locale)
+    params = {key: _figure(frame, key, value, locale) for key, value in sentence.params.items()}
+    return translate("grants", sentence.message, params, locale=locale)
+
+
+def _figure(frame: Frame, key: str, value: Any, locale: str) -> Any:
+    if key == "next_role":
+        return translate("grants", HOLDERS.get(value, value), locale=locale)
+    return named(frame, value, locale) if key in {"id", "type"} else value
+
+
+def named(frame: Frame, name: str, locale: str) -> str:
+    """Return the name of a kind of document or of a checklist."""
+    known = {item.type: item.name for item in frame.call.documents}
+    known |= {key: item.name for key, item in frame.pack.checklists.items()}
+    return say(known.get(name, {"en": name}), locale)
+
+
 class CasePage:
     """What every part of a case's page shows: facts, stages, tabs and what can be done."""
 
@@ -143,23 +166,10 @@ class CasePage:
         return done + [(False, self._spoken(sentence)) for sentence in move.blocked_by]
 
     def _spoken(self, sentence: str) -> str:
-        """Return a sentence of the engine with the names of documents and checklists instead of their ids."""
-        if not isinstance(sentence, Sentence):
-            return sentence
-        if sentence.names:
-            return say(sentence.names, self.request.state.locale)
-        params = {key: self._figure(key, value) for key, value in sentence.params.items()}
-        return translate("grants", sentence.message, params, locale=self.request.state.locale)
-
-    def _figure(self, key: str, value: Any) -> Any:
-        if key == "next_role":
-            return translate("grants", HOLDERS.get(value, value), locale=self.request.state.locale)
-        return self._named(value) if key in {"id", "type"} else value
+        return spoken(self.frame, sentence, self.request.state.locale)
 
     def _named(self, name: str) -> str:
-        named = {item.type: item.name for item in self.frame.call.documents}
-        named |= {key: item.name for key, item in self.frame.pack.checklists.items()}
-        return say(named.get(name, {"en": name}), self.request.state.locale)
+        return named(self.frame, name, self.request.state.locale)
 
     def _requirement(self, requirement: str) -> str:
         name, _, parameter = requirement.partition(":")

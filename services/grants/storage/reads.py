@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, text, tuple_
+from sqlalchemy import ARRAY, Connection, RowMapping, Select, Text, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award
@@ -18,7 +18,7 @@ outbox = metadata.tables["outbox"]
 TIMELINE = 200
 LETTERS = 1000
 ALL_CALLS = 200
-_LISTED = [column for column in t.application.c if column.name not in {"state", "words", "last_changes"}]
+LISTED = [column for column in t.application.c if column.name not in {"state", "words", "last_changes"}]
 
 
 def find_application(connection: Connection, reference: str) -> Application | None:
@@ -46,45 +46,11 @@ def reviews_of(connection: Connection, reference: str) -> list[Review]:
     return [Review.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
 
 
-def queue(
-    connection: Connection,
-    programme: str,
-    *,
-    stage: str | None = None,
-    holder: str | None = None,
-    officer: str | None = None,
-    call: str | None = None,
-    words: str | None = None,
-    late_on: date | None = None,
-    only_open: bool = True,
-    after: Sequence[Any] | None = None,
-    limit: int = 50,
-) -> list[RowMapping]:
-    """Return `limit + 1` rows of a programme's applications by due day; `after` is (due_order, id) of the last seen.
-
-    `officer` "" stands for nobody's; `late_on` keeps those due before that day.
-    """
-    c = t.application.c
-    query = select(*_LISTED).where(c.programme == programme)
-    if only_open:
-        query = query.where(c.is_open)
-    for column, value in ((c.stage, stage), (c.holder, holder), (c.call, call)):
-        if value:
-            query = query.where(column == value)
-    if officer is not None:
-        query = query.where(c.officer == officer if officer else c.officer.is_(None))
-    if late_on is not None:
-        query = query.where(c.due_order < late_on)
-    if words:
-        query = query.where(c.words.op("@@")(func.websearch_to_tsquery(text("'simple'"), words)))
-    return _page(connection, query, after, limit)
-
-
 def of_organisation(
     connection: Connection, organisation: str, *, after: Sequence[Any] | None = None, limit: int = 50
 ) -> list[RowMapping]:
     """Return `limit + 1` rows of an organisation's own applications."""
-    query = select(*_LISTED).where(t.application.c.organisation == organisation)
+    query = select(*LISTED).where(t.application.c.organisation == organisation)
     return _page(connection, query, after, limit)
 
 
@@ -161,6 +127,29 @@ def pack_content(connection: Connection, programme: str, version: int) -> dict[s
     query = select(t.pack.c.content).where(t.pack.c.programme == programme, t.pack.c.version == version)
     content: dict[str, Any] = connection.execute(query).scalar_one()
     return content
+
+
+def pack_hashes(connection: Connection, programme: str) -> dict[int, str]:
+    """Return the hashes of all versions of a programme's pack."""
+    query = select(t.pack.c.version, t.pack.c.sha256).where(t.pack.c.programme == programme)
+    return {row.version: row.sha256 for row in connection.execute(query)}
+
+
+def reviews_by_case(connection: Connection, references: Sequence[str]) -> dict[str, list[Review]]:
+    """Return the reviews of several applications in the order in which they were asked for, without their texts."""
+    c = t.review.c
+    state = c.state.op("-", return_type=JSONB)(literal(["scores", "summary"], ARRAY(Text))).label("state")
+    query = select(c.application, c.version, state).where(c.application.in_(references)).order_by(c.id)
+    found: dict[str, list[Review]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.application, []).append(Review.model_validate(row.state | {"version": row.version}))
+    return found
+
+
+def awards_by_case(connection: Connection, references: Sequence[str]) -> dict[str, Award]:
+    """Return the awards of several applications."""
+    query = select(t.award.c.id, t.award.c.version, t.award.c.state).where(t.award.c.id.in_(references))
+    return {row.id: Award.model_validate(row.state | {"version": row.version}) for row in connection.execute(query)}
 
 
 def latest_pack(connection: Connection, programme: str) -> int | None:

@@ -44,6 +44,11 @@ application = entity_table(
     Index("application_all", "programme", "due_order", "id"),
     Index("application_call", "programme", "call", "due_order", "id"),
     Index("application_organisation", "organisation", "due_order", "id"),
+    Index("application_open_updated", "programme", "updated_at", "id", postgresql_where=_OPEN),
+    Index("application_updated", "programme", "updated_at", "id"),
+    Index("application_open_since", "programme", "since", "id", postgresql_where=_OPEN),
+    Index("application_open_amount", "programme", "currency", "amount", "id", postgresql_where=_OPEN),
+    Index("application_stage_since", "programme", "stage", "since", "id"),
     Column("words", TSVECTOR, nullable=False),
     Index("application_words", "words", postgresql_using="gin"),
 )

@@ -1,0 +1,113 @@
+"""The officers' queue in SQL: its orders, pages by key, columns by stage, every row in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    String,
+    column,
+    func,
+    lateral,
+    literal,
+    select,
+    true,
+    tuple_,
+    values,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.grants.domain.search import Search
+from services.grants.storage import tables as t
+from services.grants.storage.conditions import Asking, condition
+from services.grants.storage.reads import LISTED
+
+CHUNK = 500
+MOST_COUNTED = 1_000
+c = t.application.c
+# The order of a list: columns of the sort, of which the last is unique.
+ORDERS: dict[str, tuple[Any, ...]] = {
+    "due": (c.due_order, c.id),
+    "updated": (c.updated_at, c.id),
+    "since": (c.since, c.id),
+    "amount": (c.currency, c.amount, c.id),  # currencies stay apart in every order
+}
+
+
+def page(
+    connection: Connection,
+    programme: str,
+    search: Search,
+    asking: Asking,
+    *,
+    sort: str,
+    after: Sequence[Any] | None = None,
+    limit: int = 50,
+) -> list[RowMapping]:
+    """Return `limit + 1` rows in the order `sort` ("-" before it turns it round); `after` is the last row's key."""
+    query = _ordered(_asked(programme, search, asking), sort)
+    if after is not None:
+        key, last = tuple_(*order_of(sort)), tuple_(*after)
+        query = query.where(key < last if sort.startswith("-") else key > last)
+    return list(connection.execute(query.limit(limit + 1)).mappings())
+
+
+def order_of(sort: str) -> tuple[Any, ...]:
+    """Return the columns of an order."""
+    return ORDERS[sort.removeprefix("-")]
+
+
+def every(
+    connection: Connection, programme: str, search: Search, asking: Asking, *, sort: str
+) -> Iterator[Sequence[RowMapping]]:
+    """Give all rows by the chunk, through a cursor in the database: memory does not grow with their number."""
+    query = _ordered(_asked(programme, search, asking), sort)
+    streaming = {"stream_results": True, "max_row_buffer": CHUNK}
+    with connection.execute(query, execution_options=streaming) as result:
+        yield from result.mappings().partitions(CHUNK)
+
+
+def columns(
+    connection: Connection, programme: str, search: Search, asking: Asking, stages: Sequence[str], *, most: int
+) -> list[RowMapping]:
+    """Return of each stage how many cases there are (counted up to MOST_COUNTED) and the `most` oldest, in one go."""
+    if not stages:
+        return []
+    names = values(column("name", String), column("place", Integer), name="stages").data(
+        [(name, place) for place, name in enumerate(stages)]
+    )
+    here = _asked(programme, search, asking).where(c.stage == names.c.name)
+    cards = lateral(here.order_by(c.since, c.id).limit(most), name="cards")
+    some = select(literal(1)).where(*here.whereclause.clauses).limit(MOST_COUNTED)  # type: ignore[union-attr]
+    counted = lateral(select(func.count().label("count")).select_from(some.correlate(names).subquery()), name="counted")
+    joined = names.join(counted, true()).outerjoin(cards, true())
+    query = select(names.c.name.label("column"), counted.c.count.label("count"), *cards.c).select_from(joined)
+    return list(connection.execute(query.order_by(names.c.place, cards.c.since, cards.c.id)).mappings())
+
+
+def details(connection: Connection, references: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what applications are, without what was written into them, by reference."""
+    query = select(c.id, c.state.op("-", return_type=JSONB)(literal("answers", String)).label("state")).where(
+        c.id.in_(references)
+    )
+    return {row.id: row.state for row in connection.execute(query)}
+
+
+def _asked(programme: str, search: Search, asking: Asking) -> Select[Any]:
+    query = select(*LISTED).where(c.programme == programme, *(condition(term, asking) for term in search.terms))
+    return query.where(c.is_open) if only_open(search) else query
+
+
+def only_open(search: Search) -> bool:
+    """Return whether open applications alone are meant: neither a state nor a stage is named."""
+    return not search.of("state") and all(term.negated for term in search.of("stage"))
+
+
+def _ordered(query: Select[Any], sort: str) -> Select[Any]:
+    down = sort.startswith("-")
+    return query.order_by(*(column.desc() if down else column for column in order_of(sort)))
