@@ -173,7 +173,6 @@ class ContributionReversed(MatchFact):
     """A verification was taken back because of what was found later; `to_refund` is out above the match now."""
 
     TYPE = "grants.cofinancing.contribution_reversed"
-    AUDIENCE = "record"
     why: str
     to_refund: Money
 
