@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "topology": ("services.backbone", "topology_commands", "The broker: diff with what is declared, apply."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
-    "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram."),
+    "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram, check who may do what, migrate."),
 }
 
 EXIT_CODES = "Exit codes: 0 done and well; 1 the answer is bad news; 2 no answer: wrong use, or there is no such thing."

@@ -80,13 +80,24 @@ class ConflictError(TamgaError):
 
 
 class IllegalTransitionError(ConflictError):
-    """A move that the workflow does not allow from here; names the legal ones."""
+    """A move that the workflow does not allow from here; names the legal ones.
+
+    `why` are sentences; `blockers` say the same by code and figures, where a workflow's engine gives them.
+    """
 
     type = "illegal-transition"
     title = "That move is not possible now"
 
-    def __init__(self, attempted: str, stage: str, legal: list[str], why: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        attempted: str,
+        stage: str,
+        legal: list[str],
+        why: list[str] | None = None,
+        blockers: list[dict[str, Any]] | None = None,
+    ) -> None:
         self.attempted, self.stage, self.legal, self.why = attempted, stage, legal, why or []
+        self.blockers = blockers or []
         super().__init__(
             "%(attempted)s is not possible at %(stage)s. Possible now: %(legal)s.%(why)s",
             attempted=attempted,
@@ -96,7 +107,8 @@ class IllegalTransitionError(ConflictError):
         )
 
     def extras(self) -> dict[str, Any]:
-        return {"attempted": self.attempted, "stage": self.stage, "legal": self.legal, "blocked_by": self.why}
+        named = {"attempted": self.attempted, "stage": self.stage, "legal": self.legal, "blocked_by": self.why}
+        return named | ({"blockers": self.blockers} if self.blockers else {})
 
 
 class StaleVersionError(ConflictError):

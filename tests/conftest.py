@@ -33,7 +33,6 @@ LONGEST = (
     "test_producer_broker.py",
     "test_system.py",
     "test_operations.py",
-    "test_simulated_services.py",
     "test_consumer_limits.py",
     "test_portal_people.py",
     "test_consumer_delivery.py",

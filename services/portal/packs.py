@@ -63,8 +63,9 @@ def _check_cofinancing(pack: dict[str, Any]) -> None:
     except ValidationError as error:
         problems = field_errors(error.errors(include_url=False, include_input=False))
     else:
-        flows = [flow for flow in pack.get("workflows", {}).values() if isinstance(flow, dict)]
-        named = {flow.get("workflow"): flow for flow in flows}
+        flows = pack.get("workflows")
+        known = [flow for flow in flows.values() if isinstance(flow, dict)] if isinstance(flows, dict) else []
+        named = {str(flow.get("workflow")): flow for flow in known}
         problems = {**rules.misfits(), **rules.misfits_with(named.get(rules.workflow))}
     if problems:
         raise InvalidError({f"cofinancing.yaml: {field}": rule for field, rule in problems.items()})

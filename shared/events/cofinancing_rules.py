@@ -206,8 +206,7 @@ class CofinancingRules(Part):
         """Return {field: rule} of what the workflow that the file names does not have."""
         if workflow is None:
             return {"workflow": Rule("there is no workflow “%(name)s” in this pack", name=self.workflow)}
-        stages = {item.get("id") for item in workflow.get("stages", ())}
-        moves = {item.get("id") for item in workflow.get("transitions", ())}
+        stages, moves = _ids(workflow.get("stages")), _ids(workflow.get("transitions"))
         found: dict[str, Rule] = {}
         for act, names in self.acts_at.items():
             if odd := [name for name in names if name not in stages]:
@@ -216,3 +215,8 @@ class CofinancingRules(Part):
             if name not in moves:
                 found[f"agreed_by.{side}"] = Rule("the workflow has no move “%(name)s”", name=name)
         return found
+
+
+def _ids(items: Any) -> set[Any]:
+    """Return the ids in a part of a workflow; what else may be wrong there is said by the workflow's own check."""
+    return {item.get("id") for item in items if isinstance(item, dict)} if isinstance(items, list) else set()

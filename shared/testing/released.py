@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "released"
 FACTS, CODE = FOLDER / "release.json", FOLDER / "events.tar.xz"
 # Who commits, relays and handles, and the tests' way of having them do it.
-_TESTING = ("__init__", "backbone", "backbone_process", "behaviour", "nursery", "shared_stand", "stand")
+_TESTING = ("__init__", "backbone", "backbone_process", "behaviour", "nursery", "servers", "shared_stand", "stand")
 _PATTERNS = (
     "shared/*.py",
     "shared/events/**/*.py",

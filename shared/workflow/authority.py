@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.money import Money
+
+if TYPE_CHECKING:
+    from shared.workflow.model import Workflow
 
 
 def authority_limits(delegations: Iterable[Mapping[str, Any]], roles: Iterable[str], currency: str) -> dict[str, Money]:
@@ -24,3 +27,14 @@ def authority_limits(delegations: Iterable[Mapping[str, Any]], roles: Iterable[s
         if act not in limits or limits[act] < limit:
             limits[act] = limit
     return limits
+
+
+def authority_levels(
+    delegations: Iterable[Mapping[str, Any]], workflow: Workflow, currency: str
+) -> dict[str, dict[str, Money]]:
+    """Return {transition: {role: highest amount}} for the roles that `workflow` lets make that move."""
+    lines, levels = list(delegations), dict[str, dict[str, Money]]()
+    for move in workflow.transitions:
+        limits = {role: authority_limits(lines, [role], currency).get(move.id) for role in move.roles}
+        levels[move.id] = {role: limit for role, limit in limits.items() if limit is not None}
+    return levels

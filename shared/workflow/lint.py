@@ -27,7 +27,8 @@ class Finding:
 
 def findings(workflow: Workflow) -> list[Finding]:
     """Return everything the linter finds, errors first, in the document's order."""
-    found = [*_ids(workflow), *_ends(workflow), *_reach(workflow), *_moves(workflow), *_translations(workflow)]
+    asked = (_ids, _ends, _endless, _reach, _moves, _migrates, _translations)
+    found = [finding for ask in asked for finding in ask(workflow)]
     return sorted(found, key=lambda item: item.level)
 
 
@@ -48,7 +49,7 @@ def _ids(workflow: Workflow) -> Iterator[Finding]:
             if paused not in stages:
                 yield _error("unknown-stage", f"stages.{stage.id}.sla.pauses_in", f"{paused} is no stage")
     for move in workflow.transitions:
-        for target in {*move.sources, move.to} - stages:
+        for target in sorted({*move.sources, move.to} - stages):
             yield _error("unknown-stage", f"transitions.{move.id}", f"{target} is no stage")
 
 
@@ -82,6 +83,32 @@ def _open(workflow: Workflow, stage: Stage, where: str, leaving: list[Transition
         yield _error("no-way-to-close", where, f"waits for the {stage.holder}, and staff can't close it")
 
 
+def _endless(workflow: Workflow) -> Iterator[Finding]:
+    """Find rounds without a way out. A stage without any transition is a dead end of its own and said so there."""
+    ends = {stage.id for stage in workflow.stages if stage.terminal or not workflow.leaving(stage.id)}
+    ending, before = set[str](), list(ends)
+    while before:
+        stage_id = before.pop()
+        if stage_id not in ending:
+            ending.add(stage_id)
+            before += [source for move in workflow.transitions if move.to == stage_id for source in move.sources]
+    for stage in workflow.stages:
+        if stage.id not in ending:
+            yield _error("dead-end", f"stages.{stage.id}", "no way leads from here to a terminal stage")
+
+
+def _migrates(workflow: Workflow) -> Iterator[Finding]:
+    stages = {stage.id for stage in workflow.stages}
+    for old, new in workflow.migrates.items():
+        where = f"migrates.{old}"
+        if new not in stages:
+            yield _error("unknown-stage", where, f"{new} is no stage")
+        if old in stages:
+            yield _error("bad-mapping", where, f"{old} is a stage of this version too: its cases stay there")
+    if workflow.migrates and workflow.version == 1:
+        yield _error("bad-mapping", "migrates", "there is no version before the first")
+
+
 def _reach(workflow: Workflow) -> Iterator[Finding]:
     reached, frontier = set[str](), [workflow.initial]
     while frontier:
@@ -101,7 +128,7 @@ def _moves(workflow: Workflow) -> Iterator[Finding]:
         for role in move.roles:
             if role not in ROLES:
                 yield _error("unknown-role", f"{where}.roles", f"{role} is no role")
-        for party in set(move.notify) - PARTIES:
+        for party in sorted(set(move.notify) - PARTIES):
             yield _error("unknown-party", f"{where}.notify", f"{party} is nobody in a case")
         for requirement in move.requires:
             if not known(requirement):

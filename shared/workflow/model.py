@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import IllegalTransitionError, InvalidError
 from shared.workflow.guards import GuardError, UnknownFactError, evaluate
+from shared.workflow.guards import names as read_by
 from shared.workflow.lint import Finding, findings
 from shared.workflow.requirements import ASKED, Facts, Sentence, missing
 
@@ -76,7 +77,7 @@ class Move:
 
     transition: Transition
     allowed: bool
-    blocked_by: list[str]
+    blocked_by: list[Sentence]
 
     @property
     def id(self) -> str:
@@ -92,7 +93,8 @@ class Move:
 class Workflow(_Part):
     """A versioned document of stages and transitions; shape as in `programmes/*/workflows/*.yaml`.
 
-    `facts` are the names that guards may read.
+    `facts` are the names that guards may read; `migrates` says {stage of an earlier version: stage of this one}
+    for stages that were renamed or merged (see `migration`).
     """
 
     workflow: str
@@ -102,17 +104,15 @@ class Workflow(_Part):
     facts: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = Field(min_length=1)
     transitions: tuple[Transition, ...] = ()
+    migrates: dict[str, str] = {}
 
     @classmethod
     def parse(cls, source: str | Mapping[str, Any]) -> Workflow:
         """Return the workflow that `source` (YAML text or its content) describes; raises WorkflowError."""
         try:
-            document = yaml.safe_load(source) if isinstance(source, str) else source
-            return cls.model_validate(document)
-        except yaml.YAMLError as error:
-            raise WorkflowError([f"not YAML: {error}"]) from error
+            return cls.model_validate(_read(source) if isinstance(source, str) else source)
         except ValidationError as error:
-            raise WorkflowError([f"{_path(item['loc'])}: {item['msg']}" for item in error.errors()]) from error
+            raise WorkflowError([f"{path_of(item['loc'])}: {item['msg']}" for item in error.errors()]) from error
 
     @classmethod
     def checked(cls, source: str | Mapping[str, Any]) -> Workflow:
@@ -152,7 +152,7 @@ class Workflow(_Part):
         mine = [transition for transition in self.leaving(stage_id) if set(transition.roles) & set(roles)]
         found = []
         for transition in mine:
-            blocked: list[str] = list(self._blocks(transition, facts))
+            blocked = self._blocks(transition, facts)
             found.append(Move(transition, allowed=not blocked, blocked_by=blocked))
         return found
 
@@ -167,21 +167,47 @@ class Workflow(_Part):
         if chosen is None or not chosen.allowed:
             legal = [move.id for move in moves if move.allowed]
             why = chosen.blocked_by if chosen else self._not_mine(transition_id, stage_id)
-            raise IllegalTransitionError(transition_id, stage_id, legal, why)
+            raise IllegalTransitionError(transition_id, stage_id, legal, [*why], [one.as_dict() for one in why])
         absent = {name: missing(name, transition_id, facts) for name in chosen.asks}
         if any(absent.values()):
             raise InvalidError({name: str(sentence) for name, sentence in absent.items() if sentence})
         return chosen.transition
 
-    def _not_mine(self, transition_id: str, stage_id: str) -> list[str]:
+    def _not_mine(self, transition_id: str, stage_id: str) -> list[Sentence]:
         there = next((item for item in self.leaving(stage_id) if item.id == transition_id), None)
-        return [Sentence("This move is for: %(roles)s", roles=", ".join(there.roles))] if there else []
+        return [not_for_you(there)] if there else []
 
     def _blocks(self, transition: Transition, facts: Facts) -> list[Sentence]:
         required = [name for name in transition.requires if name not in ASKED]
         checked = [missing(name, transition.id, facts) for name in required]
         guarded = _guard(transition.guard, transition.says, facts) if transition.guard else None
         return [sentence for sentence in [*checked, guarded] if sentence]
+
+
+def _read(text: str) -> Any:
+    """Return what YAML says; a key that stands twice is refused, because the first one would be lost in silence."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader, in C
+    # A day that is on no calendar is a ValueError.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise WorkflowError([f"not YAML: {error}"]) from error
+
+
+class _Loader(yaml.CSafeLoader):
+    """Safe YAML without repeated keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        written = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in written if written.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"“{twice}” stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def not_for_you(transition: Transition) -> Sentence:
+    """Return the sentence for whoever has none of the roles of a move."""
+    names = ", ".join(transition.roles)
+    return Sentence("This move is for: %(roles)s", code="role", figures={"roles": [*transition.roles]}, roles=names)
 
 
 def say(names: Mapping[str, str], locale: str) -> str:
@@ -197,12 +223,19 @@ def _guard(guard: str, says: Names | None, facts: Facts) -> Sentence | None:
         if evaluate(guard, facts.values):
             return None
     except UnknownFactError as error:
-        return Sentence("“%(fact)s” is not known yet", fact=error.fact)
+        return Sentence("“%(fact)s” is not known yet", code="fact-unknown", fact=error.fact)
     except GuardError as error:
-        return Sentence("“%(guard)s” can't be computed: %(why)s", guard=guard, why=str(error))
-    return Sentence.of(says) if says else Sentence("“%(guard)s” does not hold", guard=guard)
+        return Sentence("“%(guard)s” can't be computed: %(why)s", code="guard-error", guard=guard, why=str(error))
+    code, figures = (
+        "guard-false",
+        {"guard": guard, "values": {fact: facts.values.get(fact) for fact in sorted(read_by(guard))}},
+    )
+    if says:
+        return Sentence.of(says, code=code, figures=figures)
+    return Sentence("“%(guard)s” does not hold", code=code, figures=figures, guard=guard)
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def path_of(location: tuple[int | str, ...]) -> str:
+    """Return where in a document something is, such as `stages[0].id`."""
     parts = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return parts.lstrip(".") or "document"

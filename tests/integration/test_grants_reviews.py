@@ -104,6 +104,12 @@ def test_a_wrong_review_is_refused_whole(world: World, more: dict[str, Any], fie
     assert case.review_of("reviewer_one")["version"] == before["version"]
 
 
+def in_russian(person: Person, case: Case) -> str:
+    """Return the page of a case as this person reads it in Russian."""
+    reader = Person(person.world, person.identity.model_copy(update={"locale": "ru"}))
+    return reader.page(f"/applications/{case.reference}")
+
+
 def test_a_weak_score_is_not_recommended(world: World) -> None:
     """The workflow's guard holds the panel to the threshold of the scoring sheet."""
     case = Case(world).in_review("reviewer_one", "reviewer_two")
@@ -112,10 +118,11 @@ def test_a_weak_score_is_not_recommended(world: World) -> None:
         case.score(reviewer, 2)
     case.move(world.officer, "finish-review")
     assert "below the threshold" in case.move(world.officer, "recommend", 409, comment="Please")["blocked_by"][0]
+    assert "Оценка ниже порога" in in_russian(world.officer, case)
 
 
 def test_the_one_who_recommends_does_not_approve(world: World) -> None:
-    """Approval is another person's, and within their delegated authority; an officer's ends at 10,000."""
+    """Approval is another person's, within their authority; an officer's ends at 10,000, and whose goes on is said."""
     case = Case(world).in_review("reviewer_one", "reviewer_two")
     for reviewer in ("reviewer_one", "reviewer_two"):
         case.declare(reviewer)
@@ -123,5 +130,12 @@ def test_the_one_who_recommends_does_not_approve(world: World) -> None:
     case.move(world.officer, "finish-review")
     case.move(world.manager, "recommend", comment="Strong")
     assert "another person" in case.move(world.manager, "approve", 409)["blocked_by"][0]
-    assert "above your delegated authority" in case.move(world.officer, "approve", 409)["blocked_by"][0]
+    refused = case.move(world.officer, "approve", 409)
+    said = "above your delegated authority of 10,000.00 EUR; up to 60,000.00 EUR decides: programme_manager"
+    assert said in refused["blocked_by"][0]
+    assert refused["blockers"][0]["code"] == "authority-exceeded"
+    assert refused["blockers"][0]["figures"]["limit"] == {"amount": "10000.00", "currency": "EUR"}
+    seen = {move["id"]: move for move in world.officer.api("GET", f"/applications/{case.reference}")["moves"]}
+    assert seen["approve"]["blockers"] == refused["blockers"]
+    assert "решает: Руководитель программы" in in_russian(world.officer, case)
     assert case.seen()["stage"] == "recommended"

@@ -89,6 +89,23 @@ def test_a_changed_pack_is_the_next_version(stand: Stand, tmp_path: Path) -> Non
     assert set(data["pack"]["workflows"]) >= {"bso-grant"}
 
 
+def test_a_pack_with_a_dead_end_is_refused(stand: Stand, tmp_path: Path) -> None:
+    """A pack whose workflow the engine would refuse is not loaded; the file and the stage are named."""
+    engine = stand.database("portal")
+    copy = shutil.copytree(PACK, tmp_path / "pack")
+    with _unit_of_work(engine) as uow:
+        bootstrap.ensure_pack(uow, PACK, people=False)
+    file = copy / "workflows" / "bso-grant.yaml"
+    pit = "stages:\n  - {id: pit, name: {en: Pit, ru: Яма}, holder: officer}\n"
+    file.write_text(file.read_text().replace("stages:\n", pit).replace("to: declined", "to: pit"))
+    with pytest.raises(InvalidError, match="bso-grant") as refused, _unit_of_work(engine) as uow:
+        bootstrap.ensure_pack(uow, copy)
+    assert (
+        "stages.pit: is not terminal, and no transition leaves it" in refused.value.fields["workflows/bso-grant.yaml"]
+    )
+    assert _count(engine, "SELECT count(*) FROM outbox WHERE type = 'portal.programme.loaded'") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("programme.yaml", "name: x\n"), ("programme.yaml", "a: [\n"), ("x.yaml", "a: !!python/object:os.system x")],

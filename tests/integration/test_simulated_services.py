@@ -35,6 +35,8 @@ from shared.testing.simulated import SETTINGS, Broken, hurry
 from shared.testing.simulated_services import Service, ServiceWorld, Stage, copies_of
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # 210 schedules with whole services' handlers
+
 SCHEDULES = int(os.environ.get("TAMGA_SERVICE_SIMULATIONS", "70"))
 FIRST = 5_000
 EACH = 5  # schedules of one script

@@ -28,7 +28,7 @@ def test_personal_data_never_reach_a_log() -> None:
 
 def test_logs_are_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Our own logs and the standard library's come out in the same form, with process, trace and correlation."""
-    before = logging.getLogger().handlers[:]
+    before, kept = logging.getLogger().handlers[:], structlog.get_config()
     try:
         configure_logging("unit")
         with telemetry.begin("grants", "work", correlation_id="c-1") as span:
@@ -37,7 +37,7 @@ def test_logs_are_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> 
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     finally:
         logging.getLogger().handlers[:] = before
-        structlog.reset_defaults()
+        structlog.configure(**kept)  # the library's own default draws tracebacks for seconds, in every test after
     assert [line["process"] for line in lines] == ["unit", "unit"]
     assert lines[0]["token"] == HIDDEN
     assert lines[1]["event"] == "said something"

@@ -79,7 +79,7 @@ class Form(BaseModel):
 
 def test_a_log_quotes_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither an error's words nor its traceback bring what somebody typed into a log, by our logger or another's."""
-    before, typed = logging.getLogger().handlers[:], "Ana Canary"
+    before, kept, typed = logging.getLogger().handlers[:], structlog.get_config(), "Ana Canary"
     try:
         configure_logging("unit")
         try:
@@ -90,7 +90,7 @@ def test_a_log_quotes_nobody(capsys: pytest.CaptureFixture[str]) -> None:
         said = capsys.readouterr().err
     finally:
         logging.getLogger().handlers[:] = before
-        structlog.reset_defaults()
+        structlog.configure(**kept)  # the library's own default draws tracebacks for seconds, in every test after
     lines = [json.loads(line) for line in said.splitlines()]
     assert len(lines) == 2
     assert all("ValidationError" in line["exception"] for line in lines)

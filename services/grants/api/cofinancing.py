@@ -127,6 +127,7 @@ def view(uow: UnitOfWork, who: Identity, case: CoFinancing) -> dict[str, Any]:
             "asks": move.asks,
             "allowed": move.allowed,
             "blocked_by": move.blocked_by,
+            "blockers": [one.as_dict() for one in move.blocked_by],
         }
         for move in act.moves_for(uow.connection, who, case)
     ]

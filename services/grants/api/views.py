@@ -18,7 +18,7 @@ from shared.web.identity import Identity
 
 
 class MoveView(BaseModel):
-    """A move that this person has: what its form asks for, or what blocks it."""
+    """A move that this person has: what its form asks for, or what blocks it, in words and by codes with figures."""
 
     id: str
     name: dict[str, str]
@@ -26,6 +26,7 @@ class MoveView(BaseModel):
     asks: list[str]
     allowed: bool
     blocked_by: list[str]
+    blockers: list[dict[str, Any]]
 
 
 class ApplicationView(BaseModel):
@@ -109,7 +110,13 @@ def application_view(connection: Connection, who: Identity, application: Applica
     applicant = set(who.roles) <= {"applicant"}
     moves = [
         MoveView(
-            id=m.id, name=m.transition.name, to=m.transition.to, asks=m.asks, allowed=m.allowed, blocked_by=m.blocked_by
+            id=m.id,
+            name=m.transition.name,
+            to=m.transition.to,
+            asks=m.asks,
+            allowed=m.allowed,
+            blocked_by=m.blocked_by,
+            blockers=[one.as_dict() for one in m.blocked_by],
         )
         for m in moves_for(connection, who, application, frame)
         if m.id not in PARTS_OF_ACTS

@@ -18,7 +18,7 @@ from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.web.identity import Identity
-from shared.workflow import Facts, Move, authority_limits
+from shared.workflow import Facts, Move, authority_levels, authority_limits
 
 MOVE, ASSIGN, CHECK = "grants.application.move", "grants.application.assign", "grants.application.check"
 # Moves that are part of a larger act (drawing up and signing an agreement): never made alone.
@@ -82,6 +82,7 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         comment=command.comment if command else None,
         amount=amount,
         limits=authority_limits(frame.pack.delegations, roles_on(who, application), application.currency),
+        levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
     )
 
 

@@ -146,8 +146,15 @@ class CasePage:
         """Return a sentence of the engine with the names of documents and checklists instead of their ids."""
         if not isinstance(sentence, Sentence):
             return sentence
-        params = {key: self._named(value) if key in {"id", "type"} else value for key, value in sentence.params.items()}
+        if sentence.names:
+            return say(sentence.names, self.request.state.locale)
+        params = {key: self._figure(key, value) for key, value in sentence.params.items()}
         return translate("grants", sentence.message, params, locale=self.request.state.locale)
+
+    def _figure(self, key: str, value: Any) -> Any:
+        if key == "next_role":
+            return translate("grants", HOLDERS.get(value, value), locale=self.request.state.locale)
+        return self._named(value) if key in {"id", "type"} else value
 
     def _named(self, name: str) -> str:
         named = {item.type: item.name for item in self.frame.call.documents}

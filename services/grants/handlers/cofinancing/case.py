@@ -19,7 +19,7 @@ from shared.errors import ForbiddenError, InvalidError, NotFoundError, Rule
 from shared.money import Money
 from shared.web.identity import Identity
 from shared.web.paging import Page, decode_cursor, page_of
-from shared.workflow import Facts, Move, authority_limits
+from shared.workflow import Facts, Move, authority_levels, authority_limits
 
 
 def role_on(who: Identity, action: str, case: CoFinancing) -> str:
@@ -79,6 +79,7 @@ def facts_for(pack: Pack, who: Identity, case: CoFinancing, reason: str | None, 
         comment=comment,
         amount=case.money(case.terms.programme_share) if case.terms else None,
         limits=authority_limits(pack.delegations, roles_on(who, case), case.currency),
+        levels=authority_levels(pack.delegations, pack.workflows[case.workflow], case.currency),
     )
 
 
