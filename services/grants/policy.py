@@ -46,6 +46,9 @@ COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.draw": {"officer": "programme"},
     "grants.cofinancing.contribute": {"applicant": "own"},
     "grants.cofinancing.verify": {"officer": "programme"},
+    "grants.cofinancing.approve-market-value": {"programme_manager": "programme"},
+    "grants.cofinancing.record-loan": {"officer": "programme", **_FINANCE},
+    "grants.cofinancing.refund": _FINANCE,
     "grants.cofinancing.request-release": {"officer": "programme", **_FINANCE},
     "grants.cofinancing.release": _FINANCE,
 }

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from shared.entity import canonical_hash
 from shared.errors import InvalidError
+from shared.events.cofinancing_rules import CofinancingRules
+from shared.web.forms import field_errors
 
 # The people of a pack are for the first start only; they never travel with the programme.
 _APART = frozenset({"people"})
@@ -47,4 +50,22 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
     programme_id = facts.get("programme") if isinstance(facts, dict) else None
     if not isinstance(programme_id, str) or not programme_id:
         raise InvalidError({"programme.yaml": "must name the programme: `programme: its-id`"})
+    _check_cofinancing(pack)
     return programme_id, pack, canonical_hash(pack)
+
+
+def _check_cofinancing(pack: dict[str, Any]) -> None:
+    """Raise InvalidError that names file, field and rule when the rules of co-financing contradict themselves."""
+    if "cofinancing" not in pack:
+        return
+    try:
+        rules = CofinancingRules.model_validate(pack["cofinancing"])
+    except ValidationError as error:
+        problems = field_errors(error.errors(include_url=False, include_input=False))
+    else:
+        flows = pack.get("workflows")
+        known = [flow for flow in flows.values() if isinstance(flow, dict)] if isinstance(flows, dict) else []
+        named = {str(flow.get("workflow")): flow for flow in known}
+        problems = {**rules.misfits(), **rules.misfits_with(named.get(rules.workflow))}
+    if problems:
+        raise InvalidError({f"cofinancing.yaml: {field}": rule for field, rule in problems.items()})

@@ -6,7 +6,8 @@ import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +112,13 @@ class Desk:
         return reference
 
     def enter(self, reference: str, amount: str, **more: Any) -> int:
-        """Enter a cash contribution with a bank statement; returns its number."""
+        """Enter a contribution, in cash unless `more` says otherwise, with all it needs; returns its number."""
         values = {"form": "cash", "given_on": NOW.date(), "description": "Trainers' pay", "claimed": eur(amount)}
         self.do(FIRM, act.enter, reference, act.EnterContribution(**(values | more)))
         number = len(self.look(reference).contributions)
-        self.evidence(reference, number)
+        item = self.look(reference).contribution(number)
+        for kind in dict.fromkeys(("invoice", *item.lacks(self.look(reference).rules))):
+            self.evidence(reference, number, kind)
         return number
 
     def evidence(self, reference: str, number: int, kind: str = "invoice") -> None:
@@ -203,13 +206,17 @@ def test_in_kind_counts_only_up_to_its_cap(desk: Desk) -> None:
 
 
 def test_another_currency_counts_at_the_stated_rate(desk: Desk) -> None:
-    """615,000 denars at 0.016260 are 9,999.90 euro; without a rate they are refused."""
+    """615,000 denars at 0.016260 are 9,999.90 euro; without a rate, or at that of another day, they are refused."""
     reference = desk.agreed()
     claimed = Money(amount="615000.00", currency="MKD")
     entry = act.EnterContribution(form="cash", given_on=NOW.date(), description="Pay", claimed=claimed)
     error = refused(desk, InvalidError, FIRM, act.enter, reference, entry)
-    assert set(error.fields) == {"exchange_rate"}  # type: ignore[attr-defined]  # an InvalidError
-    number = desk.enter(reference, "1", claimed=claimed, exchange_rate="0.016260")
+    assert set(error.fields) == {"exchange_rate", "rate_source", "rate_date"}  # type: ignore[attr-defined]  # an InvalidError
+    rate = {"exchange_rate": "0.016260", "rate_source": "National bank", "rate_date": NOW.date()}
+    late = entry.model_copy(update=rate | {"exchange_rate": Decimal("0.01626"), "rate_date": date(2026, 11, 30)})
+    error = refused(desk, InvalidError, FIRM, act.enter, reference, late)
+    assert set(error.fields) == {"rate_date"}  # type: ignore[attr-defined]  # an InvalidError
+    number = desk.enter(reference, "1", claimed=claimed, **rate)
     assert str(desk.look(reference).contribution(number).value) == "9999.90"
 
 
@@ -335,3 +342,88 @@ def test_closing_needs_another_person_than_who_started_it(desk: Desk) -> None:
     desk.move(OFFICER, reference, "start-reconciliation")
     desk.move(FINANCE, reference, "close", comment="All accounted for")
     assert desk.look(reference).terminal
+
+
+def test_what_resembles_another_invoice_is_shown_to_the_verifier(desk: Desk) -> None:
+    """One invoice with two amounts, and one supplier's amount in two cases, are marked; a repeated rent is not."""
+    first, second, supplier = desk.agreed(), desk.agreed(), {"supplier_tax_id": "MK4030"}
+    desk.enter(first, "500.00", invoice_number="A 17", **supplier)
+    assert desk.look(first).contributions[0].alike == ()
+    desk.enter(second, "510.00", invoice_number="a17", **supplier)
+    desk.enter(second, "500.00", invoice_number="B 1", **supplier)
+    desk.enter(first, "500.00", invoice_number="A 18", **supplier)
+    marks = [
+        [(mark.what, mark.case, mark.contribution) for mark in item.alike] for item in desk.look(second).contributions
+    ]
+    assert marks == [[("invoice", first, 1)], [("amount", first, 1)]]
+    assert desk.look(first).contributions[1].alike == ()
+
+
+def test_related_and_second_hand_purchases_need_more_papers(desk: Desk) -> None:
+    """A related party's second-hand machine is verified only with a price comparison and a valuation behind it."""
+    reference = desk.agreed()
+    about = {"description": "Press", "claimed": eur("900.00"), "second_hand": True, "related_party": True}
+    desk.do(FIRM, act.enter, reference, act.EnterContribution(form="cash", given_on=NOW.date(), **about))
+    desk.evidence(reference, 1)
+    error = refused(desk, ConflictError, OFFICER, act.decide, reference, 1, good=True, note="")
+    assert str(error) == "Contribution 1 lacks: valuation, price_comparison"
+    for kind in ("valuation", "price_comparison"):
+        desk.evidence(reference, 1, kind)
+    desk.do(OFFICER, act.decide, reference, 1, good=True, note="")
+    assert desk.look(reference).position().cash == 900
+
+
+def test_market_value_above_book_value_takes_a_manager(desk: Desk) -> None:
+    """A machine counts its book value of 700 until a programme manager, and nobody else, lets its 950 count."""
+    reference = desk.agreed()
+    worth = {"book_value": "700", "market_value": "950"}
+    number = desk.enter(reference, "950.00", form="in_kind", basis="equipment", valuation=worth)
+    assert desk.look(reference).contribution(number).value == 700
+    refused(desk, ForbiddenError, OFFICER, act.approve_market_value, reference, number, note="Scarce")
+    refused(desk, InvalidError, MANAGER, act.approve_market_value, reference, number, note=" ")
+    desk.do(MANAGER, act.approve_market_value, reference, number, note="Scarce since the ban")
+    item = desk.look(reference).contribution(number)
+    assert (item.value, item.market_approved_by_name) == (950, "Manager")
+
+
+def test_a_refusal_can_name_the_rule_alone(desk: Desk) -> None:
+    """Land is refused by its code without further words; a code that the programme does not have is not taken."""
+    reference = desk.agreed()
+    number = desk.enter(reference, "500.00")
+    refused(desk, InvalidError, OFFICER, act.decide, reference, number, good=False, note="", code="charm")
+    desk.do(OFFICER, act.decide, reference, number, good=False, note="", code="land")
+    assert desk.look(reference).contribution(number).refused_for == "land"
+
+
+def test_what_was_found_later_is_paid_back_before_the_end(desk: Desk) -> None:
+    """A reversed verification blocks closing until the refund is recorded; the end says earned and reduction."""
+    reference = desk.agreed()
+    desk.matched(reference, "20000.00")
+    number = desk.enter(reference, "4000.00", invoice_number="A 1", supplier_tax_id="MK1")
+    desk.do(OFFICER, act.decide, reference, number, good=True, note="")
+    desk.released(reference, "36000.00")
+    desk.move(OFFICER, reference, "start-reconciliation")
+    desk.do(OFFICER, act.reverse, reference, number, note="The invoice was cancelled")
+    assert desk.look(reference).position().overpaid == 6000
+    refused(desk, IllegalTransitionError, FINANCE, act.move, reference, "close", comment="Done")
+    paid = {"amount": eur("6000"), "day": NOW.date(), "payment": "RF-1"}
+    refused(desk, ForbiddenError, OFFICER, act.record_refund, reference, **paid)
+    refused(desk, InvalidError, FINANCE, act.record_refund, reference, **(paid | {"amount": eur("6000.01")}))
+    desk.do(FINANCE, act.record_refund, reference, **paid)
+    desk.move(FINANCE, reference, "close", comment="All accounted for")
+    assert desk.told(reference)[-3:] == ["refund_recorded", "moved", "settled"]
+    position = desk.look(reference).position()
+    assert (position.earned, position.out, position.reduction) == (30000, 30000, 30000)
+    assert desk.enter(desk.agreed(), "4000.00", invoice_number="A 1", supplier_tax_id="MK1") == 1
+
+
+def test_a_bank_loan_is_reported_apart(desk: Desk) -> None:
+    """A loan of 40,000 beside the case is finance mobilised: match, releases and leverage stay what they were."""
+    reference = desk.agreed()
+    desk.matched(reference, "20000.00")
+    desk.released(reference, "20000.00")
+    before = desk.look(reference).position()
+    desk.do(OFFICER, act.record_loan, reference, lender="Bank", amount=eur("40000"), day=NOW.date())
+    case = desk.look(reference)
+    assert (case.position(), case.mobilised()) == (before, 40000)
+    refused(desk, InvalidError, OFFICER, act.record_loan, reference, lender=" ", amount=eur("1"), day=NOW.date())

@@ -242,3 +242,90 @@ def test_the_case_speaks_russian(app: FastAPI, desk: Desk) -> None:
     assert "Доля программы" in page
     for heading in ("Contributions of the firm", "How the match stands", "Timeline", "Enter a contribution"):
         assert heading not in page
+
+
+def test_a_foreign_invoice_needs_the_rate_of_its_day(app: FastAPI, desk: Desk) -> None:
+    """The form asks for rate, day and source; a rate of another day comes back with the rule, the right one counts."""
+    reference = desk.agreed()
+    case, browser = f"/grants/cofinancing/{reference}", Browser(app, FIRM)
+    paid = {"form": "cash", "given_on": "2026-11-23", "description": "Cable", "amount": "615000", "currency": "MKD"}
+    paid |= {"exchange_rate": "0.016260", "rate_source": "National bank", "ineligible": "15000"}
+    wrong = paid | {"rate_date": "2026-11-20", "version": version(browser.get(case).text)}
+    page = browser.post(f"{case}/contributions", wrong)
+    assert page.status_code == 422
+    assert "must be the day of payment, 2026-11-23" in page.text
+    assert "must be one of: recoverable_vat" in page.text
+    right = paid | {"rate_date": "2026-11-23", "ineligible_code": "recoverable_vat", "related_party": "true"}
+    assert send(app, FIRM, f"{case}/contributions", right) == 303
+    shown = browser.get(case).text
+    for words in ("9,756.00\u00a0EUR", "National bank", "Recoverable VAT", "related party", "Still needed:"):
+        assert words in shown
+
+
+def test_look_alikes_are_for_the_verifier_alone(app: FastAPI, desk: Desk) -> None:
+    """The officer reads which contribution has the same invoice number, on the page and by API; the firm does not."""
+    reference, other = desk.agreed(), desk.agreed()
+    desk.enter(other, "500.00", invoice_number="A 17", supplier_tax_id="MK4030")
+    desk.enter(reference, "510.00", invoice_number="A17", supplier_tax_id="MK4030")
+    case, data = f"/grants/cofinancing/{reference}", f"/grants/api/cofinancing/{reference}"
+    for who, sees in ((OFFICER, True), (FIRM, False)):
+        assert (f"is in {other}, contribution 1" in Browser(app, who).get(case).text) is sees
+        assert ("alike" in Browser(app, who).json("GET", data).json()["contributions"][0]) is sees
+
+
+def test_the_outcome_in_pages(app: FastAPI, desk: Desk) -> None:
+    """Manager, officer and finance approve a market value, reverse, record refund and loan by the forms they see."""
+    reference = desk.agreed()
+    case = f"/grants/cofinancing/{reference}"
+    desk.matched(reference, "4000.00")
+    worth = {"book_value": "700", "market_value": "950"}
+    desk.enter(reference, "950.00", form="in_kind", basis="equipment", valuation=worth)
+    assert "Approve market value" not in Browser(app, OFFICER).get(case).text
+    assert send(app, MANAGER, f"{case}/contributions/2/market-value", {"note": ""}) == 422
+    assert send(app, MANAGER, f"{case}/contributions/2/market-value", {"note": "Scarce"}) == 303
+    assert "at market value, approved by Manager" in Browser(app, FIRM).get(case).text
+    verdict = {"verdict": "refuse", "code": "land", "note": ""}
+    assert send(app, OFFICER, f"{case}/contributions/2/decision", verdict) == 303
+    desk.released(reference, "6000.00")
+    loan = {"lender": "Bank", "lent": "9000", "lent_on": "2026-11-23"}
+    assert send(app, OFFICER, f"{case}/loans", loan | {"lent": "-1"}) == 422
+    assert send(app, OFFICER, f"{case}/loans", loan) == 303
+    shown = Browser(app, FIRM).get(case).text
+    assert "Leverage 0.67: 4,000.00\u00a0EUR of verified partner money on 6,000.00\u00a0EUR released." in shown
+    assert "banks lent 9,000.00\u00a0EUR beside it; with these loans 2.17." in shown
+    assert send(app, OFFICER, f"{case}/contributions/1/reversal", {"note": "Cancelled"}) == 303
+    refund = {"refund": "6000", "paid_on": "2026-11-23", "payment": "RF-1"}
+    assert send(app, FINANCE, f"{case}/refunds", refund | {"refund": "6001"}) == 422
+    assert send(app, FINANCE, f"{case}/refunds", refund) == 303
+    assert desk.look(reference).position().out == 0
+    assert "RF-1" in Browser(app, FIRM).get(case).text
+    data = Browser(app, FINANCE).json("GET", f"/grants/api/cofinancing/{reference}").json()
+    assert (data["position"]["reduction"], data["position"]["mobilised_by_banks"]) == ("60000.00", "9000.00")
+
+
+def test_the_same_acts_by_api(app: FastAPI, desk: Desk) -> None:
+    """What pages do, machines do: a smaller grant, an approval, a reversal, a refund, a loan; each names its rule."""
+    reference = desk.start()
+    desk.move(FIRM, reference, "propose")
+    data = f"/grants/api/cofinancing/{reference}"
+
+    def act_by(who: Identity, path: str, method: str = "POST", **body: Any) -> Any:
+        at = Browser(app, who).json("GET", data).json()["version"]
+        return Browser(app, who).json(method, f"{data}/{path}", {"version": at} | body)
+
+    def money(amount: str) -> dict[str, str]:
+        return {"amount": amount, "currency": "EUR"}
+
+    much = act_by(OFFICER, "terms", total=money("100000"), in_kind=money("0"), grant=money("70000"))
+    assert much.json()["errors"] == [{"field": "grant", "rule": "is above the 60,000.00 that the rules give"}]
+    assert act_by(OFFICER, "terms", total=money("100000"), in_kind=money("0"), grant=money("50000")).status_code == 200
+    for who, transition in ((OFFICER, "offer-agreement"), (MANAGER, "approve-agreement"), (FIRM, "accept-agreement")):
+        desk.move(who, reference, transition)
+    desk.matched(reference, "1000.00")
+    desk.released(reference, "1000.00")
+    loan = {"lender": "Bank", "amount": money("500"), "day": "2026-11-23"}
+    assert act_by(FINANCE, "loans", **loan).json()["position"]["leverage_with_banks"] == "1.50"
+    assert act_by(OFFICER, "contributions/1/reversal", note="Cancelled").json()["position"]["overpaid"] == "1000.00"
+    refund = {"amount": money("1000"), "day": "2026-11-23", "payment": "RF-1"}
+    assert act_by(FINANCE, "refunds", **refund).json()["position"]["overpaid"] == "0.00"
+    assert act_by(MANAGER, "contributions/1/market-value", note="Scarce").status_code == 409

@@ -98,9 +98,10 @@ def test_leverage_counts_partner_money_per_grant_released() -> None:
 def test_a_refused_release_says_the_arithmetic() -> None:
     """Match 30,000 at 60:40 allows 45,000; 40,000 are out; 10,000 more is 5,000 too much, in words and numbers."""
     allowed = match.releasable(D(30_000), D(60), D(40), D(60_000))
-    position = Position(D(30_000), D(0), D(0), allowed, released=D(40_000), requested=D(0))
+    position = Position(D(30_000), D(0), D(0), allowed, released=D(40_000), requested=D(0), parts=(D(60), D(40)))
     with pytest.raises(MatchTooSmallError) as refusal:
         match.check_release(position, D(10_000), "EUR")
+    assert str(refusal.value).startswith("Evidenced match 37.5 % < 40.0 %: 5,000.00 EUR held.")
     assert "30,000.00 EUR allows a release of 45,000.00 EUR in all" in str(refusal.value)
     assert "5,000.00 too much" in str(refusal.value)
     assert refusal.value.extras()["too_much"] == "5000.00"

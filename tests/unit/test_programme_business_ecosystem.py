@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.grants.domain.contribution import Rules
 from services.grants.domain.pack import Pack
+from services.grants.domain.terms import Rules
 from shared.workflow import Workflow
 
 FOLDER = Path(__file__).parents[2] / "programmes" / "business-ecosystem"

@@ -33,13 +33,13 @@ class CoFinancing:
     def contribute(self, amount: str, number: int, **more: Any) -> None:
         """Let the firm enter a contribution with its evidence, and an officer verify it."""
         facts = {"form": "cash", "given_on": day(), "description": "Trainers' pay", "claimed": euro(amount)} | more
-        kind = "timesheet" if facts["form"] == "in_kind" else "invoice"
+        kinds = ("timesheet", "payroll") if facts["form"] == "in_kind" else ("invoice",)
         words = "in kind" if facts["form"] == "in_kind" else "in cash"
         self.act("lead_firm", f"enters {amount} {words}", "contributions", **facts)
-        path, version = f"{self.path}/contributions/{number}/evidence", str(self.version("lead_firm"))
-        self.stage.upload(
-            "lead_firm", f"puts the {kind} behind it", path, f"{kind}-{number}.pdf", kind=kind, version=version
-        )
+        path = f"{self.path}/contributions/{number}/evidence"
+        for kind in kinds:
+            about = {"kind": kind, "version": str(self.version("lead_firm"))}
+            self.stage.upload("lead_firm", f"puts the {kind} behind it", path, f"{kind}-{number}.pdf", **about)
         decision = f"contributions/{number}/decision"
         self.act("officer", f"verifies contribution {number}", decision, good=True, note="Compared with the papers")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
@@ -9,6 +11,7 @@ from pydantic import Field
 
 from services.grants.api.applications import file_answer, store
 from services.grants.domain.cofinancing import CoFinancing
+from services.grants.domain.match import leverage
 from services.grants.handlers import cofinancing as act
 from services.grants.handlers.base import Command
 from shared.database import UnitOfWork
@@ -34,11 +37,12 @@ class Save(act.Concept):
 
 
 class Draw(Command):
-    """The project's total cost and what of the firm's share is in kind."""
+    """The project's total cost and what of the firm's share is in kind; `grant` when less than the most is agreed."""
 
     version: Version
     total: Money
     in_kind: Money
+    grant: Money | None = None
 
 
 class MoveCase(Command):
@@ -64,11 +68,52 @@ class Decide(Command):
     note: str = Field(default="", max_length=2000)
 
 
+class DecideContribution(Decide):
+    """A decision about a contribution; `code` is the rule by which a refused cost is not eligible."""
+
+    code: str = Field(default="", max_length=60)
+
+
+class Reasoned(Command):
+    """An act that needs a reason and nothing else."""
+
+    version: Version
+    note: str = Field(max_length=2000)
+
+
+class Refunded(Command):
+    """What the firm paid back, when, and the reference of the payment."""
+
+    version: Version
+    amount: Money
+    day: date
+    payment: str = Field(max_length=120)
+
+
+class Lent(Command):
+    """A bank's loan that came beside the co-financing."""
+
+    version: Version
+    lender: str = Field(max_length=200)
+    amount: Money
+    day: date
+
+
 class AskRelease(Command):
     """A matched release."""
 
     version: Version
     amount: Money
+
+
+STANDING = (
+    *("cash", "in_kind", "creditable", "match", "earned", "planned", "allowed", "held", "released", "requested"),
+    *("free", "refunded", "reduction", "overpaid", "evidenced", "required"),
+)
+
+
+def _said(ratio: Decimal | None) -> str | None:
+    return None if ratio is None else str(ratio)
 
 
 def view(uow: UnitOfWork, who: Identity, case: CoFinancing) -> dict[str, Any]:
@@ -86,11 +131,15 @@ def view(uow: UnitOfWork, who: Identity, case: CoFinancing) -> dict[str, Any]:
         }
         for move in act.moves_for(uow.connection, who, case)
     ]
-    position = case.position()
-    names = ("cash", "in_kind", "creditable", "match", "allowed", "released", "requested", "free", "overpaid")
-    standing = {name: str(getattr(position, name)) for name in names}
-    hidden = {"history"} if set(who.roles) <= {"applicant"} else set[str]()
-    shown = case.model_dump(mode="json", exclude=hidden | {"id"})
+    position = case.position(act.today_of(uow, case))
+    standing: dict[str, str | None] = {name: str(getattr(position, name)) for name in STANDING}
+    with_banks = leverage(position.match + case.mobilised(), position.out)
+    standing |= {"mobilised_by_banks": str(case.mobilised())}
+    standing |= {"leverage": _said(leverage(position.match, position.out)), "leverage_with_banks": _said(with_banks)}
+    hidden: dict[str, Any] = {"id": True}
+    if set(who.roles) <= {"applicant"}:
+        hidden |= {"history": True, "contributions": {"__all__": {"alike"}}}
+    shown = case.model_dump(mode="json", exclude=hidden)
     return shown | {"reference": case.id, "position": standing, "moves": moves}
 
 
@@ -136,7 +185,7 @@ def save(reference: str, command: Save, who: Who, uow: Uow) -> dict[str, Any]:
 @router.post("/{reference}/terms", dependencies=[allowed("grants.cofinancing.draw")])
 def draw(reference: str, command: Draw, who: Who, uow: Uow) -> dict[str, Any]:
     """Settle the shares of the agreement."""
-    shares = {"total": command.total, "in_kind": command.in_kind}
+    shares: dict[str, Any] = {"total": command.total, "in_kind": command.in_kind, "grant": command.grant}
     return view(uow, who, act.draw_terms(uow, who, reference, command.version, **shares))
 
 
@@ -178,10 +227,40 @@ def evidence(  # noqa: PLR0917 - a form's fields beside what every route has
 
 
 @router.post("/{reference}/contributions/{number}/decision", dependencies=[allowed("grants.cofinancing.verify")])
-def decide(reference: str, number: int, command: Decide, who: Who, uow: Uow) -> dict[str, Any]:
+def decide(reference: str, number: int, command: DecideContribution, who: Who, uow: Uow) -> dict[str, Any]:
     """Verify a contribution or refuse it."""
-    case = act.decide(uow, who, reference, command.version, number, good=command.good, note=command.note)
+    said = {"note": command.note, "code": command.code}
+    return view(uow, who, act.decide(uow, who, reference, command.version, number, good=command.good, **said))
+
+
+@router.post(
+    "/{reference}/contributions/{number}/market-value",
+    dependencies=[allowed("grants.cofinancing.approve-market-value")],
+)
+def market_value(reference: str, number: int, command: Reasoned, who: Who, uow: Uow) -> dict[str, Any]:
+    """Let property count at its market value above its book value."""
+    case = act.approve_market_value(uow, who, reference, command.version, number, note=command.note)
     return view(uow, who, case)
+
+
+@router.post("/{reference}/contributions/{number}/reversal", dependencies=[allowed("grants.cofinancing.verify")])
+def reverse(reference: str, number: int, command: Reasoned, who: Who, uow: Uow) -> dict[str, Any]:
+    """Take back a verification because of what was found later."""
+    return view(uow, who, act.reverse(uow, who, reference, command.version, number, note=command.note))
+
+
+@router.post("/{reference}/refunds", status_code=201, dependencies=[allowed("grants.cofinancing.refund")])
+def refund(reference: str, command: Refunded, who: Who, uow: Uow) -> dict[str, Any]:
+    """Record what the firm paid back."""
+    about: dict[str, Any] = {"amount": command.amount, "day": command.day, "payment": command.payment}
+    return view(uow, who, act.record_refund(uow, who, reference, command.version, **about))
+
+
+@router.post("/{reference}/loans", status_code=201, dependencies=[allowed("grants.cofinancing.record-loan")])
+def loan(reference: str, command: Lent, who: Who, uow: Uow) -> dict[str, Any]:
+    """Record a bank's loan that came beside the co-financing."""
+    about: dict[str, Any] = {"lender": command.lender, "amount": command.amount, "day": command.day}
+    return view(uow, who, act.record_loan(uow, who, reference, command.version, **about))
 
 
 @router.post("/{reference}/releases", status_code=201, dependencies=[allowed("grants.cofinancing.request-release")])

@@ -1,167 +1,28 @@
-"""A co-financing with a lead firm: concept, agreement, contributions in cash and in kind, matched releases."""
+"""What is done with a co-financing: concept, agreement, contributions in cash and in kind, matched releases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.grants.domain import match
 from services.grants.domain.application import Calendar, Document, Done, Person
-from services.grants.domain.contribution import Contribution, Release, Rules, Terms, draw
-from services.grants.domain.match import Position
-from shared.entity import Entity
-from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from shared.events import Event
+from services.grants.domain.cofinancing_case import Case
+from services.grants.domain.contribution import BankLoan, Contribution, Refund, Release, worth
+from services.grants.domain.terms import Terms, draw
+from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
 from shared.events.grants import cofinancing as events
-from shared.money import Amount, Money
-from shared.workflow import Transition, Turn, Visit, Workflow, turn
+from shared.money import Money
+from shared.workflow import Transition, Workflow
 
-T = TypeVar("T", Contribution, Release)
 MAX_CONTRIBUTIONS = 500
 MAX_EVIDENCE = 20
+MAX_LOANS = 50
 
 
-class CoFinancing(Entity):
-    """One firm's co-financing. Its id is the reference that everybody sees, COF-YYYY-NNNN.
-
-    `rules` are the programme's at the time it was started; amounts are in `currency`, but for what a
-    contribution itself was paid in.
-    """
-
-    KIND: ClassVar[str] = "cofinancing"
-
-    programme: str
-    pack_version: int
-    workflow: str
-    workflow_version: int
-    rules: Rules
-    kind: str
-    organisation: str
-    organisation_name: str
-    started_by: str
-    started_at: datetime
-    currency: str
-    title: str
-    summary: str = ""
-    planned: Amount = match.ZERO
-    stage: str
-    holder: str | None = None
-    due: date | None = None
-    paused: bool = False
-    terminal: bool = False
-    officer: str | None = None
-    officer_name: str | None = None
-    terms: Terms | None = None
-    contributions: list[Contribution] = []
-    releases: list[Release] = []
-    history: list[Done] = []
-
-    def case(self) -> str:
-        return self.id
-
-    def programme_id(self) -> str:
-        return self.programme
-
-    def parties(self) -> dict[str, list[str]]:
-        firm = [f"org:{self.organisation}"]
-        return {
-            "applicant": firm,
-            "lead_firm": firm,
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "manager": ["role:programme_manager"],
-            "finance": ["role:finance_officer"],
-        }
-
-    # --- what is known ---------------------------------------------------------
-
-    def money(self, amount: Any) -> Money:
-        """Return an amount of this case with its currency."""
-        return Money.of(amount, self.currency)
-
-    def position(self) -> Position:
-        """Return how the match stands: what is verified, what of it counts, what may be and is released."""
-        verified = [item for item in self.contributions if item.status == "verified"]
-        cash = sum((item.value for item in verified if item.form == "cash"), match.ZERO)
-        in_kind = sum((item.value for item in verified if item.form == "in_kind"), match.ZERO)
-        creditable, allowed = match.ZERO, match.ZERO
-        if self.terms:
-            creditable = self.rules.creditable(cash, in_kind, self.terms.total)
-            allowed = self._allowed(self.terms, cash, cash + creditable)
-        released = sum((item.amount for item in self.releases if item.status == "released"), match.ZERO)
-        requested = sum((item.amount for item in self.releases if item.status == "requested"), match.ZERO)
-        return Position(cash, in_kind, creditable, allowed, released, requested)
-
-    def _allowed(self, terms: Terms, cash: Any, matched: Any) -> Any:
-        if self.rules.first_in and cash < terms.firm_cash:
-            return match.ZERO
-        return match.releasable(matched, terms.programme_percent, terms.firm_percent, terms.programme_share)
-
-    def values(self) -> dict[str, Any]:
-        """Return the facts that the workflow's guards read."""
-        return {
-            "planned": self.planned,
-            "terms_drawn": self.terms is not None,
-            "pending_contributions": sum(1 for item in self.contributions if item.status == "entered"),
-            "pending_releases": sum(1 for item in self.releases if item.status == "requested"),
-            "overpaid": self.position().overpaid,
-        }
-
-    def done_by(self) -> dict[str, str]:
-        """Return who did which move last."""
-        return {done.transition: done.by for done in self.history}
-
-    def visits(self) -> list[Visit]:
-        """Return the stays in stages so far, the last one still lasting."""
-        first = self.history[0].from_stage if self.history else self.stage
-        stages = [(first, self.started_at), *((done.to_stage, done.at) for done in self.history)]
-        ends = [*(at for _, at in stages[1:]), None]
-        return [Visit(stage, since, until) for (stage, since), until in zip(stages, ends, strict=True)]
-
-    def turn(self, workflow: Workflow, calendar: Calendar, now: datetime) -> Turn:
-        """Return whose turn it is, since when, until when."""
-        return turn(workflow, self.visits(), country=calendar.country, zone=calendar.zone, now=now)
-
-    def contribution(self, number: int) -> Contribution:
-        """Return a contribution by its number; raises NotFoundError."""
-        return _numbered(self.contributions, number, "There is no contribution %(number)s")
-
-    def release(self, number: int) -> Release:
-        """Return a release by its number; raises NotFoundError."""
-        return _numbered(self.releases, number, "There is no release %(number)s")
-
-    def evidence(self, document_id: str) -> Document:
-        """Return the document behind a contribution; raises NotFoundError."""
-        for item in self.contributions:
-            for document in item.evidence:
-                if document.id == document_id:
-                    return document
-        raise NotFoundError("There is no such document")
-
-    def can(self, act: str) -> bool:
-        """Return whether the rules let `act` (edit, terms, contribute, verify, release) be done at this stage."""
-        return self.stage in self.rules.acts_at[act]
-
-    def _must(self, act: str) -> None:
-        if not self.can(act):
-            raise ConflictError(
-                "This is not possible at %(stage)s, but only at: %(stages)s",
-                stage=self.stage,
-                stages=", ".join(self.rules.acts_at[act]),
-            )
-
-    def _told(self, kind: Callable[..., Event], notify: list[str], **more: Any) -> None:
-        self.record(
-            kind(
-                reference=self.id,
-                title=self.title,
-                kind=self.kind,
-                organisation_id=self.organisation,
-                organisation_name=self.organisation_name,
-                notify=notify,
-                **more,
-            )
-        )
+class CoFinancing(Case):
+    """One firm's co-financing: each verb keeps the rules and records what it did."""
 
     # --- concept and agreement --------------------------------------------------
 
@@ -185,11 +46,13 @@ class CoFinancing(Entity):
             self.kind, self.title, self.summary, self.planned = kind, title, summary, planned.amount
             self._told(events.CofinancingSaved, [], fields=changed, planned=planned)
 
-    def draw_terms(self, total: Money, in_kind: Money, by: Person, now: datetime) -> None:
-        """Settle the shares of the agreement by the programme's ratio; raises InvalidError when they break a rule."""
+    def draw_terms(
+        self, total: Money, in_kind: Money, by: Person, now: datetime, *, grant: Money | None = None
+    ) -> None:
+        """Settle the shares of the agreement by the programme's rules; raises InvalidError when they break one."""
         self._must("terms")
         version = self.terms.version + 1 if self.terms else 1
-        self.terms = draw(self.rules, total, in_kind, version=version, by=by, now=now)
+        self.terms = draw(self.rules, total, in_kind, version=version, by=by, now=now, grant=grant)
         self._told(events.TermsDrawn, [], **self._terms_fact(self.terms))
 
     def _terms_fact(self, terms: Terms) -> dict[str, Any]:
@@ -219,7 +82,10 @@ class CoFinancing(Entity):
         about |= {"transition": transition.id, "from_stage": before, "to_stage": stage.id}
         self._told(events.CofinancingMoved, list(transition.notify), **about)
         if transition.id == self.rules.agreed_by["firm"] and self.terms:
+            self.agreed_on = now.astimezone(ZoneInfo(calendar.zone)).date()
             self._agreed(self.terms, by)
+        if stage.terminal and self.agreed_day():
+            self._settled()
 
     def _agreed(self, terms: Terms, by: Person) -> None:
         first = self.rules.agreed_by["programme"]
@@ -233,19 +99,25 @@ class CoFinancing(Entity):
             accepted_by_firm=by.name,
         )
 
+    def _settled(self) -> None:
+        """Say how it ended: what the match earned of the agreed share, what was paid, and what falls away."""
+        position = self.position()
+        names = ("match", "earned", "released", "refunded", "reduction", "overpaid")
+        amounts = {name: self.money(getattr(position, name)) for name in names}
+        self._told(events.CofinancingSettled, [], agreed=self.money(position.agreed), **amounts)
+
     # --- contributions -------------------------------------------------------------
 
-    def enter(self, contribution: Contribution, now: datetime) -> None:
-        """Add what the firm has paid or given; its number is the next one. `now` is in the zone of the days."""
+    def enter(self, contribution: Contribution, today: date) -> None:
+        """Add what the firm has paid or given; its number is the next one."""
         self._must("contribute")
         if len(self.contributions) >= MAX_CONTRIBUTIONS:
             raise ConflictError("A case has at most %(most)s contributions", most=MAX_CONTRIBUTIONS)
-        begun = (done.at for done in self.history if done.to_stage in self.rules.acts_at["contribute"])
-        started = next((at.astimezone(now.tzinfo).date() for at in begun), None)
-        if contribution.given_on > now.date():
-            raise InvalidError({"given_on": "can't be in the future"})
-        if started and contribution.given_on < started and "pre_award" in self.rules.ineligible:
-            raise InvalidError({"given_on": "is before the agreement; such costs do not count"})
+        if contribution.given_on > today:
+            raise InvalidError({"given_on": Rule("can't be in the future")})
+        agreed_on = self.agreed_day()
+        if agreed_on and contribution.given_on < agreed_on and "pre_award" in self.rules.ineligible:
+            raise InvalidError({"given_on": Rule("is before the agreement; such costs do not count")})
         self.contributions = [*self.contributions, contribution]
         about = self._contribution_fact(contribution)
         self._told(events.ContributionEntered, ["officer"], **about, given_on=contribution.given_on)
@@ -269,48 +141,101 @@ class CoFinancing(Entity):
             raise ConflictError("Contribution %(number)s is %(status)s already", number=number, status=item.status)
         return item
 
-    def decide(self, number: int, by: Person, now: datetime, *, good: bool, note: str) -> None:
+    def approve_market_value(self, number: int, by: Person, now: datetime, note: str) -> None:
+        """Let property count at its market value although that is above its book value (10 CFR 600.313(b)(1))."""
+        self._must("verify")
+        item = self._undecided(number)
+        if item.form != "in_kind" or self.rules.method(item.basis) != "property":
+            raise ConflictError("Only property is valued by book and market value")
+        if by.id == item.entered_by:
+            raise ForbiddenError("You entered this contribution; another person must verify it")
+        update = {"market_approved_by": by.id, "market_approved_by_name": by.name, "market_approved_at": now}
+        value = worth(self.rules, self.currency, item, market_approved=True)
+        item = item.model_copy(update=update | {"value": value})
+        self._replace(item)
+        self._told(events.MarketValueApproved, [], **self._contribution_fact(item), note=note)
+
+    def decide(
+        self,
+        number: int,
+        by: Person,
+        now: datetime,
+        *,
+        good: bool,
+        note: str,
+        code: str = "",
+        today: date | None = None,
+    ) -> None:
         """Verify a contribution, or refuse it and say why. Who entered or evidenced it can't do either."""
         self._must("verify")
         item = self._undecided(number)
         if by.id in {item.entered_by, *(document.added_by for document in item.evidence)}:
             raise ForbiddenError("You entered this contribution; another person must verify it")
-        wanted = self.rules.evidence[item.form]
-        if good and not any(document.kind in wanted for document in item.evidence):
-            kinds = ", ".join(wanted)
-            raise ConflictError("Contribution %(number)s has none of: %(kinds)s", number=number, kinds=kinds)
+        if good:
+            self._proven(item)
+        elif code and code not in self.rules.ineligible:
+            raise InvalidError({"code": Rule("must be one of: %(names)s", names=", ".join(self.rules.ineligible))})
         update = {"status": "verified" if good else "refused", "note": note, "decided_at": now}
-        update |= {"decided_by": by.id, "decided_by_name": by.name}
+        update |= {"decided_by": by.id, "decided_by_name": by.name, "refused_for": "" if good else code}
         self._replace(item.model_copy(update=update))
-        position = self.position()
-        about = self._contribution_fact(item)
-        about |= {"verified_match": self.money(position.match), "allowed": self.money(position.allowed)}
+        about = self._match_fact(item, today)
         if good:
             self._told(events.ContributionVerified, ["lead_firm", "finance"], **about, note=note)
         else:
-            self._told(events.ContributionRefused, ["lead_firm"], **about, why=note)
+            why = ": ".join(word for word in (self.rules.names.get(code, {}).get("en", code), note) if word)
+            self._told(events.ContributionRefused, ["lead_firm"], **about, why=why)
+
+    def _proven(self, item: Contribution) -> None:
+        """Raise ConflictError naming the documents that a contribution needs and does not have."""
+        if missing := item.lacks(self.rules):
+            kinds = ", ".join(missing)
+            raise ConflictError("Contribution %(number)s lacks: %(kinds)s", number=item.number, kinds=kinds)
+        if item.bare(self.rules):
+            kinds = ", ".join(self.rules.evidence[item.form])
+            raise ConflictError("Contribution %(number)s has none of: %(kinds)s", number=item.number, kinds=kinds)
+
+    def _match_fact(self, item: Contribution, today: date | None) -> dict[str, Any]:
+        position = self.position(today)
+        about = {"verified_match": self.money(position.match), "allowed": self.money(position.allowed)}
+        return about | self._contribution_fact(item)
+
+    def reverse(self, number: int, by: Person, now: datetime, *, note: str, today: date | None = None) -> None:
+        """Take back a verification because of what was found later; what is out above the match is to be paid back."""
+        self._must("reverse")
+        item = self.contribution(number)
+        if item.status != "verified":
+            raise ConflictError("Contribution %(number)s is not verified", number=number)
+        if by.id == item.entered_by:
+            raise ForbiddenError("You entered this contribution; another person must verify it")
+        update = {"status": "reversed", "note": note, "decided_at": now}
+        update |= {"decided_by": by.id, "decided_by_name": by.name}
+        self._replace(item.model_copy(update=update))
+        about = self._match_fact(item, today) | {"to_refund": self.money(self.position().overpaid)}
+        self._told(events.ContributionReversed, ["lead_firm", "finance"], **about, why=note)
 
     # --- releases ---------------------------------------------------------------------
 
-    def request_release(self, amount: Money, by: Person, now: datetime) -> None:
+    def request_release(self, amount: Money, by: Person, now: datetime, *, today: date | None = None) -> None:
         """Ask for a matched release; raises MatchTooSmallError when the verified match does not allow it."""
         self._must("release")
         if amount.amount <= 0:
             raise InvalidError({"amount": "must be more than nothing"})
-        match.check_release(self.position(), amount.amount, self.currency)
+        match.check_release(self.position(today), amount.amount, self.currency)
         number = len(self.releases) + 1
         asked = Release(
             number=number, amount=amount.amount, requested_by=by.id, requested_by_name=by.name, requested_at=now
         )
         self.releases = [*self.releases, asked]
-        self._told(events.ReleaseRequested, ["finance"], **self._release_fact(asked))
+        self._told(events.ReleaseRequested, ["finance"], **self._release_fact(asked, today))
 
-    def _release_fact(self, item: Release) -> dict[str, Any]:
-        position = self.position()
+    def _release_fact(self, item: Release, today: date | None) -> dict[str, Any]:
+        position = self.position(today)
         about = {"released_so_far": self.money(position.released), "allowed": self.money(position.allowed)}
         return about | {"release": item.number, "amount": self.money(item.amount)}
 
-    def settle_release(self, number: int, by: Person, now: datetime, *, good: bool, note: str) -> None:
+    def settle_release(
+        self, number: int, by: Person, now: datetime, *, good: bool, note: str, today: date | None = None
+    ) -> None:
         """Release the money that another person asked for, or refuse and say why; the match is checked again."""
         self._must("release")
         item = self.release(number)
@@ -319,11 +244,11 @@ class CoFinancing(Entity):
         if by.id == item.requested_by:
             raise ForbiddenError("You requested this release; another person must decide about it")
         if good:
-            match.check_release(self.position(), match.ZERO, self.currency)
+            match.check_release(self.position(today), match.ZERO, self.currency)
         update = {"status": "released" if good else "refused", "note": note, "settled_at": now}
         update |= {"settled_by": by.id, "settled_by_name": by.name}
         self._replace(item.model_copy(update=update))
-        about = self._release_fact(item)
+        about = self._release_fact(item, today)
         if good:
             notify = ["lead_firm", "officer"]
             self._told(events.MatchReleased, notify, **about, requested_by=item.requested_by_name)
@@ -336,9 +261,40 @@ class CoFinancing(Entity):
         else:
             self.releases = [item if old.number == item.number else old for old in self.releases]
 
+    # --- the end, and what came beside ---------------------------------------------------
 
-def _numbered(items: list[T], number: int, message: str) -> T:
-    for item in items:
-        if item.number == number:
-            return item
-    raise NotFoundError(message, number=number)
+    def refund(self, amount: Money, paid_on: date, reference: str, by: Person, now: datetime, *, today: date) -> None:
+        """Record what the firm paid back; never more than is out above what the match has earned."""
+        self._must("refund")
+        owed = self.position().overpaid
+        problems: dict[str, str] = {}
+        if not 0 < amount.amount <= owed:
+            problems["amount"] = Rule("must be more than nothing and at most %(owed)s", owed=f"{owed:,.2f}")
+        if paid_on > today:
+            problems["paid_on"] = Rule("can't be in the future")
+        if problems:
+            raise InvalidError(problems)
+        who = {"recorded_by": by.id, "recorded_by_name": by.name, "recorded_at": now}
+        item = Refund(number=len(self.refunds) + 1, amount=amount.amount, paid_on=paid_on, reference=reference, **who)
+        self.refunds = [*self.refunds, item]
+        about = {"refund": item.number, "amount": amount, "paid_on": paid_on, "payment_reference": reference}
+        self._told(events.RefundRecorded, [], **about, still_owed=self.money(self.position().overpaid))
+
+    def add_bank_loan(
+        self, lender: str, amount: Money, given_on: date, by: Person, now: datetime, *, today: date
+    ) -> None:
+        """Record a bank's loan that came beside: counted as finance mobilised, never as match."""
+        if self.agreed_day() is None:
+            raise ConflictError("There is no agreement yet beside which a loan could come")
+        if len(self.bank_loans) >= MAX_LOANS:
+            raise ConflictError("A case has at most %(most)s loans", most=MAX_LOANS)
+        if amount.amount <= 0 or given_on > today:
+            field = "amount" if amount.amount <= 0 else "given_on"
+            rule = Rule("must be more than nothing") if field == "amount" else Rule("can't be in the future")
+            raise InvalidError({field: rule})
+        who = {"recorded_by": by.id, "recorded_by_name": by.name, "recorded_at": now}
+        number = len(self.bank_loans) + 1
+        item = BankLoan(number=number, lender=lender, amount=amount.amount, given_on=given_on, **who)
+        self.bank_loans = [*self.bank_loans, item]
+        about = {"lender": lender, "amount": amount, "given_on": given_on}
+        self._told(events.BankLoanRecorded, [], **about)

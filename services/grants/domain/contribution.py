@@ -1,127 +1,22 @@
-"""The parts of a co-financing: its rules, the terms agreed, what the firm brought, what was released."""
+"""What the firm of a co-financing brought and what it counts for, and what was released and paid back for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from services.grants.domain import match
-from services.grants.domain.application import Document, Part, Person
+from services.grants.domain.application import Document, Part
+from services.grants.domain.terms import Form, Rules
 from shared.errors import InvalidError, Rule
 from shared.money import Amount, Money
 
-Form = Literal["cash", "in_kind"]
-
-
-class Rules(Part):
-    """A programme's rules of co-financing, as they were when a case was started."""
-
-    programme_percent: Amount
-    firm_percent: Amount
-    share_cap: Amount | None = None
-    tiers: tuple[tuple[Amount, Amount], ...] = ()
-    in_kind_cap_percent: Amount
-    in_kind_cap_base: Literal["contribution", "total"]
-    in_kind_bases: tuple[str, ...]
-    cash_minimum_percent: Amount
-    first_in: bool = False
-    evidence: dict[str, tuple[str, ...]]
-    ineligible: tuple[str, ...]
-    kinds: dict[str, dict[str, str]]
-    acts_at: dict[str, tuple[str, ...]]
-    agreed_by: dict[str, str]
-
-    @classmethod
-    def of(cls, pack: Mapping[str, Any]) -> Rules:
-        """Return the rules that a pack's `cofinancing.yaml` states."""
-        in_kind, cap = pack["in_kind"], pack.get("programme_share_cap")
-        return cls(
-            programme_percent=pack["shares"]["programme"],
-            firm_percent=pack["shares"]["firm"],
-            share_cap=cap["amount"] if cap else None,
-            tiers=[(tier["at_least"], tier["percent"]) for tier in pack.get("tiers", [])],
-            in_kind_cap_percent=in_kind["cap_percent"],
-            in_kind_cap_base=in_kind["cap_base"],
-            in_kind_bases=in_kind["bases"],
-            cash_minimum_percent=pack["cash_minimum_percent"],
-            first_in=pack["first_in"],
-            evidence=pack["evidence"],
-            ineligible=[item["id"] for item in pack["ineligible"]],
-            kinds={item["id"]: item["name"] for item in pack["kinds"]},
-            acts_at=pack["acts_at"],
-            agreed_by=pack["agreed_by"],
-        )
-
-    def creditable(self, cash: Decimal, in_kind: Decimal, total: Decimal) -> Decimal:
-        """Return how much of the in-kind contribution counts."""
-        base = total if self.in_kind_cap_base == "total" else None
-        return match.creditable_in_kind(cash, in_kind, self.in_kind_cap_percent, base)
-
-
-class Terms(Part):
-    """The money of the agreement, in the case's currency: total = programme_share + firm_cash + firm_in_kind."""
-
-    version: int
-    total: Amount
-    programme_percent: Amount
-    firm_percent: Amount
-    programme_share: Amount
-    firm_cash: Amount
-    firm_in_kind: Amount
-    drawn_by: str
-    drawn_by_name: str
-    drawn_at: datetime
-
-    @property
-    def firm_share(self) -> Decimal:
-        """Return what the firm brings, in cash and in kind."""
-        return self.firm_cash + self.firm_in_kind
-
-
-def draw(rules: Rules, total: Money, in_kind: Money, *, version: int, by: Person, now: datetime) -> Terms:
-    """Return the terms for a project of `total` to which the firm gives `in_kind` in kind.
-
-    Raises InvalidError: the programme's share over its cap, in-kind over its cap, too little cash.
-    """
-    if total.amount <= 0:
-        raise InvalidError({"total": "must be more than nothing"})
-    programme = match.part(total.amount, rules.programme_percent)
-    firm = total.amount - programme
-    cash = firm - in_kind.amount
-    problems: dict[str, str] = {}
-    if rules.share_cap is not None and programme > rules.share_cap:
-        problems["total"] = f"makes the programme's share {programme:,.2f}, above its cap of {rules.share_cap:,.2f}"
-    if rules.tiers:
-        own = match.firm_minimum(total.amount, [match.Tier(*tier) for tier in rules.tiers])
-        if firm < own:
-            problems["total"] = f"asks {own:,.2f} of the firm; its share is {firm:,.2f}"
-    least = match.part(firm, rules.cash_minimum_percent)
-    if in_kind.amount < 0 or cash < least:
-        problems["in_kind"] = f"leaves {cash:,.2f} of cash; at least {least:,.2f} of {firm:,.2f} must be cash"
-    elif (counts := rules.creditable(cash, in_kind.amount, total.amount)) < in_kind.amount:
-        problems["in_kind"] = f"only {counts:,.2f} of it would count"
-    if problems:
-        raise InvalidError(problems)
-    return Terms(
-        version=version,
-        total=total.amount,
-        programme_percent=rules.programme_percent,
-        firm_percent=rules.firm_percent,
-        programme_share=programme,
-        firm_cash=cash,
-        firm_in_kind=in_kind.amount,
-        drawn_by=by.id,
-        drawn_by_name=by.name,
-        drawn_at=now,
-    )
-
 
 class Valuation(Part):
-    """How an in-kind contribution was valued; what is needed depends on its basis."""
+    """How an in-kind contribution was valued; what is needed depends on its method."""
 
     hours: Amount | None = None
     rate: Amount | None = None
@@ -135,24 +30,72 @@ class Valuation(Part):
     use_percent: Amount | None = None
 
 
-class Contribution(Part):
-    """What the firm paid or gave. `claimed` is what it says, `value` what counts of it in the case's currency."""
+class Claim(Part):
+    """What the firm says that it paid or gave."""
 
-    number: int
     form: Form
     basis: str = ""
     given_on: date
     description: str = Field(min_length=1, max_length=500)
     claimed: Money
     ineligible: Amount = match.ZERO
+    ineligible_code: str = ""
     exchange_rate: Amount | None = None
+    rate_date: date | None = None
     rate_source: str = ""
     valuation: Valuation | None = None
-    value: Amount
     invoice_number: str = ""
     supplier_tax_id: str = ""
+    second_hand: bool = False
+    related_party: bool = False
+
+    @property
+    def supplier_key(self) -> str | None:
+        """Return supplier and invoice as they are compared: without blanks, in capitals; None without an invoice."""
+        if not (self.invoice_number and self.supplier_tax_id):
+            return None
+        return _compared(self.supplier_tax_id, self.invoice_number)
+
+    @property
+    def claim_key(self) -> str | None:
+        """Return what makes the same invoice recognisable in any other case; None without an invoice."""
+        if self.supplier_key is None:
+            return None
+        return f"{self.supplier_key}|{_compared(str(self.claimed.amount), self.claimed.currency)}"
+
+    @property
+    def near_keys(self) -> dict[str, str]:
+        """Return {what is alike: key} of what makes a verifier look twice: one invoice, or one supplier's amount."""
+        if self.supplier_key is None:
+            return {}
+        amount = _compared(str(self.claimed.amount), self.claimed.currency)
+        return {"invoice": self.supplier_key, "amount": f"{_compared(self.supplier_tax_id)}||{amount}"}
+
+
+def _compared(*parts: str) -> str:
+    return "|".join("".join(part.split()).upper() for part in parts)
+
+
+class Alike(Part):
+    """Another contribution that resembles this one: the same `what` (invoice | amount) of the same supplier."""
+
+    what: Literal["invoice", "amount"]
+    case: str
+    contribution: int
+
+
+class Contribution(Claim):
+    """A claim that was entered. `claimed` is what it says, `value` what counts of it in the case's currency."""
+
+    number: int
+    value: Amount
+    alike: tuple[Alike, ...] = ()
+    refused_for: str = ""
+    market_approved_by: str | None = None
+    market_approved_by_name: str | None = None
+    market_approved_at: datetime | None = None
     evidence: tuple[Document, ...] = ()
-    status: Literal["entered", "verified", "refused"] = "entered"
+    status: Literal["entered", "verified", "refused", "reversed"] = "entered"
     entered_by: str
     entered_by_name: str
     entered_at: datetime
@@ -161,13 +104,22 @@ class Contribution(Part):
     decided_at: datetime | None = None
     note: str = ""
 
-    @property
-    def claim_key(self) -> str | None:
-        """Return what makes the same invoice recognisable in any other case; None without an invoice."""
-        if not (self.invoice_number and self.supplier_tax_id):
-            return None
-        parts = (self.supplier_tax_id, self.invoice_number, str(self.claimed.amount), self.claimed.currency)
-        return "|".join("".join(part.split()).upper() for part in parts)
+    def lacks(self, rules: Rules) -> tuple[str, ...]:
+        """Return the kinds of documents that are still needed, each of them."""
+        flags = {"second_hand": self.second_hand, "related": self.related_party}
+        kinds = {document.kind for document in self.evidence}
+        return tuple(kind for kind in rules.needed(self.form, self.basis, **flags) if kind not in kinds)
+
+    def bare(self, rules: Rules) -> bool:
+        """Return whether nothing proves it: its method names no documents, and none of its form's is there."""
+        if self.form == "in_kind" and self.basis in rules.valuations:
+            return False
+        return not any(document.kind in rules.evidence[self.form] for document in self.evidence)
+
+    def documents(self, rules: Rules) -> tuple[str, ...]:
+        """Return the kinds of documents that it may have, those it needs first."""
+        flags = {"second_hand": self.second_hand, "related": self.related_party}
+        return rules.documents(self.form, self.basis, **flags)
 
 
 class Release(Part):
@@ -185,72 +137,121 @@ class Release(Part):
     note: str = ""
 
 
-def worth(
-    rules: Rules,
-    currency: str,
-    *,
-    form: Form,
-    basis: str,
-    claimed: Money,
-    ineligible: Decimal,
-    exchange_rate: Decimal | None,
-    valuation: Valuation | None,
-) -> Decimal:
-    """Return what a contribution counts for in `currency`: valued by its basis, without what is ineligible.
+class Refund(Part):
+    """Money that the firm paid back because the match did not earn it."""
+
+    number: int
+    amount: Amount
+    paid_on: date
+    reference: str
+    recorded_by: str
+    recorded_by_name: str
+    recorded_at: datetime
+
+
+class BankLoan(Part):
+    """A bank's loan that came beside the co-financing: finance mobilised, never match."""
+
+    number: int
+    lender: str
+    amount: Amount
+    given_on: date
+    recorded_by: str
+    recorded_by_name: str
+    recorded_at: datetime
+
+
+def worth(rules: Rules, currency: str, claim: Claim, *, market_approved: bool = False) -> Decimal:
+    """Return what a claim counts for in `currency`: valued by its method, without what is ineligible.
 
     In-kind counts at most at its valuation: staff at pay and fringe, equipment at the lesser of book and market
-    value. Another currency counts at the stated rate of the payment date. Raises InvalidError.
+    value unless market value was approved. Another currency counts at the documented rate of the payment date.
+    Raises InvalidError.
     """
-    problems = _problems(claimed, ineligible)
-    if form == "in_kind":
-        problems |= _unvalued(rules, basis, valuation or Valuation())
-    if claimed.currency != currency and (exchange_rate is None or exchange_rate <= 0):
-        problems["exchange_rate"] = f"is needed: how much {currency} one {claimed.currency} was on the day"
+    problems = _cost_problems(rules, claim)
+    if claim.form == "in_kind":
+        problems |= _unvalued(rules, claim.basis, claim.valuation or Valuation())
+    if claim.claimed.currency != currency:
+        problems |= _rate_problems(currency, claim)
     if problems:
         raise InvalidError(problems)
-    amount = claimed.amount if valuation is None else min(claimed.amount, _valued(basis, claimed, valuation))
-    counted = match.eligible(amount, ineligible)
-    return match.down(counted if claimed.currency == currency else counted * (exchange_rate or 0))
+    amount = claim.claimed.amount
+    if claim.form == "in_kind":
+        valued = _valued(rules, claim, claim.valuation or Valuation(), market_approved=market_approved)
+        amount = amount if valued is None else min(amount, valued)
+    counted = match.eligible(amount, claim.ineligible)
+    return match.down(counted if claim.claimed.currency == currency else counted * (claim.exchange_rate or 0))
 
 
-def _problems(claimed: Money, ineligible: Decimal) -> dict[str, str]:
+def _cost_problems(rules: Rules, claim: Claim) -> dict[str, str]:
     problems: dict[str, str] = {}
-    if claimed.amount <= 0:
-        problems["amount"] = "must be more than nothing"
-    if not 0 <= ineligible <= claimed.amount:
-        problems["ineligible"] = "must be between nothing and the amount"
+    if claim.claimed.amount <= 0:
+        problems["amount"] = Rule("must be more than nothing")
+    if not 0 <= claim.ineligible <= claim.claimed.amount:
+        problems["ineligible"] = Rule("must be between nothing and the amount")
+    elif claim.ineligible and claim.ineligible_code not in rules.ineligible:
+        problems["ineligible_code"] = Rule("must be one of: %(names)s", names=", ".join(rules.ineligible))
+    if claim.related_party and not rules.related_allowed:
+        problems["related_party"] = Rule("purchases from a related party do not count in this programme")
     return problems
 
 
-# What each basis needs to be valued; where nothing is needed, the amount stands by its evidence.
+def _rate_problems(currency: str, claim: Claim) -> dict[str, str]:
+    """Return what is wrong with the rate of another currency: it is that of the payment day, and documented."""
+    problems: dict[str, str] = {}
+    if claim.exchange_rate is None or claim.exchange_rate <= 0:
+        said = "is needed: how much %(currency)s one %(other)s was on the day"
+        problems["exchange_rate"] = Rule(said, currency=currency, other=claim.claimed.currency)
+    if not claim.rate_source.strip():
+        problems["rate_source"] = Rule("is needed: where that rate is published")
+    if claim.rate_date != claim.given_on:
+        said = "must be the day of payment, %(day)s; the rate of a report or of any other day does not count"
+        problems["rate_date"] = Rule(said, day=claim.given_on.isoformat())
+    return problems
+
+
+# What each method needs to value something.
 _NEEDED = {
     "staff_time": ("hours", "rate"),
     "volunteer_time": ("hours", "rate", "similar_rate"),
-    "equipment": ("book_value", "market_value"),
-    "equipment_use": ("cost", "life_years", "months", "use_percent"),
+    "property": ("book_value", "market_value"),
+    "use": ("cost", "life_years", "months", "use_percent"),
+    "fair_value": ("market_value",),
 }
 
 
 def _unvalued(rules: Rules, basis: str, valuation: Valuation) -> dict[str, str]:
     if basis not in rules.in_kind_bases:
         return {"basis": Rule("must be one of: %(names)s", names=", ".join(rules.in_kind_bases))}
-    given = {name: getattr(valuation, name) for name in _NEEDED.get(basis, ())}
-    problems = {name: "is needed to value this" for name, value in given.items() if value is None or value < 0}
+    method = rules.method(basis)
+    # Under rules that say nothing of valuation, a fair value stands by its evidence alone.
+    wanted = () if method == "fair_value" and not rules.valuations else _NEEDED[method]
+    given = {name: getattr(valuation, name) for name in wanted}
+    problems: dict[str, str] = {
+        name: Rule("is needed to value this") for name, value in given.items() if value is None or value < 0
+    }
     if given.get("life_years") == 0:
-        problems["life_years"] = "must be more than nothing"
+        problems["life_years"] = Rule("must be more than nothing")
+    if (given.get("use_percent") or match.ZERO) > match.HUNDRED:
+        problems["use_percent"] = Rule("must be 100 or less")
+    if valuation.fringe_percent < 0:
+        problems["fringe_percent"] = Rule("must be nothing or more")
     return problems
 
 
-def _valued(basis: str, claimed: Money, given: Valuation) -> Decimal:
+def _valued(rules: Rules, claim: Claim, given: Valuation, *, market_approved: bool) -> Decimal | None:
+    """Return what the method gives; None where nothing but the evidence speaks."""
+
     def of(name: str) -> Decimal:
         return getattr(given, name) or match.ZERO
 
-    if basis == "staff_time":
+    method = rules.method(claim.basis)
+    if method == "staff_time":
         return match.staff_credit(of("hours"), of("rate"), of("fringe_percent"))
-    if basis == "volunteer_time":
+    if method == "volunteer_time":
         return match.staff_credit(of("hours"), match.volunteer_rate(of("rate"), of("similar_rate")), match.ZERO)
-    if basis == "equipment":
-        return match.property_credit(of("book_value"), of("market_value"))
-    if basis == "equipment_use":
+    if method == "property":
+        return match.property_credit(of("book_value"), of("market_value"), market_approved=market_approved)
+    if method == "use":
         return match.use_charge(of("cost"), of("life_years"), of("months"), of("use_percent") / match.HUNDRED)
-    return claimed.amount
+    return given.market_value

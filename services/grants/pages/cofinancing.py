@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from services.grants.api.applications import file_answer, store
 from services.grants.domain.cofinancing import CoFinancing
-from services.grants.domain.match import leverage
+from services.grants.domain.match import Position, leverage
+from services.grants.domain.terms import Rules
 from services.grants.handlers import cofinancing as act
 from services.grants.pages import cofinancing_forms as forms
 from services.grants.pages.cofinancing_forms import Posted, parsed
@@ -30,8 +29,12 @@ from shared.workflow.model import say
 
 router = APIRouter(prefix="/cofinancing", include_in_schema=False)
 HOME = "/grants/cofinancing"
-ACTS = ("write", "draw", "contribute", "verify", "request-release", "release")
-TONES = {"verified": "good", "released": "good", "refused": "bad", "entered": "go", "requested": "go"}
+ACTS = (
+    *("write", "draw", "contribute", "verify", "approve-market-value", "request-release", "release"),
+    *("refund", "record-loan"),
+)
+TONES = {"verified": "good", "released": "good", "refused": "bad", "reversed": "bad", "entered": "go"}
+TONES |= {"requested": "go"}
 
 
 @router.get("", dependencies=[allowed("grants.cofinancing.list")])
@@ -67,7 +70,17 @@ def new(request: Request, who: Who, connection: Reader) -> HTMLResponse:
 def _concept_form(request: Request, connection: Any, who: Identity, **more: Any) -> HTMLResponse:
     _, rules = act.rules_of(connection, _programme(who))
     status = 422 if more.get("errors") else 200
-    return render(request, "cofinancing/new.html", status_code=status, rules=rules, **more)
+    shares = parts_shown(Rules.of(rules))
+    return render(request, "cofinancing/new.html", status_code=status, rules=rules, shares=shares, **more)
+
+
+def parts_shown(rules: Rules) -> tuple[str, str] | None:
+    """Return what each side carries in per cent; None where that depends on the size of the project."""
+    if rules.tiers:
+        return None
+    programme, firm = rules.parts(Decimal(0))
+    share = programme * 100 / (programme + firm)
+    return f"{share:.4g}", f"{100 - share:.4g}"
 
 
 def _programme(who: Identity) -> str:
@@ -85,32 +98,35 @@ def start(request: Request, posted: Posted, who: Who, uow: Uow) -> Response:
         case = act.start_concept(uow, who, programme, forms.concept(form, currency))
     except InvalidError as error:
         return _concept_form(request, uow.connection, who, errors=error.fields, given=posted)
-    return _seen(case.id)
+    return seen(case.id)
 
 
-def _seen(reference: str) -> RedirectResponse:
+def seen(reference: str) -> RedirectResponse:
     return RedirectResponse(f"{HOME}/{reference}", 303)
 
 
 @router.get("/{reference}", dependencies=[allowed("grants.cofinancing.read")])
 def read(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
-    return _case(request, uow, who, act.look_at(uow.connection, who, reference))
+    return case_page(request, uow, who, act.look_at(uow.connection, who, reference))
 
 
-def _case(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancing, **more: Any) -> HTMLResponse:
+def case_page(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancing, **more: Any) -> HTMLResponse:
     connection, locale = uow.connection, request.state.locale
     pack = act.pack_for(connection, case)
     workflow, firm = pack.workflows[case.workflow], set(who.roles) <= {"applicant"}
-    current = case.turn(workflow, pack.calendar, uow.now())
+    current, position = case.turn(workflow, pack.calendar, uow.now()), case.position(act.today_of(uow, case))
     context = {
         "case": case,
-        "position": case.position(),
+        "position": position,
         "turn": current,
         "firm": firm,
         "stage_name": workflow.label(case.stage, locale, public=firm),
         "stages": _progress(workflow, case, locale, public=firm),
-        "bars": _bars(case),
-        "leverage": leverage(case.position().match, case.position().released),
+        "bars": _bars(case, position),
+        "shares": parts_shown(case.rules),
+        "leverage": leverage(position.match, position.out),
+        "mobilised": case.mobilised(),
+        "leverage_with_banks": leverage(position.match + case.mobilised(), position.out),
         "may": {name: act.may(who, f"grants.cofinancing.{name}", case) for name in ACTS},
         "moves": act.moves_for(connection, who, case),
         "timeline": _timeline(connection, case.id, who.organisation if firm else None),
@@ -125,11 +141,10 @@ def _case(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancing, *
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
     case = act.look_at(uow.connection, who, request.path_params["reference"])
-    return _case(request, uow, who, case, conflict=problem, given=request.state.typed)
+    return case_page(request, uow, who, case, conflict=problem, given=request.state.typed)
 
 
 STAY = stay(_stays)
-CONTRIBUTE = [STAY, allowed("grants.cofinancing.contribute")]
 
 
 def _progress(workflow: Workflow, case: CoFinancing, locale: str, *, public: bool) -> tuple[list[str], int]:
@@ -139,11 +154,10 @@ def _progress(workflow: Workflow, case: CoFinancing, locale: str, *, public: boo
     return [workflow.label(stage, locale, public=public) for stage in line], place
 
 
-def _bars(case: CoFinancing) -> list[dict[str, Any]]:
+def _bars(case: CoFinancing, position: Position) -> list[dict[str, Any]]:
     """Return the bars of the picture: each amount and its part of the largest, 0 to 100."""
     if case.terms is None:
         return []
-    position = case.position()
     waiting = sum((item.value for item in case.contributions if item.status == "entered"), Decimal(0))
     amounts = [
         ("Firm's share agreed", case.terms.firm_share, "soft"),
@@ -151,7 +165,7 @@ def _bars(case: CoFinancing) -> list[dict[str, Any]]:
         ("Waiting for verification", waiting, "warn"),
         ("Programme's share agreed", case.terms.programme_share, "soft"),
         ("Allowed by the match", position.allowed, "go"),
-        ("Released", position.released, "good"),
+        ("Released", position.out, "good"),
     ]
     most = max(amount for _, amount, _ in amounts) or Decimal(1)
     return [
@@ -182,8 +196,8 @@ def _told(row: Any, *, firm: bool) -> dict[str, Any]:
     body = row["body"]
     data = body["data"]
     verb = str(row["type"]).rpartition(".")[2]
-    number = data.get("contribution") or data.get("release") or ""
-    amount = data.get("value") or (data.get("amount") if verb.startswith("release") else None)
+    number = data.get("contribution") or data.get("release") or data.get("refund") or ""
+    amount = data.get("value") or (data.get("amount") if verb.startswith(("release", "refund", "bank")) else None)
     words = data.get("reason") or data.get("comment") or data.get("why") or data.get("note") or data.get("detail") or ""
     return {
         "verb": verb,
@@ -195,113 +209,3 @@ def _told(row: Any, *, firm: bool) -> dict[str, Any]:
         "at": row["time"],
         "refused": row["outcome"] == "refused",
     }
-
-
-# --- acts ---------------------------------------------------------------------------------------
-
-
-def _act(  # noqa: PLR0917 - what every route has
-    request: Request, uow: UnitOfWork, who: Identity, reference: str, posted: dict[str, str], do: Callable[[], Any]
-) -> Response:
-    """Do it and show the case, or show the form again with what is wrong in it."""
-    try:
-        do()
-    except InvalidError as error:
-        case = act.look_at(uow.connection, who, reference)
-        return _case(request, uow, who, case, errors=error.fields, given=posted)
-    return _seen(reference)
-
-
-@router.post("/{reference}/concept", dependencies=[STAY, allowed("grants.cofinancing.write")])
-def save(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
-    def do() -> None:
-        form = parsed(forms.ConceptForm, posted)
-        currency = act.look_at(uow.connection, who, reference).currency
-        act.save_concept(uow, who, reference, form.version, forms.concept(form, currency))
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.post("/{reference}/terms", dependencies=[STAY, allowed("grants.cofinancing.draw")])
-def draw(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
-    def do() -> None:
-        form = parsed(forms.TermsForm, posted)
-        currency = act.look_at(uow.connection, who, reference).currency
-        total, in_kind = forms.money("total", form.total, currency), forms.money("in_kind", form.in_kind, currency)
-        act.draw_terms(uow, who, reference, form.version, total=total, in_kind=in_kind)
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.post("/{reference}/moves", dependencies=[STAY, allowed("grants.cofinancing.move")])
-def move(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
-    def do() -> None:
-        form = parsed(forms.MoveForm, posted)
-        words = {"reason": form.reason, "comment": form.comment}
-        act.move(uow, who, reference, form.version, form.transition, **words)
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.post("/{reference}/contributions", dependencies=CONTRIBUTE)
-def enter(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
-    def do() -> None:
-        form = parsed(forms.ContributionForm, posted)
-        act.enter(uow, who, reference, form.version, form.command())
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.post("/{reference}/contributions/{number}/evidence", dependencies=CONTRIBUTE)
-def evidence(  # noqa: PLR0917 - a form's fields beside what every route has
-    request: Request,
-    reference: str,
-    number: int,
-    posted: Posted,
-    who: Who,
-    uow: Uow,
-    file: Annotated[UploadFile, File()],
-) -> Response:
-    def do() -> None:
-        form = parsed(forms.FileForm, posted)
-        about: dict[str, Any] = {"number": number, "kind": form.kind, "name": file.filename or "", "content": file.file}
-        act.add_evidence(uow, who, reference, form.version, store(request), **about)
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.post("/{reference}/contributions/{number}/decision", dependencies=[STAY, allowed("grants.cofinancing.verify")])
-def decide(  # noqa: PLR0917 - what every route has
-    request: Request, reference: str, number: int, posted: Posted, who: Who, uow: Uow
-) -> Response:
-    def do() -> None:
-        form = parsed(forms.DecisionForm, posted)
-        act.decide(uow, who, reference, form.version, number, good=form.verdict == "good", note=form.note)
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.post("/{reference}/releases", dependencies=[STAY, allowed("grants.cofinancing.request-release")])
-def ask(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
-    def do() -> None:
-        form = parsed(forms.ReleaseForm, posted)
-        currency = act.look_at(uow.connection, who, reference).currency
-        act.request_release(uow, who, reference, form.version, forms.money("amount", form.amount, currency))
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.post("/{reference}/releases/{number}/decision", dependencies=[STAY, allowed("grants.cofinancing.release")])
-def settle(  # noqa: PLR0917 - what every route has
-    request: Request, reference: str, number: int, posted: Posted, who: Who, uow: Uow
-) -> Response:
-    def do() -> None:
-        form = parsed(forms.DecisionForm, posted)
-        act.settle_release(uow, who, reference, form.version, number, good=form.verdict == "good", note=form.note)
-
-    return _act(request, uow, who, reference, posted, do)
-
-
-@router.get("/{reference}/documents/{document_id}", dependencies=[allowed("grants.cofinancing.read")])
-def download(request: Request, reference: str, document_id: str, who: Who, uow: Uow) -> Response:
-    return file_answer(*act.read_evidence(uow, who, reference, document_id, store(request)))

@@ -9,7 +9,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from services.grants.domain.contribution import Form, Valuation
+from services.grants.domain.contribution import Valuation
+from services.grants.domain.terms import Form
 from services.grants.handlers.cofinancing import Concept, EnterContribution
 from shared.errors import InvalidError
 from shared.money import Amount, Money
@@ -42,6 +43,7 @@ class TermsForm(Versioned):
 
     total: Amount
     in_kind: OrNothing = Decimal(0)
+    grant: Perhaps = None
 
 
 class MoveForm(Versioned):
@@ -62,10 +64,14 @@ class ContributionForm(Versioned):
     amount: Amount
     currency: str = Field(max_length=3)
     ineligible: OrNothing = Decimal(0)
+    ineligible_code: str = ""
     exchange_rate: Perhaps = None
+    rate_date: Annotated[date | None, BeforeValidator(lambda value: value or None)] = None
     rate_source: str = ""
     invoice_number: str = ""
     supplier_tax_id: str = ""
+    second_hand: bool = False
+    related_party: bool = False
     hours: Perhaps = None
     rate: Perhaps = None
     fringe_percent: OrNothing = Decimal(0)
@@ -90,6 +96,34 @@ class DecisionForm(Versioned):
 
     verdict: str = Field(pattern="^(good|refuse)$")
     note: str = Field(default="", max_length=2000)
+
+
+class ContributionDecisionForm(DecisionForm):
+    """Yes or no; a refused cost may name the rule by which it is not eligible."""
+
+    code: str = Field(default="", max_length=60)
+
+
+class ReasonForm(Versioned):
+    """An act that needs a reason and nothing else."""
+
+    note: str = Field(default="", max_length=2000)
+
+
+class RefundForm(Versioned):
+    """What the firm paid back."""
+
+    refund: Amount
+    paid_on: date
+    payment: str = Field(default="", max_length=120)
+
+
+class LoanForm(Versioned):
+    """A bank's loan beside the co-financing."""
+
+    lender: str = Field(default="", max_length=200)
+    lent: Amount
+    lent_on: date
 
 
 class ReleaseForm(Versioned):

@@ -124,6 +124,19 @@ def take_claim(connection: Connection, key: str, case: str, contribution: int, a
     return connection.execute(statement).first() is not None
 
 
-def free_claim(connection: Connection, key: str) -> None:
-    """Let an invoice be counted elsewhere: it was refused here."""
-    connection.execute(delete(claim).where(claim.c.key == key))
+def meet_claims(connection: Connection, keys: list[str], case: str, contribution: int, at: Any) -> dict[str, Any]:
+    """Return {key: {case, contribution}} of those who had a key before, and take the others for `contribution`."""
+    if not keys:
+        return {}
+    values = [{"key": key, "case": case, "contribution": contribution, "claimed_at": at} for key in keys]
+    connection.execute(insert(claim).values(values).on_conflict_do_nothing())
+    query = select(claim.c.key, claim.c.case, claim.c.contribution).where(claim.c.key.in_(keys))
+    rows = connection.execute(query).mappings()
+    met = {row["key"]: {"case": row["case"], "contribution": row["contribution"]} for row in rows}
+    return {key: by for key, by in met.items() if by != {"case": case, "contribution": contribution}}
+
+
+def free_claims(connection: Connection, keys: list[str], case: str, contribution: int) -> None:
+    """Let what a contribution had claimed be counted elsewhere: it does not count here."""
+    own = (claim.c.key.in_(keys), claim.c.case == case, claim.c.contribution == contribution)
+    connection.execute(delete(claim).where(*own))

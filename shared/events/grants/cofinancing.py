@@ -159,3 +159,55 @@ class ReleaseRefused(ReleaseFact):
 
     TYPE = "grants.cofinancing.release_refused"
     why: str
+
+
+class MarketValueApproved(ContributionFact):
+    """Somebody with that authority let property count at its market value, above its book value."""
+
+    TYPE = "grants.cofinancing.market_value_approved"
+    AUDIENCE = "record"
+    note: str
+
+
+class ContributionReversed(MatchFact):
+    """A verification was taken back because of what was found later; `to_refund` is out above the match now."""
+
+    TYPE = "grants.cofinancing.contribution_reversed"
+    why: str
+    to_refund: Money
+
+
+class RefundRecorded(CofinancingFact):
+    """The firm paid back what the match had not earned; refunds count from 1."""
+
+    TYPE = "grants.cofinancing.refund_recorded"
+    AUDIENCE = "record"
+    refund: int
+    amount: Money
+    paid_on: date
+    payment_reference: str
+    still_owed: Money
+
+
+class BankLoanRecorded(CofinancingFact):
+    """A bank lent beside the co-financing: finance mobilised, never match."""
+
+    TYPE = "grants.cofinancing.bank_loan_recorded"
+    AUDIENCE = "record"
+    lender: str
+    amount: Money
+    given_on: date
+
+
+class CofinancingSettled(CofinancingFact):
+    """An agreed co-financing ended: what its match earned of the agreed share, what falls away, what is owed."""
+
+    TYPE = "grants.cofinancing.settled"
+    AUDIENCE = "record"
+    agreed: Money
+    match: Money
+    earned: Money
+    released: Money
+    refunded: Money
+    reduction: Money
+    overpaid: Money
