@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.pages import case, cofinancing, documents, form, fragments, lists, money, reviews
+from services.grants.pages import case, cofinancing, documents, eligibility, form, fragments, lists, money, reviews
 
 router = APIRouter()
-for part in (fragments, lists, reviews, form, money, case, documents, cofinancing):
+for part in (fragments, lists, eligibility, reviews, form, money, case, documents, cofinancing):
     router.include_router(part.router)
