@@ -27,6 +27,7 @@ from shared.web.conflicts import stayed
 from shared.web.csrf import SAFE
 from shared.web.dependencies import NotSignedInError, maybe_identity, request_context
 from shared.web.forms import field_errors
+from shared.web.kept import kept
 from shared.web.redirects import sign_in_url
 
 log = structlog.get_logger()
@@ -148,6 +149,10 @@ class Answers:
             if isinstance(problem, NotSignedInError):
                 headers["www-authenticate"] = "Bearer"
             return JSONResponse(self.problem(request, problem), problem.status, headers, PROBLEM)
+        if not partial(request) and (fields := kept(request, problem)) is not None:
+            pages = request.app.state.pages
+            page: Response = pages.render(request, "kept.html", status_code=problem.status, fields=fields)
+            return page
         if isinstance(problem, NotSignedInError) and not partial(request):
             return RedirectResponse(sign_in_url(request), 303)
         if not partial(request) and (page := stayed(request, problem)) is not None:

@@ -310,3 +310,26 @@ def test_the_api_gives_the_form_as_json_schema(world: World) -> None:
     schema = world.applicant.api("GET", "/calls/bso-grants-2026")["form_schema"]
     assert schema["properties"]["members"]["type"] == "integer"
     assert json.dumps(schema)
+
+
+def test_a_session_that_ended_loses_no_word(world: World) -> None:
+    """A form sent after the session ended comes back whole and is kept once it is sent again; no other site gets that."""
+    case = Case(world).draft()
+    applicant, ours = world.applicant, {"accept": "text/html", "sec-fetch-site": "same-origin"}
+    sent = fields(applicant.page(f"{case.path}/form"), a__problem="An hour of\nwork") | {"csrf": "of-the-old-session"}
+    path = f"/grants{case.path}/form"
+    ended = applicant.client.post(path, data=sent, headers=ours, follow_redirects=False)
+    assert ended.status_code == 401
+    assert 'name="a.problem" value="An hour of\nwork"' in ended.text
+    anew = applicant.request("POST", f"{case.path}/form", data=sent, headers=ours)
+    assert anew.status_code == 403
+    assert "You have signed in anew" in anew.text
+    offered = anew.text.partition(f'action="{path}"')[2]
+    again = {html.unescape(n): html.unescape(v) for n, v in re.findall(r'name="([^"]+)" value="([^"]*)"', offered)}
+    assert applicant.request("POST", f"{case.path}/form", data=again, headers=ours).status_code == 303
+    assert case.seen(applicant)["answers"]["problem"] == "An hour of\nwork"
+    headers = ours | {"sec-fetch-site": "cross-site"}
+    foreign = applicant.client.post(path, data=sent, headers=headers, follow_redirects=False)
+    unnamed = applicant.request("POST", f"{case.path}/form", data=sent, headers={"accept": "text/html"})
+    assert (foreign.status_code, unnamed.status_code) == (403, 403)
+    assert "An hour" not in foreign.text + unnamed.text

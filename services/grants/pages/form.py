@@ -28,6 +28,7 @@ from shared.web.dependencies import Uow, Who, allowed
 from shared.web.errors import partial
 from shared.web.forms import rule_of
 from shared.web.identity import Identity
+from shared.web.kept import keeps_words
 from shared.workflow.model import say
 
 router = APIRouter(prefix="/applications/{reference}")
@@ -202,6 +203,7 @@ def draft(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
 
 
 @router.post("/form", dependencies=[allowed("grants.application.write")])
+@keeps_words
 def save(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -> Response:
     """Keep what the form says; what can't be kept comes back as it was typed, with what is wrong with it."""
     seen = viewing.application_seen(uow, who, reference)
