@@ -150,18 +150,18 @@ class Answers:
                 headers["www-authenticate"] = "Bearer"
             return JSONResponse(self.problem(request, problem), problem.status, headers, PROBLEM)
         if not partial(request) and (fields := kept(request, problem)) is not None:
-            pages = request.app.state.pages
-            page: Response = pages.render(request, "kept.html", status_code=problem.status, fields=fields)
-            return page
+            return self._page(request, "kept.html", problem.status, fields=fields)
         if isinstance(problem, NotSignedInError) and not partial(request):
             return RedirectResponse(sign_in_url(request), 303)
         if not partial(request) and (page := stayed(request, problem)) is not None:
             return page
         template = "error_part.html" if partial(request) else "error.html"
-        response: Response = request.app.state.pages.render(
-            request, template, status_code=problem.status, problem=problem, text=self._text(problem)
-        )
+        response = self._page(request, template, problem.status, problem=problem, text=self._text(problem))
         response.headers.update(headers)
+        return response
+
+    def _page(self, request: Request, template: str, status: int, **context: Any) -> Response:
+        response: Response = request.app.state.pages.render(request, template, status_code=status, **context)
         return response
 
     def problem(self, request: Request, problem: TamgaError) -> dict[str, Any]:

@@ -313,7 +313,7 @@ def test_the_api_gives_the_form_as_json_schema(world: World) -> None:
 
 
 def test_a_session_that_ended_loses_no_word(world: World) -> None:
-    """A form sent after the session ended comes back whole and is kept once it is sent again; no other site gets that."""
+    """A form sent after the session ended comes back whole and is kept once sent again; no other site gets that."""
     case = Case(world).draft()
     applicant, ours = world.applicant, {"accept": "text/html", "sec-fetch-site": "same-origin"}
     sent = fields(applicant.page(f"{case.path}/form"), a__problem="An hour of\nwork") | {"csrf": "of-the-old-session"}
