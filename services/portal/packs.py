@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from shared.entity import canonical_hash
 from shared.errors import InvalidError
 from shared.events.cofinancing_rules import CofinancingRules
+from shared.forms import call_problems
 from shared.web.forms import field_errors
 
 # The people of a pack are for the first start only; they never travel with the programme.
@@ -36,7 +37,10 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
-    """Return (programme id, pack, SHA-256 of its canonical form) of a pack's folder."""
+    """Return (programme id, pack, SHA-256 of its canonical form) of a pack's folder.
+
+    Raises InvalidError that names file, field and rule of what can't be read and of forms that can't be used.
+    """
     if not (folder / "programme.yaml").is_file():
         raise InvalidError({"path": f"{folder} has no programme.yaml"})
     pack: dict[str, Any] = {}
@@ -46,6 +50,8 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             inner = {part.stem: read_yaml(part) for part in sorted(path.glob("*.yaml"))}
             pack |= {path.name: inner} if inner else {}
+    if wrong := call_problems(pack):
+        raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]
     programme_id = facts.get("programme") if isinstance(facts, dict) else None
     if not isinstance(programme_id, str) or not programme_id:

@@ -33,7 +33,8 @@ async def checked_body(request: Request) -> None:
     if kind in FORMS:
         form = await request.form()
         pairs = list(form.multi_items())
-        check_text([(name, value) for name, value in pairs if isinstance(value, str)])
+        request.state.posted = [(name, value) for name, value in pairs if isinstance(value, str)]
+        check_text(request.state.posted)
         check_text([(name, value.filename or "") for name, value in pairs if isinstance(value, UploadFile)])
         given = form.get("csrf")
         token = given if isinstance(given, str) else token

@@ -27,6 +27,7 @@ from shared.web.conflicts import stayed
 from shared.web.csrf import SAFE
 from shared.web.dependencies import NotSignedInError, maybe_identity, request_context
 from shared.web.forms import field_errors
+from shared.web.kept import kept
 from shared.web.redirects import sign_in_url
 
 log = structlog.get_logger()
@@ -148,15 +149,19 @@ class Answers:
             if isinstance(problem, NotSignedInError):
                 headers["www-authenticate"] = "Bearer"
             return JSONResponse(self.problem(request, problem), problem.status, headers, PROBLEM)
+        if not partial(request) and (fields := kept(request, problem)) is not None:
+            return self._page(request, "kept.html", problem.status, fields=fields)
         if isinstance(problem, NotSignedInError) and not partial(request):
             return RedirectResponse(sign_in_url(request), 303)
         if not partial(request) and (page := stayed(request, problem)) is not None:
             return page
         template = "error_part.html" if partial(request) else "error.html"
-        response: Response = request.app.state.pages.render(
-            request, template, status_code=problem.status, problem=problem, text=self._text(problem)
-        )
+        response = self._page(request, template, problem.status, problem=problem, text=self._text(problem))
         response.headers.update(headers)
+        return response
+
+    def _page(self, request: Request, template: str, status: int, **context: Any) -> Response:
+        response: Response = request.app.state.pages.render(request, template, status_code=status, **context)
         return response
 
     def problem(self, request: Request, problem: TamgaError) -> dict[str, Any]:

@@ -34,6 +34,7 @@ START = MONDAY
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\n%%EOF\n"
 ANSWERS = {
     "bso_type": "chamber",
+    "years_registered": "12",
     "members": "420",
     "experience": "Ten years of courses for small workshops.",
     "service_kind": "new",

@@ -85,7 +85,15 @@ def test_templates_escape_what_people_wrote() -> None:
 
 def _messages(folder: Path) -> set[str | tuple[str, ...]]:
     methods = [("**.html", "jinja2.ext:babel_extract")]
-    options = {"**.html": {"trim_blocks": "true", "newstyle_gettext": "true", "silent": "false"}}
+    extensions = "jinja2.ext.do,jinja2.ext.loopcontrols"
+    options = {
+        "**.html": {
+            "trim_blocks": "true",
+            "newstyle_gettext": "true",
+            "silent": "false",
+            "extensions": extensions,
+        }
+    }
     found = extract_from_dir(str(folder), methods, options)
     return {message if isinstance(message, str) else message[:2] for _, _, message, _, _ in found}
 
@@ -96,7 +104,7 @@ def _is_said(catalogue: NullTranslations, word: str | tuple[str, ...]) -> bool:
     return catalogue.ngettext(word[0], word[1], 5) != word[1]
 
 
-@pytest.mark.parametrize("service", ["portal"])
+@pytest.mark.parametrize("service", ["portal", "grants"])
 def test_every_word_on_a_page_has_its_russian(service: str) -> None:
     """No template of the portal or of the shared pages shows a sentence that Russian readers get in English."""
     catalogue = i18n.catalogue(service, "ru")
@@ -161,7 +169,11 @@ def test_every_rule_with_figures_has_its_russian() -> None:
     found = [
         (service, message)
         for service in ("grants", "loans", "portal", "notifications")
-        for file in [*(ROOT / "services" / service).rglob("*.py"), *(ROOT / "shared").glob("*.py")]
+        for file in [
+            *(ROOT / "services" / service).rglob("*.py"),
+            *(ROOT / "shared").glob("*.py"),
+            *(ROOT / "shared" / "forms" / name for name in ("checking.py", "eligibility.py") if service == "grants"),
+        ]
         for message in rules.findall(file.read_text())
     ]
     assert ("grants", "must be at most %(most)s") in found

@@ -23,6 +23,7 @@ def day(ahead: int = 0) -> str:
 
 ANSWERS = {
     "bso_type": "chamber",
+    "years_registered": "12",
     "members": "420",
     "experience": "Ten years of courses and advice for small workshops in four towns.",
     "service_kind": "new",

@@ -13,6 +13,7 @@ from services.grants.domain.application import Application, BudgetLine, Check, D
 from services.grants.domain.review import Review, Score
 from services.grants.handlers.base import Frame
 from services.grants.handlers.moving import PARTS_OF_ACTS, moves_for
+from shared.forms import Judged
 from shared.money import Money
 from shared.web.identity import Identity
 
@@ -55,6 +56,8 @@ class ApplicationView(BaseModel):
     budget: list[BudgetLine]
     documents: list[Document]
     checks: dict[str, Check]
+    asked: list[str]
+    eligibility: list[Judged]
     history: list[Done]
     moves: list[MoveView]
 
@@ -127,6 +130,8 @@ def application_view(connection: Connection, who: Identity, application: Applica
         stage_name=(applicant and stage.public_name) or stage.name,
         since=application.since(),
         checks={} if applicant else application.checks,
+        asked=application.asked,
+        eligibility=application.eligibility,
         history=[] if applicant else application.history,
         moves=moves,
         **plain,

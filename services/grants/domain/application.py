@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.entity import Entity
-from shared.errors import ConflictError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.events.grants.application import (
     ApplicationAwarded,
     ApplicationMoved,
@@ -23,6 +24,7 @@ from shared.events.grants.application import (
     ReviewersInvited,
     StageFact,
 )
+from shared.forms import Judged
 from shared.money import Money, total
 from shared.workflow import Transition, Turn, Visit, Workflow, turn
 
@@ -114,12 +116,24 @@ class Calendar(Part):
     zone: str
 
 
+class Handed(Part):
+    """What an applicant wrote, as it stood when it was handed in; `sent` is false for what never was."""
+
+    at: datetime
+    by_name: str
+    title: str
+    answers: dict[str, str]
+    budget: list[BudgetLine]
+    documents: list[Document]
+    sent: bool = True
+
+
 class Application(Entity):
     """One organisation's application to one call. Its id is the reference that everybody sees."""
 
     KIND: ClassVar[str] = "application"
     # What the applicant wrote stays in the service; the record of changes says which answers changed.
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"answers"})
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"answers", "handed"})
 
     programme: str
     call: str
@@ -147,6 +161,10 @@ class Application(Entity):
     checks: dict[str, Check] = {}
     history: list[Done] = []
     awarded: Money | None = None
+    # The parts that an information request opened again (sections, "budget", "documents"); none: only its words.
+    asked: list[str] = []
+    handed: list[Handed] = []
+    eligibility: list[Judged] = []
 
     def case(self) -> str:
         return self.id
@@ -166,12 +184,22 @@ class Application(Entity):
     @property
     def amount(self) -> Money:
         """Return the grant that the budget asks for."""
-        return total((line.grant for line in self.budget), self.currency)
+        return self.total_of(self.budget)
 
     @property
     def own_share(self) -> Money:
         """Return what the applicant gives by the budget."""
-        return total((line.own for line in self.budget), self.currency)
+        return self.total_of(self.budget, own=True)
+
+    def handed_in(self, number: int) -> Handed:
+        """Return what was handed in as the `number`th from 1; raises NotFoundError."""
+        if not 0 < number <= len(self.handed):
+            raise NotFoundError("There is no such version of the answers")
+        return self.handed[number - 1]
+
+    def total_of(self, lines: list[BudgetLine], *, own: bool = False) -> Money:
+        """Return what some budget lines ask for, or what the applicant gives by them."""
+        return total((line.own if own else line.grant for line in lines), self.currency)
 
     def since(self) -> datetime:
         """Return when the case came to its present stage."""
@@ -229,7 +257,8 @@ class Application(Entity):
         changed += ["budget"] if budget != self.budget else []
         if changed:
             self.title, self.budget = title, budget
-            self.answers = self.answers | answers
+            # A row that was taken out leaves no empty cells behind.
+            self.answers = {name: text for name, text in (self.answers | answers).items() if text or "." not in name}
             self.record(ApplicationSaved(**self._facts(), fields=changed, amount=self.amount))
         return changed
 
@@ -274,19 +303,46 @@ class Application(Entity):
         *,
         reason: str | None = None,
         comment: str | None = None,
+        asked: Sequence[str] = (),
     ) -> None:
-        """Make a move that the workflow allowed, and tell whom the workflow names."""
+        """Make a move that the workflow allowed, and tell whom the workflow names.
+
+        `asked` are the parts that an information request opens again; they close with the next move.
+        """
         before, initial = self.stage, workflow.initial
+        if self.asked:
+            self._close(by, now)
         done = Done.of(transition, before, by, now, reason=reason, comment=comment)
         self.history = [*self.history, done]
         stage = workflow.stage(transition.to)
         self.stage, self.terminal = stage.id, stage.terminal
         clock = self.turn(workflow, calendar, now)
         self.holder, self.due, self.paused = clock.holder, clock.due, clock.paused
+        if asked and not self.paused:
+            raise InvalidError({"sections": "can be asked for by an information request only"})
+        self.asked = list(asked)
         if before == initial and not stage.terminal:
             self.submitted_at = self.submitted_at or now
+            self._hand_in(by, now)
         kind = self._kind(before, initial, paused=self.paused)
         self.record(kind(**self._facts(), **self._stage_fact(done, transition, workflow)))
+
+    def _hand_in(self, by: Person, now: datetime, *, sent: bool = True) -> None:
+        written = {name: getattr(self, name) for name in ("title", "answers", "budget", "documents")}
+        self.handed = [*self.handed, Handed(at=now, by_name=by.name, sent=sent, **written)]
+
+    def _close(self, by: Person, now: datetime) -> None:
+        """End an information request: its answer is handed in; of one taken back nothing counts that was written."""
+        last = self.handed[-1] if self.handed else None
+        answered = by.role == "applicant"
+        self._hand_in(by, now, sent=answered)
+        if last and not answered:
+            self.title, self.answers, self.budget = last.title, last.answers, last.budget
+            self.documents = last.documents
+
+    def judged(self, results: list[Judged]) -> None:
+        """Remember how it stands with the rules of eligibility; the move that hands it in records it."""
+        self.eligibility = results
 
     def _kind(self, before: str, initial: str, *, paused: bool) -> type[StageFact]:
         if paused:

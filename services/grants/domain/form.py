@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from typing import Any
 
 from services.grants.domain.application import Application, BudgetLine
-from services.grants.domain.pack import Call, Question
+from services.grants.domain.pack import Call
 from shared.errors import InvalidError, Rule
+from shared.forms import Judged, answer_problems, judge, sum_problems
 from shared.money import Money, total
 
 MAX_TEXT = 20_000
 MAX_TITLE = 200
 MAX_LINES = 60
-
-
-def words(text: str) -> int:
-    """Return the number of words, as the form counts them."""
-    return len(text.split())
+LOCKED = "is locked: it was not asked for"
 
 
 def check_draft(call: Call, title: str, answers: Mapping[str, str], budget: Sequence[BudgetLine]) -> None:
@@ -31,7 +29,7 @@ def check_draft(call: Call, title: str, answers: Mapping[str, str], budget: Sequ
 def draft_problems(call: Call, title: str, answers: Mapping[str, str], budget: Sequence[BudgetLine]) -> dict[str, str]:
     """Return {field: rule} of what can't be kept: unknown questions and lines, foreign currencies, endless texts."""
     wrong: dict[str, str] = {
-        f"answers.{name}": "is not a question of this form" for name in answers if name not in call.questions
+        f"answers.{name}": "is not a question of this form" for name in answers if call.form.cell(name) is None
     }
     wrong |= {
         f"answers.{name}": Rule("is longer than %(most)s characters", most=MAX_TEXT)
@@ -44,8 +42,8 @@ def draft_problems(call: Call, title: str, answers: Mapping[str, str], budget: S
 
 
 def _budget_wrong(call: Call, budget: Sequence[BudgetLine]) -> dict[str, str]:
-    if len(budget) > MAX_LINES:
-        return {"budget": Rule("has at most %(most)s lines", most=MAX_LINES)}
+    if len(budget) > call.budget_rows.max:
+        return {"budget": Rule("has at most %(most)s lines", most=call.budget_rows.max)}
     known = {category.id for category in call.budget_lines}
     wrong: dict[str, str] = {}
     for index, line in enumerate(budget):
@@ -60,17 +58,26 @@ def _budget_wrong(call: Call, budget: Sequence[BudgetLine]) -> dict[str, str]:
     return wrong
 
 
+def locked(call: Call, application: Application, answers: Mapping[str, str], title: str) -> dict[str, str]:
+    """Return {field: rule} of what may not change while only some sections are asked for again."""
+    found: dict[str, str] = {
+        f"answers.{name}": LOCKED
+        for name, text in answers.items()
+        if call.form.section_of(name) not in application.asked and text != application.answers.get(name, "")
+    }
+    return found | ({"title": LOCKED} if title != application.title else {})
+
+
 def problems(call: Call, application: Application, today: date) -> dict[str, str]:
     """Return {field: rule} of everything that keeps the application from being handed in today."""
     answers, budget = application.answers, application.budget
     found: dict[str, str] = {}
     if not application.title.strip():
         found["title"] = "is required"
-    for question in call.questions.values():
-        rule = _answer_problem(question, answers.get(question.id, "").strip())
-        if rule:
-            found[f"answers.{question.id}"] = rule
+    found |= {f"answers.{name}": rule for name, rule in answer_problems(call.form, answers).items()}
     found |= _amount_problems(call, budget)
+    for term, rule in sum_problems(call.form, answers, _totals(application)).items():
+        found.setdefault("budget" if term.startswith("budget.") else f"answers.{term}", rule)
     have = {document.kind for document in application.documents}
     for kind in call.documents:
         if kind.required and kind.type not in have:
@@ -80,60 +87,42 @@ def problems(call: Call, application: Application, today: date) -> dict[str, str
     return found
 
 
-def _answer_problem(question: Question, text: str) -> str | None:
-    if not text:
-        return "is required" if question.required else None
-    if question.max_words is not None and words(text) > question.max_words:
-        return Rule("has %(n)s words, at most %(most)s", n=words(text), most=question.max_words)
-    return _KINDS[question.kind](question, text)
+def asked_problems(call: Call, application: Application, today: date) -> dict[str, str]:
+    """Return {field: rule} of what is wrong in the sections that were asked for again."""
+    return {
+        name: rule
+        for name, rule in problems(call, application, today).items()
+        if part_of(call, name) in application.asked
+    }
 
 
-def _number(question: Question, text: str) -> str | None:
-    try:
-        value = Decimal(text.replace("\u00a0", "").replace(" ", "").replace(",", ""))
-    except InvalidOperation:
-        return "is not a number"
-    if not value.is_finite():
-        return "is not a number"
-    if question.min is not None and value < question.min:
-        return Rule("must be at least %(least)s", least=question.min)
-    if question.max is not None and value > question.max:
-        return Rule("must be at most %(most)s", most=question.max)
-    return None
+def part_of(call: Call, field: str) -> str | None:
+    """Return the part of the application in which a field stands: a section's id, "budget" or "documents"."""
+    kind, _, rest = field.partition(".")
+    return call.form.section_of(rest) if kind == "answers" else kind
 
 
-def _choice(question: Question, text: str) -> str | None:
-    return None if text in {option.id for option in question.options} else "is not one of the choices"
+def _totals(application: Application) -> dict[str, Decimal]:
+    grant, own = application.amount.amount, application.own_share.amount
+    return {"budget.grant": grant, "budget.own": own, "budget.total": grant + own}
 
 
-def _date(_question: Question, text: str) -> str | None:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return "is not a date: write year-month-day"
-    return None
-
-
-def _yes_no(_question: Question, text: str) -> str | None:
-    return None if text in {"yes", "no"} else "is not one of the choices"
-
-
-def _free(_question: Question, _text: str) -> str | None:
-    return None
-
-
-_KINDS: dict[str, Callable[[Question, str], str | None]] = {
-    "number": _number,
-    "choice": _choice,
-    "date": _date,
-    "yes_no": _yes_no,
-    "text": _free,
-    "long_text": _free,
-}
+def eligibility(call: Call, application: Application, organisation: Mapping[Any, Any] | None) -> list[Judged]:
+    """Judge the call's rules from the answers, the budget, and what is known of the organisation."""
+    totals = _totals(application)
+    facts = {"requested": str(totals["budget.grant"])}
+    if totals["budget.total"]:
+        share = totals["budget.own"] * 100 / totals["budget.total"]
+        facts["own_share_percent"] = str(share.quantize(Decimal("0.01")))
+    if organisation is not None:
+        facts |= {"organisation_kind": organisation["kind"], "country": organisation["country"] or ""}
+    return judge(call.eligibility.rules, call.form, application.answers | facts)
 
 
 def _amount_problems(call: Call, budget: Sequence[BudgetLine]) -> dict[str, str]:
     asked = total((line.grant for line in budget), call.currency)
+    if budget and len(budget) < call.budget_rows.min:
+        return {"budget": Rule("has %(n)s rows, at least %(least)s", n=len(budget), least=call.budget_rows.min)}
     if not asked:
         return {"budget": "asks for nothing yet"}
     if asked > call.ceiling:

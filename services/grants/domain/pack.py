@@ -12,49 +12,24 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
-from shared.money import Money
+from shared.forms import Criterion as EligibilityRule
+from shared.forms import Form, Question, Section, Sum, read
+from shared.money import Money, decimals_of
 from shared.workflow import Workflow
 
 Names = dict[str, str]
 Answer = Literal["yes", "no", "not_applicable"]
+BUDGET, DOCUMENTS = "budget", "documents"
 
 
 class Model(BaseModel):
     """A part of a pack; members that grants does not need are let be."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Option(Model):
-    """One choice of a field."""
-
-    id: str
-    name: Names
-
-
-class Question(Model):
-    """A field of the form."""
-
-    id: str
-    kind: Literal["text", "long_text", "number", "choice", "date", "yes_no"]
-    label: Names
-    required: bool = False
-    max_words: int | None = None
-    min: Decimal | None = None
-    max: Decimal | None = None
-    options: tuple[Option, ...] = ()
-
-
-class Section(Model):
-    """A page of the form."""
-
-    id: str
-    name: Names
-    fields: tuple[Question, ...]
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class Category(Model):
@@ -82,9 +57,17 @@ class MilestoneTemplate(Model):
 
 
 class Eligibility(Model):
-    """Who may apply: kinds of organisation, none named means every kind."""
+    """Who may apply: kinds of organisation (none named means every kind), and rules that are judged from answers."""
 
     kinds: tuple[str, ...] = ()
+    rules: tuple[EligibilityRule, ...] = ()
+
+
+class Rows(Model):
+    """How many lines a budget has."""
+
+    min: int = 1
+    max: int = Field(default=60, ge=1, le=60)
 
 
 class Call(Model):
@@ -105,8 +88,13 @@ class Call(Model):
     reviewers_needed: int = 2
     eligibility: Eligibility = Eligibility()
     documents: tuple[DocumentType, ...] = ()
+    # The form as JSON Schema with our words on top (shared.forms.reading), from which `sections` and `sums` are read.
+    # Calls of former releases have `sections` alone.
+    form_schema: dict[str, Any] | None = Field(default=None, alias="form")
     sections: tuple[Section, ...] = ()
+    sums: tuple[Sum, ...] = ()
     budget_lines: tuple[Category, ...] = ()
+    budget_rows: Rows = Rows()
     milestones: tuple[MilestoneTemplate, ...] = ()
 
     @property
@@ -114,10 +102,28 @@ class Call(Model):
         """Return the currency of every amount of this call."""
         return self.ceiling.currency
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_form(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "form" not in data:
+            return data
+        form = read(data["form"], decimals=decimals_of(data["ceiling"]["currency"]))
+        return data | {"sections": form.sections, "sums": form.sums}
+
     @cached_property
+    def form(self) -> Form:
+        """Return what is asked."""
+        return Form(sections=self.sections, sums=self.sums)
+
+    @property
     def questions(self) -> dict[str, Question]:
         """Return the questions of all sections by id."""
-        return {question.id: question for section in self.sections for question in section.fields}
+        return self.form.questions
+
+    @property
+    def parts(self) -> list[str]:
+        """Return what can be asked for again: the sections, the budget, the documents."""
+        return [*(section.id for section in self.sections), BUDGET, DOCUMENTS]
 
     def is_open(self, today: date) -> bool:
         """Return whether applications may be handed in on that day."""

@@ -12,7 +12,7 @@ from services.grants.domain.application import Application, Check
 from services.grants.domain.award import Award
 from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
-from services.grants.handlers.applying import missing
+from services.grants.handlers.applying import judged, missing
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns, roles_on
 from services.grants.storage import reads
 from shared.database import UnitOfWork
@@ -28,12 +28,17 @@ RISK = "risk"
 
 
 class MoveApplication(Command):
-    """Somebody makes a move; `version` is that of the page on which they decided."""
+    """Somebody makes a move; `version` is that of the page on which they decided.
+
+    `sections` are the parts of the application that an information request opens again: ids of the form's
+    sections, "budget", "documents".
+    """
 
     transition: str
     version: int
     reason: str | None = None
     comment: str | None = None
+    sections: list[str] = []
 
 
 class AnswerCheck(Command):
@@ -154,14 +159,27 @@ def step(uow: UnitOfWork, who: Identity, application: Application, command: Move
     roles = roles_on(who, application)
     transition = frame.workflow.move(command.transition, application.stage, roles, facts)
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
-    if leaves_draft and (wrong := missing(uow, application, frame.pack)):
+    answers = (
+        bool(application.asked) and "applicant" in transition.roles and not frame.workflow.stage(transition.to).terminal
+    )
+    if (leaves_draft or answers) and (wrong := missing(uow, application, frame.pack)):
         raise InvalidError(wrong, "The application can't be handed in yet")
+    if leaves_draft or answers:
+        application.judged(judged(uow, application, frame.pack))
     # The role of the act is the one that the workflow gives it to.
     acting = next((name for name in roles if name in transition.roles), role)
     by = act_as(uow, acting, command.reason or command.comment)
-    application.move(
-        transition, frame.workflow, frame.calendar, by, uow.now(), reason=command.reason, comment=command.comment
-    )
+    said = {"reason": command.reason, "comment": command.comment}
+    asked = _asked(frame, command.sections)
+    application.move(transition, frame.workflow, frame.calendar, by, uow.now(), asked=asked, **said)
+
+
+def _asked(frame: Frame, sections: Sequence[str]) -> list[str]:
+    """Return the parts that are asked for again, in the form's order; raises InvalidError for what is none."""
+    parts = frame.call.parts
+    if set(sections) - set(parts):
+        raise InvalidError({"sections": Rule("must be one of: %(names)s", names=", ".join(parts))})
+    return [part for part in parts if part in sections]
 
 
 def current_award(uow: UnitOfWork, application: Application) -> Award | None:

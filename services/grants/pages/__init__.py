@@ -7,6 +7,7 @@ from services.grants.pages import (
     cofinancing,
     cofinancing_acts,
     documents,
+    eligibility,
     form,
     fragments,
     lists,
@@ -16,5 +17,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-for part in (fragments, queue, lists, reviews, form, money, case, documents, cofinancing, cofinancing_acts):
+_ACTS = (form, money, case, documents, cofinancing, cofinancing_acts)
+for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)

@@ -7,15 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.grants.domain.form import words
 from services.grants.handlers import listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.eligibility import told
 from services.grants.pages.guide import guide
 from services.grants.pages.sentences import ANSWERS, latest, lines
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError
+from shared.forms import shown, words
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel
@@ -46,6 +47,7 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         "officers": _officers(page),
         "chart": _chart(page),
         "guide": guide(page),
+        "rules": told(request, page.frame.call, page.application.eligibility) if page.inside else [],
     }
     context["homeless"] = _homeless(context, more.get("given", {}))
     return show(request, "case.html", **(context | more))
@@ -120,10 +122,21 @@ def _chart(page: CasePage) -> dict[str, Any] | None:
 
 
 @router.get("/answers", dependencies=READ)
-def answers(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
-    """Show what the applicant wrote."""
+def answers(request: Request, reference: str, who: Who, uow: Uow, version: int | None = None) -> HTMLResponse:
+    """Show what the applicant wrote: as it is now, or as it was handed in (`version`, from 1).
+
+    While an applicant works on what was asked for, everybody else reads what was handed in last.
+    """
     page = _page(request, uow, who, reference)
-    return show(request, "answers.html", words=words, **page.context("answers"))
+    application = page.application
+    if version is None and application.asked and page.inside:
+        version = len(application.handed)
+    handed = application.handed_in(version) if version is not None else None
+    context = page.context("answers")
+    if handed is not None:
+        context["asked"] = shown(page.frame.call.form, handed.answers)
+    written = handed or application
+    return show(request, "answers.html", words=words, written=written, handed=handed, number=version, **context)
 
 
 @router.get("/timeline", dependencies=READ)
@@ -142,6 +155,7 @@ class MoveForm(FormModel):
     version: int
     reason: str | None = None
     comment: str | None = None
+    sections: list[str] = []
 
 
 @router.post("/moves", dependencies=[STAY, allowed("grants.application.move")])

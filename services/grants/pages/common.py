@@ -10,11 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.grants.domain.application import Application
 from services.grants.domain.mainline import main_line, position
+from services.grants.domain.pack import BUDGET, DOCUMENTS, Call
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.moving import PARTS_OF_ACTS, facts_for
 from services.grants.pages.guide import turn
 from services.grants.storage import reads
 from shared.database import UnitOfWork
+from shared.forms import rows_of, shown
 from shared.i18n import translate
 from shared.web.identity import Identity
 from shared.web.pages import render
@@ -38,7 +40,14 @@ def show(request: Request, template: str, *, status_code: int = 200, **context: 
     def in_language(names: Mapping[str, str] | None) -> str:
         return say(names or {}, locale)
 
-    known = {"say": in_language, "holders": HOLDERS, "refused_file": None, "chosen_kind": ""}
+    known: dict[str, Any] = {
+        "say": in_language,
+        "holders": HOLDERS,
+        "refused_file": None,
+        "chosen_kind": "",
+        "rows_of": rows_of,
+    }
+    known |= {"pausing": (), "form_parts": (), "asked": None}
     return render(request, template, status_code=status_code, **(known | context))
 
 
@@ -73,6 +82,13 @@ def named(frame: Frame, name: str, locale: str) -> str:
     known = {item.type: item.name for item in frame.call.documents}
     known |= {key: item.name for key, item in frame.pack.checklists.items()}
     return say(known.get(name, {"en": name}), locale)
+
+
+def part_names(call: Call, locale: str) -> dict[str, str]:
+    """Return the names of the parts of an application that can be asked for again, in the form's order."""
+    own = {BUDGET: "Budget", DOCUMENTS: "Documents"}
+    names = {section.id: say(section.name, locale) for section in call.sections}
+    return names | {part: translate("grants", name, locale=locale) for part, name in own.items()}
 
 
 class CasePage:
@@ -115,6 +131,9 @@ class CasePage:
             "days": self._days(),
             "conflict": None,
             "move_names": self._move_names(),
+            "asked": shown(self.frame.call.form, application.answers),
+            "pausing": {name for stage in self.frame.workflow.stages if stage.sla for name in stage.sla.pauses_in},
+            "form_parts": list(part_names(self.frame.call, self.request.state.locale).items()),
         }
 
     def _move_names(self) -> dict[str, str]:

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from services.grants.domain.form import words
 from services.grants.domain.review import Review, Score
 from services.grants.handlers import listing, reviewing, viewing
 from services.grants.pages.common import CasePage, back, case_path, show
@@ -16,6 +15,7 @@ from services.grants.pages.form import Posted
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.forms import words
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import FormModel

@@ -1,0 +1,55 @@
+"""A programme's calls before they are taken over: every form and every rule of eligibility must be usable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from shared.errors import InvalidError, Rule
+from shared.forms.eligibility import Criterion
+from shared.forms.model import Form
+from shared.forms.reading import read
+from shared.money import decimals_of
+
+_CRITERIA: TypeAdapter[tuple[Criterion, ...]] = TypeAdapter(tuple[Criterion, ...])
+
+
+def call_problems(pack: Mapping[str, Any]) -> dict[str, str]:
+    """Return {"calls/<file>.yaml: <field>": rule} of what is wrong with the forms of a pack's calls."""
+    calls = pack.get("calls", {})
+    wrong: dict[str, str] = {}
+    for stem, call in calls.items() if isinstance(calls, Mapping) else ():
+        found = _problems(call) if isinstance(call, Mapping) else {"call": "must be a mapping"}
+        wrong |= {f"calls/{stem}.yaml: {field}": rule for field, rule in found.items()}
+    return wrong
+
+
+def _problems(call: Mapping[str, Any]) -> dict[str, str]:
+    name, ceiling = call.get("name"), call.get("ceiling")
+    languages = frozenset(name) if isinstance(name, Mapping) else frozenset({"en"})
+    currency = ceiling.get("currency", "") if isinstance(ceiling, Mapping) else ""
+    form: Form | None = None
+    if "form" in call:
+        if "sections" in call:
+            return {"sections": "stands beside form: a call has one form"}
+        try:
+            form = read(call["form"], languages=languages, decimals=decimals_of(str(currency)))
+        except InvalidError as error:
+            return error.fields
+    rules = call.get("eligibility", {})
+    return _rules_wrong(rules.get("rules", []) if isinstance(rules, Mapping) else [], form)
+
+
+def _rules_wrong(source: Any, form: Form | None) -> dict[str, str]:
+    try:
+        criteria = _CRITERIA.validate_python(source)
+    except ValidationError as error:
+        return {f"eligibility.rules.{'.'.join(map(str, e['loc']))}": e["msg"] for e in error.errors()}
+    known = form.questions if form else {}
+    return {
+        f"eligibility.rules.{index}.field": Rule("names %(name)s, which is no question", name=item.field)
+        for index, item in enumerate(criteria)
+        if item.field and item.field not in known
+    }
