@@ -25,6 +25,7 @@ from services.backup.restoring import restore as bring_back
 from services.backup.reviving import Backup
 from services.backup.standing import standing
 from shared.clock import in_utc
+from shared.commands import here
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, AsJson, console, operator, print_json, refusals, show
 from shared.safekeeping import bundle, keeping
 from shared.safekeeping.refusals import DamagedBackupError
@@ -189,7 +190,11 @@ def _say_restored(done: Restored) -> None:
         console.print(f"[red]✗[/red] {finding}", soft_wrap=True)
     if done.keys_left:
         console.print(f"Not put in place: {', '.join(done.keys_left)}. Everybody signs in again.", soft_wrap=True)
-    console.print("Start Tamga now; `tamga reconcile` says when everything has arrived.")
+    console.print(
+        f"Start Tamga now (`{here('make run')}`); `{here('tamga reconcile')}` says when everything has arrived."
+        f" Then make a backup: `{here('tamga backup create')}`.",
+        soft_wrap=True,
+    )
 
 
 def drill(

@@ -46,7 +46,8 @@ def _queues(facts: Facts) -> Line:
     figures = {
         name: {"messages": depth.messages, "consumers": depth.consumers} for name, depth in sorted(depths.items())
     }
-    return Line("queues", "Queues", state, tuple(says) or (Say("Nothing waits."),), ("tamga events lag",), figures)
+    commands = facts.starting("tamga events lag") if left else ("tamga events lag",)
+    return Line("queues", "Queues", state, tuple(says) or (Say("Nothing waits."),), commands, figures)
 
 
 def _processes(facts: Facts) -> Line:
@@ -58,7 +59,9 @@ def _processes(facts: Facts) -> Line:
         values = {"count": len(memory), "size": round(sum(memory.values()) / MB), "most": round(memory[most] / MB)}
         says.append(Say("Answering: %(count)s; memory: %(size)s MB, the most: %(of)s, %(most)s MB.", of=most, **values))
     figures = {"memory": memory, "silent": silent}
-    return Line("processes", "Processes", "look" if silent else "good", tuple(says), ("tamga status",), figures)
+    state: State = "look" if silent else "good"
+    commands = facts.starting("tamga status") if silent else ("tamga status",)
+    return Line("processes", "Processes", state, tuple(says), commands, figures)
 
 
 def _requests(facts: Facts) -> Line:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.clock import Clock, utc_now
+from shared.commands import here, in_containers
 from shared.direct import ask
 from shared.heartbeat import heartbeat_file, is_alive
 from shared.messaging import drift
@@ -102,6 +103,7 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
         logs=settings.home / "log",
         measured=dict(zip(_ours(settings), (asked.result() for asked in measured), strict=True)),
         backups=known_of(backups.result() or Backups(), heard["audit"] or {}),
+        in_containers=in_containers(),
     )
     if asks_broker:
         known = alarms.result()
@@ -111,7 +113,8 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
             inside=None if known is None else Inside(known, since.result(), blocked.result()),
             differences=differences.result(),
         )
-    return Look(now, facts, (*judge(facts), *everyday(facts)), unanswered)
+    lines = (replace(line, commands=tuple(map(here, line.commands))) for line in (*judge(facts), *everyday(facts)))
+    return Look(now, facts, tuple(lines), unanswered)
 
 
 def _quietly(unanswered: dict[str, str], name: str, question: Callable[..., T | None], *given: Any) -> T | None:

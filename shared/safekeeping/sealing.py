@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pyrage
 
+from shared.commands import here
 from shared.safekeeping.refusals import DamagedBackupError, SafekeepingError, of_disk
 
 BEGINNING = b"age-encryption.org/v1\n"
@@ -163,9 +164,9 @@ def _must_be_sealed(file: Path) -> None:
             beginning = start.read(len(BEGINNING))
     except OSError as error:
         reason = "is not there" if isinstance(error, FileNotFoundError) else f"can't be read ({error.strerror})"
-        raise SafekeepingError(f"{file} {reason}: `tamga backup list` shows what there is.") from error
+        raise SafekeepingError(f"{file} {reason}: `{here('tamga backup list')}` shows what there is.") from error
     if beginning != BEGINNING:
-        raise DamagedBackupError(f"{file} is no backup of Tamga: choose one that `tamga backup list` shows.")
+        raise DamagedBackupError(f"{file} is no backup of Tamga: choose one that `{here('tamga backup list')}` shows.")
 
 
 def _explain(file: Path, cause: Exception | None, error: BaseException | None) -> None:
