@@ -14,7 +14,7 @@ from amqp.exceptions import AMQPError
 from services.audit.keys import Keys
 from services.backbone import queues
 from services.backup import place
-from services.backup.creating import ENTITY
+from services.backup.creating import ENTITY, note
 from services.backup.reviving import Backup, Revived, revived
 from shared.clock import utc_now
 from shared.commands import here
@@ -82,6 +82,7 @@ def restore(
                 left = _put_keys(known, found.keys)
         purged = _emptied(known)
         server.drop(moved)
+    note(known, kept=len(keeping.there(known.backups_folder)))
     return replace(restored, keys_left=left, purged=purged, seconds=round(steps.seconds, 2))
 
 
