@@ -113,8 +113,13 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
             inside=None if known is None else Inside(known, since.result(), blocked.result()),
             differences=differences.result(),
         )
-    lines = (replace(line, commands=tuple(map(here, line.commands))) for line in (*judge(facts), *everyday(facts)))
-    return Look(now, facts, tuple(lines), unanswered)
+    return Look(now, facts, _lines(facts), unanswered)
+
+
+def _lines(facts: Facts) -> tuple[Line, ...]:
+    """Return what the facts mean, with the commands as they are typed where we run."""
+    found = (*judge(facts), *everyday(facts))
+    return tuple(replace(line, commands=tuple(map(here, line.commands))) for line in found)
 
 
 def _quietly(unanswered: dict[str, str], name: str, question: Callable[..., T | None], *given: Any) -> T | None:
