@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.clock import Clock, utc_now
-from shared.commands import here, in_containers
+from shared.commands import here
 from shared.direct import ask
 from shared.heartbeat import heartbeat_file, is_alive
 from shared.messaging import drift
@@ -103,7 +103,6 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
         logs=settings.home / "log",
         measured=dict(zip(_ours(settings), (asked.result() for asked in measured), strict=True)),
         backups=known_of(backups.result() or Backups(), heard["audit"] or {}),
-        in_containers=in_containers(),
     )
     if asks_broker:
         known = alarms.result()

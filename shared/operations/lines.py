@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from shared.commands import in_containers
 from shared.errors import Rule as Say
 from shared.messaging.drift import Difference
 from shared.messaging.topology import DEAD_LETTERS
@@ -51,7 +52,7 @@ class Facts:
     logs: Path = Path("log")
     measured: Mapping[str, dict[str, float] | None] = field(default_factory=dict)  # by process
     backups: Backups = field(default_factory=Backups)
-    in_containers: bool = False
+    contained: bool = field(default_factory=in_containers)
 
     def of(self, name: str) -> dict[str, Any]:
         """Return one figure of every service that tells it."""
@@ -59,7 +60,7 @@ class Facts:
 
     def starting(self, *otherwise: str) -> tuple[str, ...]:
         """Return what starts a part that is down: in containers one command does, whichever part it is."""
-        return ("make up",) if self.in_containers else otherwise
+        return ("make up",) if self.contained else otherwise
 
     @property
     def silent(self) -> list[str]:

@@ -82,7 +82,7 @@ def test_a_look_in_containers_names_no_command_that_the_host_lacks(tmp_path: Pat
 
 def test_a_queue_that_nobody_consumes_is_helped_by_starting_its_worker() -> None:
     """In containers the worker comes back with `make up`; a line that is well names what to look with."""
-    left = Facts(NOW, {}, broker=Answer("4.0", {"loans": Depth(5, 0)}), in_containers=True)
+    left = Facts(NOW, {}, broker=Answer("4.0", {"loans": Depth(5, 0)}), contained=True)
     assert next(line for line in everyday(left) if line.key == "queues").commands == ("make up",)
     well = replace(left, broker=Answer("4.0", {"loans": Depth(0, 1)}), services={"loans": {"database": "ok"}})
     assert next(line for line in everyday(well) if line.key == "queues").commands == ("tamga events lag",)
