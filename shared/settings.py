@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from shared.commands import in_containers
 from shared.infrastructure.names import app_role, database_name, owner_role
 
 SERVICES = ("portal", "grants", "loans", "notifications", "audit")
@@ -179,6 +180,11 @@ def _secret(variable: str, name: str) -> str:
     what = variable if named else "TAMGA_SECRETS"
     try:
         secret = file.read_text(encoding="utf-8").strip()
+    except PermissionError as error:
+        cure = (
+            f"`chmod 444 secrets/{file.name}`" if in_containers() else f"`chmod u+r {file}`, or run this as its owner"
+        )
+        raise SettingsError(f"{what}: {file} can't be read ({error.strerror}): {cure}") from error
     except OSError as error:
         raise SettingsError(f"{what}: {file} can't be read ({error.strerror}): run `make init` first") from error
     if _PLACEHOLDER.search(secret) or not (secret or name == "smtp_password"):

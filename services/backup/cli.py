@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -25,6 +26,7 @@ from services.backup.restoring import restore as bring_back
 from services.backup.reviving import Backup
 from services.backup.standing import standing
 from shared.clock import in_utc
+from shared.commands import here
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, AsJson, console, operator, print_json, refusals, show
 from shared.safekeeping import bundle, keeping
 from shared.safekeeping.refusals import DamagedBackupError
@@ -175,7 +177,7 @@ def restore(
 def _say_restored(done: Restored) -> None:
     table = _facts()
     table.add_row("restored", f"{done.file}, made by {done.version}")
-    table.add_row("as it was at", done.at)
+    table.add_row("as it was at", in_utc(datetime.fromisoformat(done.at)))
     table.add_row("events", f"{done.events:,}")
     table.add_row("documents", f"{done.documents:,}")
     table.add_row("log", f"{done.log_size:,} entries" + (", verified" if not done.findings else ""))
@@ -189,7 +191,11 @@ def _say_restored(done: Restored) -> None:
         console.print(f"[red]✗[/red] {finding}", soft_wrap=True)
     if done.keys_left:
         console.print(f"Not put in place: {', '.join(done.keys_left)}. Everybody signs in again.", soft_wrap=True)
-    console.print("Start Tamga now; `tamga reconcile` says when everything has arrived.")
+    console.print(
+        f"Start Tamga now (`{here('make run')}`); `{here('tamga reconcile')}` says when everything has arrived."
+        f" Then make a backup: `{here('tamga backup create')}`.",
+        soft_wrap=True,
+    )
 
 
 def drill(
@@ -213,7 +219,7 @@ def drill(
 def _say_drilled(found: Drilled) -> None:
     table = _facts()
     table.add_row("backup", found.file)
-    table.add_row("as it was at", found.at)
+    table.add_row("as it was at", in_utc(datetime.fromisoformat(found.at)))
     table.add_row("RPO", f"{found.rpo_seconds:,} s of work and {found.lost_events:,} events are not in it")
     table.add_row("RTO", f"{found.rto_seconds:.1f} s")
     table.add_row("events", f"{found.events:,}")

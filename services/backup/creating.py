@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.backup import place
 from shared.clock import utc_now
+from shared.commands import here
 from shared.database import Context, UnitOfWork, engine_for
 from shared.events import Actor, Event
 from shared.events.audit import BackupCreated
@@ -145,5 +146,6 @@ def record(url: str, event: Event, by: Actor) -> str:
 def of_database(error: DBAPIError) -> SafekeepingError:
     """Return what a failure of a database means for who wanted a backup."""
     return SafekeepingError(
-        f"A database does not do its part ({reason(error)}): start it, or see its log; `tamga status` says how it is."
+        f"A database does not do its part ({reason(error)}): start it, or see its log;"
+        f" `{here('tamga status')}` says how it is."
     )

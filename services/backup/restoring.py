@@ -14,9 +14,10 @@ from amqp.exceptions import AMQPError
 from services.audit.keys import Keys
 from services.backbone import queues
 from services.backup import place
-from services.backup.creating import ENTITY
+from services.backup.creating import ENTITY, note
 from services.backup.reviving import Backup, Revived, revived
 from shared.clock import utc_now
+from shared.commands import here
 from shared.database import Context, UnitOfWork
 from shared.events import Actor
 from shared.events.audit import BackupRestored
@@ -62,7 +63,7 @@ def restore(
         _must_stand_still(known, server, live)
         if not replacing and (filled := server.filled(live)):
             raise SafekeepingError(
-                f"There are data already ({', '.join(filled)}): --replace puts the backup in their place,"
+                f"There are data already ({', '.join(filled)}): {here('--replace')} puts the backup in their place,"
                 " and keeps them until all of it has succeeded."
             )
         _must_answer(known)
@@ -71,7 +72,7 @@ def restore(
             if found.problems and not despite_findings:
                 raise SafekeepingError(
                     f"What is in {backup.file.name} is not sound: {'; '.join(found.problems[:5])}. Nothing was changed;"
-                    " --despite-findings restores it all the same."
+                    f" {here('--despite-findings')} restores it all the same."
                 )
             restored = _settled(known, found, backup, by, steps)
             for service, name in names.items():
@@ -81,6 +82,7 @@ def restore(
                 left = _put_keys(known, found.keys)
         purged = _emptied(known)
         server.drop(moved)
+    note(known, kept=len(keeping.there(known.backups_folder)))
     return replace(restored, keys_left=left, purged=purged, seconds=round(steps.seconds, 2))
 
 
@@ -196,5 +198,5 @@ def _emptied(known: Settings) -> int:
     except (AMQPError, OSError) as error:
         raise SafekeepingError(
             "The databases are restored, but the broker stopped answering before its queues were emptied:"
-            " start it and restore once more with --replace."
+            f" start it and restore once more with {here('--replace')}."
         ) from error

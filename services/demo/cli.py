@@ -22,6 +22,7 @@ from services.demo.measure import Measurer, NotHandledError
 from services.demo.people import DemoError, People
 from services.demo.stage import Act, Stage
 from services.demo.story import ACTS, tell
+from shared.commands import here
 from shared.database import engine_for
 from shared.infrastructure.refusals import worded
 from shared.messaging.printing import BAD_NEWS
@@ -51,7 +52,7 @@ def _stopped(error: Exception) -> str:
     """Return in one sentence why the story could not be told to its end."""
     if isinstance(error, (httpx.TransportError, OperationalError)):
         why = worded(error).rstrip(".")
-        return f"Tamga does not answer any more ({why}): see what `tamga status` says, then begin again."
+        return f"Tamga does not answer any more ({why}): see what `{here('tamga status')}` says, then begin again."
     return str(error)
 
 

@@ -22,6 +22,7 @@ from services.portal.handlers.accounts import NewUser
 from services.portal.handlers.programmes import load_pack
 from services.portal.packs import read_pack
 from shared.clock import in_utc
+from shared.commands import here
 from shared.database import Context, UnitOfWork, engine_for, reading
 from shared.errors import InvalidError, TamgaError
 from shared.events import Actor
@@ -173,7 +174,8 @@ def first_user(email: str, *, as_json: AsJson = False) -> None:
     if link is not None:
         _show_link(link, as_json=as_json)
     else:
-        print("{}" if as_json else "An operator has signed in already: `tamga user link EMAIL` makes others' links.")
+        others = here("tamga user link EMAIL")
+        print("{}" if as_json else f"An operator has signed in already: `{others}` makes others' links.")
 
 
 def _show_link(link: links.Link, *, as_json: bool) -> None:

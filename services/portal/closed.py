@@ -6,6 +6,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from shared.commands import here
 from shared.errors import TamgaError
 from shared.i18n import choose_locale, translate
 from shared.web.errors import PROBLEM, TYPE_PREFIX, UnavailableError, wants_json
@@ -27,7 +28,7 @@ _PAGE = Markup("""<!doctype html>
 <p class="soft">{status}</p>
 <h1>{title}</h1>
 <p>{text}</p>
-<p class="soft">{operators} <code>tamga status</code></p>
+<p class="soft">{operators} <code>{command}</code></p>
 </section></main></div>
 </body>
 </html>
@@ -60,6 +61,7 @@ def closed(request: Request) -> Response:
         status=problem.status,
         icon=static_url("favicon.svg"),
         style=static_url("tamga.css"),
+        command=here("tamga status"),
         operators=said("Whoever runs Tamga sees on the server what is wrong:"),
     )
     return HTMLResponse(page, problem.status, headers)

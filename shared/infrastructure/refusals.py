@@ -14,6 +14,8 @@ from psycopg.errors import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from shared.commands import here
+
 _UNDONE = "nothing was changed"
 _BY_KIND: dict[type[Exception], str] = {
     ReadOnlySqlTransaction: (
@@ -42,11 +44,11 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"(NOT_ALLOWED - )?(vhost (?P<what>\S+) not found|access to vhost '?(?P<same>[^' ]+)'? refused)",
-        "the broker is up and has no virtual host %(what)s for us: `rabbitmqctl add_vhost %(what)s`, then its rights",
+        "the broker is up and has no virtual host %(what)s for us: `%(add)s`, then its rights",
     ),
     (
         r"PRECONDITION_FAILED - inequivalent arg '(?P<what>[^']+)'",
-        "the broker has a queue or exchange with another '%(what)s' than ours: see `tamga topology diff`",
+        "the broker has a queue or exchange with another '%(what)s' than ours: see `%(diff)s`",
     ),
     (r"ACCESS_REFUSED - ", "the broker does not let us do this: give its users their rights back (deploy/broker)"),
     (
@@ -55,7 +57,7 @@ _BY_WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"(Connection refused|No route to host)",
-        "nobody answers there: is the server running? `make ps` in containers, `tamga status` where `make run` runs",
+        "nobody answers there: is the server running? `%(status)s`",
     ),
 )
 
@@ -70,10 +72,16 @@ def worded(error: BaseException) -> str:
     for pattern, sentence in _BY_WORDS:
         if found := re.search(pattern, said):
             groups = found.groupdict()
-            return sentence % (groups | {"what": groups.get("what") or groups.get("same") or "/"})
+            what = groups.get("what") or groups.get("same") or "/"
+            return sentence % (groups | _commands(what) | {"what": what})
     if isinstance(cause, InsufficientPrivilege):
         return f"the database does not let us do this ({said}): the owner role's rights are gone"
     return said
+
+
+def _commands(what: str) -> dict[str, str]:
+    known = {"add": f"rabbitmqctl add_vhost {what}", "diff": "tamga topology diff", "status": "tamga status"}
+    return {name: here(command) for name, command in known.items()}
 
 
 def _said(cause: BaseException) -> str:

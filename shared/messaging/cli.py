@@ -12,6 +12,7 @@ import typer
 from sqlalchemy import Engine
 
 from shared.clock import in_utc
+from shared.commands import here
 from shared.database import reading
 from shared.errors import InvalidError
 from shared.infrastructure.refusals import worded
@@ -142,7 +143,11 @@ def _reconcile(backbone: Backbone) -> Callable[..., None]:
 def _verdict(report: Report) -> str:
     if not report.unaccounted and not report.contradictory:
         return "Every event is accounted for."
-    found = [f"{report.unaccounted} events are missing: tamga reconcile --send-again"] if report.unaccounted else []
+    found = (
+        [f"{report.unaccounted} events are missing: {here('tamga reconcile --send-again')}"]
+        if report.unaccounted
+        else []
+    )
     found += [f"{report.contradictory} events are in two states"] if report.contradictory else []
     return f"[red]{'; '.join(found)}."
 

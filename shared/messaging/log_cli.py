@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 from sqlalchemy import Engine, text
 
+from shared.commands import here
 from shared.database import reading
 from shared.errors import InvalidError, NotFoundError
 from shared.messaging.asked import one_of
@@ -45,7 +46,8 @@ class Log:
             if name in declared and service in {None, owner}
         ]
         if not found:
-            raise NotFoundError("There is no projection %(name)s: see tamga projections list", name=name)
+            listing = here("tamga projections list")
+        raise NotFoundError("There is no projection %(name)s: see %(listing)s", name=name, listing=listing)
         return found
 
 

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 
+from shared.commands import here
 from shared.database import system
 from shared.engine import ReadOnlyError
 from shared.events import Actor
@@ -81,7 +82,7 @@ class Mender:
                     _send(self._engines[account.source], mended, due, system("watch"))
                 except _NO_RIGHT as error:
                     reason = str(error).splitlines()[0]
-                    log.warning("the watch may not mend: use tamga reconcile --send-again", error=reason)
+                    log.warning("the watch may not mend", use=here("tamga reconcile --send-again"), error=reason)
         return done
 
     def _is_due(self, account: Account, event: str) -> bool:

@@ -17,6 +17,7 @@ from shared.errors import InvalidError, TamgaError
 from shared.events import Actor
 
 _IDS, _ID_WIDTH = ("Event", "What went wrong"), 36  # the columns that have ids, and an id
+_WHOLE = ("File",)  # the columns whose words are copied as they are: whole even where the terminal is narrower
 # 0: done, and all is well.
 BAD_NEWS = 1
 NO_ANSWER = 2  # wrong use, or what was asked for is not there; Typer ends so as well
@@ -47,12 +48,16 @@ def show(data: Any, columns: list[str], rows: Sequence[Sequence[str | Text]], as
         print_json(data)
         return
     table = Table(box=None, header_style="bold")
-    for name in columns:
+    for place, name in enumerate(columns):
+        if name in _WHOLE:
+            longest = max((len(row[place]) for row in rows), default=0)
+            table.add_column(name, overflow="ignore", no_wrap=True, min_width=longest)
+            continue
         # An id is there to be copied; whatever else has no room is folded and not cut.
         table.add_column(name, overflow="fold", min_width=_ID_WIDTH if name in _IDS and rows else None)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    console.print(table if rows else "Nothing.")
+    console.print(table if rows else "Nothing.", crop=False)
 
 
 def print_json(data: Any) -> None:

@@ -45,7 +45,7 @@ class Backups(BaseModel):
     last: Backup | None = None
     good: Backup | None = None
     drill: Drill | None = None
-    kept: int = 0  # how many backups there are
+    kept: int | None = None  # how many there are, counted by whoever made or restored one here; None: not known
 
 
 def note_of(home: Path) -> Backups:

@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.errors import Rule as Say
 from shared.messaging.topology import DEAD_LETTERS
+from shared.operations.backups import Backups
 from shared.operations.lines import Facts, Line, State, of_services
 
 FAILING = 0.02  # share of requests
@@ -46,7 +47,8 @@ def _queues(facts: Facts) -> Line:
     figures = {
         name: {"messages": depth.messages, "consumers": depth.consumers} for name, depth in sorted(depths.items())
     }
-    return Line("queues", "Queues", state, tuple(says) or (Say("Nothing waits."),), ("tamga events lag",), figures)
+    commands = facts.starting("tamga events lag") if left else ("tamga events lag",)
+    return Line("queues", "Queues", state, tuple(says) or (Say("Nothing waits."),), commands, figures)
 
 
 def _processes(facts: Facts) -> Line:
@@ -58,7 +60,9 @@ def _processes(facts: Facts) -> Line:
         values = {"count": len(memory), "size": round(sum(memory.values()) / MB), "most": round(memory[most] / MB)}
         says.append(Say("Answering: %(count)s; memory: %(size)s MB, the most: %(of)s, %(most)s MB.", of=most, **values))
     figures = {"memory": memory, "silent": silent}
-    return Line("processes", "Processes", "look" if silent else "good", tuple(says), ("tamga status",), figures)
+    state: State = "look" if silent else "good"
+    commands = facts.starting("tamga status") if silent else ("tamga status",)
+    return Line("processes", "Processes", state, tuple(says), commands, figures)
 
 
 def _requests(facts: Facts) -> Line:
@@ -139,26 +143,47 @@ def _databases(facts: Facts) -> Line:
 
 
 def _backup(facts: Facts) -> Line:
-    known, commands = facts.backups, ("tamga backup create",)
+    known = facts.backups
     figures = known.model_dump(mode="json", exclude={"drill"})
     says = []
     if known.last and not known.last.ok:
         says.append(Say("%(at)s: failed: %(problem)s", at=known.last.at, problem=known.last.problem))
-    if known.good is None:
-        says.append(Say("None yet."))
-    else:
-        size = max(1, round(known.good.size / MB))
-        says.append(Say("%(at)s: good, %(size)s MB; kept: %(kept)s.", at=known.good.at, size=size, kept=known.kept))
+    elif known.good is None and (silent := _mute(facts, "backup", "Last backup", figures)):
+        return silent
+    says += _good(known) if known.good else [Say("None yet.")]
     late = known.good is None or facts.now - known.good.at > BACKUP
     if late and known.good:
         says.append(Say("That is long ago."))
-    state: State = "bad" if known.last and not known.last.ok else "look" if late else "good"
-    return Line("backup", "Last backup", state, tuple(says), commands, figures)
+    look = late or known.kept == 0
+    state: State = "bad" if known.last and not known.last.ok else "look" if look else "good"
+    return Line("backup", "Last backup", state, tuple(says), ("tamga backup create",), figures)
+
+
+def _good(known: Backups) -> Iterator[Say]:
+    if known.good is None:
+        return
+    size = max(1, round(known.good.size / MB))
+    if known.kept is None:
+        yield Say("%(at)s: good, %(size)s MB.", at=known.good.at, size=size)
+    else:
+        yield Say("%(at)s: good, %(size)s MB; kept: %(kept)s.", at=known.good.at, size=size, kept=known.kept)
+    if known.kept == 0:
+        yield Say("Its file is not here any more.")
+
+
+def _mute(facts: Facts, key: str, name: str, figures: dict[str, Any]) -> Line | None:
+    """Return the line of what only the record could tell, when it does not answer: that is not the same as nothing."""
+    if "log_size" in (facts.services.get("audit") or {}):
+        return None
+    says = (Say("Not known: the database does not answer."),)
+    return Line(key, name, "look", says, facts.starting("tamga status"), figures)
 
 
 def _drill(facts: Facts) -> Line:
     drill, commands = facts.backups.drill, ("tamga drill",)
     if drill is None:
+        if silent := _mute(facts, "drill", "Last drill", {}):
+            return silent
         says: tuple[Say, ...] = (Say("No restore has been tried yet."),)
         return Line("drill", "Last drill", "look", says, commands, {})
     figures = drill.model_dump(mode="json")

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.clock import Clock, utc_now
+from shared.commands import here
 from shared.direct import ask
 from shared.heartbeat import heartbeat_file, is_alive
 from shared.messaging import drift
@@ -111,7 +112,13 @@ def look(sources: Sources, *, clock: Clock = utc_now) -> Look:
             inside=None if known is None else Inside(known, since.result(), blocked.result()),
             differences=differences.result(),
         )
-    return Look(now, facts, (*judge(facts), *everyday(facts)), unanswered)
+    return Look(now, facts, _lines(facts), unanswered)
+
+
+def _lines(facts: Facts) -> tuple[Line, ...]:
+    """Return what the facts mean, with the commands as they are typed where we run."""
+    found = (*judge(facts), *everyday(facts))
+    return tuple(replace(line, commands=tuple(map(here, line.commands))) for line in found)
 
 
 def _quietly(unanswered: dict[str, str], name: str, question: Callable[..., T | None], *given: Any) -> T | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from shared.commands import in_containers
 from shared.errors import Rule as Say
 from shared.messaging.drift import Difference
 from shared.messaging.topology import DEAD_LETTERS
@@ -51,10 +52,15 @@ class Facts:
     logs: Path = Path("log")
     measured: Mapping[str, dict[str, float] | None] = field(default_factory=dict)  # by process
     backups: Backups = field(default_factory=Backups)
+    contained: bool = field(default_factory=in_containers)
 
     def of(self, name: str) -> dict[str, Any]:
         """Return one figure of every service that tells it."""
         return {service: told[name] for service, told in self.services.items() if told and told.get(name) is not None}
+
+    def starting(self, *otherwise: str) -> tuple[str, ...]:
+        """Return what starts a part that is down: in containers one command does, whichever part it is."""
+        return ("make up",) if self.contained else otherwise
 
     @property
     def silent(self) -> list[str]:
@@ -116,7 +122,7 @@ def _broker(facts: Facts) -> Line:
         if log:
             silent.append(Say("The one that was started here starts again with Tamga: Ctrl-C, then make run."))
             commands += ("make run",)
-        return Line("broker", "Broker", "bad", tuple(silent), commands, {"answers": False})
+        return Line("broker", "Broker", "bad", tuple(silent), facts.starting(*commands), {"answers": False})
     return _living(facts, facts.broker, commands)
 
 
@@ -160,7 +166,8 @@ def _databases(facts: Facts) -> Line:
     logs = (f"tail {facts.logs / 'web'}.log",) if facts.processes else ()
     state: State = "bad" if says else "good"
     figures = {"down": down, "no_answer": mute}
-    return Line("databases", "Databases", state, tuple(says or [Say("All answer.")]), ("tamga status", *logs), figures)
+    commands = facts.starting("tamga status", *logs) if says else ("tamga status", *logs)
+    return Line("databases", "Databases", state, tuple(says or [Say("All answer.")]), commands, figures)
 
 
 def _unaccounted(facts: Facts) -> Line:

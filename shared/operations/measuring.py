@@ -132,7 +132,8 @@ def _record(record: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 def _backups(known: backups.Backups) -> Iterator[Metric]:
-    yield _one("backups_kept", "Backups that are kept", known.kept)
+    if known.kept is not None:
+        yield _one("backups_kept", "Backups that are kept", known.kept)
     if known.last:
         yield _one("backup_ok", "Whether the last try to make a backup succeeded", float(known.last.ok))
     if known.good:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from shared.commands import here
 from shared.safekeeping.refusals import SafekeepingError, of_disk
 
 KEEP_DAYS, KEEP_WEEKS = 14, 8
@@ -62,7 +63,7 @@ def newest(folder: Path) -> Kept:
     """Return the newest backup of a folder; raises SafekeepingError when there is none."""
     found = there(folder)
     if not found:
-        raise SafekeepingError(f"There is no backup in {folder}: make one with `tamga backup create`.")
+        raise SafekeepingError(f"There is no backup in {folder}: make one with `{here('tamga backup create')}`.")
     return found[0]
 
 

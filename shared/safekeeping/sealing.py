@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pyrage
 
+from shared.commands import here, in_containers
 from shared.safekeeping.refusals import DamagedBackupError, SafekeepingError, of_disk
 
 BEGINNING = b"age-encryption.org/v1\n"
@@ -25,15 +26,38 @@ def key_in(file: Path) -> pyrage.x25519.Identity:
     try:
         lines = file.read_text().split()
     except (OSError, UnicodeDecodeError) as error:
-        reason = "is not there" if isinstance(error, FileNotFoundError) else "can't be read"
-        raise SafekeepingError(f"The key {file} {reason}: put your copy of it there, or name it with --key.") from error
+        raise SafekeepingError(_unreadable(file, error)) from error
     secret = next((word for word in lines if word.startswith("AGE-SECRET-KEY-1")), "")
     try:
         return pyrage.x25519.Identity.from_str(secret)
     except pyrage.IdentityError as error:
         raise SafekeepingError(
-            f"{file} holds no key of backups: it is one line that begins with AGE-SECRET-KEY-1; put your copy there."
+            f"{_place(file)} holds no key of backups: it is one line that begins with AGE-SECRET-KEY-1; put your copy"
+            " there."
         ) from error
+
+
+def _place(file: Path) -> str:
+    """Return where the operator finds the key: the host of containers has no /run/secrets, but the folder secrets."""
+    return f"secrets/{file.name}" if in_containers() else str(file)
+
+
+def _unreadable(file: Path, error: Exception) -> str:
+    place = _place(file)
+    if in_containers() and isinstance(error, PermissionError):
+        return f"The key {place} can't be read by the containers' user: `chmod 444 {place}` (its folder stays closed)."
+    reason = "is not there" if isinstance(error, FileNotFoundError) else "can't be read"
+    cure = "put your copy of it there" + ("" if in_containers() else ", or name it with --key")
+    return f"The key {place} {reason}: {cure}."
+
+
+def _another(file: Path) -> str:
+    cure = (
+        "put the key of that installation in the place of secrets/backup_key"
+        if in_containers()
+        else "name the one of that installation with --key"
+    )
+    return f"{file.name} was sealed with another key: {cure}."
 
 
 def make_key(file: Path) -> None:
@@ -163,9 +187,9 @@ def _must_be_sealed(file: Path) -> None:
             beginning = start.read(len(BEGINNING))
     except OSError as error:
         reason = "is not there" if isinstance(error, FileNotFoundError) else f"can't be read ({error.strerror})"
-        raise SafekeepingError(f"{file} {reason}: `tamga backup list` shows what there is.") from error
+        raise SafekeepingError(f"{file} {reason}: `{here('tamga backup list')}` shows what there is.") from error
     if beginning != BEGINNING:
-        raise DamagedBackupError(f"{file} is no backup of Tamga: choose one that `tamga backup list` shows.")
+        raise DamagedBackupError(f"{file} is no backup of Tamga: choose one that `{here('tamga backup list')}` shows.")
 
 
 def _explain(file: Path, cause: Exception | None, error: BaseException | None) -> None:
@@ -173,9 +197,7 @@ def _explain(file: Path, cause: Exception | None, error: BaseException | None) -
     if cause is None or isinstance(cause, BrokenPipeError) or "Broken pipe" in str(cause):
         return
     if "No matching keys" in str(cause):
-        raise SafekeepingError(
-            f"{file.name} was sealed with another key: name the one of that installation with --key."
-        ) from error
+        raise SafekeepingError(_another(file)) from error
     raise DamagedBackupError(
         f"{file.name} is damaged: it was cut short, or changed after it was written. Take another one."
     ) from cause

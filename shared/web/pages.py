@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from shared import i18n
 from shared.clock import Clock
+from shared.commands import here
 from shared.web import navigation
 from shared.web.csrf import masked
 from shared.web.static import static_url
@@ -54,7 +55,14 @@ class Pages:
             "ago": self.ago,
             "translated": self._said,
         }
-        self.env.globals |= {"static": static_url, "languages": i18n.NAMES, "errors": {}, "given": {}, "crumbs": []}
+        self.env.globals |= {
+            "static": static_url,
+            "command": here,
+            "languages": i18n.NAMES,
+            "errors": {},
+            "given": {},
+            "crumbs": [],
+        }
         self.env.globals["zone"] = self.zone_named
         # Macros of parts.html see neither the page's context nor the reader, so these are global and take arguments.
 

@@ -92,6 +92,7 @@ def test_what_was_there_is_there_again(house: House, amqp_url: str) -> None:
     with channel_of(amqp_url) as channel:
         channel.basic_publish(amqp.Message(b"of tomorrow"), routing_key="audit")
 
+    (house.home / backups.NAME).unlink()  # as on a new machine
     done = brought_back(house, house.file(made))
 
     assert (done.events, done.documents, done.log_size, done.findings) == (6, 1, 5, [])
@@ -103,6 +104,7 @@ def test_what_was_there_is_there_again(house: House, amqp_url: str) -> None:
     )
     assert (may, everybody) == (True, False)
     assert (house.home / "keys" / "audit.checkpoint").read_text().splitlines()[1] == "5"
+    assert backups.note_of(house.home).kept == 1
     [kept] = (house.home / "keys").glob("audit.checkpoint.before-*")
     assert (kept.read_text(), done.lost_entries) == (later, int(later.splitlines()[1]) - 5)
     assert (done.purged, topology.depths(amqp_url, ["audit"])["audit"].messages) == (1, 0)

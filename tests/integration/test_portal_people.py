@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -121,12 +122,13 @@ def test_a_broken_pack_is_refused_by_its_file(tmp_path: Path, stand: Stand, name
 
 
 def test_the_operator_adds_a_person_and_mistakes_are_named(engine: Engine) -> None:
-    """The form shows each mistake at its field with what was typed; a right one shows the password once."""
+    """Each mistake is at its field with what was typed; a right form shows the password once, and offers a link."""
     operator = _browser(engine, "operator")
     wrong = operator.post("/people", {"name": "", "email": "nope", "roles": ["emperor"]})
     assert wrong.status_code == 422
-    for rule in ("must have 1 to 200 letters", "is not an e-mail address", "must be one or more of applicant, "):
+    for rule in ("must have 1 to 200 letters", "is not an e-mail address", "tick one or more of these"):
         assert rule in wrong.text
+    assert "programme_manager," not in wrong.text  # the boxes have names
     assert 'value="nope"' in wrong.text
     taken = operator.post("/people", {"name": "Ana", "email": "ana@chamber.example", "roles": ["auditor"]})
     assert "belongs to somebody already" in taken.text
@@ -134,6 +136,9 @@ def test_the_operator_adds_a_person_and_mistakes_are_named(engine: Engine) -> No
     assert right.status_code == 201
     assert "This is shown once" in right.text
     assert "New Auditor" in operator.get("/people?q=new%40aud").text
+    [action] = re.findall(r'action="(/people/[^"/]+/link)"', right.text)
+    link = operator.post(action, {})
+    assert (link.status_code, "/welcome/" in link.text) == (201, True)
 
 
 def test_search_words_are_words_and_no_patterns(engine: Engine) -> None:

@@ -277,7 +277,7 @@ def test_a_broker_that_is_away_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch,
     """Nobody listens: the sentence asks whether the server runs."""
     url = f"amqp://guest:guest@127.0.0.1:{machine.free_port()}//"
     answer = told("broker", Settings(home=tmp_path, amqp_admin_url=url), "", monkeypatch)
-    cure = "`make ps` in containers, `tamga status` where `make run` runs"
+    cure = "`tamga status`"
     assert answer["failed"] == f"broker: nobody answers there: is the server running? {cure}"
 
 

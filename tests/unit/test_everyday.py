@@ -100,6 +100,7 @@ OLD = (NOW - timedelta(days=31)).isoformat()
         ("backup", "look", {"backups": Backups()}),
         ("backup", "look", {"backups": Backups(good=Backup(at=NOW - timedelta(hours=27), ok=True))}),
         ("backup", "bad", {"backups": Backups(last=Backup(at=NOW, ok=False, problem="The disk is full."))}),
+        ("backup", "look", {"backups": Backups(good=Backup(at=NOW, ok=True), kept=0)}),
         ("drill", "look", {"backups": Backups()}),
         ("drill", "look", {"backups": Backups(drill=Drill(at=datetime.fromisoformat(OLD), ok=True))}),
         ("drill", "bad", {"backups": Backups(drill=Drill(at=NOW, ok=False, problem="It is not whole."))}),
@@ -117,6 +118,25 @@ def test_what_is_late_is_named() -> None:
     failed = Backups(last=Backup(at=NOW, ok=False, problem="The disk is full."))
     lines = {line.key: line.as_json() for line in everyday(facts(backups=failed))}
     assert any("The disk is full." in said for said in lines["backup"]["says"])
+
+
+@pytest.mark.parametrize("audit", [None, {"database": "does not answer"}])
+def test_what_only_a_silent_database_knows_is_not_said_to_be_missing(audit: dict[str, str] | None) -> None:
+    """While the record is away nothing is known of backups and drills: the lines don't say that there was none."""
+    away = facts(services={"audit": audit}, backups=Backups())
+    said = {line.key: line.as_json()["says"] for line in everyday(away)}
+    assert said["backup"] == said["drill"] == ["Not known: the database does not answer."]
+    said = {line.key: line.as_json()["says"] for line in everyday(facts(backups=Backups()))}
+    assert (said["backup"], said["drill"]) == (["None yet."], ["No restore has been tried yet."])
+
+
+def test_a_backup_whose_file_is_gone_is_to_be_looked_at() -> None:
+    """A recorded backup of which no file is kept is not well; where nobody has counted, no count is told."""
+    good = Backup(at=NOW, ok=True, size=2**20)
+    gone = next(line for line in everyday(facts(backups=Backups(good=good, kept=0))) if line.key == "backup")
+    assert gone.as_json()["says"][-1] == "Its file is not here any more."
+    elsewhere = next(line for line in everyday(facts(backups=Backups(good=good))) if line.key == "backup")
+    assert (elsewhere.state, "kept" in str(elsewhere.as_json()["says"])) == ("good", False)
 
 
 def test_nothing_in_a_dashboard_is_unknown_without_grafana() -> None:

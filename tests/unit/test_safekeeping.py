@@ -100,6 +100,43 @@ def test_another_key_opens_nothing(tmp_path: Path, key: pyrage.x25519.Identity) 
     assert not isinstance(refused.value, DamagedBackupError)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied"), "`chmod 444 secrets/backup_key`"),
+        (FileNotFoundError(2, "No such file"), "The key secrets/backup_key is not there: put your copy of it there."),
+        (None, "secrets/backup_key holds no key of backups"),
+    ],
+)
+def test_a_key_in_containers_is_named_as_the_host_has_it(
+    monkeypatch: pytest.MonkeyPatch, error: OSError | None, said: str
+) -> None:
+    """The cure is one for the folder secrets: the host has no /run/secrets, and none of its paths is seen inside."""
+
+    def read(_: Path) -> str:
+        if error:
+            raise error
+        return "nonsense"
+
+    monkeypatch.setenv("TAMGA_IN_CONTAINERS", "yes")
+    monkeypatch.setattr(Path, "read_text", read)
+    with pytest.raises(SafekeepingError) as refused:
+        sealing.key_in(Path("/run/secrets/backup_key"))
+    assert said in str(refused.value)
+    assert "--key" not in str(refused.value)
+
+
+def test_another_key_in_containers_is_put_in_its_place(
+    tmp_path: Path, key: pyrage.x25519.Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No option names a key inside a container: the right one goes where the wrong one is."""
+    monkeypatch.setenv("TAMGA_IN_CONTAINERS", "yes")
+    file = written(tmp_path / "x", key)
+    sealing.make_key(tmp_path / "other")
+    with pytest.raises(SafekeepingError, match="in the place of secrets/backup_key"):
+        bundle.read(file, sealing.key_in(tmp_path / "other"))
+
+
 @pytest.mark.parametrize("cut", [1, 100, 70_000, 250_000])
 def test_a_truncated_file_is_damaged(tmp_path: Path, key: pyrage.x25519.Identity, cut: int) -> None:
     """However little of its end is missing."""

@@ -126,3 +126,16 @@ def test_our_own_processes_may_reach_the_pages_elsewhere() -> None:
     """Inside, the pages have another name than the one that people know."""
     assert Settings(base_url="https://tamga.example.org").own_url == "https://tamga.example.org"
     assert Settings(inside_url="http://proxy:8480/").own_url == "http://proxy:8480"
+
+
+def test_a_secret_that_is_closed_to_us_names_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In containers the file is made readable in the folder secrets; nothing says that `make init` would help."""
+
+    def read(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("TAMGA_IN_CONTAINERS", "yes")
+    monkeypatch.setenv("TAMGA_GRANTS_DATABASE_PASSWORD_FILE", "/run/secrets/grants_database_password")
+    monkeypatch.setattr(Path, "read_text", read)
+    with pytest.raises(SettingsError, match=r"`chmod 444 secrets/grants_database_password`$"):
+        load()

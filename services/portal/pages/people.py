@@ -80,7 +80,9 @@ def add_person(request: Request, form: Annotated[PersonForm, Form()], uow: Uow) 
     try:
         user, password = accounts.add_user(uow, NewUser(**(given | {"organisation": form.organisation or None})))
     except InvalidError as error:
-        return _form(request, uow.connection, given, error.fields, 422)
+        # The rule lists codes for the API and the terminal; here the boxes stand below it, each with its name.
+        boxes = {"roles": "tick one or more of these"} if "roles" in error.fields else {}
+        return _form(request, uow.connection, given, error.fields | boxes, 422)
     except ConflictError:
         return _form(request, uow.connection, given, {"email": "belongs to somebody already"}, 422)
     return render(request, "person_added.html", user=user, password=password, status_code=201)
