@@ -14,12 +14,11 @@ from pathlib import Path
 
 from deploy.compose import checks, engine, files
 from deploy.compose.checks import BAD
-from deploy.compose.facts import Facts
+from deploy.compose.facts import SERVERS, Facts
 from deploy.compose.terminal import refuse, say
 
 CONTAINER = "backup"
 KEPT = "/var/lib/tamga/backups"
-SERVERS = ("database", "broker")
 RUN = ("run", "--rm", "--no-deps")
 # Written under another name first: half a file is never taken for a backup.
 TAKE_IN = 'cat > "$0.part" && mv "$0.part" "$0"'

@@ -48,7 +48,7 @@ def cause(root: Path, states: dict[str, str]) -> str:
 
 def rank(state: str) -> int:
     """Return a number that is low for what is ill itself and high for what only waits for others."""
-    order = ("ended", UNHEALTHY, "restarting", "starting")
+    order = ("ended", UNHEALTHY, "restarting", facts.STOPPED, "starting")
     return next((place for place, beginning in enumerate(order) if state.startswith(beginning)), len(order))
 
 

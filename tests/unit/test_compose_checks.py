@@ -122,6 +122,23 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
     (checks.health, replace(FINE, running={"grants-api": "unhealthy"}), BAD, "grants-api", "make logs s=grants-api"),
     (checks.health, replace(FINE, running={"prepare": "ended with 1"}), BAD, "ended with 1", "make logs s=prepare"),
     (
+        checks.health,
+        replace(FINE, running={"audit-relay": "unhealthy", "grants-worker": "stopped", "database": "stopped"}),
+        BAD,
+        "database is stopped, grants-worker is stopped, audit-relay unhealthy",
+        "make up",
+    ),
+    (
+        checks.health,
+        replace(FINE, running=dict.fromkeys("abcdefgh", "absent") | {"prepare": "ended with 1", "broker": "healthy"}),
+        BAD,
+        "prepare ended with 1, a is absent, b is absent, c is absent, d is absent, e is absent, and 3 more",
+        "make logs s=prepare",
+    ),
+    (checks.health, replace(FINE, running={"watch": "ended with 137"}), BAD, "ended with 137", "make up"),
+    (checks.health, replace(FINE, running={"broker": "unhealthy"}), BAD, "broker unhealthy", "make logs s=broker"),
+    (checks.backups, replace(FINE, running={"database": "stopped"}), UNKNOWN, "the database does not answer", ""),
+    (
         checks.backups,
         replace(
             FINE,
