@@ -10,7 +10,7 @@ from deploy.compose import files
 from deploy.compose.engine import OLDEST_COMPOSE, OLDEST_ENGINE, numbers
 from deploy.compose.environment import MAIL_FILE
 from deploy.compose.facts import ABSENT, DONE, PREPARING, SERVERS, STOPPED, WELL, Facts
-from deploy.compose.questions import NOBODY
+from deploy.compose.questions import NOBODY, wrong_values
 
 GOOD, LOOK, BAD, UNKNOWN = "good", "look", "bad", "unknown"
 MB, GB = 2**20, 2**30
@@ -129,6 +129,10 @@ def rights(facts: Facts) -> Finding:
     if facts.open_to_others:
         words = f"open to others: {', '.join(facts.open_to_others)}"
         return Finding(name, BAD, words, why, "chmod 700 secrets && chmod 444 secrets/*")
+    if facts.closed_secrets:
+        words = f"the containers can't read {', '.join(facts.closed_secrets)}; the folder keeps others out"
+        why = "A container has users of its own, who read what everybody may read."
+        return Finding(name, BAD, words, why, f"chmod 444 {' '.join(f'secrets/{one}' for one in facts.closed_secrets)}")
     return Finding(name, GOOD, "the owner's alone", why)
 
 
@@ -143,6 +147,8 @@ def variables(facts: Facts) -> Finding:
     missing = sorted(one for one in facts.required if not facts.values.get(one))
     if missing:
         return Finding(name, BAD, f"not set in .env: {', '.join(missing)}", why, "make init")
+    if wrong := wrong_values(facts.values):
+        return Finding(name, BAD, "; ".join(wrong.values()), why, f"edit {', '.join(wrong)} in .env")
     if facts.values.get("TAMGA_OPERATOR_EMAIL") in {None, "", NOBODY}:
         words = "nobody is named who signs in first"
         return Finding(name, LOOK, words, "The first sign-in link is for them.", "edit TAMGA_OPERATOR_EMAIL in .env")

@@ -60,6 +60,7 @@ class Facts:
     secret_problems: dict[str, str] = field(default_factory=dict)
     unmade: tuple[str, ...] = ()  # secrets that a compose file names and `make init` does not make
     open_to_others: tuple[str, ...] = ()
+    closed_secrets: tuple[str, ...] = ()  # that the containers' users can't read
     missing_images: tuple[str, ...] = ()
     has_archive: bool = False
     networks: int | None = None
@@ -283,6 +284,7 @@ def gather(root: Path) -> Facts:
         secret_problems=secret_files.problems(root / files.SECRETS, names),
         unmade=tuple(name for name in asked.secrets if name not in names),
         open_to_others=tuple(secret_files.open_to_others(root / files.SECRETS)),
+        closed_secrets=tuple(secret_files.closed(root / files.SECRETS, names)),
         missing_images=images(root) if can_ask and known.compose else (),
         has_archive=(root / ARCHIVE).is_file(),
         networks=len(engine.run("docker", "network", "ls", "-q").out.splitlines()) if can_ask else None,

@@ -67,6 +67,30 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
     (checks.clock, replace(FINE, synchronised=None), UNKNOWN, "nobody", ""),
     (checks.clock, replace(FINE, skew=-90.0), BAD, "-90 s", "restart docker"),
     (checks.rights, replace(FINE, open_to_others=("secrets",)), BAD, "secrets", "chmod 700 secrets"),
+    (
+        checks.rights,
+        replace(FINE, closed_secrets=("backup_key", "smtp_password")),
+        BAD,
+        "the containers can't read backup_key, smtp_password",
+        "chmod 444 secrets/backup_key secrets/smtp_password",
+    ),
+    *(
+        (
+            checks.variables,
+            replace(FINE, values=FINE.values | {name: value}),
+            BAD,
+            f"{name}={value} is no",
+            f"{name} in",
+        )
+        for name, value in (
+            ("TAMGA_TIME_ZONE", "Skopje in the evening"),
+            ("TAMGA_DOMAIN", "http://grants"),
+            ("TAMGA_SMTP_URL", "mail.example.org"),
+            ("TAMGA_OPERATOR_EMAIL", "oleg"),
+            ("TAMGA_BIND", "everywhere"),
+            ("TAMGA_BACKUP_AT", "2 at night"),
+        )
+    ),
     (checks.variables, replace(FINE, has_environment=False), BAD, "no .env", "make init"),
     (checks.variables, replace(FINE, absent_files=("deploy/x.yml",)), BAD, "x.yml is not here", "mend COMPOSE_FILE"),
     (

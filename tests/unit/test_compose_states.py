@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.compose import facts
+from deploy.compose import facts, secret_files
 from deploy.compose.facts import ABSENT, DONE, STOPPED, Project
 
 DOCKER = """#!/bin/sh
@@ -52,3 +52,11 @@ def test_containers_are_found_though_a_variable_is_gone(docker: Path) -> None:
     (docker / "config").write_text("")
     assert facts.project(docker) == Project("", ())
     assert facts.running(docker) == ({}, set())
+
+
+def test_a_secret_that_only_its_owner_reads_is_closed_to_the_containers(tmp_path: Path) -> None:
+    """Put in place with 0600 it is named; one that is not there is somebody else's matter."""
+    for name, mode in (("backup_key", 0o600), ("smtp_password", 0o444)):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(mode)
+    assert secret_files.closed(tmp_path, ["backup_key", "smtp_password", "erlang_cookie"]) == ["backup_key"]
