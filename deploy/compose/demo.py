@@ -39,7 +39,7 @@ def is_wanted(root: Path, *, sure: bool) -> bool:
     if not real:
         return True
     shown = ", ".join(real[:SHOWN]) + (f" and {len(real) - SHOWN} more" if len(real) > SHOWN else "")
-    sentence = f"Others are here already ({shown}). The demonstration adds people of its own and a story that stays in the record."
+    sentence = f"Others are here already ({shown}). The demonstration adds people and a story that stays in the record."
     if not sys.stdin.isatty():
         raise KeepingError(f"{sentence} Nothing was done; if that is meant: make demo A=--yes")
     say(sentence)
