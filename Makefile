@@ -52,7 +52,7 @@ support-bundle: ## One file for whoever helps: state, logs, figures; no secrets,
 	@exec $(PYTHON) -m deploy.monitoring.parcel $(F)
 
 down: ## Stop everything in order; the data stay
-	@exec docker compose down --remove-orphans
+	@exec $(PYTHON) -m deploy.compose down $(A)
 
 restart: ## Start a part anew: s=grants-worker; all of them without it
 	@exec docker compose restart $(s)
@@ -64,7 +64,7 @@ logs: ## Follow what they say; s=grants-api for one of them
 	@exec docker compose logs --follow --tail 100 $(s)
 
 tamga: ## Run an operator's command: c="audit verify"
-	@exec docker compose exec $(if $(filter backup drill,$(firstword $(c))),backup,watch) tamga $(c)
+	@exec $(PYTHON) -m deploy.compose tamga $(c)
 
 images: ## Build the images; without any registry: AIRGAP=1
 	@exec deploy/$(if $(AIRGAP),airgap,app)/build

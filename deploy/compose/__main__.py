@@ -7,7 +7,7 @@ import os
 import sys
 
 OLDEST = (3, 9)
-COMMANDS = ("init", "doctor", "up", "upgrade", "rollback")
+COMMANDS = ("init", "doctor", "up", "upgrade", "rollback", "down", "tamga", "demo")
 
 
 def main(arguments: list[str]) -> int:

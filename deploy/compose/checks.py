@@ -9,8 +9,8 @@ from typing import Optional
 from deploy.compose import files
 from deploy.compose.engine import OLDEST_COMPOSE, OLDEST_ENGINE, numbers
 from deploy.compose.environment import MAIL_FILE
-from deploy.compose.facts import WELL, Facts
-from deploy.compose.questions import NOBODY
+from deploy.compose.facts import ABSENT, DONE, PREPARING, SERVERS, STOPPED, WELL, Facts
+from deploy.compose.questions import NOBODY, wrong_values
 
 GOOD, LOOK, BAD, UNKNOWN = "good", "look", "bad", "unknown"
 MB, GB = 2**20, 2**30
@@ -21,6 +21,8 @@ POOLS = 30  # networks that Docker's own address pools are good for
 # What data that are there know by their first start; all other passwords are given to the servers at each start.
 KNOWN_TO_DATA = ("postgres_password", "backup_key")
 HANDBOOK = "docs/operations.md"
+GONE = frozenset({STOPPED, ABSENT, "created"})
+MOST_NAMED = 6  # parts in one line; the first of them is the one to begin with
 LEAST_OPEN_FILES, LEAST_SYSTEM_FILES = 65_536, 100_000
 
 
@@ -127,6 +129,10 @@ def rights(facts: Facts) -> Finding:
     if facts.open_to_others:
         words = f"open to others: {', '.join(facts.open_to_others)}"
         return Finding(name, BAD, words, why, "chmod 700 secrets && chmod 444 secrets/*")
+    if facts.closed_secrets:
+        words = f"the containers can't read {', '.join(facts.closed_secrets)}; the folder keeps others out"
+        why = "A container has users of its own, who read what everybody may read."
+        return Finding(name, BAD, words, why, f"chmod 444 {' '.join(f'secrets/{one}' for one in facts.closed_secrets)}")
     return Finding(name, GOOD, "the owner's alone", why)
 
 
@@ -141,6 +147,8 @@ def variables(facts: Facts) -> Finding:
     missing = sorted(one for one in facts.required if not facts.values.get(one))
     if missing:
         return Finding(name, BAD, f"not set in .env: {', '.join(missing)}", why, "make init")
+    if wrong := wrong_values(facts.values):
+        return Finding(name, BAD, "; ".join(wrong.values()), why, f"edit {', '.join(wrong)} in .env")
     if facts.values.get("TAMGA_OPERATOR_EMAIL") in {None, "", NOBODY}:
         words = "nobody is named who signs in first"
         return Finding(name, LOOK, words, "The first sign-in link is for them.", "edit TAMGA_OPERATOR_EMAIL in .env")
@@ -230,15 +238,29 @@ def mail(facts: Facts) -> Finding:
     return Finding(name, GOOD, "sent", why)
 
 
+def _is_gone(service: str, state: str) -> bool:
+    """Say whether starting it is the cure; what prepares and failed has said why."""
+    return state in GONE or (service != PREPARING and state.startswith("ended"))
+
+
+def _order_of_cure(part: tuple[str, str]) -> tuple[bool, bool, bool]:
+    """Return what puts first whom others wait for: both servers, then what prepares, then what does not run."""
+    service, state = part
+    return service not in SERVERS, service != PREPARING or state == ABSENT, not _is_gone(service, state)
+
+
 def health(facts: Facts) -> Finding:
     """Judge our own containers, when there are any."""
     name, why = "Containers", "A part that is not healthy does not do its work."
     if not facts.running:
         return Finding(name, UNKNOWN, "Tamga is not running", why, "make up")
-    ill = {one: state for one, state in facts.running.items() if state not in WELL}
+    ill = sorted(((one, state) for one, state in facts.running.items() if state not in WELL), key=_order_of_cure)
     if ill:
-        words = ", ".join(f"{one} {state}" for one, state in ill.items())
-        return Finding(name, BAD, words, why, f"make logs s={next(iter(ill))}")
+        shown = [f"{one} is {state}" if state in GONE else f"{one} {state}" for one, state in ill[:MOST_NAMED]]
+        more = [f"and {len(ill) - MOST_NAMED} more"] if len(ill) > MOST_NAMED else []
+        first, state = ill[0]
+        cure = "make up" if _is_gone(first, state) else f"make logs s={first}"
+        return Finding(name, BAD, ", ".join([*shown, *more]), why, cure)
     return Finding(name, GOOD, f"{len(facts.running)} well", why)
 
 
@@ -248,6 +270,8 @@ def backups(facts: Facts) -> Finding | None:
     if not states:
         return None
     why = "A backup that nobody has restored is a hope."
+    if facts.running.get(SERVERS[0], DONE) not in WELL:
+        return Finding("Backups", UNKNOWN, "not known: the database does not answer", why)
     order = (GOOD, LOOK, BAD)
     worst = max(states, key=lambda line: order.index(line["state"]) if line.get("state") in order else 0)
     words = " ".join(str(sentence) for sentence in worst.get("says") or [])

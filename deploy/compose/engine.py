@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 20
+BY_NAME, NO_FILES = ("docker", "compose", "--project-name"), Path("/")  # there, Compose goes by the containers' labels
 OLDEST_ENGINE, OLDEST_COMPOSE = (20, 10), (2, 1)  # `up --wait` came with Compose 2.1.1
 
 
@@ -108,6 +109,11 @@ def rows(text: str) -> list[dict[str, Any]]:
 def compose(root: Path, *arguments: str, patience: float = PATIENCE) -> Said:
     """Run a command of `docker compose` on this folder's stack."""
     return run("docker", "compose", *arguments, folder=root, patience=patience)
+
+
+def by_name(project: str, *arguments: str, patience: float = PATIENCE) -> Said:
+    """Run a command of `docker compose` on the containers that are there, whatever the files and `.env` say now."""
+    return run(*BY_NAME, project, *arguments, folder=NO_FILES, patience=patience)
 
 
 def in_group() -> bool:

@@ -18,7 +18,9 @@ from deploy.compose import engine, environment, files, secret_files
 from deploy.compose.engine import Engine
 
 INSIDE = "watch"  # the container in which the operator's commands run: it sees every database
-DONE = "done"  # of a container that prepares something and ends
+SERVERS = ("database", "broker")  # what everything else waits for
+PREPARING = "prepare"  # the one container that ends when its work is done
+DONE, STOPPED, ABSENT = "done", "stopped", "absent"
 WELL = frozenset({"healthy", "running", DONE})
 _LISTENS = "0A"
 _LOCAL = re.compile(r"\|-- (\d+\.\d+\.\d+\.\d+)\n\s+/32 host LOCAL")
@@ -58,6 +60,7 @@ class Facts:
     secret_problems: dict[str, str] = field(default_factory=dict)
     unmade: tuple[str, ...] = ()  # secrets that a compose file names and `make init` does not make
     open_to_others: tuple[str, ...] = ()
+    closed_secrets: tuple[str, ...] = ()  # that the containers' users can't read
     missing_images: tuple[str, ...] = ()
     has_archive: bool = False
     networks: int | None = None
@@ -200,23 +203,48 @@ def state_of(row: dict[str, Any]) -> str:
     state = str(row.get("State", ""))
     if state == "exited":
         code = row.get("ExitCode")
-        return DONE if code == 0 else f"ended with {code}"
+        if code == 0:
+            return DONE if row.get("Service") == PREPARING else STOPPED
+        return f"ended with {code}"
     return str(row.get("Health") or state)
 
 
 def running(root: Path) -> tuple[dict[str, str], set[int]]:
     """Return the services of our stack with their states, and the ports that they publish."""
     states, ports = {}, set()
-    for row in engine.rows(engine.compose(root, "ps", "--all", "--format", "json").out):
+    question = ("ps", "--all", "--format", "json")
+    said = engine.compose(root, *question)
+    if said.code and (name := project(root).name):
+        said = engine.by_name(name, *question)
+    for row in engine.rows(said.out):
         states[str(row.get("Service", ""))] = state_of(row)
         ports |= {int(one["PublishedPort"]) for one in row.get("Publishers") or [] if one.get("PublishedPort")}
     return states, ports
 
 
-def has_data(root: Path) -> bool:
-    """Say whether this stack has a database already."""
-    name = engine.parsed(engine.compose(root, "config", "--format", "json", "--no-interpolate").out).get("name", "")
-    labels = [f"label=com.docker.compose.project={name}", "label=com.docker.compose.volume=database"]
+@dataclass(frozen=True)
+class Project:
+    """What the chosen compose files make: under which name, and which services."""
+
+    name: str
+    services: tuple[str, ...]
+
+
+def project(root: Path) -> Project:
+    """Return what the compose files make, also when variables are not set."""
+    found = engine.parsed(engine.compose(root, "config", "--format", "json", "--no-interpolate").out)
+    return Project(str(found.get("name", "")), tuple(found.get("services") or ()))
+
+
+def with_absent(states: dict[str, str], services: Iterable[str]) -> dict[str, str]:
+    """Return the states of what is there, and which services have no container at all; nothing when none has."""
+    return {**dict.fromkeys(services, ABSENT), **states} if states else {}
+
+
+def has_data(root: Path, volume: str = "database") -> bool:
+    """Say whether this stack has a database already, or another volume."""
+    name = project(root).name
+    labels = [f"label=com.docker.compose.project={name}", f"label=com.docker.compose.volume={volume}"]
     filters = [part for label in labels for part in ("--filter", label)]
     return bool(name and engine.run("docker", "volume", "ls", "--quiet", *filters).out)
 
@@ -256,6 +284,7 @@ def gather(root: Path) -> Facts:
         secret_problems=secret_files.problems(root / files.SECRETS, names),
         unmade=tuple(name for name in asked.secrets if name not in names),
         open_to_others=tuple(secret_files.open_to_others(root / files.SECRETS)),
+        closed_secrets=tuple(secret_files.closed(root / files.SECRETS, names)),
         missing_images=images(root) if can_ask and known.compose else (),
         has_archive=(root / ARCHIVE).is_file(),
         networks=len(engine.run("docker", "network", "ls", "-q").out.splitlines()) if can_ask else None,
@@ -263,7 +292,7 @@ def gather(root: Path) -> Facts:
         own_addresses=own_addresses(),
         open_files=number_in(_PROC / "sys/fs/nr_open"),
         system_files=number_in(_PROC / "sys/fs/file-max"),
-        running=up,
+        running=with_absent(up, project(root).services if up else ()),
         lines=status_lines(root) if up.get(INSIDE) == "healthy" else (),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from deploy.compose import environment, files, questions, secret_files
+from deploy.compose import environment, facts, files, questions, secret_files
 from deploy.compose.environment import Values
 from deploy.compose.terminal import painted, refuse, say, wrapped
 
@@ -113,6 +113,8 @@ def report(root: Path, made: list[str], kept: list[str]) -> None:
         ):
             say(painted(line, "bold"))
         say()
+    if secret_files.BACKUP in made and facts.has_data(root, "backups"):
+        say("Backups made before are sealed with the key that was here: they need your copy of that one.\n")
     names = [name for name in (*made, *kept) if name != files.ENVIRONMENT]
     for name, problem in secret_files.problems(root / files.SECRETS, names).items():
         say(painted(f"secrets/{name} {problem}: `make doctor` says what to do.", "yellow"))

@@ -12,14 +12,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.compose import checks, engine, files
+from deploy.compose import checks, engine, environment, files, secret_files
 from deploy.compose.checks import BAD
-from deploy.compose.facts import Facts
+from deploy.compose.facts import SERVERS, Facts
 from deploy.compose.terminal import refuse, say
 
 CONTAINER = "backup"
 KEPT = "/var/lib/tamga/backups"
-SERVERS = ("database", "broker")
+LOOKING = 120  # seconds that a container may take to start and look
 RUN = ("run", "--rm", "--no-deps")
 # Written under another name first: half a file is never taken for a backup.
 TAKE_IN = 'cat > "$0.part" && mv "$0.part" "$0"'
@@ -36,6 +36,26 @@ def see_the_engine() -> None:
         raise KeepingError(f"{found.check} {found.result}: {found.cure}")
 
 
+def see_the_secrets(root: Path) -> None:
+    """Raise KeepingError when a secret is missing, spoilt or closed to the containers; nothing has begun then."""
+    chosen = environment.chosen_compose_files(root, environment.read(files.text_of(root / files.ENVIRONMENT)))
+    folder, named = root / files.SECRETS, environment.needs(environment.compose_text(chosen)).secrets
+    names = secret_files.wanted(named) if named else []
+    wrong = secret_files.problems(folder, names)
+    if secret_files.BACKUP in wrong:
+        key = f"{files.SECRETS}/{secret_files.BACKUP}"
+        raise KeepingError(
+            f"{key} {wrong[secret_files.BACKUP]}: put your copy of the key there that sealed this backup,"
+            f" then: chmod 444 {key}"
+        )
+    facts = Facts(
+        engine.Engine("ready"), secret_problems=wrong, closed_secrets=tuple(secret_files.closed(folder, names))
+    )
+    for found in (checks.secrets(facts), checks.rights(facts)):
+        if found.state == BAD:
+            raise KeepingError(f"{found.check}: {found.result}: {found.cure}")
+
+
 def compose(root: Path, *arguments: str, **pipes: object) -> int:
     """Run a command of Docker Compose on the operator's terminal; returns its exit code."""
     terminal = () if sys.stdin.isatty() and not pipes else ("-T",)
@@ -46,6 +66,9 @@ def compose(root: Path, *arguments: str, **pipes: object) -> int:
 
 def backup(root: Path, folder: str, more: Sequence[str]) -> int:
     """Make a backup now; with a folder, copy it out of the volume."""
+    # Made here, it would be on this machine where the other disk is not mounted.
+    if folder and not Path(folder).is_dir():
+        raise KeepingError(f"There is no folder {folder}: mount its disk, or make it with mkdir. No backup was made.")
     code = compose(root, "exec", CONTAINER, "tamga", "backup", "create", *more)
     return code or (copy_out(root, Path(folder)) if folder else 0)
 
@@ -58,7 +81,6 @@ def copy_out(root: Path, folder: Path) -> int:
     name = Path(json.loads(said.out)[0]["file"]).name
     draft = folder / f".{name}.part"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as target:
             code = compose(root, "exec", CONTAINER, "cat", f"{KEPT}/{name}", stdout=target)
         if code:
@@ -77,16 +99,29 @@ def restore(root: Path, file: str, more: Sequence[str]) -> int:
     """Bring a backup back: a file of this machine, or the name of one that is in the volume."""
     if not file:
         raise KeepingError("Say which backup: make restore FILE=tamga-….backup (make tamga c='backup list')")
+    given = Path(file)
+    see_the_secrets(root)
+    if not given.exists():
+        find_in_volume(root, file)
     # Before the servers start: what runs is refused inside, in words.
     if compose(root, "up", "--detach", "--wait", *SERVERS):
         raise KeepingError("The database and the broker do not come up: make logs s=database, make logs s=broker")
-    given = Path(file)
     if given.exists():
         take_in(root, given)
     code = compose(root, *RUN, CONTAINER, "tamga", "restore", f"{KEPT}/{given.name}", *more)
     if code == 0:
-        say("Now: make up")
+        say("Now: make up; then make backup, the first of what you have again.")
     return code
+
+
+def find_in_volume(root: Path, file: str) -> None:
+    """Raise KeepingError unless the volume of backups has one of this name."""
+    question = (*RUN, "-T", CONTAINER, "test", "-f", f"{KEPT}/{Path(file).name}")
+    said = engine.compose(root, *question, patience=LOOKING)
+    if said.code and "rror" in said.problem:
+        raise KeepingError(f"The volume of backups can't be looked into: {said.problem.splitlines()[-1]}")
+    if said.code:
+        raise KeepingError(f"{file} is no file here, nor in the volume of backups: make tamga c='backup list'")
 
 
 def take_in(root: Path, file: Path) -> None:
@@ -98,7 +133,7 @@ def take_in(root: Path, file: Path) -> None:
     except OSError as error:
         raise KeepingError(f"{file} can't be read ({error.strerror}).") from error
     if code:
-        raise KeepingError(f"{file} could not be copied into the volume of backups: is its disk full? df -h")
+        raise KeepingError(f"{file} could not be copied into the volume of backups; Docker says why above.")
 
 
 def drill(root: Path, file: str, more: Sequence[str]) -> int:

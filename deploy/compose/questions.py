@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 from collections.abc import Callable, Mapping
@@ -58,6 +59,20 @@ def email_problem(answer: str) -> str:
     return "" if _EMAIL.fullmatch(answer) else "is no e-mail address"
 
 
+def address_problem(answer: str) -> str:
+    """Return what is wrong with an address of this machine."""
+    try:
+        ipaddress.ip_address(answer.strip("[]"))
+    except ValueError:
+        return "is no address of this machine, such as 127.0.0.1 or 0.0.0.0"
+    return ""
+
+
+def moment_problem(answer: str) -> str:
+    """Return what is wrong with a time of day."""
+    return "" if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", answer) else "is no time of day, such as 02:30"
+
+
 def zone_here(link: Path = Path("/etc/localtime")) -> str:
     """Return this machine's time zone."""
     name = str(link.resolve()).partition("zoneinfo/")[2]
@@ -84,6 +99,14 @@ def questions() -> tuple[Question, ...]:
         Question("TAMGA_TIME_ZONE", "In which time zone do people work?", zone_here(), zone_problem),
         Question("TAMGA_OPERATOR_EMAIL", "Who signs in first (e-mail address)?", "", email_problem),
     )
+
+
+def wrong_values(values: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with the settings that are set, in words, by the rules of the questions."""
+    rules = {one.name: one.check for one in questions()}
+    rules |= {"TAMGA_BIND": address_problem, "TAMGA_BACKUP_AT": moment_problem}
+    given = ((name, values[name], check) for name, check in rules.items() if values.get(name))
+    return {name: f"{name}={value} {wrong}" for name, value, check in given if (wrong := check(value))}
 
 
 class AnswerError(RuntimeError):

@@ -133,3 +133,9 @@ def open_to_others(folder: Path) -> list[str]:
         return []
     wide = [str(folder)] if stat.S_IMODE(folder.stat().st_mode) & 0o077 else []
     return wide + sorted(str(file) for file in folder.iterdir() if stat.S_IMODE(file.stat().st_mode) & 0o022)
+
+
+def closed(folder: Path, names: Sequence[str]) -> list[str]:
+    """Return the secrets that the containers' users, who own none of them, can't read."""
+    there = (name for name in names if (folder / name).is_file())
+    return [name for name in there if not stat.S_IMODE((folder / name).stat().st_mode) & stat.S_IROTH]

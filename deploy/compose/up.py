@@ -17,6 +17,8 @@ from deploy.compose.terminal import painted, refuse, say
 
 PATIENCE = 300  # seconds until every container is healthy; a first start on a slow disk takes one of them
 UNHEALTHY = "unhealthy"
+ENDING = 10  # seconds
+HOPELESS = "dependency failed to start"
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LONGEST = 400
 TAMGA = ("exec", "-T", facts.INSIDE, "tamga")
@@ -42,20 +44,22 @@ def cause(root: Path, states: dict[str, str]) -> str:
     if not ill:
         return "Docker Compose did not come to an end: see `docker compose ps`."
     name, state = ill[0], states[ill[0]]
-    words = complaint(root, name) if state == UNHEALTHY else ""
-    return f"{name} {state}: {words or last_words(root, name)} (all of it: make logs s={name})"
+    # What its check saw is not yet why: that is in its own last line.
+    said = [complaint(root, name)] if state == UNHEALTHY else []
+    words = "; ".join(dict.fromkeys(one for one in [*said, last_words(root, name)] if one))
+    return f"{name} {state}: {words or 'it said nothing'} (all of it: make logs s={name})"
 
 
 def rank(state: str) -> int:
     """Return a number that is low for what is ill itself and high for what only waits for others."""
-    order = ("ended", UNHEALTHY, "restarting", "starting")
+    order = ("ended", UNHEALTHY, "restarting", facts.STOPPED, "starting")
     return next((place for place, beginning in enumerate(order) if state.startswith(beginning)), len(order))
 
 
 def last_words(root: Path, name: str) -> str:
     """Return the last line of a container's log."""
     said = engine.compose(root, "logs", "--no-log-prefix", "--no-color", "--tail", "5", name)
-    return last_line(said.out or said.problem) or "it said nothing"
+    return last_line(said.out) if said.code == 0 else ""
 
 
 def complaint(root: Path, name: str) -> str:
@@ -71,15 +75,42 @@ def last_line(text: str) -> str:
     return lines[-1][:LONGEST] if lines else ""
 
 
+def end(command: subprocess.Popen[str]) -> None:
+    """End Docker's command, which some releases do not pass on to the part of it that waits."""
+    command.terminate()
+    try:
+        command.wait(ENDING)
+    except subprocess.TimeoutExpired:
+        command.kill()
+
+
+def attempt(root: Path, patience: int) -> tuple[int, str]:
+    """Let Docker Compose start everything; returns its exit code and what it said last, which is kept quiet till then.
+
+    Once a part has failed that others wait for, it would wait for those until the end: it is not waited for.
+    """
+    said = ""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(start_command(patience), cwd=root, **pipes) as starting:  # type: ignore[call-overload]
+        for line in starting.stdout:
+            said = last_line(line) or said
+            if HOPELESS in line:
+                end(starting)
+                return 1, said
+    return starting.returncode, said
+
+
 def start(root: Path, patience: int) -> dict[str, str]:
-    """Start the stack and wait; returns the containers' states. Its own words go to the terminal."""
-    code = subprocess.run(start_command(patience), cwd=root, check=False).returncode
+    """Start the stack and wait; returns the containers' states."""
+    say("Starting; until everything works it takes a minute or two, the first time on a busy machine three.")
+    code, said = attempt(root, patience)
     states, _ = facts.running(root)
     # Some releases call it a failure that a container which only prepares something has ended.
     if code and states and all(state in facts.WELL for state in states.values()):
         return states
     if code or not states:
-        raise StartError(cause(root, states))
+        ill = any(state not in facts.WELL for state in states.values())
+        raise StartError(cause(root, states) if ill or not said else said)
     return states
 
 
@@ -104,15 +135,14 @@ def remember(root: Path) -> None:
 
 
 def tell(root: Path, values: Values, seconds: float) -> None:
-    """Say where it is, who signs in first, and how everything is."""
-    say(painted(f"\nTamga is ready: {address(values)}", "bold") + f"   (after {seconds:.0f} s)")
+    """Say where it is, how everything is, and last, where it is seen, who signs in first."""
+    say(painted(f"\nTamga is ready: {address(values)}", "bold") + f"   (after {seconds:.0f} s)\n")
+    subprocess.run(["docker", "compose", *TAMGA, "status"], cwd=root, check=False)
     link = first_link(root, values.get("TAMGA_OPERATOR_EMAIL", ""))
     if link.get("url"):
-        say(f"First sign-in of {link['email']}, good for one use until {link['until']}:\n  {link['url']}")
+        say(f"\nFirst sign-in of {link['email']}, good for one use until {link['until']}:\n  {link['url']}")
     elif link.get("problem"):
-        say(f"No first sign-in link: {link['problem']}\n  → make tamga c='user first EMAIL'")
-    say()
-    subprocess.run(["docker", "compose", *TAMGA, "status"], cwd=root, check=False)
+        say(f"\nNo first sign-in link: {link['problem']}\n  → make tamga c='user first EMAIL'")
 
 
 def main(arguments: list[str], root: Path = files.ROOT) -> int:

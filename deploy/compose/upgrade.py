@@ -18,14 +18,14 @@ from pathlib import Path
 from deploy.compose import checks, doctor, engine, environment, facts, files, init, keeping, releases, up
 from deploy.compose.checks import BAD
 from deploy.compose.engine import Said, numbers
-from deploy.compose.facts import Facts
+from deploy.compose.facts import ABSENT, PREPARING, SERVERS, WELL, Facts
 from deploy.compose.progress import Notes, step
 from deploy.compose.releases import FORMER, RUNNING, Release, ReleaseError
 from deploy.compose.terminal import painted, refuse, say
 
 BACKUP_PATIENCE, MIGRATION_PATIENCE = 4 * 3600, 2 * 3600
 BARE = ("docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp")  # noqa: S108 - inside the container
-PREPARING, PROXY = "prepare", "proxy"
+PROXY = "proxy"
 UNTOUCHED = "Nothing was changed."
 SERVER = re.compile(r"PostgreSQL\) (\d+)")
 
@@ -45,7 +45,8 @@ def refusal(known: Facts, here: str, target: str) -> str:
         )
     if not known.running:
         return f"Tamga does not run, so no backup can be made of it: `make up` starts {here}; then `make upgrade`."
-    ill = [f"{name} {state}" for name, state in known.running.items() if state not in facts.WELL]
+    # What is absent may be new with the release to come.
+    ill = [f"{name} {state}" for name, state in known.running.items() if state not in {*WELL, ABSENT}]
     if ill:
         return f"{', '.join(ill[:3])}: mend what runs first (make doctor), then make upgrade."
     return ""
@@ -141,7 +142,7 @@ def waves(services: Sequence[str], *, back: bool = False) -> list[tuple[str, lis
     Workers come before those who write what they read: a release reads what the one before writes. On the way back it
     is the other way round. Pages of one service after the other: the others' go on. The proxy brings all pages with it.
     """
-    servers = [one for one in keeping.SERVERS if one in services]
+    servers = [one for one in SERVERS if one in services]
     workers = [one for one in services if one.endswith("-worker")]
     relays = [one for one in services if one.endswith("-relay")]
     pages = [[one] for one in services if one.endswith("-api")]
@@ -295,9 +296,7 @@ def restore(former: Release) -> None:
             notes.text = str(error).replace(UNTOUCHED, "").strip()
     with step("Stop"):
         _must(former.run("down", "--remove-orphans", patience=up.PATIENCE), "Tamga can't be stopped")
-        _must(
-            former.run("up", "--detach", "--wait", *keeping.SERVERS, patience=up.PATIENCE), "The servers do not start"
-        )
+        _must(former.run("up", "--detach", "--wait", *SERVERS, patience=up.PATIENCE), "The servers do not start")
     with step("Restore") as notes:
         notes.text = former.backup
         command = ("tamga", "restore", f"{keeping.KEPT}/{former.backup}", "--replace")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from shared.redaction import redact
 ROOT = Path(__file__).resolve().parents[2]
 LINES = "2000"
 PATIENCE = 120
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COMPOSE = ("docker", "compose")
 # What is asked of the machine, by the name in the parcel.
 ASKED: dict[str, tuple[str, ...]] = {
@@ -56,7 +58,8 @@ def around() -> dict[str, str]:
     for name in () if code else names.decode(errors="replace").split():
         command = (*COMPOSE, "--ansi", "never", "logs", "--no-color", "--no-log-prefix", "--tail", LINES, name)
         found[f"log/{name}.log"] = asked(command)[1].decode(errors="replace")
-    return {name: redact(content) for name, content in found.items()}
+    # Docker Compose moves the cursor at the beginning of lines, whatever it is told of colours.
+    return {name: redact(CONTROL.sub("", content)) for name, content in found.items()}
 
 
 def main(arguments: list[str]) -> int:

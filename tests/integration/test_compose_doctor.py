@@ -147,7 +147,7 @@ def test_what_is_missing_or_open_keeps_everything_shut(
 def test_up_starts_waits_and_ends_with_address_link_and_health(
     root: Path, docker: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Docker is asked to start and to wait; then come the address, the first sign-in link and the table of parts."""
+    """Docker is asked to start and to wait; then come the address, the table of parts and, last, the sign-in link."""
     (docker / "ps").write_text(
         '{"Service": "portal-api", "State": "running", "Health": "healthy", "Publishers": null}\n'
         '{"Service": "prepare", "State": "exited", "ExitCode": 0}\n'
@@ -158,7 +158,7 @@ def test_up_starts_waits_and_ends_with_address_link_and_health(
     said = capfd.readouterr().out
     assert "compose up --detach --remove-orphans --wait --wait-timeout 77" in asked(docker)
     assert "compose exec -T watch tamga user first oleg@example.org --json" in asked(docker)
-    assert said.index(f"https://localhost:{port_of(root)}") < said.index("/welcome/abc") < said.index("the table of")
+    assert said.index(f"https://localhost:{port_of(root)}") < said.index("the table of") < said.index("/welcome/abc")
 
 
 def test_up_that_does_not_come_up_says_which_part_and_what_it_said(

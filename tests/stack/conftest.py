@@ -25,7 +25,11 @@ def stack() -> RunningStack:
 def story(stack: RunningStack) -> dict[str, Any]:
     """Play the programme's story once, as `make demo` does; returns what it prints."""
     done = subprocess.run(
-        ["deploy/demo", "--json", "--pause", "0"], cwd=stack.folder, capture_output=True, text=True, check=False
+        ["deploy/demo", "--yes", "--json", "--pause", "0"],
+        cwd=stack.folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{\n") :])

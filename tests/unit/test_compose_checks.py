@@ -67,6 +67,30 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
     (checks.clock, replace(FINE, synchronised=None), UNKNOWN, "nobody", ""),
     (checks.clock, replace(FINE, skew=-90.0), BAD, "-90 s", "restart docker"),
     (checks.rights, replace(FINE, open_to_others=("secrets",)), BAD, "secrets", "chmod 700 secrets"),
+    (
+        checks.rights,
+        replace(FINE, closed_secrets=("backup_key", "smtp_password")),
+        BAD,
+        "the containers can't read backup_key, smtp_password",
+        "chmod 444 secrets/backup_key secrets/smtp_password",
+    ),
+    *(
+        (
+            checks.variables,
+            replace(FINE, values=FINE.values | {name: value}),
+            BAD,
+            f"{name}={value} is no",
+            f"{name} in",
+        )
+        for name, value in (
+            ("TAMGA_TIME_ZONE", "Skopje in the evening"),
+            ("TAMGA_DOMAIN", "http://grants"),
+            ("TAMGA_SMTP_URL", "mail.example.org"),
+            ("TAMGA_OPERATOR_EMAIL", "oleg"),
+            ("TAMGA_BIND", "everywhere"),
+            ("TAMGA_BACKUP_AT", "2 at night"),
+        )
+    ),
     (checks.variables, replace(FINE, has_environment=False), BAD, "no .env", "make init"),
     (checks.variables, replace(FINE, absent_files=("deploy/x.yml",)), BAD, "x.yml is not here", "mend COMPOSE_FILE"),
     (
@@ -121,6 +145,23 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
     (checks.health, replace(FINE, running={}), UNKNOWN, "not running", "make up"),
     (checks.health, replace(FINE, running={"grants-api": "unhealthy"}), BAD, "grants-api", "make logs s=grants-api"),
     (checks.health, replace(FINE, running={"prepare": "ended with 1"}), BAD, "ended with 1", "make logs s=prepare"),
+    (
+        checks.health,
+        replace(FINE, running={"audit-relay": "unhealthy", "grants-worker": "stopped", "database": "stopped"}),
+        BAD,
+        "database is stopped, grants-worker is stopped, audit-relay unhealthy",
+        "make up",
+    ),
+    (
+        checks.health,
+        replace(FINE, running=dict.fromkeys("abcdefgh", "absent") | {"prepare": "ended with 1", "broker": "healthy"}),
+        BAD,
+        "prepare ended with 1, a is absent, b is absent, c is absent, d is absent, e is absent, and 3 more",
+        "make logs s=prepare",
+    ),
+    (checks.health, replace(FINE, running={"watch": "ended with 137"}), BAD, "ended with 137", "make up"),
+    (checks.health, replace(FINE, running={"broker": "unhealthy"}), BAD, "broker unhealthy", "make logs s=broker"),
+    (checks.backups, replace(FINE, running={"database": "stopped"}), UNKNOWN, "the database does not answer", ""),
     (
         checks.backups,
         replace(
