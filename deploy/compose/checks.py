@@ -275,7 +275,8 @@ def backups(facts: Facts) -> Finding | None:
     order = (GOOD, LOOK, BAD)
     worst = max(states, key=lambda line: order.index(line["state"]) if line.get("state") in order else 0)
     words = " ".join(str(sentence) for sentence in worst.get("says") or [])
-    cure = "make backup" if str(worst["key"]).startswith("backup") else "make drill"
+    cures = worst.get("commands") or ["make backup" if str(worst["key"]).startswith("backup") else "make drill"]
+    cure = str(cures[0])
     state = str(worst.get("state", UNKNOWN))
     return Finding("Backups", state, words or state, why, "" if state == GOOD else cure)
 

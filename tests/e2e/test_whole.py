@@ -140,7 +140,7 @@ def test_a_draft_is_started_and_kept_without_javascript(pages: Pages, browser: B
     page.goto(running.url + "/grants/calls/bso-grants-2026")
     page.locator("form[action$='/applications'] button").click()
     page.locator("input[name=title]").fill("A service without scripts")
-    page.locator("main form button[type=submit], main form button:not([type])").first.click()
+    page.locator("main form .acts button[value=save]").click()
     page.goto(running.url + "/grants/mine")
     assert "A service without scripts" in page.content()
 
