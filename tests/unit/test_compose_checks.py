@@ -168,7 +168,7 @@ CASES: list[tuple[Check, Facts, str, str, str]] = [
             FINE,
             lines=(
                 {"key": "backups", "state": "good", "says": ["Fine."], "commands": []},
-                {"key": "drill", "state": "bad", "says": ["Never done."], "commands": ["tamga drill"]},
+                {"key": "drill", "state": "bad", "says": ["Never done."], "commands": ["make drill"]},
             ),
         ),
         BAD,
