@@ -47,7 +47,7 @@ class Log:
         ]
         if not found:
             listing = here("tamga projections list")
-        raise NotFoundError("There is no projection %(name)s: see %(listing)s", name=name, listing=listing)
+            raise NotFoundError("There is no projection %(name)s: see %(listing)s", name=name, listing=listing)
         return found
 
 
