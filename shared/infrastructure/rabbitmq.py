@@ -29,6 +29,17 @@ FRUGAL = (
     # 150,000 events waiting, a small node would have no more and would block who publishes until it had less.
     "raft.wal_max_size_bytes = 64000000",
 )
+# A node of ours, wherever it runs: who may connect, where its words go, and how much it may take.
+COMMON = (
+    "loopback_users = none",
+    "log.console = true",
+    "log.console.level = warning",
+    "log.file = false",
+    "vm_memory_high_watermark.absolute = 512MB",
+    "disk_free_limit.absolute = 200MB",
+    "collect_statistics_interval = 30000",
+    *FRUGAL,
+)
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one of /usr/sbin insists on becoming root or rabbitmq
 
 
@@ -143,18 +154,11 @@ class RabbitMQ:
         lines = [
             f"listeners.tcp.1 = 127.0.0.1:{self.port}",
             f"load_definitions = {self.folder}/definitions.json",
-            "loopback_users = none",
-            "log.console = true",
-            "log.console.level = warning",
-            "log.file = false",
-            "vm_memory_high_watermark.absolute = 512MB",
-            "disk_free_limit.absolute = 200MB",
             # Memory is measured by the runtime itself, not by a helper process that wakes every second.
             "vm_memory_calculation_strategy = allocated",
-            "collect_statistics_interval = 30000",
             "management.tcp.ip = 127.0.0.1",
             f"management.tcp.port = {self.api_port}",
-            *FRUGAL,
+            *COMMON,
         ]
         plugins = ["rabbitmq_management"]
         if self.metrics_port:

@@ -19,7 +19,7 @@ import psycopg
 
 from shared.infrastructure import system
 from shared.infrastructure.postgres import THROW_AWAY, TUNING, USER, Postgres
-from shared.infrastructure.rabbitmq import ADMIN, FRUGAL, RabbitMQ, definitions
+from shared.infrastructure.rabbitmq import ADMIN, COMMON, RabbitMQ, definitions
 from shared.infrastructure.system import InfrastructureError, free_port
 from shared.version import release
 
@@ -35,15 +35,8 @@ _INITDB = "initdb --username={user} --auth=trust --encoding=UTF8 --locale=C.UTF-
 _BROKER = (
     "listeners.tcp.default = 5672",
     "load_definitions = /tmp/stand/definitions.json",
-    "loopback_users = none",
-    "log.console = true",
-    "log.console.level = warning",
-    "log.file = false",
-    "vm_memory_high_watermark.absolute = 512MB",
-    "disk_free_limit.absolute = 200MB",
-    "collect_statistics_interval = 30000",
     f"management.tcp.port = {_API_PORT}",
-    *FRUGAL,
+    *COMMON,
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,7 @@ import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from services.grants import api, handlers, pages
 from services.grants.policy import POLICY
@@ -338,3 +340,16 @@ class Case:
         """Do something to the award as somebody who has just looked at it."""
         body.setdefault("version", self.award()["version"])
         return person.api("POST", f"{self.path}/award/{what}", expect=expect, **body)
+
+
+@contextmanager
+def counted(world: World) -> Iterator[list[str]]:
+    """Collect the statements that run inside."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(world.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(world.engine, "before_cursor_execute", note)

@@ -88,6 +88,7 @@ def test_rows_are_added_and_taken_out_without_script(world: World) -> None:
 def test_sums_must_agree_before_handing_in(world: World) -> None:
     """The total cost is the grant and the own share, 48,000, to the cent; the difference is named with both figures."""
     case = Case(world).draft()
+    assert "The total cost is the grant asked for and your own share." in world.applicant.page(f"{case.path}/form")
     case.save(answers={"total_cost": "48000.01"})
     refused = case.move(world.applicant, "submit", 422)["errors"]
     assert refused == [{"field": "answers.total_cost", "rule": "is 48000.01, but must be the same as 48000.00"}]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Barrier
 from typing import Any
 
 import pytest
-from grants_world import ANSWERS, BUDGET, PDF, PROGRAMME, START, Case, Person, World, read_pack
-from sqlalchemy import event
+from grants_world import ANSWERS, BUDGET, PDF, PROGRAMME, START, Case, Person, World, counted, read_pack
 
 from shared.clock import new_id
 from shared.entity import canonical_hash
@@ -23,19 +20,6 @@ from shared.testing.stand import Stand
 def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Give a grants service with people and a pack."""
     return World(stand.database("grants"), tmp_path_factory.mktemp("grants"))
-
-
-@contextmanager
-def counted(world: World) -> Iterator[list[str]]:
-    """Collect the statements that run inside."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(world.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(world.engine, "before_cursor_execute", note)
 
 
 def test_two_officers_at_once_make_one_move(world: World) -> None:

@@ -73,11 +73,6 @@ class Listing:
         """Return the programme's newest pack: it names stages and calls."""
         return self.packs.newest
 
-    @property
-    def nothing(self) -> bool:
-        """Return whether there is nothing to look for: no programme, or a mistake in the search."""
-        return self.programme is None or bool(self.search.mistakes)
-
 
 @dataclass(frozen=True)
 class Standing:
