@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from sqlalchemy import text
-from test_cofinancing import (
+from cofinancing_world import (
     FINANCE,
     FINANCE_TWO,
     FIRM,
@@ -21,6 +19,8 @@ from test_cofinancing import (
     desk,
     eur,
 )
+from fastapi import FastAPI
+from sqlalchemy import text
 
 from services.grants import api, pages
 from services.grants.handlers import cofinancing as act
