@@ -16,7 +16,6 @@ from cofinancing_world import (
     OFFICER,
     OTHER_FIRM,
     Desk,
-    desk,
     eur,
 )
 from fastapi import FastAPI
