@@ -9,15 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from sqlalchemy import Engine, text
 
 from services.grants.domain.cofinancing import CoFinancing
 from services.grants.handlers import cofinancing as act
+from services.grants.storage import learned
 from services.grants.storage.cofinancing import find_case
 from shared.database import Context, UnitOfWork, reading
 from shared.documents import DocumentStore
 from shared.money import Money
+from shared.testing.stand import Stand
 from shared.testing.web import person
 from shared.web.identity import Identity
 
@@ -127,3 +130,14 @@ class Desk:
         query = text('SELECT type FROM outbox WHERE "case" = :case ORDER BY row')
         with reading(self.engine) as connection:
             return [kind.split(".")[-1] for kind in connection.execute(query, {"case": reference}).scalars()]
+
+
+@pytest.fixture
+def desk(stand: Stand, tmp_path: Path) -> Desk:
+    """Give a desk with the programme loaded and the organisations known."""
+    engine = stand.database("grants")
+    with UnitOfWork(engine, "grants", Context(actor=OFFICER.actor())) as uow:
+        learned.put_pack(uow.connection, programme=PROGRAMME, version=1, sha256="0" * 64, content=pack(), at=NOW)
+        for name, kind in (("cables", "lead_firm"), ("wires", "lead_firm"), ("chamber", "bso")):
+            learned.put_organisation(uow.connection, id=name, name=name.title(), kind=kind, country="MK")
+    return Desk(engine, tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +17,13 @@ from cofinancing_world import (
     NOW,
     OFFICER,
     OTHER_FIRM,
-    PROGRAMME,
     Desk,
+    desk,
     eur,
-    pack,
 )
 
 from services.grants.domain.match import MatchTooSmallError
 from services.grants.handlers import cofinancing as act
-from services.grants.storage import learned
-from shared.database import Context, UnitOfWork
 from shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -38,20 +34,10 @@ from shared.errors import (
     TamgaError,
 )
 from shared.money import Money
-from shared.testing.stand import Stand
 from shared.testing.web import person
 from shared.web.identity import Identity
 
-
-@pytest.fixture
-def desk(stand: Stand, tmp_path: Path) -> Desk:
-    """Give a desk with the programme loaded and the organisations known."""
-    engine = stand.database("grants")
-    with UnitOfWork(engine, "grants", Context(actor=OFFICER.actor())) as uow:
-        learned.put_pack(uow.connection, programme=PROGRAMME, version=1, sha256="0" * 64, content=pack(), at=NOW)
-        for name, kind in (("cables", "lead_firm"), ("wires", "lead_firm"), ("chamber", "bso")):
-            learned.put_organisation(uow.connection, id=name, name=name.title(), kind=kind, country="MK")
-    return Desk(engine, tmp_path)
+__all__ = ["desk"]
 
 
 def refused(desk: Desk, error: type[TamgaError], who: Identity, *how: Any, **more: Any) -> TamgaError:

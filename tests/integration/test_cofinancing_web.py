@@ -16,6 +16,7 @@ from cofinancing_world import (
     OFFICER,
     OTHER_FIRM,
     Desk,
+    desk,
     eur,
 )
 from fastapi import FastAPI
