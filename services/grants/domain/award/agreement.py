@@ -1,14 +1,15 @@
-"""An award: the agreement that both sides sign, its milestones, and the tranches paid against them."""
+"""The agreement of an award: offered, signed by both sides, and its milestones reached."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any, ClassVar, Literal, TypeVar
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
-from services.grants.domain.application import Application, Document, Part, Person
+from services.grants.domain.application import Application, Document, Person
+from services.grants.domain.award.parts import MAX_MILESTONES, Milestone, Plan, Side, Signature, Tranche, numbered
 from shared.entity import Entity
-from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule
+from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
 from shared.events.grants.award import (
     AgreementAccepted,
     AgreementConcluded,
@@ -16,66 +17,12 @@ from shared.events.grants.award import (
     MilestoneEvidenced,
     MilestoneReturned,
     MilestoneVerified,
-    PaymentConfirmed,
-    TrancheRefused,
-    TrancheReleased,
-    TrancheRequested,
 )
 from shared.money import Money, total
 
-T = TypeVar("T", "Milestone", "Tranche")
-Side = Literal["programme", "recipient"]
-MAX_MILESTONES = 24
 
-
-class Signature(Part):
-    """Who accepted the agreement for one side, and when."""
-
-    by: str
-    by_name: str
-    at: datetime
-
-
-class Plan(Part):
-    """One milestone as it is offered, with the tranche that is paid when it is verified."""
-
-    title: str
-    due: date | None = None
-    amount: Money
-
-
-class Milestone(Part):
-    """A milestone of the agreement; `status` goes planned, evidenced, verified, or back by a return."""
-
-    number: int
-    title: str
-    due: date | None = None
-    status: Literal["planned", "evidenced", "returned", "verified"] = "planned"
-    evidence: tuple[Document, ...] = ()
-    evidenced_by: str | None = None
-    settled_by: str | None = None
-    settled_by_name: str | None = None
-    settled_at: datetime | None = None
-    note: str = ""
-
-
-class Tranche(Part):
-    """A payment of the agreement, owed when the milestone of the same number is verified."""
-
-    number: int
-    amount: Money
-    status: Literal["planned", "requested", "released", "paid"] = "planned"
-    requested_by: str | None = None
-    requested_by_name: str | None = None
-    released_by: str | None = None
-    released_by_name: str | None = None
-    refused: str = ""
-    payment_reference: str = ""
-    paid_on: date | None = None
-
-
-class Award(Entity):
-    """What was agreed with the recipient of a grant. Its id is the application's reference."""
+class Agreement(Entity):
+    """What was agreed with the recipient of a grant: what is offered, signed and reached."""
 
     KIND: ClassVar[str] = "award"
 
@@ -109,7 +56,7 @@ class Award(Entity):
         }
 
     @classmethod
-    def of(cls, application: Application, amount: Money) -> Award:
+    def of(cls, application: Application, amount: Money) -> Self:
         """Return the empty award of an approved application."""
         return cls(
             id=application.id,
@@ -121,22 +68,9 @@ class Award(Entity):
             amount=amount,
         )
 
-    def paid(self) -> Money:
-        """Return what has been paid so far."""
-        return total((item.amount for item in self.tranches if item.status == "paid"), self.amount.currency)
-
-    def released(self) -> Money:
-        """Return what was released for payment so far, paid or not."""
-        amounts = (item.amount for item in self.tranches if item.status in {"released", "paid"})
-        return total(amounts, self.amount.currency)
-
     def milestone(self, number: int) -> Milestone:
         """Return a milestone by its number; raises NotFoundError."""
-        return _numbered(self.milestones, number, "There is no milestone %(number)s")
-
-    def tranche(self, number: int) -> Tranche:
-        """Return a tranche by its number; raises NotFoundError."""
-        return _numbered(self.tranches, number, "There is no tranche %(number)s")
+        return numbered(self.milestones, number, "There is no milestone %(number)s")
 
     def _facts(self, notify: list[str]) -> dict[str, Any]:
         return {
@@ -234,86 +168,8 @@ class Award(Entity):
         about |= {"milestone": number, "milestone_title": milestone.title}
         self.record(MilestoneVerified(**about, note=note) if good else MilestoneReturned(**about, why=note))
 
-    def request(self, number: int, by: Person) -> None:
-        """Ask that a tranche be paid."""
-        self._must_be_concluded()
-        tranche = self.tranche(number)
-        if tranche.status != "planned":
-            raise ConflictError("Tranche %(number)s is %(status)s already", number=number, status=tranche.status)
-        update = {"status": "requested", "requested_by": by.id, "requested_by_name": by.name, "refused": ""}
-        self._replace(tranche.model_copy(update=update))
-        self.record(TrancheRequested(**self._tranche_fact(tranche, ["finance"])))
-
-    def release(self, number: int, by: Person) -> None:
-        """Release a requested tranche: by another person, against a verified milestone, within the total."""
-        tranche = self._requested(number)
-        if by.id == tranche.requested_by:
-            raise ForbiddenError("You requested this tranche; another person must release it")
-        if self.milestone(number).status != "verified":
-            raise ConflictError(
-                "Tranche %(number)s is held: milestone %(number)s “%(title)s” is not verified yet",
-                number=number,
-                title=self.milestone(number).title,
-            )
-        if self.released() + tranche.amount > self.amount:
-            raise ConflictError(
-                "Tranche %(number)s is held: %(released)s released + %(tranche)s is above the agreed %(agreed)s",
-                number=number,
-                released=str(self.released()),
-                tranche=str(tranche.amount),
-                agreed=str(self.amount),
-            )
-        update = {"status": "released", "released_by": by.id, "released_by_name": by.name}
-        self._replace(tranche.model_copy(update=update))
-        requested_by = tranche.requested_by_name or ""
-        self.record(TrancheReleased(**self._tranche_fact(tranche, ["applicant"]), requested_by=requested_by))
-
-    def refuse(self, number: int, why: str, by: Person) -> None:
-        """Do not release a requested tranche, and say why."""
-        tranche = self._requested(number)
-        if by.id == tranche.requested_by:
-            raise ForbiddenError("You requested this tranche; another person must decide about it")
-        self._replace(Tranche(number=number, amount=tranche.amount, refused=why))
-        self.record(TrancheRefused(**self._tranche_fact(tranche, ["officer"]), why=why))
-
-    def confirm(self, number: int, reference: str, paid_on: date, today: date) -> None:
-        """Confirm that the bank paid a released tranche."""
-        tranche = self.tranche(number)
-        if tranche.status != "released":
-            raise ConflictError("Tranche %(number)s is not released for payment", number=number)
-        if paid_on > today:
-            raise InvalidError({"paid_on": "can't be in the future"})
-        if any(item.payment_reference == reference for item in self.tranches):
-            raise InvalidError({"payment_reference": "is that of another tranche already"})
-        update = {"status": "paid", "payment_reference": reference, "paid_on": paid_on}
-        self._replace(tranche.model_copy(update=update))
-        self.record(
-            PaymentConfirmed(
-                **self._tranche_fact(tranche, ["applicant", "officer"]),
-                payment_reference=reference,
-                paid_on=paid_on,
-                paid_so_far=self.paid(),
-            )
-        )
-
-    def _requested(self, number: int) -> Tranche:
-        tranche = self.tranche(number)
-        if tranche.status != "requested":
-            raise ConflictError("Tranche %(number)s is not requested", number=number)
-        return tranche
-
-    def _tranche_fact(self, tranche: Tranche, notify: list[str]) -> dict[str, Any]:
-        return self._facts(notify) | {"tranche": tranche.number, "tranche_amount": tranche.amount}
-
     def _replace(self, item: Milestone | Tranche) -> None:
         if isinstance(item, Milestone):
             self.milestones = [item if old.number == item.number else old for old in self.milestones]
         else:
             self.tranches = [item if old.number == item.number else old for old in self.tranches]
-
-
-def _numbered(items: list[T], number: int, message: str) -> T:
-    for item in items:
-        if item.number == number:
-            return item
-    raise NotFoundError(message, number=number)
