@@ -22,7 +22,7 @@ def case(world: World) -> Case:
 
 
 def test_a_task_is_given_done_and_found(world: World, case: Case) -> None:
-    """A task counts working days in the programme's calendar, stands on the assignee's day and in the queue's search."""
+    """A task counts the programme's working days, stands on the assignee's day and is found by the queue's search."""
     dana = world.officer_two.identity.user
     world.officer.post(f"{case.path}/tasks", task="Call about the quotes", working_days="5", assignee=dana)
     task = world.officer_two.api("GET", "/tasks")["later"][0]
