@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from services.grants.domain.application import Application, Part, Person
-from shared.entity import Entity
+from services.grants.domain.application import Application, Person
+from shared.entity import Entity, Part
 from shared.errors import ForbiddenError, InvalidError, Rule
 from shared.events.grants.day import NoteEdited, NoteWritten
 
@@ -115,7 +115,7 @@ class Note(Entity):
         new = [user for user in mentions(text, people) if user not in self.mentioned]
         self.former = [*self.former, Former(text=self.text, until=now)]
         self.text, self.mentioned = text, [*self.mentioned, *new]
-        self.record(NoteEdited(**self._facts(new)))
+        self.record(NoteEdited(**self._facts(self.mentioned), tells=bool(new)))
 
 
 def _check(text: str) -> None:

@@ -210,6 +210,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "template_version": ("Which text of the letter: a hash.", "b5bb9d8014a0f9b1"),
     "term_months": ("How long, in months.", 36),
     "text_sha256": ("SHA-256 of the text that was agreed to.", None),
+    "tells": ("Whether it names somebody who was not named before.", False),
     "text_version": ("Which version of the text was agreed to.", "2026-01"),
     "through": ("page or api.", "page"),
     "title": ("What it is called.", "Export desk for growers"),
