@@ -65,7 +65,7 @@ def notes(uow: UnitOfWork) -> Repository[Note]:
 
 
 def _task(row: RowMapping) -> Task:
-    return Task.model_validate(row["state"] | {"version": row["version"]})
+    return Task.stored(row["state"], row["version"])
 
 
 def find_task(connection: Connection, task_id: str) -> Task | None:
@@ -77,7 +77,7 @@ def find_task(connection: Connection, task_id: str) -> Task | None:
 def find_note(connection: Connection, note_id: str) -> Note | None:
     """Return a note to look at."""
     row = connection.execute(select(note).where(note.c.id == note_id)).mappings().one_or_none()
-    return None if row is None else Note.model_validate(row["state"] | {"version": row["version"]})
+    return None if row is None else Note.stored(row["state"], row["version"])
 
 
 def tasks_of_case(connection: Connection, reference: str) -> list[Task]:
@@ -107,7 +107,7 @@ def notes_of(connection: Connection, reference: str, *, shared_only: bool) -> li
     if shared_only:
         query = query.where(note.c.audience == "applicant")
     rows = connection.execute(query.order_by(note.c.at.desc(), note.c.id.desc()).limit(MOST_NOTES)).mappings()
-    return [Note.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+    return [Note.stored(row["state"], row["version"]) for row in rows]
 
 
 def staff_of(connection: Connection, programme: str, roles: Sequence[str]) -> list[RowMapping]:

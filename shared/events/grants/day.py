@@ -69,7 +69,7 @@ class NoteWritten(NoteFact):
 
 
 class NoteEdited(NoteFact):
-    """The author changed the words of a note; the former ones stay beside it. `tells` is whether it names somebody new."""
+    """The author changed a note; the former words stay beside it. `tells` is whether it names somebody new."""
 
     TYPE = "grants.note.edited"
     tells: bool
