@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "review")
+OWNS = ("application", "award", "cofinancing", "note", "review", "task")
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -47,6 +47,8 @@ PUBLISHES = (
     "grants.cofinancing.terms_drawn",
     "grants.gap.alarmed",
     "grants.gap.closed",
+    "grants.note.edited",
+    "grants.note.written",
     "grants.outbox.dropped",
     "grants.projection.rebuilt",
     "grants.quarantine.discarded",
@@ -58,6 +60,10 @@ PUBLISHES = (
     "grants.review.recused",
     "grants.review.saved",
     "grants.review.submitted",
+    "grants.task.added",
+    "grants.task.changed",
+    "grants.task.done",
+    "grants.task.reopened",
 )
 CONSUMES = (
     "portal.user.#",

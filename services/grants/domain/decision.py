@@ -9,8 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
+from shared.entity import Part
 from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
 from shared.events.decision_rules import Approvals, DecisionRules, Level, Outcome, Reason
 from shared.events.grants.decision import ApprovalGiven, ApprovalsVoided, CaseRecommended
@@ -24,11 +23,7 @@ NEW_RECOMMENDATION, RETURNED = "a new recommendation", "the case went back"
 _PARTIES = {"programme_manager": "manager", "finance_officer": "finance", "officer": "officer"}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Recommendation(_Part):
+class Recommendation(Part):
     """What was recommended, the `number`th of this case; `members` are the panel's, who recommended it together."""
 
     number: int
@@ -48,7 +43,7 @@ class Recommendation(_Part):
         return {self.by, *self.members}
 
 
-class Approval(_Part):
+class Approval(Part):
     """A signature for an amount under a recommendation; `void` says why it counts no more."""
 
     level: str
@@ -62,7 +57,7 @@ class Approval(_Part):
     void: str = ""
 
 
-class Said(_Part):
+class Said(Part):
     """What comes with a recommendation besides the move's own words."""
 
     amount: Money | None = None

@@ -186,6 +186,7 @@ class CasePage:
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
         if self.award:
             tabs.append(("money", "Money"))
+        tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 
     def _tab_name(self, name: str) -> str:

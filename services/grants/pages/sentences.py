@@ -41,6 +41,12 @@ ACTS = {
     "grants.award.tranche_released": "Tranche %(tranche)s released: %(tranche_amount)s",
     "grants.award.tranche_refused": "Tranche %(tranche)s not released",
     "grants.award.payment_confirmed": "Tranche %(tranche)s paid: %(tranche_amount)s",
+    "grants.task.added": "Task for %(assignee_name)s: %(task)s",
+    "grants.task.changed": "Task changed: %(task)s, for %(assignee_name)s",
+    "grants.task.done": "Task done: %(task)s",
+    "grants.task.reopened": "Task open again: %(task)s",
+    "grants.note.written": "Note written",
+    "grants.note.edited": "Note changed",
     "grants.record.viewed": "Opened: %(what)s",
     "grants.attempt.refused": "Refused: %(detail)s",
 }
