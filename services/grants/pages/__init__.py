@@ -2,11 +2,13 @@
 
 from fastapi import APIRouter
 
+from services.grants.edge import STANDS_IN
 from services.grants.pages import (
     case,
     cofinancing,
     cofinancing_acts,
     day,
+    delegations,
     documents,
     eligibility,
     form,
@@ -17,7 +19,7 @@ from services.grants.pages import (
     reviews,
 )
 
-router = APIRouter()
-_ACTS = (day, form, money, case, documents, cofinancing, cofinancing_acts)
+router = APIRouter(dependencies=[STANDS_IN])
+_ACTS = (day, delegations, form, money, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
