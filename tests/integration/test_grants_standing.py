@@ -12,7 +12,7 @@ from sqlalchemy import text
 from shared.testing.stand import Stand
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Give a grants service with people and a pack."""
     return World(stand.database("grants"), tmp_path_factory.mktemp("grants"))
@@ -87,7 +87,11 @@ def test_who_may_let_whom_stand_in(world: World) -> None:
     lend(world, world.manager, "officer", two, delegator=goran)
     again = lend(world, two, "officer", world.manager, 409)
     assert "nobody stands in at second hand" in again["detail"]
-    fields = {"role": "officer", "delegate": two.identity.user, "first_day": "2026-03-03", "last_day": "2026-03-04"}
+    fields = {"role": "officer", "delegate": two.identity.user, **_days(world)}
     shown = world.officer.post("/delegations", 409, **fields).text
     assert "Dana Kuzmina acts for Goran Ristov" in shown
     world.applicant.page("/delegations", 403)
+
+
+def _days(world: World) -> dict[str, str]:
+    return {"first_day": world.clock().date().isoformat(), "last_day": world.clock().date().isoformat()}

@@ -16,7 +16,7 @@ from services.grants.domain.decision import Said, coded, follow, recommend, want
 from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
 from services.grants.handlers.applying import judged, missing
-from services.grants.handlers.base import Command, Frame, act_as, application_for, owns, roles_on
+from services.grants.handlers.base import Command, Frame, act_as, application_for, one_person, owns, roles_on
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
