@@ -10,6 +10,7 @@ from services.grants.pages import (
     eligibility,
     form,
     fragments,
+    ledger,
     lists,
     money,
     queue,
@@ -17,6 +18,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-_ACTS = (form, money, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)

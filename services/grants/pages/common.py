@@ -169,6 +169,8 @@ class CasePage:
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
         if self.award:
             tabs.append(("money", "Money"))
+            if self.inside and self.award.concluded_at:
+                tabs.append(("ledger", "Ledger"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 
     def _tab_name(self, name: str) -> str:
