@@ -124,6 +124,7 @@ class CostsAccepted(CostsFact):
     """Costs of the recipient were accepted: they account for so much of the advance."""
 
     TYPE = "grants.award.costs_accepted"
+    AUDIENCE = "record"
     own: Money | None = None
 
 
@@ -131,6 +132,7 @@ class CostsDisallowed(CostsFact):
     """An acceptance of costs was taken back."""
 
     TYPE = "grants.award.costs_disallowed"
+    AUDIENCE = "record"
     why: str
 
 
@@ -146,6 +148,7 @@ class RefundDemanded(RefundFact):
     """The recipient has to pay back a part of the advance that is not accounted for."""
 
     TYPE = "grants.award.refund_demanded"
+    AUDIENCE = "record"
     why: str
     due: date | None = None
 
@@ -154,6 +157,7 @@ class RefundReceived(RefundFact):
     """A refund, or a part of it, has come in."""
 
     TYPE = "grants.award.refund_received"
+    AUDIENCE = "record"
     received: Money
     received_on: date
     payment_reference: str
@@ -163,5 +167,6 @@ class RefundDropped(RefundFact):
     """The rest of a refund is demanded no more; it is an advance to account for again."""
 
     TYPE = "grants.award.refund_dropped"
+    AUDIENCE = "record"
     rest: Money
     why: str

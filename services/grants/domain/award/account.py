@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from services.grants.domain.application import Part, Person
+from services.grants.domain.application import Person
 from services.grants.domain.award.agreement import Agreement
 from services.grants.domain.award.parts import Tranche, numbered
 from services.grants.domain.ledger import Kind
+from shared.entity import Part
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule
 from shared.events.grants.award import CostsAccepted, CostsDisallowed, RefundDemanded, RefundDropped, RefundReceived
 from shared.money import Money, total
