@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "review")
+OWNS = ("application", "award", "cofinancing", "note", "review", "task")
 PUBLISHES = (
     "grants.application.assigned",
     "grants.application.awarded",
@@ -49,6 +49,8 @@ PUBLISHES = (
     "grants.cofinancing.terms_drawn",
     "grants.gap.alarmed",
     "grants.gap.closed",
+    "grants.note.edited",
+    "grants.note.written",
     "grants.outbox.dropped",
     "grants.projection.rebuilt",
     "grants.quarantine.discarded",
@@ -60,6 +62,10 @@ PUBLISHES = (
     "grants.review.recused",
     "grants.review.saved",
     "grants.review.submitted",
+    "grants.task.added",
+    "grants.task.changed",
+    "grants.task.done",
+    "grants.task.reopened",
 )
 CONSUMES = (
     "portal.user.#",

@@ -168,7 +168,7 @@ def test_unknown_party_is_refused_with_the_known_ones_named() -> None:
     """A rule that writes to a party that does not exist is refused, and the message names those that do."""
     rules, problems, _ = examine(small_pack(to=["aplicant"]))
     assert rules is None
-    assert problems[0].startswith("rule one: unknown party aplicant; known: applicant, finance")
+    assert problems[0].startswith("rule one: unknown party aplicant; known: applicant, colleague, finance")
 
 
 def test_missing_translation_is_refused() -> None:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, ledger, reviews
+from services.grants.api import applications, awards, cofinancing, day, ledger, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, ledger, cofinancing):
+for part in (applications, reviews, awards, ledger, day, cofinancing):
     router.include_router(part.router)

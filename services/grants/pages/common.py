@@ -171,6 +171,7 @@ class CasePage:
             tabs.append(("money", "Money"))
             if self.inside and self.award.concluded_at:
                 tabs.append(("ledger", "Ledger"))
+        tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 
     def _tab_name(self, name: str) -> str:

@@ -43,6 +43,12 @@ ACTS = {
     "grants.award.refund_received": "Refund received: %(received)s",
     "grants.award.refund_dropped": "Refund dropped: %(rest)s",
     "grants.award.payment_confirmed": "Tranche %(tranche)s paid: %(tranche_amount)s",
+    "grants.task.added": "Task for %(assignee_name)s: %(task)s",
+    "grants.task.changed": "Task changed: %(task)s, for %(assignee_name)s",
+    "grants.task.done": "Task done: %(task)s",
+    "grants.task.reopened": "Task open again: %(task)s",
+    "grants.note.written": "Note written",
+    "grants.note.edited": "Note changed",
     "grants.record.viewed": "Opened: %(what)s",
     "grants.attempt.refused": "Refused: %(detail)s",
 }

@@ -30,7 +30,7 @@ from services.grants.storage import tables as t
 from services.grants.storage.base import metadata
 
 MOST = 500
-# That the lines of an entry add up to nothing is checked by the database at commit (migration 0006).
+# That the lines of an entry add up to nothing is checked by the database at commit (migration 0007).
 ledger_line = Table(
     "ledger_line",
     metadata,
