@@ -2,6 +2,8 @@
 
 OWNS = ("application", "award", "cofinancing", "note", "review", "task")
 PUBLISHES = (
+    "grants.application.approval_given",
+    "grants.application.approvals_voided",
     "grants.application.assigned",
     "grants.application.awarded",
     "grants.application.checked",
@@ -9,6 +11,7 @@ PUBLISHES = (
     "grants.application.document_removed",
     "grants.application.information_requested",
     "grants.application.moved",
+    "grants.application.recommended",
     "grants.application.reviewers_invited",
     "grants.application.saved",
     "grants.application.started",
