@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, day, decisions, reviews
+from services.grants.api import applications, awards, cofinancing, day, decisions, ledger, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, day, cofinancing, decisions):
+for part in (applications, reviews, awards, ledger, day, cofinancing, decisions):
     router.include_router(part.router)

@@ -11,6 +11,7 @@ from services.grants.pages import (
     eligibility,
     form,
     fragments,
+    ledger,
     lists,
     money,
     queue,
@@ -18,6 +19,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-_ACTS = (day, form, money, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
