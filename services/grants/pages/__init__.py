@@ -13,6 +13,7 @@ from services.grants.pages import (
     eligibility,
     form,
     fragments,
+    ledger,
     lists,
     money,
     queue,
@@ -20,6 +21,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_ACTS = (day, delegations, form, money, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
