@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.grants.edge import STANDS_IN
 from services.grants.pages import (
+    ageing,
     case,
     cofinancing,
     cofinancing_acts,
@@ -21,6 +22,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_ACTS = (day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
