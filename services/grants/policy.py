@@ -48,6 +48,7 @@ DAY: dict[str, dict[str, str]] = {
     "grants.task.write": {**_STAFF, **_FINANCE},
     "grants.delegation.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.delegation.make": {**_STAFF, **_FINANCE},
+    "grants.dossier.ask": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
     "grants.ageing.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.write": {"applicant": "own", **_STAFF, **_FINANCE},

@@ -11,6 +11,7 @@ from services.grants.pages import (
     day,
     delegations,
     documents,
+    dossier,
     eligibility,
     form,
     fragments,
@@ -22,6 +23,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (ageing, dossier, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
