@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "delegation", "note", "review", "task")
+OWNS = ("application", "award", "cofinancing", "delegation", "likeness", "note", "review", "task")
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -9,6 +9,7 @@ PUBLISHES = (
     "grants.application.checked",
     "grants.application.document_added",
     "grants.application.document_removed",
+    "grants.application.editor_invited",
     "grants.application.information_requested",
     "grants.application.moved",
     "grants.application.recommended",
@@ -54,6 +55,8 @@ PUBLISHES = (
     "grants.delegation.made",
     "grants.gap.alarmed",
     "grants.gap.closed",
+    "grants.likeness.dismissed",
+    "grants.likeness.linked",
     "grants.note.edited",
     "grants.note.written",
     "grants.outbox.dropped",

@@ -12,10 +12,12 @@ from services.grants.pages import (
     delegations,
     documents,
     dossier,
+    editors,
     eligibility,
     form,
     fragments,
     ledger,
+    likeness,
     lists,
     money,
     queue,
@@ -23,6 +25,7 @@ from services.grants.pages import (
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_ACTS = (ageing, dossier, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
+_DAY = (ageing, editors, dossier, day, delegations, likeness)
+_ACTS = (*_DAY, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
