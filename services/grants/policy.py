@@ -39,6 +39,17 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }
 
+REPORTS: dict[str, dict[str, str]] = {
+    "grants.report.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.report.write": {"applicant": "own"},
+    "grants.report.mine": {"applicant": "all"},
+    "grants.report.review": {"officer": "programme", **_FINANCE},
+    "grants.report.accept": _STAFF,
+    "grants.report.schedule": _STAFF,
+    "grants.report.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.indicator.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+}
+
 COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.start": {"applicant": "all"},
     "grants.cofinancing.list": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
@@ -55,4 +66,4 @@ COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.release": _FINANCE,
 }
 
-POLICY = Policy({**APPLICATIONS, **COFINANCING})
+POLICY = Policy({**APPLICATIONS, **REPORTS, **COFINANCING})

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
+from services.grants.handlers import reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.storage.tables import awards
@@ -111,6 +112,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
         move = MoveApplication(transition=CONCLUDE, version=application.version)
         step(uow, who, application, move, role=role)
         application.award(award.amount)
+        reporting.schedule(uow, application, award)
     return award
 
 
@@ -152,6 +154,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     """Ask that a tranche be paid."""
     application, award, role = _award_for(uow, who, REQUEST, reference, command.version)
     _no_relation(who, application)
+    reporting.must_have_reported(uow, application)
     award.request(number, act_as(uow, role))
     return award
 
@@ -172,6 +175,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
+    reporting.must_have_reported(uow, application)
     award.release(number, by)
     return award
 

@@ -79,8 +79,13 @@ def reports(uow: UnitOfWork) -> Repository[Report]:
     return Repository(uow, report, Report, _columns)
 
 
+def all_of(uow: UnitOfWork, application: str) -> list[Report]:
+    """Return every report of a case, cancelled ones too, to act on."""
+    return reports(uow).where(c.application == application, order_by=c.number)
+
+
 def _read(row: RowMapping) -> Report:
-    return Report.model_validate(row["state"] | {"version": row["version"]})
+    return Report.stored(row["state"], row["version"])
 
 
 def find_report(connection: Connection, report_id: str) -> Report | None:
@@ -176,8 +181,8 @@ def published(connection: Connection, programme: str) -> list[RowMapping]:
 def targets(connection: Connection, programme: str) -> list[RowMapping]:
     """Return {application, targets} of every grant of a programme that reports."""
     columns = (c.application, c.state["targets"].label("targets"))
-    query = select(*columns).distinct(c.application).where(c.programme == programme, c.status != "cancelled")
-    return list(connection.execute(query.order_by(c.application, c.number)).mappings())
+    query = select(*columns).where(c.programme == programme, c.number == 1, c.status != "cancelled")
+    return list(connection.execute(query).mappings())
 
 
 # --- the same invoice twice: the index that co-financing has, for all cases and programmes ---
@@ -186,7 +191,7 @@ def targets(connection: Connection, programme: str) -> list[RowMapping]:
 def meet(
     connection: Connection, report_id: str, keys: Mapping[int, Mapping[str, str]], at: Any
 ) -> dict[int, list[dict[str, Any]]]:
-    """Take the keys of a report's costs ({cost: {what: key}}) and return {cost: [{what, case, number}]} of who had them.
+    """Take the keys of a report's costs ({cost: {what: key}}); returns {cost: [{what, case, number}]} of who had them.
 
     What the report had taken before is let go first, so that a changed cost leaves nothing behind.
     """
@@ -207,9 +212,7 @@ def meet(
         for what, key in own.items():
             by = had[key]
             if (by["case"], by["contribution"]) != (report_id, number):
-                found.setdefault(number, []).append(
-                    {"what": what, "case": by["case"], "number": by["contribution"]}
-                )
+                found.setdefault(number, []).append({"what": what, "case": by["case"], "number": by["contribution"]})
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.grants.domain.application import Part
+from shared.entity import Part
 from shared.errors import Rule
 from shared.events.reporting_rules import Reporting
 from shared.money import Amount, Money
@@ -40,7 +40,7 @@ class CostEntry(Part):
         return Money.of((self.claimed.amount - self.vat) * rate, currency)
 
     @property
-    def keys(self) -> dict[str, str]:
+    def marks(self) -> dict[str, str]:
         """Return {what is alike: key}: the same invoice, its number alone, or the supplier's same amount."""
         supplier, number = _compared(self.supplier_tax_id), _compared(self.invoice_number)
         amount = f"{_compared(str(self.claimed.amount))}|{self.claimed.currency}"
@@ -130,7 +130,7 @@ def repeated(costs: Iterable[Cost]) -> dict[str, str]:
     seen: dict[str, int] = {}
     found: dict[str, str] = {}
     for cost in costs:
-        first = seen.setdefault(f"{cost.keys['same']}|{cost.line}|{cost.source}", cost.number)
+        first = seen.setdefault(f"{cost.marks['same']}|{cost.line}|{cost.source}", cost.number)
         if first != cost.number:
             found[f"costs.{cost.number}"] = Rule("is cost %(first)s once more: same supplier, invoice", first=first)
     return found
@@ -190,9 +190,7 @@ def line_states(
         counts = difference if difference > 0 or final else ZERO
         # Compared as amounts: a rounded percentage would let a little more through.
         explain = abs(counts) * 100 > rules.variance_percent * whole
-        found.append(
-            LineState(line=line, agreed=whole, before=earlier, period=now, percent=percent, explain=explain)
-        )
+        found.append(LineState(line=line, agreed=whole, before=earlier, period=now, percent=percent, explain=explain))
     return found
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
 
-from services.grants.domain.application import Document, Part, Person
+from services.grants.domain.application import Document, Person
 from services.grants.domain.reporting.costs import Cost, CostEntry, total_of
 from services.grants.domain.reporting.results import Figure, Target
 from services.grants.domain.reporting.schedule import Planned
-from shared.entity import Entity
+from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
 from shared.events.grants.report import (
     CostsEntered,

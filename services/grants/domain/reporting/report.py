@@ -66,7 +66,7 @@ class Report(Draft):
             self._check_cut(amount, value)
         if verdict != "accepted" and not reason.strip():
             raise InvalidError({"reason": "is required: the recipient reads why"})
-        update = {"decision": verdict, "accepted": accepted, "code": code, "reason": reason}
+        update: dict[str, object] = {"decision": verdict, "accepted": accepted, "code": code, "reason": reason}
         update |= {"decided_by": by.id, "decided_by_name": by.name, "decided_at": now}
         self._put(cost.model_copy(update=update))
         money = {"claimed": Money.of(value, self.currency), "accepted": Money.of(accepted, self.currency)}

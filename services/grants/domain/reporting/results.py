@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from services.grants.domain.application import Part
+from shared.entity import Part
 from shared.errors import Rule
 from shared.events.reporting_rules import Dimension, Indicator, Slot
 from shared.forms.checking import problem, value_of
@@ -42,12 +42,12 @@ class Target(Part):
 
 
 class Figure(Part):
-    """What a report says of one indicator; `keys` are the marks of the registration numbers that were counted."""
+    """What a report says of one indicator; `counted` are the marks of the registration numbers that were counted."""
 
     total: Count
     parts: dict[str, dict[str, Count]] = {}
     note: str = ""
-    keys: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
 
 
 def field_names(indicator: Indicator) -> list[str]:
@@ -91,7 +91,7 @@ def figure_of(
             value=total.value,
             before=before.value,
         )
-    return (None, wrong) if wrong else (Figure(total=total, parts=parts, note=note, keys=keys), {})
+    return (None, wrong) if wrong else (Figure(total=total, parts=parts, note=note, counted=keys), {})
 
 
 def _keys(indicator: Indicator, entries: Mapping[str, str], wrong: dict[str, str]) -> tuple[str, ...]:
@@ -108,9 +108,7 @@ def _count(indicator: Indicator, prefix: str, entries: Mapping[str, str], wrong:
     found: dict[Slot, Decimal] = {}
     for slot in indicator.slots:
         name, text = f"{prefix}.{slot}", entries.get(f"{prefix}.{slot}", "").strip()
-        asked = Question(
-            id=slot, kind="number", label={}, required=True, min=Decimal(0), decimals=indicator.decimals
-        )
+        asked = Question(id=slot, kind="number", label={}, required=True, min=Decimal(0), decimals=indicator.decimals)
         if rule := problem(asked, text):
             wrong[name] = rule
         elif (value := value_of(text)) is not None:
@@ -163,14 +161,10 @@ def to_date(indicator: Indicator, grants: Sequence[Sequence[Figure]]) -> Figure 
     whoever was counted in two of them counts once.
     """
     if indicator.measure == "distinct":
-        keys = tuple(sorted({key for figures in grants for figure in figures for key in figure.keys}))
+        keys = tuple(sorted({key for figures in grants for figure in figures for key in figure.counted}))
         parts = _sum_parts([figure for figures in grants for figure in figures])
-        return Figure(total=Count(value=Decimal(len(keys))), keys=keys, parts=parts) if any(grants) else None
-    chosen = [
-        figure
-        for figures in grants
-        for figure in (figures if indicator.periods == "add" else figures[-1:])
-    ]
+        return Figure(total=Count(value=Decimal(len(keys))), counted=keys, parts=parts) if any(grants) else None
+    chosen = [figure for figures in grants for figure in (figures if indicator.periods == "add" else figures[-1:])]
     total = added(figure.total for figure in chosen)
     return None if total is None else Figure(total=total, parts=_sum_parts(chosen))
 

@@ -6,7 +6,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 from typing import Literal
 
-from services.grants.domain.application import Part
+from shared.entity import Part
 from shared.events.reporting_rules import Reporting
 from shared.workflow.clock import is_working_day
 
@@ -61,7 +61,8 @@ def planned(start: date, end: date, rules: Reporting, country: str) -> list[Plan
 def _periods(start: date, end: date, months: int | None) -> list[tuple[date, date]]:
     if months is None:
         return [(start, end)]
-    found, since = [], start
+    found: list[tuple[date, date]] = []
+    since = start
     for number in range(1, MOST + 1):
         following = months_later(start, number * months)
         until = following - timedelta(days=1)
