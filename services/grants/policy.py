@@ -21,6 +21,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
     "grants.application.assign": _STAFF,
+    "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.decision.sign": {**_STAFF, **_FINANCE},
     "grants.application.check": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},
@@ -36,18 +38,16 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.tranche.request": {"officer": "programme", **_FINANCE},
     "grants.tranche.release": _FINANCE,
     "grants.payment.confirm": _FINANCE,
+    "grants.ledger.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }
 
-REPORTS: dict[str, dict[str, str]] = {
-    "grants.report.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
-    "grants.report.write": {"applicant": "own"},
-    "grants.report.mine": {"applicant": "all"},
-    "grants.report.review": {"officer": "programme", **_FINANCE},
-    "grants.report.accept": _STAFF,
-    "grants.report.schedule": _STAFF,
-    "grants.report.list": {**_STAFF, **_FINANCE, "auditor": "all"},
-    "grants.indicator.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+# Around the cases: what staff have to do, what is noted, who stands in for whom.
+DAY: dict[str, dict[str, str]] = {
+    "grants.task.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.task.write": {**_STAFF, **_FINANCE},
+    "grants.note.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.note.write": {"applicant": "own", **_STAFF, **_FINANCE},
 }
 
 COFINANCING: dict[str, dict[str, str]] = {
@@ -66,4 +66,15 @@ COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.release": _FINANCE,
 }
 
-POLICY = Policy({**APPLICATIONS, **REPORTS, **COFINANCING})
+REPORTS: dict[str, dict[str, str]] = {
+    "grants.report.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.report.write": {"applicant": "own"},
+    "grants.report.mine": {"applicant": "all"},
+    "grants.report.review": {"officer": "programme", **_FINANCE},
+    "grants.report.accept": _STAFF,
+    "grants.report.schedule": _STAFF,
+    "grants.report.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.indicator.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING})

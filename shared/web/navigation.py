@@ -15,17 +15,23 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/loans/mine", "My proposals"),
     ],
     "officer": [
+        ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/proposals", "Proposals"),
     ],
     "reviewer": [("/grants/reviews", "My reviews")],
     "programme_manager": [
+        ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/programmes", "Programmes"),
     ],
-    "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing")],
+    "finance_officer": [
+        ("/grants/day", "My day"),
+        ("/grants/payments", "Payments"),
+        ("/grants/cofinancing", "Co-financing"),
+    ],
     "finance_partner": [("/loans/referrals", "Referrals")],
     "auditor": [("/audit/", "Audit log"), ("/docs/events", "Events")],
     "operator": [

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, reports, reviews
+from services.grants.api import applications, awards, cofinancing, day, decisions, ledger, reports, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, reports, cofinancing):
+for part in (applications, reviews, awards, ledger, day, reports, cofinancing, decisions):
     router.include_router(part.router)

@@ -6,10 +6,12 @@ from services.grants.pages import (
     case,
     cofinancing,
     cofinancing_acts,
+    day,
     documents,
     eligibility,
     form,
     fragments,
+    ledger,
     lists,
     money,
     queue,
@@ -17,6 +19,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-_ACTS = (form, money, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
