@@ -15,10 +15,11 @@ from services.grants.pages import (
     lists,
     money,
     queue,
+    reports,
     reviews,
 )
 
 router = APIRouter()
 _ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
     router.include_router(part.router)

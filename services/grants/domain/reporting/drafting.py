@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from services.grants.domain.application import Document, Person
-from services.grants.domain.reporting.costs import Cost, CostEntry, total_of
+from services.grants.domain.reporting.costs import ZERO, Cost, CostEntry, total_of
 from services.grants.domain.reporting.results import Figure, Target
 from services.grants.domain.reporting.schedule import Planned
 from shared.entity import Entity, Part
@@ -23,6 +23,7 @@ from shared.events.grants.report import (
     ReportSaved,
     ReportScheduled,
 )
+from shared.money import Amount, Money
 
 Status = Literal["draft", "submitted", "returned", "accepted", "cancelled"]
 COSTS, INDICATORS, DOCUMENTS = "costs", "indicators", "documents"
@@ -98,6 +99,9 @@ class Draft(Entity):
     accepted_at: datetime | None = None
     accepted_by: str | None = None
     accepted_by_name: str = ""
+    # What of the accepted costs stands in the ledger: of the grant, and of the recipient's own share.
+    posted_grant: Amount = ZERO
+    posted_own: Amount = ZERO
 
     def case(self) -> str:
         return self.application
@@ -118,7 +122,7 @@ class Draft(Entity):
         """Return whether the recipient may write in it."""
         return self.status in {"draft", "returned"}
 
-    def claimed(self) -> Any:
+    def claimed(self) -> Money:
         """Return what its costs come to as they were claimed."""
         return total_of(self.costs, self.currency)
 

@@ -32,6 +32,18 @@ class Report(Draft):
         """Return what of its costs was accepted."""
         return total_of(self.costs, self.currency, accepted=True)
 
+    def to_post(self) -> tuple[Money, Money]:
+        """Return what of the accepted costs is not in the ledger yet: of the grant, and of the own share."""
+        grant = total_of(self.costs, self.currency, accepted=True, source="grant")
+        own = total_of(self.costs, self.currency, accepted=True, source="own")
+        posted = (Money.of(self.posted_grant, self.currency), Money.of(self.posted_own, self.currency))
+        return grant - posted[0], own - posted[1]
+
+    def posted(self) -> None:
+        """Remember that the ledger has it all."""
+        grant, own = self.to_post()
+        self.posted_grant, self.posted_own = self.posted_grant + grant.amount, self.posted_own + own.amount
+
     def submit(
         self, by: Person, now: datetime, *, review_due: date, alike: Mapping[int, Sequence[Resemblance]]
     ) -> None:

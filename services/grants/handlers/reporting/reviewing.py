@@ -12,6 +12,7 @@ from services.grants.domain.reporting import Report
 from services.grants.domain.reporting.checking import Setting
 from services.grants.domain.reporting.report import Verdict
 from services.grants.domain.reporting.schedule import working_days_later
+from services.grants.handlers import ledger
 from services.grants.handlers.base import Command, act_as
 from services.grants.handlers.reporting.base import (
     ACCEPT,
@@ -25,11 +26,12 @@ from services.grants.handlers.reporting.base import (
     setting_of,
 )
 from services.grants.storage.reports import free
+from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
 from shared.errors import InvalidError, Rule
 from shared.events.grants import RecordViewed
-from shared.money import Amount
+from shared.money import Amount, Money
 from shared.web.identity import Identity
 
 
@@ -141,15 +143,27 @@ def accept(uow: UnitOfWork, who: Identity, report_id: str, command: Accept) -> R
     figures, _wrong = setting.figures(report)
     two = setting.rules.two_reviewers
     report.accept(by, uow.now(), figures, command.comment, two_reviewers=two)
+    _post(uow, report, command.comment)
     return report
 
 
+def _post(uow: UnitOfWork, report: Report, why: str) -> None:
+    """Post what was accepted, or after a correction what is different now, so that the advance is accounted for."""
+    grant, own = report.to_post()
+    award = awards(uow).get(report.application)
+    nothing = Money.zero(report.currency)
+    if grant < nothing:
+        ledger.costs_disallowed(uow, award, nothing - grant, report.id, why or report.handed[-1].why or report.id)
+        grant = nothing
+    if grant > nothing or own > nothing:
+        ledger.costs_accepted(uow, award, grant, report.id, max(own, nothing))
+    report.posted()
+
+
 def reopen(uow: UnitOfWork, who: Identity, report_id: str, command: GiveBack) -> Report:
-    """Let parts of an accepted report be corrected, with the reason; its costs stay as they were decided."""
+    """Let parts of an accepted report be corrected, with the reason; costs that change are posted as a difference."""
     report = report_for(uow, who, ACCEPT, report_id, expected=command.version, reason=command.why)
     by, setting = _reviewer(uow, who, report), setting_of(uow, report)
     _known(setting, command.parts)
-    if "costs" in command.parts:
-        raise InvalidError({"parts": "costs were accepted and posted: they are corrected in a later report"})
     report.reopen(command.parts, command.why, by, uow.now(), due=_answer_by(uow, report, setting))
     return report
