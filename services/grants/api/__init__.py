@@ -2,8 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, day, decisions, ledger, reports, reviews
+from services.grants.api import (
+    ageing,
+    applications,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    reports,
+    reviews,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, ledger, day, reports, cofinancing, decisions):
+router = APIRouter(dependencies=[STANDS_IN])
+for part in (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
     router.include_router(part.router)
