@@ -2,9 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import ageing, applications, awards, cofinancing, day, decisions, delegations, ledger, reviews
+from services.grants.api import (
+    ageing,
+    applications,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    reports,
+    reviews,
+)
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-for part in (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
+for part in (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
     router.include_router(part.router)

@@ -21,11 +21,12 @@ from services.grants.pages import (
     lists,
     money,
     queue,
+    reports,
     reviews,
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
 _DAY = (ageing, editors, dossier, day, delegations, likeness)
 _ACTS = (*_DAY, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
     router.include_router(part.router)
