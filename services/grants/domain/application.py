@@ -135,6 +135,9 @@ class Application(Entity):
     pack_version: int
     workflow: str
     workflow_version: int
+    # Where the workflow was taken from, once the case was moved to a newer version of it; form and rules stay pinned.
+    workflow_pack: int | None = None
+    renamed: dict[str, str] = {}  # stages of its history that have another id in that version
     organisation: str
     organisation_name: str
     started_by: str
@@ -212,7 +215,8 @@ class Application(Entity):
         stages = [(self.history[0].from_stage if self.history else self.stage, self.started_at)]
         stages += [(move.to_stage, move.at) for move in self.history]
         ends = [at for _, at in stages[1:]]
-        return [Visit(stage, since, until) for (stage, since), until in zip(stages, [*ends, None], strict=True)]
+        now = self.renamed
+        return [Visit(now.get(at, at), since, until) for (at, since), until in zip(stages, [*ends, None], strict=True)]
 
     def turn(self, workflow: Workflow, calendar: Calendar, now: datetime) -> Turn:
         """Return whose turn it is, since when, until when."""

@@ -16,9 +16,10 @@ from services.grants.pages import (
     money,
     queue,
     reviews,
+    workflows,
 )
 
 router = APIRouter()
 _ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, queue, lists, eligibility, reviews, workflows, *_ACTS):
     router.include_router(part.router)
