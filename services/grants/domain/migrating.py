@@ -72,9 +72,8 @@ def migrate(
     if way.to is None or not way.open:
         why = way.why or "its stage is an end"
         raise ConflictError("%(stage)s can't be moved to the new version: %(why)s", stage=way.stage, why=why)
-    before, stage = application.workflow_version, application.stage
-    renames = {name: target for name, target in new.migrates.items() if name in {item.id for item in old.stages}}
-    application.renamed = {name: renames.get(target, target) for name, target in application.renamed.items()} | renames
+    before = {"from_version": application.workflow_version, "from_stage": application.stage}
+    application.renamed = _renamed(application.renamed, old, new)
     application.workflow_version, application.workflow_pack = new.version, pack_version
     application.stage = way.to
     clock = application.turn(new, calendar, now)
@@ -84,9 +83,8 @@ def migrate(
         ApplicationMigrated(
             **application.facts(),
             workflow=new.workflow,
-            from_version=before,
+            **before,
             to_version=new.version,
-            from_stage=stage,
             to_stage=way.to,
             stage_name=target.name,
             public_name=target.public_name or target.name,
@@ -97,3 +95,10 @@ def migrate(
             notify=["officer"],
         )
     )
+
+
+def _renamed(earlier: dict[str, str], old: Workflow, new: Workflow) -> dict[str, str]:
+    """Return the stages of a case's past under the ids that they have now."""
+    here = {stage.id for stage in old.stages}
+    renames = {name: target for name, target in new.migrates.items() if name in here}
+    return {name: renames.get(target, target) for name, target in earlier.items()} | renames
