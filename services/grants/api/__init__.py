@@ -2,8 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, day, decisions, ledger, reviews, workflows
+from services.grants.api import (
+    ageing,
+    applications,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    reviews,
+    workflows,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, workflows):
+router = APIRouter(dependencies=[STANDS_IN])
+for part in (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations, workflows):
     router.include_router(part.router)
