@@ -11,11 +11,25 @@ from services.grants.api import (
     decisions,
     delegations,
     ledger,
+    reports,
     reviews,
     workflows,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-for part in (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations, workflows):
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+)
+for part in PARTS:
     router.include_router(part.router)
