@@ -11,6 +11,7 @@ PUBLISHES = (
     "grants.application.document_removed",
     "grants.application.editor_invited",
     "grants.application.information_requested",
+    "grants.application.migrated",
     "grants.application.moved",
     "grants.application.recommended",
     "grants.application.reviewers_invited",

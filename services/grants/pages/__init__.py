@@ -23,10 +23,32 @@ from services.grants.pages import (
     queue,
     reports,
     reviews,
+    workflows,
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
 _DAY = (ageing, editors, dossier, day, delegations, likeness)
 _ACTS = (*_DAY, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
+# Addresses of lists come before those of single cases.
+PARTS = (
+    fragments,
+    queue,
+    lists,
+    eligibility,
+    reviews,
+    reports,
+    workflows,
+    ageing,
+    day,
+    delegations,
+    form,
+    money,
+    ledger,
+    case,
+    documents,
+    cofinancing,
+    cofinancing_acts,
+)
+for part in PARTS:
     router.include_router(part.router)
