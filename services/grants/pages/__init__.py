@@ -27,9 +27,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_DAY = (ageing, editors, dossier, day, delegations, likeness)
-_ACTS = (*_DAY, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
 # Addresses of lists come before those of single cases.
 PARTS = (
     fragments,
@@ -40,8 +37,11 @@ PARTS = (
     reports,
     workflows,
     ageing,
+    editors,
+    dossier,
     day,
     delegations,
+    likeness,
     form,
     money,
     ledger,
