@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "review")
+OWNS = ("application", "award", "cofinancing", "publication", "publisher", "review")
 PUBLISHES = (
     "grants.application.assigned",
     "grants.application.awarded",
@@ -46,6 +46,8 @@ PUBLISHES = (
     "grants.gap.closed",
     "grants.outbox.dropped",
     "grants.projection.rebuilt",
+    "grants.publication.published",
+    "grants.publisher.stated",
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",

@@ -17,17 +17,19 @@ BY_ROLE: dict[str, list[Link]] = {
     "officer": [
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
+        ("/grants/publishing", "Open data"),
         ("/loans/proposals", "Proposals"),
     ],
     "reviewer": [("/grants/reviews", "My reviews")],
     "programme_manager": [
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
+        ("/grants/publishing", "Open data"),
         ("/programmes", "Programmes"),
     ],
     "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing")],
     "finance_partner": [("/loans/referrals", "Referrals")],
-    "auditor": [("/audit/", "Audit log"), ("/docs/events", "Events")],
+    "auditor": [("/audit/", "Audit log"), ("/grants/publishing", "Open data"), ("/docs/events", "Events")],
     "operator": [
         ("/operations", "Operations"),
         ("/docs/events", "Events"),

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, reviews
+from services.grants.api import applications, awards, cofinancing, publishing, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, cofinancing):
+for part in (applications, reviews, awards, cofinancing, publishing):
     router.include_router(part.router)

@@ -12,11 +12,12 @@ from services.grants.pages import (
     fragments,
     lists,
     money,
+    publishing,
     queue,
     reviews,
 )
 
 router = APIRouter()
-_ACTS = (form, money, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (form, money, case, documents, cofinancing, cofinancing_acts, publishing)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
