@@ -1,7 +1,9 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "publication", "publisher", "review")
+OWNS = ("application", "award", "cofinancing", "note", "publication", "publisher", "review", "task")
 PUBLISHES = (
+    "grants.application.approval_given",
+    "grants.application.approvals_voided",
     "grants.application.assigned",
     "grants.application.awarded",
     "grants.application.checked",
@@ -9,6 +11,7 @@ PUBLISHES = (
     "grants.application.document_removed",
     "grants.application.information_requested",
     "grants.application.moved",
+    "grants.application.recommended",
     "grants.application.reviewers_invited",
     "grants.application.saved",
     "grants.application.started",
@@ -16,11 +19,16 @@ PUBLISHES = (
     "grants.attempt.refused",
     "grants.award.accepted",
     "grants.award.concluded",
+    "grants.award.costs_accepted",
+    "grants.award.costs_disallowed",
     "grants.award.milestone_evidenced",
     "grants.award.milestone_returned",
     "grants.award.milestone_verified",
     "grants.award.offered",
     "grants.award.payment_confirmed",
+    "grants.award.refund_demanded",
+    "grants.award.refund_dropped",
+    "grants.award.refund_received",
     "grants.award.tranche_refused",
     "grants.award.tranche_released",
     "grants.award.tranche_requested",
@@ -44,6 +52,8 @@ PUBLISHES = (
     "grants.cofinancing.terms_drawn",
     "grants.gap.alarmed",
     "grants.gap.closed",
+    "grants.note.edited",
+    "grants.note.written",
     "grants.outbox.dropped",
     "grants.projection.rebuilt",
     "grants.publication.published",
@@ -57,6 +67,10 @@ PUBLISHES = (
     "grants.review.recused",
     "grants.review.saved",
     "grants.review.submitted",
+    "grants.task.added",
+    "grants.task.changed",
+    "grants.task.done",
+    "grants.task.reopened",
 )
 CONSUMES = (
     "portal.user.#",

@@ -21,6 +21,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
     "grants.application.assign": _STAFF,
+    "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.decision.sign": {**_STAFF, **_FINANCE},
     "grants.application.check": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},
@@ -36,7 +38,16 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.tranche.request": {"officer": "programme", **_FINANCE},
     "grants.tranche.release": _FINANCE,
     "grants.payment.confirm": _FINANCE,
+    "grants.ledger.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
+}
+
+# Around the cases: what staff have to do, what is noted, who stands in for whom.
+DAY: dict[str, dict[str, str]] = {
+    "grants.task.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.task.write": {**_STAFF, **_FINANCE},
+    "grants.note.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.note.write": {"applicant": "own", **_STAFF, **_FINANCE},
 }
 
 COFINANCING: dict[str, dict[str, str]] = {
@@ -59,8 +70,6 @@ PUBLISHING: dict[str, dict[str, str]] = {
     "grants.publication.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.publication.publish": _STAFF,
     "grants.publication.state": {"programme_manager": "programme"},
-    "grants.contribution.list": {**_STAFF, **_FINANCE, "auditor": "all"},
-    "grants.review.list": {**_STAFF, "auditor": "all"},
 }
 
-POLICY = Policy({**APPLICATIONS, **COFINANCING, **PUBLISHING})
+POLICY = Policy({**APPLICATIONS, **DAY, **COFINANCING, **PUBLISHING})

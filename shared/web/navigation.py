@@ -15,6 +15,7 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/loans/mine", "My proposals"),
     ],
     "officer": [
+        ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/grants/publishing", "Open data"),
@@ -22,12 +23,17 @@ BY_ROLE: dict[str, list[Link]] = {
     ],
     "reviewer": [("/grants/reviews", "My reviews")],
     "programme_manager": [
+        ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/grants/publishing", "Open data"),
         ("/programmes", "Programmes"),
     ],
-    "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing")],
+    "finance_officer": [
+        ("/grants/day", "My day"),
+        ("/grants/payments", "Payments"),
+        ("/grants/cofinancing", "Co-financing"),
+    ],
     "finance_partner": [("/loans/referrals", "Referrals")],
     "auditor": [("/audit/", "Audit log"), ("/grants/publishing", "Open data"), ("/docs/events", "Events")],
     "operator": [

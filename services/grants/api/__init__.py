@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, publishing, reviews
+from services.grants.api import applications, awards, cofinancing, day, decisions, ledger, publishing, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, cofinancing, publishing):
+for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, publishing):
     router.include_router(part.router)

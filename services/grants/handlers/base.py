@@ -123,3 +123,11 @@ def application_for(
         raise NotFoundError("There is no such record")
     role = role_on(who, action, seen)
     return applications(uow).get(seen.id, expected=expected), role
+
+
+def one_person(who: Identity) -> frozenset[str]:
+    """Return everybody who counts as one person with `who` where another one must act.
+
+    Whoever stands in for somebody signs neither for nor after them; the rules of two people ask this alone.
+    """
+    return frozenset({f"user:{who.user}"})

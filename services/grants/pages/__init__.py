@@ -6,10 +6,12 @@ from services.grants.pages import (
     case,
     cofinancing,
     cofinancing_acts,
+    day,
     documents,
     eligibility,
     form,
     fragments,
+    ledger,
     lists,
     money,
     publishing,
@@ -18,6 +20,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-_ACTS = (form, money, case, documents, cofinancing, cofinancing_acts, publishing)
+_ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts, publishing)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
