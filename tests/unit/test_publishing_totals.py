@@ -24,7 +24,7 @@ FOUND = totals([entry("100", "EUR", "40"), entry("6150", "MKD"), entry("50", "EU
 
 
 def test_row_12_currencies_are_never_summed() -> None:
-    """Each currency has its own total; one total stands only at a stated rate, of a stated day, from a stated source."""
+    """Each currency has its own total; one total stands only at a rate whose day and source are stated."""
     assert {name: (str(item.agreed), str(item.paid)) for name, item in FOUND.items()} == {
         "EUR": ("150.00 EUR", "40.00 EUR"),
         "MKD": ("6,150.00 MKD", "0.00 MKD"),
