@@ -128,6 +128,11 @@ def of_award(
             for item in award.tranches
             if item.status == "paid" and item.paid_on
         ),
+        returned=tuple(
+            Flow(day=receipt.received_on, amount=receipt.amount, note=f"Refund {refund.number}")
+            for refund in award.refunds
+            for receipt in refund.receipts
+        ),
         results=results,
         changed_at=changed_at,
     )
