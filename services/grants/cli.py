@@ -83,7 +83,7 @@ def _publish(uow: UnitOfWork, made: Draft, out: Path, *, leave_out: bool) -> Pub
     command = act.Publish(invalid="leave_out" if leave_out else "refuse", seen=made.fingerprint())
     store = DocumentStore(settings().documents_folder)
     by = Person(id=ADMINISTRATOR.id, name=ADMINISTRATOR.name, role=ADMINISTRATOR.role)
-    return act.publish_as(uow, by, made.programme, made.format, command, store=store)
+    return act.make_public_as(uow, by, made.programme, made.format, command, store=store)
 
 
 def _write(out: Path, content: bytes) -> None:

@@ -126,7 +126,7 @@ def publish(  # noqa: PLR0917 - an address with its command
     uow: Uow,
 ) -> dict[str, Any]:
     """Publish what is good: all or nothing (`refuse`), or without what breaks a rule (`leave_out`)."""
-    made = act.publish(uow, who, programme, format, command, store=store(request))
+    made = act.make_public(uow, who, programme, format, command, store=store(request))
     uow.flush()
     return publication_view(made)
 

@@ -179,15 +179,15 @@ def last_records(store: DocumentStore, last: Publication | None) -> dict[str, di
     return {name: dict(item.flat()) for name, item in zip([last.programme, *last.records], nodes, strict=True)}
 
 
-def publish(
+def make_public(
     uow: UnitOfWork, who: Identity, programme: str, chosen: Format, command: Publish, *, store: DocumentStore
 ) -> Publication:
     """Publish what is good of a programme's agreements, and keep the files by their hashes."""
     role = seen_by(uow.connection, who, programme, PUBLISH)
-    return publish_as(uow, act_as(uow, role), programme, chosen, command, store=store)
+    return make_public_as(uow, act_as(uow, role), programme, chosen, command, store=store)
 
 
-def publish_as(
+def make_public_as(
     uow: UnitOfWork, by: Person, programme: str, chosen: Format, command: Publish, *, store: DocumentStore
 ) -> Publication:
     """Publish in the name of `by`, whose right to do so has been looked at."""

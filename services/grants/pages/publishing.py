@@ -149,7 +149,7 @@ def publish(  # noqa: PLR0917 - an address with its form
     """Publish what the page showed; refused, the page says why and shows how it is now."""
     command = act.Publish(invalid=form.invalid, seen=form.seen)
     try:
-        act.publish(uow, who, programme, format, command, store=store(request))
+        act.make_public(uow, who, programme, format, command, store=store(request))
     except (InvalidError, ConflictError) as error:
         uow.abandon()
         return _page(request, uow.connection, who, programme, format, refused=error, status_code=error.status)
