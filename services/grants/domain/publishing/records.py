@@ -105,7 +105,6 @@ def of_award(
         return None
     agreed = award.concluded_at.astimezone(zone).date()
     due = [milestone.due for milestone in award.milestones if milestone.due]
-    planned = zip(award.tranches, award.milestones, strict=False)
     return Record(
         id=award.id,
         kind="award",
@@ -119,22 +118,34 @@ def of_award(
         closed=application.terminal,
         open_call=True,
         call=application.call,
-        planned=tuple(
-            Flow(day=max(milestone.due or agreed, agreed), amount=tranche.amount, note=milestone.title)
-            for tranche, milestone in planned
-        ),
-        paid=tuple(
-            Flow(day=item.paid_on, amount=item.amount, note=f"Tranche {item.number}")
-            for item in award.tranches
-            if item.status == "paid" and item.paid_on
-        ),
-        returned=tuple(
-            Flow(day=receipt.received_on, amount=receipt.amount, note=f"Refund {refund.number}")
-            for refund in award.refunds
-            for receipt in refund.receipts
-        ),
+        planned=_tranches(award, agreed),
+        paid=_payments(award),
+        returned=_refunds(award),
         results=results,
         changed_at=changed_at,
+    )
+
+
+def _tranches(award: Award, agreed: date) -> tuple[Flow, ...]:
+    return tuple(
+        Flow(day=max(milestone.due or agreed, agreed), amount=tranche.amount, note=milestone.title)
+        for tranche, milestone in zip(award.tranches, award.milestones, strict=False)
+    )
+
+
+def _payments(award: Award) -> tuple[Flow, ...]:
+    return tuple(
+        Flow(day=item.paid_on, amount=item.amount, note=f"Tranche {item.number}")
+        for item in award.tranches
+        if item.status == "paid" and item.paid_on
+    )
+
+
+def _refunds(award: Award) -> tuple[Flow, ...]:
+    return tuple(
+        Flow(day=receipt.received_on, amount=receipt.amount, note=f"Refund {refund.number}")
+        for refund in award.refunds
+        for receipt in refund.receipts
     )
 
 
@@ -143,8 +154,6 @@ def of_cofinancing(case: CoFinancing, recipient: Party, zone: ZoneInfo, changed_
     terms, agreed = case.terms, case.agreed_day()
     if terms is None or agreed is None:
         return None
-    verified = [item for item in case.contributions if item.status == "verified"]
-    released = [item for item in case.releases if item.status == "released" and item.settled_at]
     planned = _planned(case, terms, agreed)
     return Record(
         id=case.id,
@@ -159,32 +168,38 @@ def of_cofinancing(case: CoFinancing, recipient: Party, zone: ZoneInfo, changed_
         closed=case.terminal,
         open_call=False,
         planned=planned,
-        paid=tuple(
-            Flow(
-                day=item.settled_at.astimezone(zone).date(),
-                amount=case.money(item.amount),
-                note=f"Matched release {item.number}",
-            )
-            for item in released
-            if item.settled_at
-        ),
+        paid=_releases(case, zone),
         returned=tuple(
             Flow(day=item.paid_on, amount=case.money(item.amount), note=f"Refund {item.number}")
             for item in case.refunds
         ),
-        matched=tuple(
-            Flow(
-                day=item.given_on,
-                amount=case.money(item.value),
-                note="In-kind contribution at its verified value" if item.form == "in_kind" else "Cash contribution",
-            )
-            for item in verified
-        ),
+        matched=_contributions(case),
         lent=tuple(
             (item.lender, Flow(day=item.given_on, amount=case.money(item.amount), note="Loan beside the co-financing"))
             for item in case.bank_loans
         ),
         changed_at=changed_at,
+    )
+
+
+def _releases(case: CoFinancing, zone: ZoneInfo) -> tuple[Flow, ...]:
+    return tuple(
+        Flow(
+            day=item.settled_at.astimezone(zone).date(),
+            amount=case.money(item.amount),
+            note=f"Matched release {item.number}",
+        )
+        for item in case.releases
+        if item.status == "released" and item.settled_at
+    )
+
+
+def _contributions(case: CoFinancing) -> tuple[Flow, ...]:
+    kinds = {"cash": "Cash contribution", "in_kind": "In-kind contribution at its verified value"}
+    return tuple(
+        Flow(day=item.given_on, amount=case.money(item.value), note=kinds[item.form])
+        for item in case.contributions
+        if item.status == "verified"
     )
 
 
