@@ -2,8 +2,21 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, day, decisions, ledger, publishing, reviews
+from services.grants.api import (
+    ageing,
+    applications,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    publishing,
+    reviews,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, publishing):
+router = APIRouter(dependencies=[STANDS_IN])
+for part in (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
     router.include_router(part.router)
+router.include_router(publishing.router)

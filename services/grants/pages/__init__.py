@@ -2,11 +2,14 @@
 
 from fastapi import APIRouter
 
+from services.grants.edge import STANDS_IN
 from services.grants.pages import (
+    ageing,
     case,
     cofinancing,
     cofinancing_acts,
     day,
+    delegations,
     documents,
     eligibility,
     form,
@@ -19,7 +22,8 @@ from services.grants.pages import (
     reviews,
 )
 
-router = APIRouter()
-_ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts, publishing)
+router = APIRouter(dependencies=[STANDS_IN])
+_ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
+router.include_router(publishing.router)
