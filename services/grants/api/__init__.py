@@ -12,11 +12,12 @@ from services.grants.api import (
     delegations,
     ledger,
     publishing,
+    reports,
     reviews,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-for part in (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
+for part in (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
     router.include_router(part.router)
 router.include_router(publishing.router)
