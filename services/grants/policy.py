@@ -73,6 +73,8 @@ PUBLISHING: dict[str, dict[str, str]] = {
     "grants.publication.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.publication.publish": _STAFF,
     "grants.publication.state": {"programme_manager": "programme"},
+    "grants.contribution.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.review.list": {**_STAFF, "auditor": "all"},
 }
 
 POLICY = Policy({**APPLICATIONS, **DAY, **COFINANCING, **PUBLISHING})
