@@ -12,6 +12,7 @@ from services.grants.pages import (
     delegations,
     documents,
     eligibility,
+    files,
     form,
     fragments,
     ledger,
@@ -28,3 +29,4 @@ _ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinan
 for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
     router.include_router(part.router)
 router.include_router(publishing.router)
+router.include_router(files.router)

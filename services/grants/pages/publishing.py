@@ -15,6 +15,7 @@ from services.grants.handlers import listing
 from services.grants.handlers import publishing as act
 from services.grants.pages import publishing_facts as stating
 from services.grants.pages.common import back, show
+from services.grants.pages.files import LISTS
 from services.grants.pages.publishing_facts import FactsForm
 from services.grants.storage import publishing as stored
 from shared.errors import ConflictError, InvalidError
@@ -24,6 +25,13 @@ from shared.web.identity import Identity
 
 router = APIRouter()
 SHOWN = 100
+# The lists of a programme beside its open data: what each is called.
+FILES = {
+    "payments": "Payments",
+    "reviews": "Reviews",
+    "cofinancing": "Co-financing",
+    "contributions": "Contributions of firms",
+}
 NAMES = {"360giving": "360Giving", "iati": "IATI"}
 
 
@@ -111,6 +119,7 @@ def _page(
         "totals": totals(made.entries),
         "query": query,
         "may": bool(policy.scopes(act.PUBLISH, who)) and programme in who.programmes,
+        "files": [(name, label) for name, label in FILES.items() if policy.scopes(LISTS[name].action, who)],
         "shown": SHOWN,
         "fresh": not past or bool(change),
     }
