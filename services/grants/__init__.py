@@ -1,6 +1,17 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "delegation", "note", "publication", "publisher", "report", "review", "task")
+OWNS = (
+    "application",
+    "award",
+    "cofinancing",
+    "delegation",
+    "note",
+    "publication",
+    "publisher",
+    "report",
+    "review",
+    "task",
+)
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",

@@ -13,7 +13,7 @@ __all__ = [
     "cofinancing",
     "day",
     "decision",
-    "report",
     "publishing",
+    "report",
     "review",
 ]
