@@ -14,12 +14,14 @@ from services.grants.pages import (
     dossier,
     editors,
     eligibility,
+    files,
     form,
     fragments,
     ledger,
     likeness,
     lists,
     money,
+    publishing,
     queue,
     reports,
     reviews,
@@ -52,3 +54,5 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
+router.include_router(files.router)
