@@ -63,6 +63,15 @@ class Books:
         elif what == "release":
             award.release(number, TWO)
             self.enter("released", award.tranche(number).amount)
+        elif what == "part":
+            self.enter("released", award.release(number, TWO, amount=amount, why="part"))
+        elif what == "refuse":
+            released, whole = award.tranche(number).status == "released", award.tranche(number).amount
+            award.refuse(number, "no", TWO)
+            if released:
+                self.enter("release_withdrawn", whole)
+        elif what == "reverse":
+            self.enter("payment_reversed", award.reverse(number, "mistaken", "no", TWO, NOW))
         elif what == "pay":
             award.confirm(number, self.reference(), TODAY, TODAY)
             self.enter("paid", award.tranche(number).amount)
@@ -84,7 +93,7 @@ class Books:
             self.enter("refund_received", amount)
 
 
-ACTS = ("request", "release", "pay", "accept", "disallow", "demand", "drop", "receive")
+ACTS = ("request", "release", "part", "refuse", "pay", "reverse", "accept", "disallow", "demand", "drop", "receive")
 steps = st.tuples(
     st.sampled_from(ACTS), st.integers(1, 3), st.integers(-1, 12_000).map(lambda n: eur(Decimal(n) / 100))
 )
