@@ -7,10 +7,11 @@ without the file pays by the defaults: who requests does not release, and nothin
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.errors import Rule
 from shared.money import Amount, Money
@@ -114,3 +115,20 @@ class PaymentRules(Part):
         if limit is not None and (limit.amount < 0 or (currency and limit.currency != currency)):
             return {"certify_from": Rule("must be an amount in %(currency)s", currency=currency or limit.currency)}
         return {}
+
+
+def payment_problems(pack: Mapping[str, Any]) -> dict[str, str]:
+    """Return {"payments.yaml: <field>": rule} of what is wrong with a pack's rules of payment."""
+    if "payments" not in pack:
+        return {}
+    facts = pack.get("programme")
+    settings = facts.get("settings") if isinstance(facts, Mapping) else None
+    currency = settings.get("currency") if isinstance(settings, Mapping) else None
+    try:
+        problems: dict[str, str] = dict(PaymentRules.model_validate(pack["payments"]).misfits(currency))
+    except ValidationError as error:
+        problems = {
+            ".".join(map(str, one["loc"])) or "payments": one["msg"].removeprefix("Value error, ")
+            for one in error.errors(include_url=False, include_input=False)
+        }
+    return {f"payments.yaml: {field}": rule for field, rule in problems.items()}

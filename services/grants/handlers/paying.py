@@ -156,7 +156,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
     application, award, role = award_for(uow, who, RELEASE, reference, command.version)
     no_relation(who, application)
     if not command.release:
-        return _refuse(uow, application, award, number, command, act_as(uow, role, command.reason or None))
+        return _refuse(uow, application, award, number, command, role=role)
     rules = _stepped_up(uow, who, application, "release")
     by = act_as(uow, role, command.reason or None)
     limits = authority_limits(Frame(uow.connection, application).pack.delegations, [role], application.currency)
@@ -173,11 +173,11 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
 
 
 def _refuse(
-    uow: UnitOfWork, application: Application, award: Award, number: int, command: DecideTranche, by: Person
+    uow: UnitOfWork, application: Application, award: Award, number: int, command: DecideTranche, *, role: str
 ) -> Award:
     if not command.reason:
         raise InvalidError({"reason": "is required"})
-    tranche, book = award.tranche(number), Book(uow, award)
+    tranche, book, by = award.tranche(number), Book(uow, award), act_as(uow, role, command.reason)
     award.refuse(number, command.reason, by, _coded(rules_of(uow, application), command.code))
     if tranche.status == "released":
         book.enter("release_withdrawn", tranche.amount, f"tranche {number}")

@@ -14,11 +14,12 @@ from services.grants.pages import (
     ledger,
     lists,
     money,
+    payments,
     queue,
     reviews,
 )
 
 router = APIRouter()
-_ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (day, form, money, payments, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
+from typing import Any, Self
 
 from services.grants.domain.award.account import Account
 from services.grants.domain.award.parts import Tranche, milestone_of
@@ -20,7 +20,7 @@ class Condition(Rule):
     __slots__ = ("most",)
     most: Money
 
-    def __new__(cls, message: str, /, *, most: Money, **params: Any) -> Condition:
+    def __new__(cls, message: str, /, *, most: Money, **params: Any) -> Self:
         self = super().__new__(cls, message, **params)
         self.most = most
         return self
@@ -79,7 +79,8 @@ def _certified(tranche: Tranche) -> Condition | None:
     if tranche.certificate is None:
         return None
     most = tranche.certificate.amount
-    return Condition("only %(certified)s of %(tranche)s is certified", most=most, certified=most, tranche=tranche.amount)
+    said = "only %(certified)s of %(tranche)s is certified"
+    return Condition(said, most=most, certified=most, tranche=tranche.amount)
 
 
 def _liquidated(award: Account, tranche: Tranche, rules: PaymentRules) -> Condition | None:

@@ -1,4 +1,4 @@
-"""The money of an award: tranches asked for, certified, released within what the conditions hold, paid, and reversed."""
+"""The money of an award: tranches requested, certified, released as far as the conditions go, paid, reversed."""
 
 from __future__ import annotations
 
@@ -103,14 +103,16 @@ class Award(Account):
         return wanted
 
     def _say(self, tranche: Tranche, held: list[Condition]) -> None:
-        first, more = held[0], "; ".join(str(item) for item in held[1:])
         free = allowed(tranche, held)
         if len(held) == 1 and not free:
-            raise ConflictError(first.message, **first.params)
+            raise ConflictError(held[0].message, **held[0].params)
+        why: Rule = held[0]
+        for item in held[1:]:
+            why = Rule("%(first)s; %(more)s", first=why, more=item)
         raise ConflictError(
             "Tranche %(number)s is held: %(why)s. Of %(amount)s, %(allowed)s can be released now",
             number=tranche.number,
-            why=f"{first}; {more}" if more else str(first),
+            why=why,
             amount=tranche.amount,
             allowed=free,
         )
@@ -128,10 +130,7 @@ class Award(Account):
             raise ConflictError("Tranche %(number)s is not requested", number=number)
         if by.id == tranche.requested_by:
             raise ForbiddenError("You requested this tranche; another person must decide about it")
-        if tranche.batch:
-            raise ConflictError(
-                "Tranche %(number)s is in the bank file %(batch)s; cancel that first", number=number, batch=tranche.batch
-            )
+        self._in_no_file(tranche)
         fresh = Tranche(number=number, amount=tranche.amount, of=tranche.of, reversals=tranche.reversals)
         self._replace(fresh.model_copy(update={"refused": why, "refused_code": code, "hold": tranche.hold}))
         self.record(TrancheRefused(**self._tranche_fact(tranche, ["officer"]), why=why, code=code or None))
@@ -141,10 +140,7 @@ class Award(Account):
         tranche = self._unheld(number)
         if tranche.status == "paid":
             raise ConflictError("Tranche %(number)s is paid already", number=number)
-        if tranche.batch:
-            raise ConflictError(
-                "Tranche %(number)s is in the bank file %(batch)s; cancel that first", number=number, batch=tranche.batch
-            )
+        self._in_no_file(tranche)
         self._replace(tranche.model_copy(update={"hold": hold}))
         self.record(TrancheHeld(**self._tranche_fact(tranche, ["officer", "finance"]), code=hold.code, why=hold.why))
 
@@ -229,6 +225,11 @@ class Award(Account):
         """Note the bank file that a tranche is in, or that it is in none any more; the file records the event."""
         self._replace(self.tranche(number).model_copy(update={"batch": batch}))
 
+    def _in_no_file(self, tranche: Tranche) -> None:
+        if tranche.batch:
+            message = "Tranche %(number)s is in the bank file %(batch)s; cancel that first"
+            raise ConflictError(message, number=tranche.number, batch=tranche.batch)
+
     def _unheld(self, number: int) -> Tranche:
         tranche = self.tranche(number)
         if tranche.hold is not None:
@@ -257,7 +258,7 @@ class Award(Account):
         done |= {"release": tranche.released_by, "confirm": tranche.confirmed_by}
         for earlier, who in done.items():
             if who == by.id and frozenset((earlier, act)) in rules.pairs():
-                raise ForbiddenError("You %(did)s; another person must do this", did=_ACTS[earlier])
+                raise ForbiddenError("You %(did)s; another person must do this", did=Rule(_ACTS[earlier]))
 
     def _tranche_fact(self, tranche: Tranche, notify: list[str]) -> dict[str, Any]:
         return self._facts(notify) | {"tranche": tranche.number, "tranche_amount": tranche.amount}
