@@ -108,7 +108,7 @@ class Award(Account):
             raise ConflictError(held[0].message, **held[0].params)
         why: Rule = held[0]
         for item in held[1:]:
-            why = Rule("%(first)s; %(more)s", first=why, more=item)
+            why = Rule("%(first)s, and %(more)s", first=why, more=item)
         raise ConflictError(
             "Tranche %(number)s is held: %(why)s. Of %(amount)s, %(allowed)s can be released now",
             number=tranche.number,
