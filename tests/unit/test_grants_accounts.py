@@ -99,7 +99,7 @@ class Books:
 
     def _receive(self, number: int, amount: Money) -> None:
         got = Receipt(amount=amount, reference=self.reference(), received_on=TODAY, by=TWO.id, by_name=TWO.name)
-        self.award.receive_refund(number, got, TODAY)
+        self.award.receive_refund(number, got, TWO, TODAY)
         self.enter("refund_received", amount)
 
 
@@ -181,12 +181,12 @@ def test_what_a_refund_may_be() -> None:
     books.act("demand", 1, eur(10))
     receipt = Receipt(amount=eur(4), reference="B-1", received_on=TODAY, by=ONE.id, by_name="One")
     with pytest.raises(TamgaError, match="another person"):
-        books.award.receive_refund(1, receipt, TODAY)
+        books.award.receive_refund(1, receipt, ONE, TODAY)
     got = receipt.model_copy(update={"by": TWO.id})
-    books.award.receive_refund(1, got, TODAY)
+    books.award.receive_refund(1, got, TWO, TODAY)
     for wrong in ({"reference": "B-1"}, {"reference": "B-2", "received_on": date(2999, 1, 1)}, {"amount": eur(7)}):
         with pytest.raises(InvalidError):
-            books.award.receive_refund(1, got.model_copy(update=wrong), TODAY)
+            books.award.receive_refund(1, got.model_copy(update=wrong), TWO, TODAY)
     assert (books.award.refund_owed(), books.award.refunded()) == (eur(6), eur(4))
 
 

@@ -2,8 +2,21 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, day, decisions, ledger, payments, reviews
+from services.grants.api import (
+    ageing,
+    applications,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    payments,
+    reviews,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, ledger, payments, day, cofinancing, decisions):
+router = APIRouter(dependencies=[STANDS_IN])
+_MONEY = (ledger, payments)
+for part in (ageing, applications, reviews, awards, *_MONEY, day, cofinancing, decisions, delegations):
     router.include_router(part.router)

@@ -261,7 +261,7 @@ def receive_refund(uow: UnitOfWork, who: Identity, reference: str, number: int, 
     by, book = act_as(uow, role), Book(uow, award)
     about = command.model_dump(include={"reference", "received_on"})
     receipt = Receipt(amount=command.amount, by=by.id, by_name=by.name, **about)
-    award.receive_refund(number, receipt, today_of(uow, application))
+    award.receive_refund(number, receipt, by, today_of(uow, application))
     book.enter("refund_received", command.amount, command.reference)
     return award
 

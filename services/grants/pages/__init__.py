@@ -2,11 +2,14 @@
 
 from fastapi import APIRouter
 
+from services.grants.edge import STANDS_IN
 from services.grants.pages import (
+    ageing,
     case,
     cofinancing,
     cofinancing_acts,
     day,
+    delegations,
     documents,
     eligibility,
     form,
@@ -19,7 +22,8 @@ from services.grants.pages import (
     reviews,
 )
 
-router = APIRouter()
-_ACTS = (day, form, money, payments, ledger, case, documents, cofinancing, cofinancing_acts)
+router = APIRouter(dependencies=[STANDS_IN])
+_MONEY = (money, payments, ledger)
+_ACTS = (ageing, day, delegations, form, *_MONEY, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)

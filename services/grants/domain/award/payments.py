@@ -128,7 +128,7 @@ class Award(Account):
         tranche = self.tranche(number)
         if tranche.status not in {"requested", "certified", "released"}:
             raise ConflictError("Tranche %(number)s is not requested", number=number)
-        if by.id == tranche.requested_by:
+        if by.is_one_of(tranche.requested_by):
             raise ForbiddenError("You requested this tranche; another person must decide about it")
         self._in_no_file(tranche)
         fresh = Tranche(number=number, amount=tranche.amount, of=tranche.of, reversals=tranche.reversals)
@@ -149,7 +149,7 @@ class Award(Account):
         tranche = self.tranche(number)
         if tranche.hold is None:
             raise ConflictError("Tranche %(number)s is not on hold", number=number)
-        if tranche.hold.by == by.id:
+        if by.is_one_of(tranche.hold.by):
             raise ForbiddenError("You put this tranche on hold; another person must let it go on")
         self._replace(tranche.model_copy(update={"hold": None}))
         self.record(TrancheUnheld(**self._tranche_fact(tranche, ["officer", "finance"]), why=why))
@@ -200,7 +200,7 @@ class Award(Account):
         tranche = self.tranche(number)
         if tranche.status != "paid":
             raise ConflictError("Tranche %(number)s is not paid, so there is nothing to reverse", number=number)
-        if by.id == tranche.confirmed_by:
+        if by.is_one_of(tranche.confirmed_by):
             raise ForbiddenError("You confirmed this payment; another person must reverse it")
         gone = {"payment_reference": tranche.payment_reference, "paid_on": tranche.paid_on}
         reversal = Reversal(how=how, why=why, by=by.id, by_name=by.name, at=now, **gone)
@@ -250,14 +250,14 @@ class Award(Account):
 
     def _must_be_apart(self, act: str, tranche: Tranche, by: Person, rules: PaymentRules) -> None:
         """Raise ForbiddenError when the rules want two people for this act and one that this person did before."""
-        if act == "release" and by.id == tranche.requested_by:
+        if act == "release" and by.is_one_of(tranche.requested_by):
             raise ForbiddenError("You requested this tranche; another person must release it")
         certified = tranche.certificate.by if tranche.certificate else None
         verified = self.milestone(milestone_of(tranche)).settled_by
         done = {"verify": verified, "request": tranche.requested_by, "certify": certified}
         done |= {"release": tranche.released_by, "confirm": tranche.confirmed_by}
         for earlier, who in done.items():
-            if who == by.id and frozenset((earlier, act)) in rules.pairs():
+            if by.is_one_of(who) and frozenset((earlier, act)) in rules.pairs():
                 raise ForbiddenError("You %(did)s; another person must do this", did=Rule(_ACTS[earlier]))
 
     def _tranche_fact(self, tranche: Tranche, notify: list[str]) -> dict[str, Any]:
