@@ -12,11 +12,13 @@ from services.grants.api import (
     delegations,
     ledger,
     payments,
+    reports,
     reviews,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
 _MONEY = (ledger, payments)
-for part in (ageing, applications, reviews, awards, *_MONEY, day, cofinancing, decisions, delegations):
+_MORE = (*_MONEY, day, cofinancing, decisions, delegations)
+for part in (reports, ageing, applications, reviews, awards, *_MORE):
     router.include_router(part.router)

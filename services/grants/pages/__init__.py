@@ -19,11 +19,12 @@ from services.grants.pages import (
     money,
     payments,
     queue,
+    reports,
     reviews,
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
 _MONEY = (money, payments, ledger)
 _ACTS = (ageing, day, delegations, form, *_MONEY, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
     router.include_router(part.router)
