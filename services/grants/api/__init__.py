@@ -14,11 +14,24 @@ from services.grants.api import (
     payments,
     reports,
     reviews,
+    workflows,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-_MONEY = (ledger, payments)
-_MORE = (*_MONEY, day, cofinancing, decisions, delegations)
-for part in (reports, ageing, applications, reviews, awards, *_MORE):
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    payments,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+)
+for part in PARTS:
     router.include_router(part.router)
