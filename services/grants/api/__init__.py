@@ -12,6 +12,7 @@ from services.grants.api import (
     delegations,
     ledger,
     payments,
+    publishing,
     reports,
     reviews,
     workflows,
@@ -35,3 +36,4 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)

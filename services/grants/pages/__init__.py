@@ -12,12 +12,14 @@ from services.grants.pages import (
     delegations,
     documents,
     eligibility,
+    files,
     form,
     fragments,
     ledger,
     lists,
     money,
     payments,
+    publishing,
     queue,
     reports,
     reviews,
@@ -48,3 +50,5 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
+router.include_router(files.router)
