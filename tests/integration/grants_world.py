@@ -15,6 +15,7 @@ import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
+from payable import payable
 from sqlalchemy import Engine, event, text
 
 from services.grants import api, handlers, pages
@@ -141,6 +142,7 @@ class World:
         self.outer.mount("/grants", self.app)
         self.people: dict[str, Person] = {}
         self.learn(PROGRAMME, read_pack())
+        payable(engine, self.clock, "chamber-of-crafts", "lead-firm")
 
     def __getattr__(self, name: str) -> Person:
         return self.people[name]
