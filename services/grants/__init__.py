@@ -1,7 +1,14 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "note", "review", "task")
+OWNS = ("agreement", "amendment", "application", "award", "cofinancing", "note", "review", "task")
 PUBLISHES = (
+    "grants.agreement.drawn",
+    "grants.amendment.accepted",
+    "grants.amendment.approved",
+    "grants.amendment.effected",
+    "grants.amendment.refused",
+    "grants.amendment.requested",
+    "grants.amendment.withdrawn",
     "grants.application.assigned",
     "grants.application.awarded",
     "grants.application.checked",
@@ -15,6 +22,7 @@ PUBLISHES = (
     "grants.application.submitted",
     "grants.attempt.refused",
     "grants.award.accepted",
+    "grants.award.amended",
     "grants.award.concluded",
     "grants.award.milestone_evidenced",
     "grants.award.milestone_returned",

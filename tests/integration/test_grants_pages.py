@@ -198,7 +198,7 @@ def agree_and_pay(world: World, path: str) -> None:
     world.officer.post(f"{path}/agreement", version=hidden(page), **plan)
     assert "Read and accept the agreement" in world.applicant.page(path)
     for person in (world.applicant, world.manager):
-        number = hidden(person.page(f"{path}/money"), "agreement_version")
+        number = hidden(person.page(f"{path}/agreement"), "agreement_version")
         person.post(f"{path}/agreement/acceptance", agreement_version=number)
         if person is world.applicant:
             page = person.page(path)

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, day, reviews
+from services.grants.api import agreements, applications, awards, cofinancing, day, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, day, cofinancing):
+for part in (applications, reviews, awards, agreements, day, cofinancing):
     router.include_router(part.router)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
+from shared.events.award_rules import AwardRules
 from shared.forms import Criterion as EligibilityRule
 from shared.forms import Form, Question, Section, Sum, read
 from shared.money import Money, decimals_of
@@ -197,6 +198,7 @@ class Pack(Model):
     workflows: dict[str, Workflow]
     scoring: dict[str, Sheet]
     checklists: dict[str, Checklist]
+    rules: AwardRules = AwardRules()
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Pack:
@@ -216,6 +218,7 @@ class Pack(Model):
             workflows={item.workflow: item for item in workflows},
             scoring={item.scoring: item for item in sheets},
             checklists={item.checklist: item for item in lists},
+            rules=AwardRules.model_validate(content.get("agreement", {})),
         )
 
     def call(self, call_id: str) -> Call:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
+from services.grants.domain.amendment import AgreementText, Amendment
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
+from services.grants.domain.award.terms import AgreedLine, Terms
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
+from services.grants.handlers.printing import agreement_pdf
+from services.grants.storage.agreements import agreement_texts, texts_of
 from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
+from shared.documents import DocumentStore
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.web.identity import Identity
 from shared.workflow import authority_limits
@@ -21,17 +27,25 @@ REQUEST, RELEASE, CONFIRM = "grants.tranche.request", "grants.tranche.release", 
 
 
 class OfferAgreement(Command):
-    """An agreement is drawn up; `version` is the application's."""
+    """An agreement is drawn up; `version` is the application's. Without `lines` those of the application are agreed.
+
+    `administration` are notices and contacts: what an amendment of the smallest class may change.
+    """
 
     milestones: list[Plan]
     conditions: str = ""
+    lines: list[AgreedLine] | None = None
+    administration: str = ""
+    starts_on: date | None = None
+    ends_on: date | None = None
     version: int
 
 
 class AcceptAgreement(Command):
-    """One side accepts that version of the agreement."""
+    """One side accepts that version of the agreement, whose document has this hash."""
 
     agreement_version: int
+    sha256: str | None = None
 
 
 class ShowEvidence(Command):
@@ -71,7 +85,7 @@ class ConfirmPayment(Command):
     version: int
 
 
-def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement) -> Award:
+def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement, *, store: DocumentStore) -> Award:
     """Draw up the agreement of an approved application and send it to both sides."""
     application, role = application_for(uow, who, DRAW_UP, reference, expected=command.version)
     _check_days(command.milestones, _today(uow, application))
@@ -80,8 +94,65 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
         award = awards(uow).add(Award.of(application, application.amount))
     by = act_as(uow, role)
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
-    award.offer(command.milestones, command.conditions, by, uow.now())
+    terms = _terms(application, command)
+    terms.check(award.amount)
+    version = next_version(uow, award)
+    text = draw(uow, application, award, terms, version, by.name, store)
+    award.agreement_version = version - 1
+    award.offer(terms.milestones, terms.conditions, by, uow.now(), terms=terms, sha256=text.sha256)
     return award
+
+
+def _terms(application: Application, command: OfferAgreement) -> Terms:
+    """Return the terms that are offered; without budget lines those that were applied for."""
+    asked = (AgreedLine.model_validate(row.model_dump(exclude_unset=True)) for row in application.budget)
+    return Terms(
+        lines=tuple(asked if command.lines is None else command.lines),
+        milestones=tuple(item.model_copy(update={"number": None}) for item in command.milestones),
+        conditions=command.conditions,
+        administration=command.administration,
+        starts_on=command.starts_on,
+        ends_on=command.ends_on,
+    ).numbered()
+
+
+def next_version(uow: UnitOfWork, award: Award) -> int:
+    """Return the number of the next version: none is given twice, not even that of a text nobody accepted."""
+    drawn = texts_of(uow.connection, award.id)
+    return max([award.agreement_version, *(text.number for text in drawn)]) + 1
+
+
+def draw(  # noqa: PLR0917 - what a document is made of
+    uow: UnitOfWork,
+    application: Application,
+    award: Award,
+    terms: Terms,
+    version: int,
+    by_name: str,
+    store: DocumentStore,
+    amendment: Amendment | None = None,
+) -> AgreementText:
+    """Write a version of the agreement as a document, and keep it by its content."""
+    now: datetime = uow.now()
+    pdf = agreement_pdf(Frame(uow.connection, application), award, terms, version, now, amendment)
+    kept = store.put(f"{award.id}-v{version}.pdf", BytesIO(pdf))
+    text = AgreementText(
+        id=f"{award.id}-v{version}",
+        application=award.id,
+        programme=award.programme,
+        organisation=award.organisation,
+        number=version,
+        terms=terms,
+        sha256=kept.sha256,
+        size=kept.size,
+        drawn_at=now,
+        drawn_by_name=by_name,
+        amendment=amendment.number if amendment else None,
+        based_on=amendment.based_on if amendment else None,
+    )
+    agreement_texts(uow).add(text)
+    text.drawn()
+    return text
 
 
 def _today(uow: UnitOfWork, application: Application) -> date:
@@ -107,15 +178,15 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
     side: Side = "recipient" if role == "applicant" else "programme"
     if side == "programme" and owns(who, application.organisation):
         raise ForbiddenError("You belong to the recipient's organisation; another person must sign for the programme")
-    if award.accept(side, command.agreement_version, by, uow.now()):
+    if award.accept(side, command.agreement_version, by, uow.now(), sha256=command.sha256):
         move = MoveApplication(transition=CONCLUDE, version=application.version)
         step(uow, who, application, move, role=role)
         application.award(award.amount)
     return award
 
 
-def _award_for(
-    uow: UnitOfWork, who: Identity, action: str, reference: str, version: int
+def running_award(
+    uow: UnitOfWork, who: Identity, action: str, reference: str, version: int | None
 ) -> tuple[Application, Award, str]:
     """Return a concluded award that runs, its application, and the role of `who`."""
     application, role = application_for(uow, who, action, reference)
@@ -128,14 +199,14 @@ def _award_for(
 
 def evidence(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ShowEvidence) -> Award:
     """Show a document of the case as evidence of a milestone."""
-    application, award, role = _award_for(uow, who, EVIDENCE, reference, command.version)
+    application, award, role = running_award(uow, who, EVIDENCE, reference, command.version)
     award.evidence(number, application.document(command.document), act_as(uow, role))
     return award
 
 
 def settle(uow: UnitOfWork, who: Identity, reference: str, number: int, command: SettleMilestone) -> Award:
     """Verify a milestone, or return its evidence."""
-    application, award, role = _award_for(uow, who, VERIFY, reference, command.version)
+    application, award, role = running_award(uow, who, VERIFY, reference, command.version)
     _no_relation(who, application)
     if not command.note:
         raise InvalidError({"note": "is required: say what you saw"})
@@ -150,7 +221,7 @@ def _no_relation(who: Identity, application: Application) -> None:
 
 def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command: RequestTranche) -> Award:
     """Ask that a tranche be paid."""
-    application, award, role = _award_for(uow, who, REQUEST, reference, command.version)
+    application, award, role = running_award(uow, who, REQUEST, reference, command.version)
     _no_relation(who, application)
     award.request(number, act_as(uow, role))
     return award
@@ -158,7 +229,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command
 
 def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command: DecideTranche) -> Award:
     """Release a requested tranche within one's delegated authority, or refuse it."""
-    application, award, role = _award_for(uow, who, RELEASE, reference, command.version)
+    application, award, role = running_award(uow, who, RELEASE, reference, command.version)
     _no_relation(who, application)
     by = act_as(uow, role, command.reason or None)
     if not command.release:
@@ -178,7 +249,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
 
 def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ConfirmPayment) -> Award:
     """Confirm that the bank paid a released tranche."""
-    application, award, role = _award_for(uow, who, CONFIRM, reference, command.version)
+    application, award, role = running_award(uow, who, CONFIRM, reference, command.version)
     _no_relation(who, application)
     if not 1 <= len(command.payment_reference) <= 80:
         raise InvalidError({"payment_reference": "must have 1 to 80 characters"})

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.grants.pages import (
+    agreement,
     case,
     cofinancing,
     cofinancing_acts,
@@ -18,6 +19,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-_ACTS = (day, form, money, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (agreement, day, form, money, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)

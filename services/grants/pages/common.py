@@ -168,7 +168,7 @@ class CasePage:
             done = sum(1 for review in self.reviews if review.status == "submitted")
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
         if self.award:
-            tabs.append(("money", "Money"))
+            tabs += [("agreement", "Agreement"), ("money", "Money")]
         tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 
