@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("agreement", "amendment", "application", "award", "cofinancing", "note", "review", "task")
+OWNS = ("agreement", "amendment", "application", "award", "cofinancing", "delegation", "note", "review", "task")
 PUBLISHES = (
     "grants.agreement.drawn",
     "grants.amendment.accepted",
@@ -9,6 +9,8 @@ PUBLISHES = (
     "grants.amendment.refused",
     "grants.amendment.requested",
     "grants.amendment.withdrawn",
+    "grants.application.approval_given",
+    "grants.application.approvals_voided",
     "grants.application.assigned",
     "grants.application.awarded",
     "grants.application.checked",
@@ -16,6 +18,7 @@ PUBLISHES = (
     "grants.application.document_removed",
     "grants.application.information_requested",
     "grants.application.moved",
+    "grants.application.recommended",
     "grants.application.reviewers_invited",
     "grants.application.saved",
     "grants.application.started",
@@ -24,11 +27,16 @@ PUBLISHES = (
     "grants.award.accepted",
     "grants.award.amended",
     "grants.award.concluded",
+    "grants.award.costs_accepted",
+    "grants.award.costs_disallowed",
     "grants.award.milestone_evidenced",
     "grants.award.milestone_returned",
     "grants.award.milestone_verified",
     "grants.award.offered",
     "grants.award.payment_confirmed",
+    "grants.award.refund_demanded",
+    "grants.award.refund_dropped",
+    "grants.award.refund_received",
     "grants.award.tranche_refused",
     "grants.award.tranche_released",
     "grants.award.tranche_requested",
@@ -50,6 +58,8 @@ PUBLISHES = (
     "grants.cofinancing.settled",
     "grants.cofinancing.started",
     "grants.cofinancing.terms_drawn",
+    "grants.delegation.ended",
+    "grants.delegation.made",
     "grants.gap.alarmed",
     "grants.gap.closed",
     "grants.note.edited",

@@ -21,6 +21,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
     "grants.application.assign": _STAFF,
+    "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.decision.sign": {**_STAFF, **_FINANCE},
     "grants.application.check": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},
@@ -41,6 +43,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.tranche.request": {"officer": "programme", **_FINANCE},
     "grants.tranche.release": _FINANCE,
     "grants.payment.confirm": _FINANCE,
+    "grants.ledger.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }
 
@@ -48,6 +51,9 @@ APPLICATIONS: dict[str, dict[str, str]] = {
 DAY: dict[str, dict[str, str]] = {
     "grants.task.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.task.write": {**_STAFF, **_FINANCE},
+    "grants.delegation.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.delegation.make": {**_STAFF, **_FINANCE},
+    "grants.ageing.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.write": {"applicant": "own", **_STAFF, **_FINANCE},
 }

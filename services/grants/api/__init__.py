@@ -2,8 +2,21 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import agreements, applications, awards, cofinancing, day, reviews
+from services.grants.api import (
+    ageing,
+    agreements,
+    applications,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    reviews,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, agreements, day, cofinancing):
+router = APIRouter(dependencies=[STANDS_IN])
+_AWARD = (awards, agreements, ledger)
+for part in (ageing, applications, reviews, *_AWARD, day, cofinancing, decisions, delegations):
     router.include_router(part.router)

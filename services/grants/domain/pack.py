@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
 from shared.events.award_rules import AwardRules
+from shared.events.decision_rules import DecisionRules
 from shared.forms import Criterion as EligibilityRule
 from shared.forms import Form, Question, Section, Sum, read
 from shared.money import Money, decimals_of
@@ -199,6 +200,7 @@ class Pack(Model):
     scoring: dict[str, Sheet]
     checklists: dict[str, Checklist]
     rules: AwardRules = AwardRules()
+    decisions: DecisionRules = DecisionRules()
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Pack:
@@ -219,6 +221,7 @@ class Pack(Model):
             scoring={item.scoring: item for item in sheets},
             checklists={item.checklist: item for item in lists},
             rules=AwardRules.model_validate(content.get("agreement", {})),
+            decisions=DecisionRules.model_validate(content.get("decisions", {})),
         )
 
     def call(self, call_id: str) -> Call:

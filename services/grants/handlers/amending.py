@@ -9,7 +9,7 @@ from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.classes import Verdict, classify
 from services.grants.domain.award.terms import AgreedLine, Terms
-from services.grants.handlers.awarding import draw, next_version, running_award
+from services.grants.handlers.awarding import draw, next_version, proposed_lines, running_award
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.policy import POLICY
 from services.grants.storage.agreements import amendments, amendments_of, find_amendment
@@ -78,8 +78,7 @@ def standing(award: Award, application: Application) -> Terms:
     terms = award.agreed()
     if terms.lines:
         return terms
-    lines = (AgreedLine(line=row.line, note=row.note, grant=row.grant, own=row.own) for row in application.budget)
-    return terms.model_copy(update={"lines": tuple(lines)})
+    return terms.model_copy(update={"lines": tuple(proposed_lines(application, award.amount))})
 
 
 def judge(award: Award, terms: Terms, application: Application, frame: Frame) -> Verdict | None:

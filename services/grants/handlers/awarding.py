@@ -10,6 +10,7 @@ from services.grants.domain.amendment import AgreementText, Amendment
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.terms import AgreedLine, Terms
+from services.grants.handlers import ledger
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.handlers.printing import agreement_pdf
@@ -18,6 +19,7 @@ from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
 from shared.errors import ConflictError, ForbiddenError, InvalidError
+from shared.money import Money
 from shared.web.identity import Identity
 from shared.workflow import authority_limits
 
@@ -91,10 +93,10 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     _check_days(command.milestones, _today(uow, application))
     award = awards(uow).find(application.id, for_update=True)
     if award is None:
-        award = awards(uow).add(Award.of(application, application.amount))
+        award = awards(uow).add(Award.of(application, application.decided))
     by = act_as(uow, role)
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
-    terms = _terms(application, command)
+    terms = _terms(application, command, award.amount)
     terms.check(award.amount)
     version = next_version(uow, award)
     text = draw(uow, application, award, terms, version, by.name, store)
@@ -103,9 +105,9 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     return award
 
 
-def _terms(application: Application, command: OfferAgreement) -> Terms:
+def _terms(application: Application, command: OfferAgreement, amount: Money) -> Terms:
     """Return the terms that are offered; without budget lines those that were applied for."""
-    asked = (AgreedLine.model_validate(row.model_dump(exclude_unset=True)) for row in application.budget)
+    asked = proposed_lines(application, amount)
     return Terms(
         lines=tuple(asked if command.lines is None else command.lines),
         milestones=tuple(item.model_copy(update={"number": None}) for item in command.milestones),
@@ -114,6 +116,21 @@ def _terms(application: Application, command: OfferAgreement) -> Terms:
         starts_on=command.starts_on,
         ends_on=command.ends_on,
     ).numbered()
+
+
+def proposed_lines(application: Application, amount: Money) -> list[AgreedLine]:
+    """Return the budget that was applied for; where another amount was decided, each line in its proportion."""
+    asked, rest = application.amount, amount
+    made: list[AgreedLine] = []
+    for index, row in enumerate(application.budget, 1):
+        part = row.grant
+        if asked != amount and asked:
+            # The last line takes what rounding leaves.
+            share = Money.of(amount.amount * row.grant.amount / asked.amount, amount.currency)
+            part = rest if index == len(application.budget) else share
+        rest = rest - part
+        made.append(AgreedLine(line=row.line, note=row.note, grant=part, own=row.own))
+    return made
 
 
 def next_version(uow: UnitOfWork, award: Award) -> int:
@@ -182,6 +199,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
         move = MoveApplication(transition=CONCLUDE, version=application.version)
         step(uow, who, application, move, role=role)
         application.award(award.amount)
+        ledger.concluded(uow, award)
     return award
 
 
@@ -243,7 +261,9 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
+    book = ledger.Book(uow, award)
     award.release(number, by)
+    book.enter("released", amount, f"tranche {number}")
     return award
 
 
@@ -254,5 +274,7 @@ def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     if not 1 <= len(command.payment_reference) <= 80:
         raise InvalidError({"payment_reference": "must have 1 to 80 characters"})
     act_as(uow, role)
+    book = ledger.Book(uow, award)
     award.confirm(number, command.payment_reference, command.paid_on, _today(uow, application))
+    book.enter("paid", award.tranche(number).amount, command.payment_reference)
     return award

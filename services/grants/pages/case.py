@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.grants.handlers import listing, moving, viewing
+from services.grants.domain.ageing import age_of
+from services.grants.handlers import deciding, listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
-from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.common import CasePage, back, case_path, money_in, show
 from services.grants.pages.eligibility import told
 from services.grants.pages.guide import guide
 from services.grants.pages.sentences import ANSWERS, latest, lines
@@ -46,6 +47,7 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         "answer_names": ANSWERS,
         "officers": _officers(page),
         "chart": _chart(page),
+        "age": _age(page),
         "guide": guide(page),
         "rules": told(request, page.frame.call, page.application.eligibility) if page.inside else [],
     }
@@ -111,6 +113,15 @@ def _checklists(page: CasePage) -> list[dict[str, Any]]:
     return found
 
 
+def _age(page: CasePage) -> dict[str, Any] | None:
+    """Return how long an open case is where it is, with the pauses by name, for staff."""
+    application = page.application
+    if not page.inside or application.submitted_at is None or application.terminal:
+        return None
+    age = age_of(application, page.frame.workflow, page.frame.calendar, page.request.app.state.clock())
+    return {"age": age, "pauses": [(page.stage_name(pause.stage), pause) for pause in age.pauses]}
+
+
 def _chart(page: CasePage) -> dict[str, Any] | None:
     """Return the bars of the scores, for staff who may see them."""
     visible = viewing.may_see_scores(page.who, page.reviews)
@@ -156,13 +167,34 @@ class MoveForm(FormModel):
     reason: str | None = None
     comment: str | None = None
     sections: list[str] = []
+    reason_code: str = ""
+    amount: str = ""
+
+    def command(self, currency: str) -> moving.MoveApplication:
+        """Return the move that is meant; a recommended amount is in the call's currency."""
+        given = self.model_dump(exclude={"csrf", "amount"})
+        return moving.MoveApplication(**given, amount=money_in("amount", self.amount, currency))
 
 
 @router.post("/moves", dependencies=[STAY, allowed("grants.application.move")])
 def move(reference: str, form: Annotated[MoveForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Make a move."""
-    moving.move(uow, who, reference, moving.MoveApplication(**form.model_dump(exclude={"csrf"})))
+    moving.move(uow, who, reference, form.command(viewing.application_seen(uow, who, reference).currency))
     return back(case_path(reference))
+
+
+class SignForm(FormModel):
+    """The form of a signature."""
+
+    version: int
+    comment: str | None = None
+
+
+@router.post("/approvals", dependencies=[STAY, allowed(deciding.SIGN)])
+def sign(reference: str, form: Annotated[SignForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Give the next signature that the amount needs."""
+    deciding.sign(uow, who, reference, deciding.SignCase(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference) + "#decision")
 
 
 class OfficerForm(FormModel):

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
 from services.grants.api.applications import store
-from services.grants.domain.award.terms import AgreedLine, Terms
+from services.grants.domain.award.terms import Terms
 from services.grants.handlers import amending, awarding, viewing
 from services.grants.handlers.moving import OFFER
 from services.grants.pages import terms_form
@@ -70,14 +70,14 @@ def _template(page: CasePage) -> dict[str, Any]:
     """Return what the agreement starts from: its last version, or the call's milestones and the budget asked for."""
     if page.award and page.award.milestones:
         return terms_form.filled(amending.standing(page.award, page.application))
-    lines = (AgreedLine(line=b.line, note=b.note, grant=b.grant, own=b.own) for b in page.application.budget)
+    lines = awarding.proposed_lines(page.application, page.application.decided)
     form = terms_form.filled(Terms(lines=tuple(lines)))
     return form | {"plan": _from_call(page) + form["plan"]}
 
 
 def _from_call(page: CasePage) -> list[dict[str, str]]:
     """Return the call's milestones with their shares of the grant; the last takes what rounding leaves."""
-    whole, rest = page.application.amount, page.application.amount
+    whole, rest = page.application.decided, page.application.decided
     rows = []
     for index, item in enumerate(page.frame.call.milestones, 1):
         share = Money.of(whole.amount * item.percent / Decimal(100), whole.currency)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RowMapping
 from services.grants.domain.search import MAX_TEXT, ROLES, Mistake, Search, Term
 from services.grants.handlers import queue, views
 from services.grants.handlers.queue import Listing
+from services.grants.handlers.standing import stands_for
 from services.grants.pages import table
 from services.grants.pages.common import HOLDERS, back, show
 from services.grants.pages.rows import cases_shown, rows_shown
@@ -144,8 +145,10 @@ def _context(
     search, kept = listing.search, views.seen(connection, who, listing.programme)
     return {
         "listing": listing,
+        "stands_for": stands_for(who),
         "address": address,
         "search": address.present["q"],
+        "currency": next((call.currency for call in listing.pack.calls.values()), "") if listing.pack else "",
         "mistakes": [_told(search, mistake, address) for mistake in search.mistakes],
         "chips": [(_chip(search, term), address(q=search.without(term))) for term in search.terms],
         "menus": _menus(request, listing, address),

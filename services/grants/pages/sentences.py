@@ -23,6 +23,9 @@ ACTS = {
     "grants.application.reviewers_invited": "Reviews asked for",
     "grants.application.checked": "Checklist point answered: %(answer)s (%(answered)s of %(of)s)",
     "grants.application.awarded": "Grant awarded: %(amount)s",
+    "grants.application.recommended": "Recommended for funding: %(amount)s of %(requested)s",
+    "grants.application.approval_given": "Approval %(given)s of %(of)s given: %(amount)s",
+    "grants.application.approvals_voided": "Approvals that count no more: %(approvals)s",
     "grants.review.assigned": "Review asked of %(reviewer_name)s",
     "grants.review.recused": "%(reviewer_name)s recused",
     "grants.review.excused": "%(reviewer_name)s excused",
@@ -45,6 +48,11 @@ ACTS = {
     "grants.award.tranche_requested": "Tranche %(tranche)s requested: %(tranche_amount)s",
     "grants.award.tranche_released": "Tranche %(tranche)s released: %(tranche_amount)s",
     "grants.award.tranche_refused": "Tranche %(tranche)s not released",
+    "grants.award.costs_accepted": "Costs accepted: %(costs)s",
+    "grants.award.costs_disallowed": "Acceptance of costs taken back: %(costs)s",
+    "grants.award.refund_demanded": "Refund demanded: %(refund_amount)s",
+    "grants.award.refund_received": "Refund received: %(received)s",
+    "grants.award.refund_dropped": "Refund dropped: %(rest)s",
     "grants.award.payment_confirmed": "Tranche %(tranche)s paid: %(tranche_amount)s",
     "grants.task.added": "Task for %(assignee_name)s: %(task)s",
     "grants.task.changed": "Task changed: %(task)s, for %(assignee_name)s",
@@ -113,7 +121,9 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
             data["answer"] = _said(request, ANSWERS.get(str(data["answer"]), str(data["answer"])))
         what = _said(request, ACTS.get(act["type"], act["type"]), data)
     shown = act["type"] != "grants.review.declared"
-    detail = next((str(data[name]) for name in _DETAILS if data.get(name)), "") if shown else ""
+    said = [say(data["reason_names"], request.state.locale)] if data.get("reason_names") else []
+    said += [str(data[name]) for name in _DETAILS if data.get(name)][:1]
+    detail = " ".join(said) if shown else ""
     detail = _said(request, detail) if "nature" in data else detail  # the house's own words for a derived conflict
     refused = act["outcome"] == "refused"
     return {

@@ -1,8 +1,18 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import amendment, application, award, cofinancing, day, review
+from shared.events.grants import amendment, application, award, cofinancing, day, decision, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
-__all__ = ["AttemptRefused", "RecordViewed", "amendment", "application", "award", "cofinancing", "day", "review"]
+__all__ = [
+    "AttemptRefused",
+    "RecordViewed",
+    "amendment",
+    "application",
+    "award",
+    "cofinancing",
+    "day",
+    "decision",
+    "review",
+]
