@@ -105,8 +105,6 @@ class AwardRules(Model):
     amendments: Amendments = Amendments()
     closeout: tuple[CloseItem, ...] = _CLOSEOUT
     appeals: Appeals = Appeals()
-    # Why a grant is suspended or terminated, by the id that the record keeps; none: words alone are enough.
-    reasons: dict[str, Names] = {}
 
     @model_validator(mode="after")
     def _once(self) -> Self:
