@@ -1,6 +1,7 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
 OWNS = ("agreement", "amendment", "application", "award", "cofinancing", "delegation", "note", "review", "task")
+OWNS = ("application", "award", "cofinancing", "delegation", "note", "report", "review", "task")
 PUBLISHES = (
     "grants.agreement.drawn",
     "grants.amendment.accepted",
@@ -69,6 +70,21 @@ PUBLISHES = (
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",
+    "grants.report.accepted",
+    "grants.report.cancelled",
+    "grants.report.cost_decided",
+    "grants.report.costs_entered",
+    "grants.report.document_added",
+    "grants.report.document_removed",
+    "grants.report.overdue",
+    "grants.report.reminded",
+    "grants.report.reopened",
+    "grants.report.rescheduled",
+    "grants.report.returned",
+    "grants.report.review_late",
+    "grants.report.saved",
+    "grants.report.scheduled",
+    "grants.report.submitted",
     "grants.review.assigned",
     "grants.review.declared",
     "grants.review.excused",

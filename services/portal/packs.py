@@ -14,6 +14,7 @@ from shared.errors import InvalidError
 from shared.events.award_rules import award_rule_problems
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
+from shared.events.reporting_rules import reporting_problems
 from shared.forms import call_problems
 from shared.web.forms import field_errors
 
@@ -69,7 +70,8 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             pack |= _inner(path)
     _add_letters(folder, pack)
-    if wrong := call_problems(pack) | award_rule_problems(pack) | decision_problems(pack):
+    checks = (call_problems, award_rule_problems, decision_problems, reporting_problems)
+    if wrong := {field: rule for check in checks for field, rule in check(pack).items()}:
         raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]
     programme_id = facts.get("programme") if isinstance(facts, dict) else None

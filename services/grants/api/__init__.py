@@ -12,6 +12,7 @@ from services.grants.api import (
     decisions,
     delegations,
     ledger,
+    reports,
     reviews,
 )
 from services.grants.edge import STANDS_IN
@@ -19,4 +20,5 @@ from services.grants.edge import STANDS_IN
 router = APIRouter(dependencies=[STANDS_IN])
 _AWARD = (awards, agreements, ledger)
 for part in (ageing, applications, reviews, *_AWARD, day, cofinancing, decisions, delegations):
+for part in (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
     router.include_router(part.router)

@@ -10,7 +10,7 @@ from services.grants.domain.amendment import AgreementText, Amendment
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.terms import AgreedLine, Terms
-from services.grants.handlers import ledger
+from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.handlers.printing import agreement_pdf
@@ -200,6 +200,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
         step(uow, who, application, move, role=role)
         application.award(award.amount)
         ledger.concluded(uow, award)
+        reporting.schedule(uow, application, award)
     return award
 
 
@@ -241,6 +242,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     """Ask that a tranche be paid."""
     application, award, role = running_award(uow, who, REQUEST, reference, command.version)
     _no_relation(who, application)
+    reporting.must_have_reported(uow, application)
     award.request(number, act_as(uow, role))
     return award
 
@@ -261,6 +263,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
+    reporting.must_have_reported(uow, application)
     book = ledger.Book(uow, award)
     award.release(number, by)
     book.enter("released", amount, f"tranche {number}")
