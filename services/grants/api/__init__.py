@@ -19,6 +19,5 @@ from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
 _AWARD = (awards, agreements, ledger)
-for part in (ageing, applications, reviews, *_AWARD, day, cofinancing, decisions, delegations):
-for part in (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
+for part in (reports, ageing, applications, reviews, *_AWARD, day, cofinancing, decisions, delegations):
     router.include_router(part.router)

@@ -25,7 +25,5 @@ from services.grants.pages import (
 
 router = APIRouter(dependencies=[STANDS_IN])
 _ACTS = (ageing, day, delegations, form, agreement, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
-_ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
     router.include_router(part.router)
