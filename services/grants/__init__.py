@@ -1,7 +1,17 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("agreement", "amendment", "application", "award", "cofinancing", "delegation", "note", "review", "task")
-OWNS = ("application", "award", "cofinancing", "delegation", "note", "report", "review", "task")
+OWNS = (
+    "agreement",
+    "amendment",
+    "application",
+    "award",
+    "cofinancing",
+    "delegation",
+    "note",
+    "report",
+    "review",
+    "task",
+)
 PUBLISHES = (
     "grants.agreement.drawn",
     "grants.amendment.accepted",
