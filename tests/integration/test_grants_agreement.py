@@ -109,7 +109,7 @@ def test_what_is_asked_for_payment_cannot_be_amended_away(case: Case) -> None:
         for n, amount in ((1, "15000"), (2, "17000"), (3, "8000"))
     ]
     refused = ask(case, expect=409, milestones=plan)
-    assert "Tranche 1 of 16,000.00 EUR" in refused["detail"]
+    assert "Tranche 1 of 16,000.00\u00a0EUR" in refused["detail"]
 
 
 def test_the_amendment_form_says_the_class_before_it_is_sent(case: Case) -> None:
