@@ -12,12 +12,29 @@ from services.grants.api import (
     decisions,
     delegations,
     ledger,
+    publishing,
     reports,
     reviews,
+    workflows,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
 _AWARD = (awards, agreements, ledger)
 for part in (reports, ageing, applications, reviews, *_AWARD, day, cofinancing, decisions, delegations):
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+)
+for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
