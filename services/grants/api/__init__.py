@@ -20,14 +20,13 @@ from services.grants.api import (
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-_AWARD = (awards, agreements, ledger)
-for part in (reports, ageing, applications, reviews, *_AWARD, day, cofinancing, decisions, delegations):
 PARTS = (
     reports,
     ageing,
     applications,
     reviews,
     awards,
+    agreements,
     ledger,
     day,
     cofinancing,

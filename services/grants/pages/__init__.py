@@ -27,8 +27,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_ACTS = (ageing, day, delegations, form, agreement, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
 # Addresses of lists come before those of single cases.
 PARTS = (
     fragments,
@@ -43,6 +41,7 @@ PARTS = (
     delegations,
     form,
     money,
+    agreement,
     ledger,
     case,
     documents,
