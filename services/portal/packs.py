@@ -14,6 +14,7 @@ from shared.errors import InvalidError
 from shared.events.award_rules import award_rule_problems
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
+from shared.events.payment_rules import payment_problems
 from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
 from shared.forms import call_problems
@@ -71,8 +72,8 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             pack |= _inner(path)
     _add_letters(folder, pack)
-    checks = (call_problems, award_rule_problems, decision_problems, reporting_problems)
-    if wrong := {field: rule for check in checks for field, rule in check(pack).items()}:
+    problems = (call_problems, award_rule_problems, decision_problems, payment_problems, reporting_problems)
+    if wrong := {field: rule for check in problems for field, rule in check(pack).items()}:
         raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]
     programme_id = facts.get("programme") if isinstance(facts, dict) else None

@@ -18,6 +18,7 @@ from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
 from shared.events.award_rules import AwardRules
 from shared.events.decision_rules import DecisionRules
+from shared.events.payment_rules import PaymentRules
 from shared.events.reporting_rules import Indicator, Reporting
 from shared.forms import Criterion as EligibilityRule
 from shared.forms import Form, Question, Section, Sum, read
@@ -204,6 +205,7 @@ class Pack(Model):
     checklists: dict[str, Checklist]
     rules: AwardRules = AwardRules()
     decisions: DecisionRules = DecisionRules()
+    payments: PaymentRules = PaymentRules()
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Pack:
@@ -225,6 +227,7 @@ class Pack(Model):
             checklists={item.checklist: item for item in lists},
             rules=AwardRules.model_validate(content.get("agreement", {})),
             decisions=DecisionRules.model_validate(content.get("decisions", {})),
+            payments=PaymentRules.model_validate(content.get("payments", {})),
         )
 
     def call(self, call_id: str) -> Call:

@@ -9,8 +9,9 @@ from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.classes import Verdict, classify
 from services.grants.domain.award.terms import AgreedLine, Terms
-from services.grants.handlers.awarding import draw, next_version, proposed_lines, running_award
+from services.grants.handlers.awarding import award_for
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
+from services.grants.handlers.drawing import draw, next_version, proposed_lines
 from services.grants.policy import POLICY
 from services.grants.storage.agreements import amendments, amendments_of, find_amendment
 from shared.database import UnitOfWork
@@ -90,7 +91,7 @@ def judge(award: Award, terms: Terms, application: Application, frame: Frame) ->
 
 def request(uow: UnitOfWork, who: Identity, reference: str, command: RequestAmendment) -> Amendment:
     """Ask for an amendment; its class is derived from what it changes."""
-    application, award, role = running_award(uow, who, REQUEST, reference, command.version)
+    application, award, role = award_for(uow, who, REQUEST, reference, command.version)
     if not award.concluded_at:
         raise ConflictError("The agreement is not concluded yet: offer it anew instead")
     if not 0 < len(command.why) <= MAX_WHY:
@@ -124,7 +125,7 @@ def _held(
     if seen is None:
         POLICY.require(action, who)
         raise NotFoundError("There is no such record")
-    application, award, role = running_award(uow, who, action, seen.application, None)
+    application, award, role = award_for(uow, who, action, seen.application, None)
     return amendments(uow).get(seen.id, expected=expected), application, award, role
 
 
@@ -201,7 +202,7 @@ def withdraw(uow: UnitOfWork, who: Identity, amendment_id: str, command: Withdra
 
 def preview(uow: UnitOfWork, who: Identity, reference: str, command: RequestAmendment) -> Verdict | None:
     """Return of which class an amendment would be, and keep nothing; raises where it could not be asked for."""
-    application, award, role = running_award(uow, who, REQUEST, reference, command.version)
+    application, award, role = award_for(uow, who, REQUEST, reference, command.version)
     act_as(uow, role)
     terms = wanted(award, command, application)
     award.check_amendment(terms)

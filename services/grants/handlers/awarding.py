@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from io import BytesIO
+from datetime import date
 from zoneinfo import ZoneInfo
 
-from services.grants.domain.amendment import AgreementText, Amendment
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.terms import AgreedLine, Terms
 from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
+from services.grants.handlers.drawing import draw, next_version, proposed_lines
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
-from services.grants.handlers.printing import agreement_pdf
-from services.grants.storage.agreements import agreement_texts, texts_of
 from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.money import Money
 from shared.web.identity import Identity
-from shared.workflow import authority_limits
 
 DRAW_UP, ACCEPT = "grants.award.offer", "grants.award.accept"
 EVIDENCE, VERIFY = "grants.milestone.evidence", "grants.milestone.verify"
-REQUEST, RELEASE, CONFIRM = "grants.tranche.request", "grants.tranche.release", "grants.payment.confirm"
 
 
 class OfferAgreement(Command):
@@ -65,32 +60,10 @@ class SettleMilestone(Command):
     version: int
 
 
-class RequestTranche(Command):
-    """A tranche is asked for."""
-
-    version: int
-
-
-class DecideTranche(Command):
-    """Finance releases a tranche, or refuses with a reason."""
-
-    release: bool = True
-    reason: str = ""
-    version: int
-
-
-class ConfirmPayment(Command):
-    """The bank paid: its reference and the day."""
-
-    payment_reference: str
-    paid_on: date
-    version: int
-
-
 def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement, *, store: DocumentStore) -> Award:
     """Draw up the agreement of an approved application and send it to both sides."""
     application, role = application_for(uow, who, DRAW_UP, reference, expected=command.version)
-    _check_days(command.milestones, _today(uow, application))
+    _check_days(command.milestones, today_of(uow, application))
     award = awards(uow).find(application.id, for_update=True)
     if award is None:
         award = awards(uow).add(Award.of(application, application.decided))
@@ -118,61 +91,8 @@ def _terms(application: Application, command: OfferAgreement, amount: Money) -> 
     ).numbered()
 
 
-def proposed_lines(application: Application, amount: Money) -> list[AgreedLine]:
-    """Return the budget that was applied for; where another amount was decided, each line in its proportion."""
-    asked, rest = application.amount, amount
-    made: list[AgreedLine] = []
-    for index, row in enumerate(application.budget, 1):
-        part = row.grant
-        if asked != amount and asked:
-            # The last line takes what rounding leaves.
-            share = Money.of(amount.amount * row.grant.amount / asked.amount, amount.currency)
-            part = rest if index == len(application.budget) else share
-        rest = rest - part
-        made.append(AgreedLine(line=row.line, note=row.note, grant=part, own=row.own))
-    return made
-
-
-def next_version(uow: UnitOfWork, award: Award) -> int:
-    """Return the number of the next version: none is given twice, not even that of a text nobody accepted."""
-    drawn = texts_of(uow.connection, award.id)
-    return max([award.agreement_version, *(text.number for text in drawn)]) + 1
-
-
-def draw(  # noqa: PLR0917 - what a document is made of
-    uow: UnitOfWork,
-    application: Application,
-    award: Award,
-    terms: Terms,
-    version: int,
-    by_name: str,
-    store: DocumentStore,
-    amendment: Amendment | None = None,
-) -> AgreementText:
-    """Write a version of the agreement as a document, and keep it by its content."""
-    now: datetime = uow.now()
-    pdf = agreement_pdf(Frame(uow.connection, application), award, terms, version, now, amendment)
-    kept = store.put(f"{award.id}-v{version}.pdf", BytesIO(pdf))
-    text = AgreementText(
-        id=f"{award.id}-v{version}",
-        application=award.id,
-        programme=award.programme,
-        organisation=award.organisation,
-        number=version,
-        terms=terms,
-        sha256=kept.sha256,
-        size=kept.size,
-        drawn_at=now,
-        drawn_by_name=by_name,
-        amendment=amendment.number if amendment else None,
-        based_on=amendment.based_on if amendment else None,
-    )
-    agreement_texts(uow).add(text)
-    text.drawn()
-    return text
-
-
-def _today(uow: UnitOfWork, application: Application) -> date:
+def today_of(uow: UnitOfWork, application: Application) -> date:
+    """Return the day where the programme works."""
     return uow.now().astimezone(ZoneInfo(Frame(uow.connection, application).calendar.zone)).date()
 
 
@@ -204,7 +124,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
     return award
 
 
-def running_award(
+def award_for(
     uow: UnitOfWork, who: Identity, action: str, reference: str, version: int | None
 ) -> tuple[Application, Award, str]:
     """Return a concluded award that runs, its application, and the role of `who`."""
@@ -218,66 +138,22 @@ def running_award(
 
 def evidence(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ShowEvidence) -> Award:
     """Show a document of the case as evidence of a milestone."""
-    application, award, role = running_award(uow, who, EVIDENCE, reference, command.version)
+    application, award, role = award_for(uow, who, EVIDENCE, reference, command.version)
     award.evidence(number, application.document(command.document), act_as(uow, role))
     return award
 
 
 def settle(uow: UnitOfWork, who: Identity, reference: str, number: int, command: SettleMilestone) -> Award:
     """Verify a milestone, or return its evidence."""
-    application, award, role = running_award(uow, who, VERIFY, reference, command.version)
-    _no_relation(who, application)
+    application, award, role = award_for(uow, who, VERIFY, reference, command.version)
+    no_relation(who, application)
     if not command.note:
         raise InvalidError({"note": "is required: say what you saw"})
     award.settle(number, good=command.good, note=command.note, by=act_as(uow, role, command.note), now=uow.now())
     return award
 
 
-def _no_relation(who: Identity, application: Application) -> None:
+def no_relation(who: Identity, application: Application) -> None:
+    """Raise ForbiddenError when `who` belongs to the recipient."""
     if owns(who, application.organisation):
         raise ForbiddenError("You belong to the recipient's organisation; another person must do this")
-
-
-def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command: RequestTranche) -> Award:
-    """Ask that a tranche be paid."""
-    application, award, role = running_award(uow, who, REQUEST, reference, command.version)
-    _no_relation(who, application)
-    reporting.must_have_reported(uow, application)
-    award.request(number, act_as(uow, role))
-    return award
-
-
-def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command: DecideTranche) -> Award:
-    """Release a requested tranche within one's delegated authority, or refuse it."""
-    application, award, role = running_award(uow, who, RELEASE, reference, command.version)
-    _no_relation(who, application)
-    by = act_as(uow, role, command.reason or None)
-    if not command.release:
-        if not command.reason:
-            raise InvalidError({"reason": "is required"})
-        award.refuse(number, command.reason, by)
-        return award
-    limits = authority_limits(Frame(uow.connection, application).pack.delegations, [role], application.currency)
-    amount, limit = award.tranche(number).amount, limits.get("release")
-    if limit is None or amount > limit:
-        raise ForbiddenError(
-            "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
-        )
-    reporting.must_have_reported(uow, application)
-    book = ledger.Book(uow, award)
-    award.release(number, by)
-    book.enter("released", amount, f"tranche {number}")
-    return award
-
-
-def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ConfirmPayment) -> Award:
-    """Confirm that the bank paid a released tranche."""
-    application, award, role = running_award(uow, who, CONFIRM, reference, command.version)
-    _no_relation(who, application)
-    if not 1 <= len(command.payment_reference) <= 80:
-        raise InvalidError({"payment_reference": "must have 1 to 80 characters"})
-    act_as(uow, role)
-    book = ledger.Book(uow, award)
-    award.confirm(number, command.payment_reference, command.paid_on, _today(uow, application))
-    book.enter("paid", award.tranche(number).amount, command.payment_reference)
-    return award
