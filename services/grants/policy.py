@@ -21,6 +21,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
     "grants.application.assign": _STAFF,
+    "grants.workflow.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.workflow.migrate": {"programme_manager": "programme"},
     "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.decision.sign": {**_STAFF, **_FINANCE},
     "grants.application.check": _STAFF,
@@ -38,6 +40,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.tranche.request": {"officer": "programme", **_FINANCE},
     "grants.tranche.release": _FINANCE,
     "grants.payment.confirm": _FINANCE,
+    "grants.ledger.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }
 
@@ -45,6 +48,9 @@ APPLICATIONS: dict[str, dict[str, str]] = {
 DAY: dict[str, dict[str, str]] = {
     "grants.task.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.task.write": {**_STAFF, **_FINANCE},
+    "grants.delegation.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.delegation.make": {**_STAFF, **_FINANCE},
+    "grants.ageing.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.write": {"applicant": "own", **_STAFF, **_FINANCE},
 }
@@ -65,4 +71,23 @@ COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.release": _FINANCE,
 }
 
-POLICY = Policy({**APPLICATIONS, **DAY, **COFINANCING})
+REPORTS: dict[str, dict[str, str]] = {
+    "grants.report.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.report.write": {"applicant": "own"},
+    "grants.report.mine": {"applicant": "all"},
+    "grants.report.review": {"officer": "programme", **_FINANCE},
+    "grants.report.accept": _STAFF,
+    "grants.report.schedule": _STAFF,
+    "grants.report.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.indicator.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+}
+
+PUBLISHING: dict[str, dict[str, str]] = {
+    "grants.publication.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.publication.publish": _STAFF,
+    "grants.publication.state": {"programme_manager": "programme"},
+    "grants.contribution.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.review.list": {**_STAFF, "auditor": "all"},
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING})

@@ -2,8 +2,36 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, day, decisions, reviews
+from services.grants.api import (
+    ageing,
+    applications,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    publishing,
+    reports,
+    reviews,
+    workflows,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, day, cofinancing, decisions):
+router = APIRouter(dependencies=[STANDS_IN])
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+)
+for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)

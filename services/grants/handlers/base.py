@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 
 from services.grants.domain.application import Application, Calendar, Person
 from services.grants.domain.pack import Call, Pack
+from services.grants.handlers.standing import act_for, as_one, stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage import reads
 from services.grants.storage.tables import applications
@@ -61,26 +63,43 @@ class Packs:
     @property
     def newest(self) -> Pack | None:
         """Return the newest version, None while none is known."""
-        return self[max(self._hashes)] if self._hashes else None
+        return self[self.newest_version] if self._hashes else None
+
+    @property
+    def newest_version(self) -> int:
+        """Return the number of the newest version, 0 while none is known."""
+        return max(self._hashes, default=0)
 
 
 class Frame:
     """What one case is pinned to: its pack, call and workflow."""
 
     def __init__(self, connection: Connection, application: Application) -> None:
-        self._hold(pack_of(connection, application.programme, application.pack_version), application)
+        pack = pack_of(connection, application.programme, application.pack_version)
+        moved = application.workflow_pack
+        self._hold(pack, pack_of(connection, application.programme, moved) if moved else pack, application)
+        self._connection: Connection | None = connection
+
+    def as_one(self, who: Identity, application: Application) -> frozenset[str]:
+        """Return the actors that count as `who` on this case; of a list's row by the delegations in force alone."""
+        if self._connection is None:
+            return frozenset(f"user:{tie.user}" for tie in ties_of(who, application.programme))
+        return as_one(self._connection, who, application.programme, application.id)
 
     @classmethod
-    def of(cls, pack: Pack, application: Application) -> Frame:
-        """Return the frame out of a pack that is at hand."""
+    def of(cls, packs: Packs | Mapping[int, Pack], application: Application) -> Frame:
+        """Return the frame out of packs that are at hand."""
         self = cls.__new__(cls)
-        self._hold(pack, application)
+        pack = packs[application.pack_version]
+        self._hold(pack, packs[application.workflow_pack or application.pack_version], application)
+        self._connection = None
         return self
 
-    def _hold(self, pack: Pack, application: Application) -> None:
+    def _hold(self, pack: Pack, moves: Pack, application: Application) -> None:
         self.pack: Pack = pack
         self.call: Call = self.pack.call(application.call)
-        self.workflow: Workflow = self.pack.workflows[application.workflow]
+        self.workflow: Workflow = moves.workflows[application.workflow]
+        self.renamed: dict[str, str] = application.renamed
         self.calendar: Calendar = self.pack.calendar
 
 
@@ -104,9 +123,10 @@ def roles_on(who: Identity, application: Application) -> list[str]:
 
 def act_as(uow: UnitOfWork, role: str, reason: str | None = None) -> Person:
     """Record this transaction's act as done in `role`, for `reason`; returns who acts."""
+    one = act_for(uow, role)
     actor = uow.context.actor.model_copy(update={"role": role})
     uow.context = replace(uow.context, actor=actor, reason=reason or uow.context.reason)
-    return Person(id=actor.id, name=actor.name, role=role)
+    return Person(id=actor.id, name=actor.name, role=role, as_one=one)
 
 
 def application_for(
@@ -122,12 +142,13 @@ def application_for(
         POLICY.require(action, who)
         raise NotFoundError("There is no such record")
     role = role_on(who, action, seen)
+    stand(uow, who, seen.programme, seen.id, seen.officer)
     return applications(uow).get(seen.id, expected=expected), role
 
 
-def one_person(who: Identity) -> frozenset[str]:
-    """Return everybody who counts as one person with `who` where another one must act.
+def one_person(who: Identity, application: Application, frame: Frame) -> frozenset[str]:
+    """Return everybody who counts as one person with `who` on a case where another one must act.
 
     Whoever stands in for somebody signs neither for nor after them; the rules of two people ask this alone.
     """
-    return frozenset({f"user:{who.user}"})
+    return frozenset({f"user:{who.user}"}) | frame.as_one(who, application)

@@ -20,6 +20,7 @@ from services.grants.domain.search import MAX_TEXT, Known, Search, parse, quoted
 from services.grants.handlers.base import Frame, Packs, roles_on
 from services.grants.handlers.listing import QUEUE, programmes_of
 from services.grants.handlers.moving import facts_for
+from services.grants.handlers.standing import stands_for
 from services.grants.policy import POLICY
 from services.grants.storage import queue as stored
 from services.grants.storage import reads
@@ -98,7 +99,7 @@ def asked(connection: Connection, who: Identity, query: Query, clock: Clock = ut
     packs = Packs(connection, programme)
     search = parse(text, _known(packs.newest, mine, scores=_may_see_scores(who)))
     zone = ZoneInfo(packs.newest.calendar.zone if packs.newest else "UTC")
-    asking = Asking(user=who.user, roles=who.roles, now=clock(), zone=zone)
+    asking = Asking(user=who.user, roles=who.roles, now=clock(), zone=zone, also=tuple(stands_for(who)))
     return Listing(programme, mine, packs, search, asking, query.sort)
 
 
@@ -204,7 +205,7 @@ def standings(
     found = {}
     for row in rows:
         application = Application.model_validate(states[row["id"]] | {"version": row["version"]})
-        frame = Frame.of(listing.packs[application.pack_version], application)
+        frame = Frame.of(listing.packs, application)
         facts = facts_for(who, application, frame, reviews.get(row["id"], []), awards.get(row["id"]))
         used = application.turn(frame.workflow, frame.calendar, listing.asking.now).days_used
         sla = frame.workflow.stage(application.stage).sla

@@ -2,22 +2,51 @@
 
 from fastapi import APIRouter
 
+from services.grants.edge import STANDS_IN
 from services.grants.pages import (
+    ageing,
     case,
     cofinancing,
     cofinancing_acts,
     day,
+    delegations,
     documents,
     eligibility,
+    files,
     form,
     fragments,
+    ledger,
     lists,
     money,
+    publishing,
     queue,
+    reports,
     reviews,
+    workflows,
 )
 
-router = APIRouter()
-_ACTS = (day, form, money, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+router = APIRouter(dependencies=[STANDS_IN])
+# Addresses of lists come before those of single cases.
+PARTS = (
+    fragments,
+    queue,
+    lists,
+    eligibility,
+    reviews,
+    reports,
+    workflows,
+    ageing,
+    day,
+    delegations,
+    form,
+    money,
+    ledger,
+    case,
+    documents,
+    cofinancing,
+    cofinancing_acts,
+)
+for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
+router.include_router(files.router)
