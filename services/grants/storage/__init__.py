@@ -1,6 +1,19 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import agreements, cofinancing, day, learned, ledger, publishing, reads, reports, views
+from services.grants.storage import (
+    agreements,
+    cofinancing,
+    day,
+    delegations,
+    editing,
+    learned,
+    ledger,
+    likeness,
+    publishing,
+    reads,
+    reports,
+    views,
+)
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -10,8 +23,11 @@ __all__ = [
     "awards",
     "cofinancing",
     "day",
+    "delegations",
+    "editing",
     "learned",
     "ledger",
+    "likeness",
     "metadata",
     "publishing",
     "reads",
