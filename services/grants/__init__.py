@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "note", "review", "task")
+OWNS = ("application", "award", "bulk", "cofinancing", "note", "panel", "review", "task")
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -28,6 +28,8 @@ PUBLISHES = (
     "grants.award.tranche_released",
     "grants.award.tranche_requested",
     "grants.backfill.answered",
+    "grants.bulk.finished",
+    "grants.bulk.started",
     "grants.cofinancing.agreed",
     "grants.cofinancing.bank_loan_recorded",
     "grants.cofinancing.contribution_entered",
@@ -50,6 +52,9 @@ PUBLISHES = (
     "grants.note.edited",
     "grants.note.written",
     "grants.outbox.dropped",
+    "grants.panel.frozen",
+    "grants.panel.opened",
+    "grants.panel.saved",
     "grants.projection.rebuilt",
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.grants.pages import (
+    bulk,
     case,
     cofinancing,
     cofinancing_acts,
@@ -19,5 +20,5 @@ from services.grants.pages import (
 
 router = APIRouter()
 _ACTS = (day, form, money, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, bulk, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)

@@ -1,7 +1,19 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, day, learned, reads, views
+from services.grants.storage import bulk, cofinancing, day, learned, panel, reads, views
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
-__all__ = ["applications", "awards", "cofinancing", "day", "learned", "metadata", "reads", "reviews", "views"]
+__all__ = [
+    "applications",
+    "awards",
+    "bulk",
+    "cofinancing",
+    "day",
+    "learned",
+    "metadata",
+    "panel",
+    "reads",
+    "reviews",
+    "views",
+]
