@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, bulk, cofinancing, day, decisions, reviews
+from services.grants.api import applications, awards, bulk, cofinancing, day, decisions, ledger, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, day, cofinancing, decisions, bulk):
+for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, bulk):
     router.include_router(part.router)
