@@ -26,7 +26,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # What may be done to each case is asked again for each case, at the moment it is done.
     "grants.bulk.plan": {**_STAFF, **_FINANCE},
     "grants.bulk.read": {**_STAFF, **_FINANCE, "auditor": "all"},
-    "grants.panel.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.panel.read": {**_STAFF, "auditor": "all"},
     "grants.panel.hold": _STAFF,
     "grants.application.check": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},

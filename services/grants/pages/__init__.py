@@ -15,11 +15,12 @@ from services.grants.pages import (
     ledger,
     lists,
     money,
+    panels,
     queue,
     reviews,
 )
 
 router = APIRouter()
 _ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, bulk, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, bulk, panels, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)
