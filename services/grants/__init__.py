@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "bulk", "cofinancing", "note", "panel", "review", "task")
+OWNS = ("application", "award", "bulk", "cofinancing", "delegation", "note", "panel", "review", "task")
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -52,6 +52,8 @@ PUBLISHES = (
     "grants.cofinancing.settled",
     "grants.cofinancing.started",
     "grants.cofinancing.terms_drawn",
+    "grants.delegation.ended",
+    "grants.delegation.made",
     "grants.gap.alarmed",
     "grants.gap.closed",
     "grants.note.edited",

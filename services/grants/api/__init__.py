@@ -2,8 +2,22 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, bulk, cofinancing, day, decisions, ledger, panels, reviews
+from services.grants.api import (
+    ageing,
+    applications,
+    awards,
+    bulk,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    ledger,
+    panels,
+    reviews,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, bulk, panels):
+router = APIRouter(dependencies=[STANDS_IN])
+_MORE = (bulk, panels)
+for part in (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations, *_MORE):
     router.include_router(part.router)

@@ -83,14 +83,14 @@ def bulks(uow: UnitOfWork) -> Repository[Bulk]:
 def find_bulk(connection: Connection, bulk_id: str) -> Bulk | None:
     """Return an act on many cases to look at."""
     row = connection.execute(select(bulk).where(b.id == bulk_id)).mappings().one_or_none()
-    return None if row is None else Bulk.model_validate(row["state"] | {"version": row["version"]})
+    return None if row is None else Bulk.stored(row["state"], row["version"])
 
 
 def latest_bulks(connection: Connection, programmes: Sequence[str]) -> list[Bulk]:
     """Return the latest acts on many cases of these programmes that were not thrown away, newest first."""
     query = select(bulk).where(b.programme.in_(programmes), b.status != "discarded").order_by(b.id.desc()).limit(LATEST)
     rows = connection.execute(query).mappings()
-    return [Bulk.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+    return [Bulk.stored(row["state"], row["version"]) for row in rows]
 
 
 def running(connection: Connection) -> list[str]:

@@ -35,7 +35,7 @@ def panels(uow: UnitOfWork) -> Repository[Panel]:
 def find_panel(connection: Connection, panel_id: str) -> Panel | None:
     """Return a panel to look at."""
     row = connection.execute(select(panel).where(p.id == panel_id)).mappings().one_or_none()
-    return None if row is None else Panel.model_validate(row["state"] | {"version": row["version"]})
+    return None if row is None else Panel.stored(row["state"], row["version"])
 
 
 def panels_of(connection: Connection, programme: str, call: str) -> list[RowMapping]:
@@ -49,7 +49,7 @@ def before(connection: Connection, programme: str, call: str, stage: str) -> lis
     state = t.application.c.state.op("-")("answers").label("state")
     query = select(a.version, state).where(a.programme == programme, a.call == call, a.stage == stage)
     rows = connection.execute(query.order_by(a.id).limit(MOST + 1))
-    return [Application.model_validate(row.state | {"version": row.version}) for row in rows]
+    return [Application.stored(row.state, row.version) for row in rows]
 
 
 def committed(connection: Connection, programme: str, call: str, but: Collection[str]) -> Decimal:

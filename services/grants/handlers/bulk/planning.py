@@ -23,6 +23,7 @@ from services.grants.handlers.moving import (
     carry_out,
     chosen,
 )
+from services.grants.handlers.standing import Acting
 from services.grants.policy import POLICY
 from services.grants.storage import bulk as stored
 from services.grants.storage import queue as queued
@@ -87,7 +88,7 @@ def keep(  # noqa: PLR0917 - a plan has as many sides
         programme=programme,
         owner=who.user,
         owner_name=who.name,
-        who=who.model_dump(mode="json", exclude={"csrf", "session"}),
+        who=_own(who).model_dump(mode="json", include=set(Identity.model_fields) - {"csrf", "session"}),
         act=act,
         query=query,
         panel=panel,
@@ -111,6 +112,11 @@ def keep(  # noqa: PLR0917 - a plan has as many sides
     ]
     stored.put_rows(uow.connection, kept)
     return made
+
+
+def _own(who: Identity) -> Identity:
+    """Return a person with their own roles; those that others lend them are asked for again at each row."""
+    return who.model_copy(update={"roles": who.own_roles}) if isinstance(who, Acting) else who
 
 
 def _chosen(uow: UnitOfWork, who: Identity, command: PlanBulk) -> Sequence[RowMapping]:
@@ -147,7 +153,7 @@ def forecast(
     reviews, awards = reads.reviews_by_case(connection, references), reads.awards_by_case(connection, references)
     found: dict[str, list[dict[str, Any]]] = {}
     for row, command in rows:
-        application = Application.model_validate(states[row["id"]] | {"version": row["version"]})
+        application = Application.stored(states[row["id"]], row["version"])
         frame = Frame.of(packs[application.pack_version], application)
         try:
             if "transition" in command:

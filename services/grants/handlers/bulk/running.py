@@ -19,6 +19,7 @@ from services.grants.domain.bulk import Bulk, Sayable, sayable
 from services.grants.handlers.base import Frame, pack_of, role_on
 from services.grants.handlers.bulk.planning import moving
 from services.grants.handlers.moving import ASSIGN, MOVE, PARTS_OF_ACTS, AssignOfficer, give, step
+from services.grants.handlers.standing import acting, stand
 from services.grants.storage import bulk as stored
 from services.grants.storage.tables import applications
 from shared.clock import Clock, Ids, new_id, utc_now
@@ -36,7 +37,7 @@ class Runner:
 
     def __init__(self, engine: Engine, *, clock: Clock = utc_now, ids: Ids = new_id) -> None:
         self.engine, self.clock, self.ids = engine, clock, ids
-        self._frames: dict[tuple[str, int], Any] = {}
+        self._packs: dict[tuple[str, int], Any] = {}
 
     def run(self, seconds: float = SECONDS) -> int:
         """Do what waits, for about so long at most; returns how many rows were tried."""
@@ -59,7 +60,7 @@ class Runner:
             if row is None:
                 return False
             try:
-                self._act(uow, _present(owner, row), row)
+                self._act(uow, acting(uow.connection, _present(owner, row), self.clock()), row)
                 uow.flush()
             except TamgaError as refusal:
                 self._refused(uow, bulk, row, [one.model_dump() for one in sayable(refusal)], refusal.type)
@@ -81,6 +82,7 @@ class Runner:
         application = kept.get(row["reference"])
         action = MOVE if "transition" in command else ASSIGN
         role = role_on(who, action, application)
+        stand(uow, who, application.programme, application.id, application.officer)
         if application.version != row["version"]:
             raise kept.stale(application.id, row["version"])
         if action == ASSIGN:
@@ -90,9 +92,10 @@ class Runner:
         if move.transition in PARTS_OF_ACTS:
             raise ConflictError(PARTS_OF_ACTS[move.transition])
         pinned = (application.programme, application.pack_version)
-        if pinned not in self._frames:
-            self._frames[pinned] = pack_of(uow.connection, *pinned)
-        step(uow, who, application, move, role=role, said=said, frame=Frame.of(self._frames[pinned], application))
+        if pinned not in self._packs:
+            self._packs[pinned] = pack_of(uow.connection, *pinned)
+        frame = Frame.of(self._packs[pinned], application, uow.connection)
+        step(uow, who, application, move, role=role, said=said, frame=frame)
 
     def _refused(self, uow: UnitOfWork, bulk: Bulk, row: RowMapping, said: list[dict[str, Any]], problem: str) -> None:
         """Undo what the row began and write down why; the attempt is on the record like every refused one."""
