@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 from services.grants.domain.bulk import MOST_ROWS, Bulk, Sayable
 from services.grants.domain.pack import Pack
 from services.grants.handlers import bulk as handlers
-from services.grants.handlers import queue
+from services.grants.handlers import lettering, queue
 from services.grants.handlers.base import Packs
 from services.grants.handlers.bulk.planning import ASSIGNING
 from services.grants.handlers.moving import PARTS_OF_ACTS
@@ -181,6 +182,14 @@ def progress(request: Request, bulk: str, who: Who, connection: Reader) -> HTMLR
 def _progress(connection: Connection, bulk: Bulk) -> dict[str, Any]:
     counts = {"waiting": 0, "done": 0, "refused": 0} | stored.counts(connection, bulk.id)
     return {"bulk": bulk, "counts": counts, "tried": counts["done"] + counts["refused"]}
+
+
+@router.get("/{bulk}/letter/{number}", dependencies=[allowed(handlers.BULK)])
+def letter(request: Request, bulk: str, number: int, who: Who, connection: Reader) -> HTMLResponse:
+    """Show the letters that one case's part of it would bring."""
+    application, draft = lettering.row_would_say(connection, who, bulk, number, request.app.state.clock)
+    context = {"application": application, "draft": json.dumps(draft), "item": None, "back_to": f"/grants/bulk/{bulk}"}
+    return show(request, "letter.html", **context)
 
 
 @router.post("/{bulk}/start", dependencies=[allowed(handlers.BULK)])
