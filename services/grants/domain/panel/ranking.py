@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from services.grants.domain.pack import mean
 from shared.entity import Part
@@ -103,27 +104,21 @@ def ranked(
         fits = reaches and cut is None and (available is None or taken <= available)
         if reaches and not fits and cut is None:
             cut = rank
-        width = max(item.scores) - min(item.scores) if item.scores else None
         same = tuple(other.reference for mark, other in order if mark == score and score is not None and other != item)
-        lines.append(
-            Line(
-                rank=rank,
-                candidate=item,
-                mean=score,
-                spread=width,
-                wide=spread is not None and width is not None and width > spread,
-                reaches=reaches,
-                tied_with=same,
-                cumulative=taken,
-                fits=fits,
-            )
-        )
-    return Ranking(
-        lines=tuple(lines),
-        threshold=threshold,
-        spread=spread,
-        budget=budget,
-        committed=committed,
-        available=available,
-        cut=cut,
-    )
+        place: dict[str, Any] = {
+            "rank": rank,
+            "mean": score,
+            "reaches": reaches,
+            "tied_with": same,
+            "cumulative": taken,
+            "fits": fits,
+        }
+        lines.append(Line(candidate=item, **_width(item, spread), **place))
+    money: dict[str, Any] = {"budget": budget, "committed": committed, "available": available}
+    return Ranking(lines=tuple(lines), threshold=threshold, spread=spread, cut=cut, **money)
+
+
+def _width(item: Candidate, spread: Decimal | None) -> dict[str, Any]:
+    """Return how far the scores of an application are apart, and whether that is too far."""
+    width = max(item.scores) - min(item.scores) if item.scores else None
+    return {"spread": width, "wide": spread is not None and width is not None and width > spread}

@@ -97,21 +97,24 @@ def keep(  # noqa: PLR0917 - a plan has as many sides
         planned_at=uow.now(),
     )
     stored.bulks(uow).add(made)
-    kept = [
-        {
-            "bulk": made.id,
-            "number": number,
-            **{name: row[name] for name in ("title", "organisation_name", "version")},
-            "reference": row["id"],
-            "command": command,
-            "foreseen": foreseen[row["id"]],
-            "state": "waiting",
-            "said": [],
-        }
-        for number, (row, command) in enumerate(ordered, 1)
-    ]
+    kept = [_row(made, number, row, command, foreseen) for number, (row, command) in enumerate(ordered, 1)]
     stored.put_rows(uow.connection, kept)
     return made
+
+
+def _row(
+    made: Bulk, number: int, row: RowMapping, command: dict[str, Any], foreseen: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    return {
+        "bulk": made.id,
+        "number": number,
+        **{name: row[name] for name in ("title", "organisation_name", "version")},
+        "reference": row["id"],
+        "command": command,
+        "foreseen": foreseen[row["id"]],
+        "state": "waiting",
+        "said": [],
+    }
 
 
 def _own(who: Identity) -> Identity:
