@@ -1,6 +1,7 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
 OWNS = ("application", "award", "bulk", "cofinancing", "delegation", "note", "panel", "review", "task")
+OWNS = ("application", "award", "cofinancing", "delegation", "note", "report", "review", "task")
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -66,6 +67,21 @@ PUBLISHES = (
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",
+    "grants.report.accepted",
+    "grants.report.cancelled",
+    "grants.report.cost_decided",
+    "grants.report.costs_entered",
+    "grants.report.document_added",
+    "grants.report.document_removed",
+    "grants.report.overdue",
+    "grants.report.reminded",
+    "grants.report.reopened",
+    "grants.report.rescheduled",
+    "grants.report.returned",
+    "grants.report.review_late",
+    "grants.report.saved",
+    "grants.report.scheduled",
+    "grants.report.submitted",
     "grants.review.assigned",
     "grants.review.declared",
     "grants.review.excused",

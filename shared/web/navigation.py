@@ -10,6 +10,7 @@ Link = tuple[str, str]
 BY_ROLE: dict[str, list[Link]] = {
     "applicant": [
         ("/grants/mine", "My applications"),
+        ("/grants/reports/mine", "My reports"),
         ("/grants/calls", "Open calls"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/mine", "My proposals"),
@@ -17,6 +18,7 @@ BY_ROLE: dict[str, list[Link]] = {
     "officer": [
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/proposals", "Proposals"),
     ],
@@ -24,12 +26,14 @@ BY_ROLE: dict[str, list[Link]] = {
     "programme_manager": [
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
         ("/programmes", "Programmes"),
     ],
     "finance_officer": [
         ("/grants/day", "My day"),
         ("/grants/payments", "Payments"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
     ],
     "finance_partner": [("/loans/referrals", "Referrals")],

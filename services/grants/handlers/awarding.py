@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
-from services.grants.handlers import ledger
+from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.storage.tables import awards
@@ -113,6 +113,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
         step(uow, who, application, move, role=role)
         application.award(award.amount)
         ledger.concluded(uow, award)
+        reporting.schedule(uow, application, award)
     return award
 
 
@@ -154,6 +155,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     """Ask that a tranche be paid."""
     application, award, role = _award_for(uow, who, REQUEST, reference, command.version)
     _no_relation(who, application)
+    reporting.must_have_reported(uow, application)
     award.request(number, act_as(uow, role))
     return award
 
@@ -174,6 +176,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
+    reporting.must_have_reported(uow, application)
     book = ledger.Book(uow, award)
     award.release(number, by)
     book.enter("released", amount, f"tranche {number}")

@@ -20,10 +20,11 @@ from services.grants.pages import (
     money,
     panels,
     queue,
+    reports,
     reviews,
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
 _ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, bulk, panels, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, bulk, panels, queue, lists, eligibility, reviews, reports, *_ACTS):
     router.include_router(part.router)
