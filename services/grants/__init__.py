@@ -1,7 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "bulk", "cofinancing", "delegation", "note", "panel", "review", "task")
-OWNS = ("application", "award", "cofinancing", "delegation", "note", "report", "review", "task")
+OWNS = ("application", "award", "bulk", "cofinancing", "delegation", "note", "panel", "report", "review", "task")
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",

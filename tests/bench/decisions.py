@@ -61,7 +61,7 @@ def moves(world: World, references: list[str], version: int) -> tuple[list[float
 
 
 def act_on_many(world: World, references: list[str]) -> tuple[float, float, float, float]:
-    """Plan and do one act; returns the seconds of the dry run, of doing it and of its CPU, and the statements of a row."""
+    """Plan and do one act; returns the seconds of the dry run, of doing it, of its CPU, and a row's statements."""
     who, words = world.officer.identity, {"act": "reject", "reason_code": "not-eligible"}
     command = bulk.PlanBulk(programme=PROGRAMME, references=references, **words)
     began = time.perf_counter()

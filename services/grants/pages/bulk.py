@@ -188,7 +188,12 @@ def _progress(connection: Connection, bulk: Bulk) -> dict[str, Any]:
 def letter(request: Request, bulk: str, number: int, who: Who, connection: Reader) -> HTMLResponse:
     """Show the letters that one case's part of it would bring."""
     application, draft = lettering.row_would_say(connection, who, bulk, number, request.app.state.clock)
-    context = {"application": application, "draft": json.dumps(draft), "item": None, "back_to": f"/grants/bulk/{bulk}"}
+    context: dict[str, Any] = {
+        "application": application,
+        "draft": json.dumps(draft),
+        "item": None,
+        "back_to": f"/grants/bulk/{bulk}",
+    }
     return show(request, "letter.html", **context)
 
 
