@@ -15,10 +15,25 @@ from services.grants.api import (
     panels,
     reports,
     reviews,
+    workflows,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-_MORE = (bulk, panels, reports)
-for part in (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations, *_MORE):
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+    bulk,
+    panels,
+)
+for part in PARTS:
     router.include_router(part.router)

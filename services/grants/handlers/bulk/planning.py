@@ -157,7 +157,7 @@ def forecast(
     found: dict[str, list[dict[str, Any]]] = {}
     for row, command in rows:
         application = Application.stored(states[row["id"]], row["version"])
-        frame = Frame.of(packs[application.pack_version], application)
+        frame = Frame.of(packs, application)
         try:
             if "transition" in command:
                 move, said = moving(command, application.version)

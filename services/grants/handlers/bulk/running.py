@@ -16,6 +16,7 @@ from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import OperationalError
 
 from services.grants.domain.bulk import Bulk, Sayable, sayable
+from services.grants.domain.pack import Pack
 from services.grants.handlers.base import Frame, pack_of, role_on
 from services.grants.handlers.bulk.planning import moving
 from services.grants.handlers.moving import ASSIGN, MOVE, PARTS_OF_ACTS, AssignOfficer, give, step
@@ -32,12 +33,24 @@ log = structlog.get_logger(__name__)
 SECONDS = 20.0  # of one tick, so that a worker that is asked to stop does not wait for thousands of rows
 
 
+class _Kept(dict[int, Pack]):
+    """Versions of a programme's pack, each read once: what a version says never changes."""
+
+    def __init__(self, engine: Engine, programme: str) -> None:
+        super().__init__()
+        self._engine, self._programme = engine, programme
+
+    def __missing__(self, version: int) -> Pack:
+        with asking(self._engine) as connection:
+            return self.setdefault(version, pack_of(connection, self._programme, version))
+
+
 class Runner:
     """Carries on what is running in one database."""
 
     def __init__(self, engine: Engine, *, clock: Clock = utc_now, ids: Ids = new_id) -> None:
         self.engine, self.clock, self.ids = engine, clock, ids
-        self._packs: dict[tuple[str, int], Any] = {}
+        self._packs: dict[str, _Kept] = {}
 
     def run(self, seconds: float = SECONDS) -> int:
         """Do what waits, for about so long at most; returns how many rows were tried."""
@@ -91,10 +104,8 @@ class Runner:
         move, said = moving(command, row["version"])
         if move.transition in PARTS_OF_ACTS:
             raise ConflictError(PARTS_OF_ACTS[move.transition])
-        pinned = (application.programme, application.pack_version)
-        if pinned not in self._packs:
-            self._packs[pinned] = pack_of(uow.connection, *pinned)
-        frame = Frame.of(self._packs[pinned], application, uow.connection)
+        packs = self._packs.setdefault(application.programme, _Kept(self.engine, application.programme))
+        frame = Frame.of(packs, application, uow.connection)
         step(uow, who, application, move, role=role, said=said, frame=frame)
 
     def _refused(self, uow: UnitOfWork, bulk: Bulk, row: RowMapping, said: list[dict[str, Any]], problem: str) -> None:
