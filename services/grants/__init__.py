@@ -1,6 +1,19 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "bulk", "cofinancing", "delegation", "note", "panel", "report", "review", "task")
+OWNS = (
+    "application",
+    "award",
+    "bulk",
+    "cofinancing",
+    "delegation",
+    "note",
+    "panel",
+    "publication",
+    "publisher",
+    "report",
+    "review",
+    "task",
+)
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -64,6 +77,8 @@ PUBLISHES = (
     "grants.panel.opened",
     "grants.panel.saved",
     "grants.projection.rebuilt",
+    "grants.publication.published",
+    "grants.publisher.stated",
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",

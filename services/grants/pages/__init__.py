@@ -13,12 +13,14 @@ from services.grants.pages import (
     delegations,
     documents,
     eligibility,
+    files,
     form,
     fragments,
     ledger,
     lists,
     money,
     panels,
+    publishing,
     queue,
     reports,
     reviews,
@@ -50,3 +52,5 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
+router.include_router(files.router)

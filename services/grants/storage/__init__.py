@@ -1,6 +1,6 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import bulk, cofinancing, day, learned, ledger, panel, reads, reports, views
+from services.grants.storage import bulk, cofinancing, day, learned, ledger, panel, publishing, reads, reports, views
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -14,6 +14,7 @@ __all__ = [
     "ledger",
     "metadata",
     "panel",
+    "publishing",
     "reads",
     "reports",
     "reviews",

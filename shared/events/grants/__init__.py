@@ -1,7 +1,7 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, award, bulk, cofinancing, day, decision, panel, report, review
+from shared.events.grants import application, award, bulk, cofinancing, day, decision, panel, publishing, report, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
@@ -15,6 +15,7 @@ __all__ = [
     "day",
     "decision",
     "panel",
+    "publishing",
     "report",
     "review",
 ]
