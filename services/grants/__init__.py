@@ -1,11 +1,14 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
 OWNS = (
+    "agreement",
+    "amendment",
     "application",
     "award",
     "bulk",
     "cofinancing",
     "delegation",
+    "likeness",
     "note",
     "panel",
     "publication",
@@ -15,6 +18,13 @@ OWNS = (
     "task",
 )
 PUBLISHES = (
+    "grants.agreement.drawn",
+    "grants.amendment.accepted",
+    "grants.amendment.approved",
+    "grants.amendment.effected",
+    "grants.amendment.refused",
+    "grants.amendment.requested",
+    "grants.amendment.withdrawn",
     "grants.application.approval_given",
     "grants.application.approvals_voided",
     "grants.application.assigned",
@@ -22,6 +32,7 @@ PUBLISHES = (
     "grants.application.checked",
     "grants.application.document_added",
     "grants.application.document_removed",
+    "grants.application.editor_invited",
     "grants.application.information_requested",
     "grants.application.migrated",
     "grants.application.moved",
@@ -32,6 +43,7 @@ PUBLISHES = (
     "grants.application.submitted",
     "grants.attempt.refused",
     "grants.award.accepted",
+    "grants.award.amended",
     "grants.award.concluded",
     "grants.award.costs_accepted",
     "grants.award.costs_disallowed",
@@ -74,6 +86,8 @@ PUBLISHES = (
     "grants.delegation.made",
     "grants.gap.alarmed",
     "grants.gap.closed",
+    "grants.likeness.dismissed",
+    "grants.likeness.linked",
     "grants.note.edited",
     "grants.note.written",
     "grants.outbox.dropped",

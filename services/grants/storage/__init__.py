@@ -1,10 +1,23 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import bulk, cofinancing, day, learned, ledger, panel, publishing, reads, reports, views
+from services.grants.storage import (
+    agreements,
+    bulk,
+    cofinancing,
+    day,
+    learned,
+    ledger,
+    panel,
+    publishing,
+    reads,
+    reports,
+    views,
+)
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
 __all__ = [
+    "agreements",
     "applications",
     "awards",
     "bulk",
