@@ -5,8 +5,8 @@ from fastapi import APIRouter
 from services.grants.edge import STANDS_IN
 from services.grants.pages import (
     ageing,
-    bulk,
     agreement,
+    bulk,
     case,
     cofinancing,
     cofinancing_acts,
