@@ -2,6 +2,7 @@
 
 from services.grants.storage import (
     agreements,
+    bulk,
     cofinancing,
     day,
     delegations,
@@ -9,6 +10,7 @@ from services.grants.storage import (
     learned,
     ledger,
     likeness,
+    panel,
     publishing,
     reads,
     reports,
@@ -21,6 +23,7 @@ __all__ = [
     "agreements",
     "applications",
     "awards",
+    "bulk",
     "cofinancing",
     "day",
     "delegations",
@@ -29,6 +32,7 @@ __all__ = [
     "ledger",
     "likeness",
     "metadata",
+    "panel",
     "publishing",
     "reads",
     "reports",
