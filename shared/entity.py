@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from shared.events.base import Event
 
 HIDDEN = "[private]"
+# Tells a part that it is read from the database: what it does not know there, a later release wrote.
+STORED = {"stored": True}
 
 
 def canonical_hash(state: dict[str, Any]) -> str:
@@ -33,6 +45,28 @@ class Recorded(BaseModel):
     after_hash: str
 
 
+class Part(BaseModel):
+    """A value inside an entity. Unknown members are refused, but kept when a later release has stored them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _later: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, data: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if info.context != STORED or not isinstance(data, dict):
+            return read(data)
+        later = {name: value for name, value in data.items() if name not in cls.model_fields}
+        part = read({name: value for name, value in data.items() if name not in later})
+        part._later = later  # noqa: SLF001 - of its own class
+        return part
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {**write(self), **self._later}
+
+
 class Entity(BaseModel):
     """An entity: `id`, `version` (counts stored changes, from 1) and state.
 
@@ -51,10 +85,20 @@ class Entity(BaseModel):
 
     _events: list[Recorded] = PrivateAttr(default_factory=list)
     _snapshot: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _later: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def stored(cls, state: Mapping[str, Any], version: int) -> Self:
+        """Return the entity as it was stored; what a later release wrote beside the known is kept and stored again."""
+        later = {name: value for name, value in state.items() if name not in cls.model_fields}
+        known = {name: value for name, value in state.items() if name not in later}
+        entity = cls.model_validate(known | {"version": version}, context=STORED)
+        entity._later = later  # noqa: SLF001 - of its own class
+        return entity
 
     def state(self) -> dict[str, Any]:
         """Return the state as JSON types: decimals as strings, times in UTC with microseconds."""
-        return self.model_dump(mode="json", exclude={"version"})
+        return self.model_dump(mode="json", exclude={"version"}) | self._later
 
     def loaded(self) -> None:
         """Remember the present state as the one before the next event (storage calls this after a read)."""

@@ -65,7 +65,7 @@ class Repository(Generic[E]):
         known = self.uow.tracked(self.table.name, row["id"])
         if known is not None:
             return known  # type: ignore[return-value]  # one table holds one kind
-        entity = self.kind.model_validate(row["state"] | {"version": row["version"]})
+        entity = self.kind.stored(row["state"], row["version"])
         entity.loaded()
         self.uow.track(entity, self, entity.state())
         return entity

@@ -2,7 +2,10 @@
 
 from typing import ClassVar
 
-from shared.entity import HIDDEN, Entity, canonical_hash
+import pytest
+from pydantic import ValidationError
+
+from shared.entity import HIDDEN, Entity, Part, canonical_hash
 from shared.events import Event
 from shared.money import Money
 
@@ -54,3 +57,36 @@ def test_the_hash_does_not_depend_on_the_order_of_members() -> None:
     """The canonical form of RFC 8785 makes equal states hash equally."""
     assert canonical_hash({"a": "1", "b": ["2"]}) == canonical_hash({"b": ["2"], "a": "1"})
     assert canonical_hash({"a": "1"}) != canonical_hash({"a": "2"})
+
+
+class Ring(Part):
+    """A part of a thing."""
+
+    size: int
+
+
+class Hoop(Entity):
+    """A thing with parts."""
+
+    KIND = "hoop"
+    ring: Ring
+    spare: list[Ring] = []
+
+
+def test_what_a_later_release_stored_is_kept_by_this_one() -> None:
+    """Members that this release does not know, of an entity or its parts, are stored again and hashed."""
+    written = {"id": "h", "ring": {"size": 1, "metal": "tin"}, "spare": [{"size": 2, "worn": True}], "colour": "red"}
+    hoop = Hoop.stored(written, 3)
+    assert hoop.state() == written
+    hoop.spare = [*hoop.spare, Ring(size=4)]
+    hoop.ring = hoop.ring.model_copy(update={"size": 9})
+    kept = {"ring": {"size": 9, "metal": "tin"}, "spare": [{"size": 2, "worn": True}, {"size": 4}], "colour": "red"}
+    assert hoop.state() == {"id": "h", **kept}
+
+
+def test_what_is_new_must_be_known() -> None:
+    """A member that nobody knows is refused by name where an entity or a part is made anew."""
+    with pytest.raises(ValidationError, match="metal"):
+        Ring.model_validate({"size": 1, "metal": "tin"})
+    with pytest.raises(ValidationError, match="colour"):
+        Hoop.model_validate({"id": "h", "ring": {"size": 1}, "colour": "red"})

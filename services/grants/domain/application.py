@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
-from shared.entity import Entity
+from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.events.grants.application import (
     ApplicationAwarded,
@@ -29,12 +27,6 @@ from shared.money import Money, total
 from shared.workflow import Transition, Turn, Visit, Workflow, turn
 
 MAX_DOCUMENTS = 30
-
-
-class Part(BaseModel):
-    """A value inside an application."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class BudgetLine(Part):

@@ -9,8 +9,9 @@ from typing import Literal
 from pydantic import Field
 
 from services.grants.domain import match
-from services.grants.domain.application import Document, Part
+from services.grants.domain.application import Document
 from services.grants.domain.terms import Form, Rules
+from shared.entity import Part
 from shared.errors import InvalidError, Rule
 from shared.money import Amount, Money
 

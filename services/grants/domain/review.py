@@ -7,9 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
-from services.grants.domain.application import Part
 from services.grants.domain.pack import Sheet
-from shared.entity import Entity
+from shared.entity import Entity, Part
 from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
 from shared.events.grants.review import (
     ConflictDeclared,

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from services.grants.domain import match
-from services.grants.domain.application import Part, Person
+from services.grants.domain.application import Person
+from shared.entity import Part
 from shared.errors import InvalidError, Rule
 from shared.events.cofinancing_rules import METHODS, CofinancingRules, Method
 from shared.money import Amount, Money

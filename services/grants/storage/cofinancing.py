@@ -91,7 +91,7 @@ def cases(uow: UnitOfWork) -> Repository[CoFinancing]:
 def find_case(connection: Connection, reference: str) -> CoFinancing | None:
     """Return a co-financing to look at."""
     row = connection.execute(select(cofinancing).where(cofinancing.c.id == reference)).mappings().one_or_none()
-    return None if row is None else CoFinancing.model_validate(row["state"] | {"version": row["version"]})
+    return None if row is None else CoFinancing.stored(row["state"], row["version"])
 
 
 def listed(

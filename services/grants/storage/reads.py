@@ -24,26 +24,26 @@ LISTED = [column for column in t.application.c if column.name not in {"state", "
 def find_application(connection: Connection, reference: str) -> Application | None:
     """Return an application to look at."""
     row = connection.execute(select(t.application).where(t.application.c.id == reference)).mappings().one_or_none()
-    return None if row is None else Application.model_validate(row["state"] | {"version": row["version"]})
+    return None if row is None else Application.stored(row["state"], row["version"])
 
 
 def find_award(connection: Connection, reference: str) -> Award | None:
     """Return an award to look at."""
     row = connection.execute(select(t.award).where(t.award.c.id == reference)).mappings().one_or_none()
-    return None if row is None else Award.model_validate(row["state"] | {"version": row["version"]})
+    return None if row is None else Award.stored(row["state"], row["version"])
 
 
 def find_review(connection: Connection, review_id: str) -> Review | None:
     """Return a review to look at."""
     row = connection.execute(select(t.review).where(t.review.c.id == review_id)).mappings().one_or_none()
-    return None if row is None else Review.model_validate(row["state"] | {"version": row["version"]})
+    return None if row is None else Review.stored(row["state"], row["version"])
 
 
 def reviews_of(connection: Connection, reference: str) -> list[Review]:
     """Return the reviews of an application, in the order in which they were asked for."""
     query = select(t.review).where(t.review.c.application == reference).order_by(t.review.c.id)
     rows = connection.execute(query).mappings()
-    return [Review.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+    return [Review.stored(row["state"], row["version"]) for row in rows]
 
 
 def of_organisation(
@@ -70,7 +70,7 @@ def reviews_for(
     if after is not None:
         query = query.where(tuple_(c.status, c.id) > tuple_(after[0], after[1]))
     rows = connection.execute(query.order_by(c.status, c.id).limit(limit + 1)).mappings()
-    return [Review.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+    return [Review.stored(row["state"], row["version"]) for row in rows]
 
 
 def awards_for_finance(
@@ -84,7 +84,7 @@ def awards_for_finance(
     if after is not None:
         query = query.where(c.id > after)
     rows = connection.execute(query.order_by(c.id).limit(limit + 1)).mappings()
-    return [Award.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+    return [Award.stored(row["state"], row["version"]) for row in rows]
 
 
 def timeline(connection: Connection, case: str) -> list[RowMapping]:
@@ -142,14 +142,14 @@ def reviews_by_case(connection: Connection, references: Sequence[str]) -> dict[s
     query = select(c.application, c.version, state).where(c.application.in_(references)).order_by(c.id)
     found: dict[str, list[Review]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.application, []).append(Review.model_validate(row.state | {"version": row.version}))
+        found.setdefault(row.application, []).append(Review.stored(row.state, row.version))
     return found
 
 
 def awards_by_case(connection: Connection, references: Sequence[str]) -> dict[str, Award]:
     """Return the awards of several applications."""
     query = select(t.award.c.id, t.award.c.version, t.award.c.state).where(t.award.c.id.in_(references))
-    return {row.id: Award.model_validate(row.state | {"version": row.version}) for row in connection.execute(query)}
+    return {row.id: Award.stored(row.state, row.version) for row in connection.execute(query)}
 
 
 def latest_pack(connection: Connection, programme: str) -> int | None:

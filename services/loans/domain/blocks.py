@@ -9,8 +9,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from shared.entity import Part
 from shared.money import Amount
 
 _CENT = Decimal("0.01")
@@ -55,10 +56,8 @@ Term = Annotated[Annotated[int, Field(ge=1, le=360)] | None, BeforeValidator(_bl
 ZERO = Decimal(0)
 
 
-class Block(BaseModel):
+class Block(Part):
     """A part of a proposal; unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Applicant(Block):
@@ -242,10 +241,8 @@ BLOCKS: dict[str, type[Block]] = {
 }
 
 
-class Plan(BaseModel):
+class Plan(Part):
     """The whole content of a proposal, without its documents."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     applicant: Applicant = Applicant()
     owners: Owners = Owners()

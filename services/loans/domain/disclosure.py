@@ -7,12 +7,13 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from services.loans.domain.blocks import BLOCKS, Plan
 from services.loans.domain.cashflow import cash_flow, loan_rows
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.ratios import Ratios, ratios
+from shared.entity import Part
 from shared.errors import InvalidError
 
 # Blocks that are computed or kept beside the plan, with their fields.
@@ -26,10 +27,8 @@ ALL_FIELDS = [f"{block}.{field}" for block, names in FIELDS.items() for field in
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
-class Consent(BaseModel):
+class Consent(Part):
     """One bank, some fields, one purpose, until a day: what was agreed to, in which words, by whom, and when."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bank: str
     fields: list[str]

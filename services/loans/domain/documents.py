@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict
+from shared.entity import Part
 
 
-class ProposalDocument(BaseModel):
+class ProposalDocument(Part):
     """What kind it is, its name and hash, and the days of its validity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
     name: str

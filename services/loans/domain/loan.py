@@ -6,19 +6,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from services.loans.domain.schedule import Instalment, Terms, schedule
-from shared.entity import Entity
+from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
 from shared.events import loans as events
 from shared.money import Money, total
 
 
-class Disbursement(BaseModel):
+class Disbursement(Part):
     """One payment: reported by the bank, confirmed by the MSME."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     amount: Money

@@ -5,19 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict
-
 from services.loans.domain.appraisal import offer_cost
+from shared.entity import Part
 from shared.errors import Rule
 from shared.money import Money
 
 MAX_TERM = 360
 
 
-class Question(BaseModel):
+class Question(Part):
     """What the bank asked, and the applicant's answer when there is one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     asked_at: datetime
@@ -27,10 +24,8 @@ class Question(BaseModel):
     answered_by: str | None = None
 
 
-class Offer(BaseModel):
+class Offer(Part):
     """Terms of a loan. `rate` is the nominal yearly fraction, `effective_rate` counts fee and compounding."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     amount: Money
     rate: Decimal

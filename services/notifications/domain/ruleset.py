@@ -6,31 +6,29 @@ import hashlib
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
+
+from shared.entity import Part
 
 Channel = Literal["email", "inbox"]
 CHANNELS: tuple[Channel, ...] = ("email", "inbox")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Category(_Part):
+class Category(Part):
     """A kind of letter; a locked one reaches people by e-mail whatever they chose."""
 
     name: dict[str, str]
     locked: bool = False
 
 
-class Text(_Part):
+class Text(Part):
     """A letter in one language: places in {{ }} are fields of the event and the common fields."""
 
     subject: str
     text: str
 
 
-class Letter(_Part):
+class Letter(Part):
     """A letter in every language of the programme."""
 
     version: int = 1
@@ -42,7 +40,7 @@ class Letter(_Part):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-class Rule(_Part):
+class Rule(Part):
     """When `event` happens (and `when` fits its data), tell `to` by `letter`."""
 
     id: str
@@ -62,7 +60,7 @@ class Rule(_Part):
         )
 
 
-class RuleSet(_Part):
+class RuleSet(Part):
     """All rules and letters of one programme."""
 
     timezone: str = "UTC"

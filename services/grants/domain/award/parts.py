@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal, TypeVar
 
-from services.grants.domain.application import Document, Part
+from services.grants.domain.application import Document
+from shared.entity import Part
 from shared.errors import NotFoundError
 from shared.money import Money
 
