@@ -1,6 +1,6 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "review")
+OWNS = ("application", "assessor", "award", "cofinancing", "recusal", "review")
 PUBLISHES = (
     "grants.application.assigned",
     "grants.application.awarded",
@@ -13,6 +13,9 @@ PUBLISHES = (
     "grants.application.saved",
     "grants.application.started",
     "grants.application.submitted",
+    "grants.assessor.interest_declared",
+    "grants.assessor.interest_ended",
+    "grants.assessor.profile_kept",
     "grants.attempt.refused",
     "grants.award.accepted",
     "grants.award.concluded",
@@ -49,6 +52,8 @@ PUBLISHES = (
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",
+    "grants.recusal.declared",
+    "grants.recusal.lifted",
     "grants.review.assigned",
     "grants.review.declared",
     "grants.review.excused",

@@ -24,6 +24,10 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.application.check": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},
+    # One's own expertise and interests: everybody's who judges cases.
+    "grants.assessor.own": {"reviewer": "all", "officer": "all", "programme_manager": "all", "finance_officer": "all"},
+    "grants.recusal.declare": {**_STAFF, **_FINANCE},
+    "grants.recusal.lift": {"programme_manager": "programme"},
     "grants.review.assign": _STAFF,
     "grants.review.read": {"reviewer": "assigned", **_STAFF, "auditor": "all"},
     "grants.review.declare": {"reviewer": "assigned"},

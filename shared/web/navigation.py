@@ -6,6 +6,7 @@ from shared.web.identity import Identity
 
 Link = tuple[str, str]
 
+INTERESTS = ("/grants/interests", "My interests")
 # The labels are gettext ids; `shared/web/locale` translates them.
 BY_ROLE: dict[str, list[Link]] = {
     "applicant": [
@@ -18,14 +19,16 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/proposals", "Proposals"),
+        INTERESTS,
     ],
-    "reviewer": [("/grants/reviews", "My reviews")],
+    "reviewer": [("/grants/reviews", "My reviews"), INTERESTS],
     "programme_manager": [
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/programmes", "Programmes"),
+        INTERESTS,
     ],
-    "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing")],
+    "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing"), INTERESTS],
     "finance_partner": [("/loans/referrals", "Referrals")],
     "auditor": [("/audit/", "Audit log"), ("/docs/events", "Events")],
     "operator": [

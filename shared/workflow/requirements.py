@@ -68,7 +68,8 @@ class Facts:
     `earlier_actors` who must not do a `four_eyes` move (they made the thing or decided before);
     `done_by` who did which transition last, for `four_eyes:<transition>`; `limits` up to what amount
     this actor may do which transition (see `authority_limits`), `levels` up to what amount each role may
-    (see `authority_levels`), so that a refusal can name the next level.
+    (see `authority_levels`), so that a refusal can name the next level;
+    `held` what keeps this actor from a transition whatever it requires, such as a conflict of interest.
     """
 
     actor: str = ""
@@ -85,6 +86,7 @@ class Facts:
     limits: Mapping[str, Money] = field(default_factory=dict)
     levels: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)
     stepped_up: bool = False
+    held: Mapping[str, tuple[Sentence, ...]] = field(default_factory=dict)
 
 
 def known(requirement: str) -> bool:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, awards, cofinancing, reviews
+from services.grants.api import applications, assessors, awards, cofinancing, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, cofinancing):
+for part in (applications, assessors, reviews, awards, cofinancing):
     router.include_router(part.router)

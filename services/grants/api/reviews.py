@@ -58,6 +58,14 @@ def declare(review_id: str, command: reviewing.Declare, who: Who, uow: Uow) -> R
     return review_view(review, scores=True)
 
 
+@router.post("/reviews/{review_id}/stepping-back", dependencies=[allowed("grants.review.declare")])
+def step_back(review_id: str, command: reviewing.Decline, who: Who, uow: Uow) -> ReviewView:
+    """Decline a review, or leave it because of a conflict found later."""
+    review = reviewing.step_back(uow, who, review_id, command)
+    uow.flush()
+    return review_view(review, scores=False)
+
+
 @router.put("/reviews/{review_id}", dependencies=[allowed("grants.review.score")])
 def score(review_id: str, command: reviewing.SaveReview, who: Who, uow: Uow) -> ReviewView:
     """Keep scores; with `submit` the review is final."""

@@ -96,8 +96,10 @@ class Review(Entity):
         review.record(ReviewAssigned(**review._facts("reviewer"), due=review.due))
         return review
 
-    def declare(self, *, conflict: bool, nature: str, reviewer_organisation: str | None) -> None:
-        """Declare a conflict or none. One's own organisation's application is a conflict whatever is declared."""
+    def declare(
+        self, *, conflict: bool, nature: str, reviewer_organisation: str | None = None, derived: str = ""
+    ) -> None:
+        """Declare a conflict or none; one's own organisation, or `derived`, is one whatever is declared."""
         if self.status != "assigned":
             raise ConflictError("You have declared already")
         if conflict and not nature.strip():
@@ -105,6 +107,8 @@ class Review(Entity):
         self.record(ConflictDeclared(**self._facts(), conflict=conflict, nature=nature))
         if reviewer_organisation == self.organisation:
             self.recuse("derived", "The applicant is the reviewer's own organisation")
+        elif derived:
+            self.recuse("derived", derived)
         elif conflict:
             self.recuse("declared", nature)
         else:
@@ -114,6 +118,15 @@ class Review(Entity):
         """Take the reviewer out because of a conflict of interest."""
         self.status, self.ground, self.nature = "recused", ground, nature
         self.record(ReviewerRecused(**self._facts("officer"), ground=ground, nature=nature))
+
+    def step_back(self, why: str, *, conflict: bool) -> None:
+        """Leave the review oneself: recused for a conflict that was found later, excused for anything else."""
+        if self.status not in {"assigned", "open"}:
+            raise ConflictError("This review is %(status)s; it can't be changed", status=self.status)
+        if conflict:
+            self.recuse("declared", why)
+        else:
+            self.excuse(why)
 
     def excuse(self, why: str) -> None:
         """Take the reviewer out for another reason: no answer, no time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from services.grants.domain.conflict import domain_of
 from services.grants.domain.pack import Pack
 from services.grants.storage import learned
 from shared.database import UnitOfWork
@@ -32,6 +33,7 @@ def person_known(uow: UnitOfWork, envelope: Envelope) -> None:
         organisation=event.organisation,
         programmes=event.programmes,
         active=True,
+        email_domain=domain_of(event.email),
     )
 
 
@@ -44,7 +46,12 @@ def organisation_known(uow: UnitOfWork, envelope: Envelope) -> None:
     """Remember an organisation."""
     event = OrganisationRegistered.model_validate(envelope.data)
     learned.put_organisation(
-        uow.connection, id=event.organisation_id, name=event.name, kind=event.kind, country=event.country
+        uow.connection,
+        id=event.organisation_id,
+        name=event.name,
+        kind=event.kind,
+        country=event.country,
+        registration_number=event.registration_number,
     )
 
 

@@ -14,6 +14,7 @@ from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
 from services.grants.handlers.applying import judged, missing
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns, roles_on
+from services.grants.handlers.holding import Held, holds
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
@@ -70,8 +71,9 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
     reviews: Sequence[Review],
     award: Award | None,
     command: MoveApplication | None = None,
+    held: Held | None = None,
 ) -> Facts:
-    """Return what the workflow may ask about a case when `who` acts."""
+    """Return what the workflow may ask about a case when `who` acts; `held` is `conflicts.held` of the two."""
     amount = application.awarded or application.amount
     actor = f"user:{who.user}"
     return Facts(
@@ -88,6 +90,7 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         amount=amount,
         limits=authority_limits(frame.pack.delegations, roles_on(who, application), application.currency),
         levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
+        held=held or {},
     )
 
 
@@ -138,7 +141,7 @@ def _open_conflicts(who: Identity, application: Application, reviews: Sequence[R
 def moves_for(connection: Connection, who: Identity, application: Application, frame: Frame) -> list[Move]:
     """Return the moves that `who` has now, the blocked ones with what blocks them."""
     reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    facts = facts_for(who, application, frame, reviews, award)
+    facts = facts_for(who, application, frame, reviews, award, held=holds(connection, who, application, frame))
     return frame.workflow.moves(application.stage, roles_on(who, application), facts)
 
 
@@ -155,7 +158,8 @@ def step(uow: UnitOfWork, who: Identity, application: Application, command: Move
     """Make a move of an application that this transaction holds already."""
     frame = Frame(uow.connection, application)
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
-    facts = facts_for(who, application, frame, reviews, award, command)
+    held = holds(uow.connection, who, application, frame)
+    facts = facts_for(who, application, frame, reviews, award, command, held)
     roles = roles_on(who, application)
     transition = frame.workflow.move(command.transition, application.stage, roles, facts)
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.grants.domain.application import Application
 from services.grants.domain.review import Recommendation, Review, Score
 from services.grants.handlers.base import Command, Frame, act_as, application_for
+from services.grants.handlers.conflicts import derived_for, must_be_free
 from services.grants.policy import POLICY
 from services.grants.storage import reads
 from services.grants.storage.tables import applications, reviews
@@ -28,6 +29,14 @@ class Declare(Command):
 
     conflict: bool
     nature: str = ""
+    version: int
+
+
+class Decline(Command):
+    """A reviewer steps back, and why; `conflict` when it is a conflict of interest that was found later."""
+
+    reason: str
+    conflict: bool = False
     version: int
 
 
@@ -83,6 +92,8 @@ def _ask_one(uow: UnitOfWork, application: Application, reviewer: str) -> Review
     )
     if person["organisation"] == application.organisation:
         review.recuse("derived", "The applicant is the reviewer's own organisation")
+    elif conflict := derived_for(uow.connection, [reviewer], application).get(reviewer):
+        review.recuse("derived", str(conflict))
     return reviews(uow).add(review)
 
 
@@ -98,8 +109,23 @@ def _review_for(uow: UnitOfWork, who: Identity, action: str, review_id: str, exp
 def declare(uow: UnitOfWork, who: Identity, review_id: str, command: Declare) -> Review:
     """Declare a conflict of interest, or none."""
     review, role = _review_for(uow, who, DECLARE, review_id, command.version)
+    application = applications(uow).get(review.application, for_update=False)
     act_as(uow, role)
-    review.declare(conflict=command.conflict, nature=command.nature, reviewer_organisation=who.organisation)
+    known = derived_for(uow.connection, [who.user], application).get(who.user)
+    own = who.organisation if who.organisation == application.organisation else None
+    review.declare(
+        conflict=command.conflict, nature=command.nature, reviewer_organisation=own, derived=str(known) if known else ""
+    )
+    return review
+
+
+def step_back(uow: UnitOfWork, who: Identity, review_id: str, command: Decline) -> Review:
+    """Leave a review that was asked of oneself: for a conflict found later, or for want of time."""
+    review, role = _review_for(uow, who, DECLARE, review_id, command.version)
+    if not command.reason:
+        raise InvalidError({"reason": "is required"})
+    act_as(uow, role, command.reason)
+    review.step_back(command.reason, conflict=command.conflict)
     return review
 
 
@@ -110,6 +136,8 @@ def score(uow: UnitOfWork, who: Identity, review_id: str, command: SaveReview) -
     frame = Frame(uow.connection, application)
     if application.stage not in REVIEWED_AT:
         raise ConflictError("The case has moved on; it takes no more reviews")
+    if review.status != "recused":
+        must_be_free(uow.connection, who, application)
     act_as(uow, role)
     sheet = frame.pack.sheet_of(frame.call)
     submit_at = uow.now() if command.submit else None

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.grants.pages import (
+    assessors,
     case,
     cofinancing,
     cofinancing_acts,
@@ -18,5 +19,5 @@ from services.grants.pages import (
 
 router = APIRouter()
 _ACTS = (form, money, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+for part in (fragments, assessors, queue, lists, eligibility, reviews, *_ACTS):
     router.include_router(part.router)

@@ -12,6 +12,7 @@ from services.grants.domain.application import Application
 from services.grants.domain.mainline import main_line, position
 from services.grants.domain.pack import BUDGET, DOCUMENTS, Call
 from services.grants.handlers.base import Frame, roles_on
+from services.grants.handlers.holding import holds
 from services.grants.handlers.moving import PARTS_OF_ACTS, facts_for
 from services.grants.pages.guide import turn
 from services.grants.storage import reads
@@ -102,8 +103,15 @@ class CasePage:
         self.award = reads.find_award(uow.connection, application.id)
         self.roles = roles_on(who, application)
         self.inside = "applicant" not in self.roles
-        self.facts = facts_for(who, application, self.frame, self.reviews, self.award)
+        self.held = holds(uow.connection, who, application, self.frame)
+        self.facts = facts_for(who, application, self.frame, self.reviews, self.award, held=self.held)
         self.moves = self.frame.workflow.moves(application.stage, self.roles, self.facts)
+
+    @property
+    def barred(self) -> str | None:
+        """Return why this reader judges nothing in the case, in their language."""
+        found = next((one for held in self.held.values() for one in held if one.code.startswith("conflict-")), None)
+        return self._spoken(found) if found else None
 
     def stage_name(self, stage: str) -> str:
         """Return a stage's name for this reader: the applicant's own, or staff's."""
@@ -130,6 +138,7 @@ class CasePage:
             "turn": turn(self),
             "days": self._days(),
             "conflict": None,
+            "barred": self.barred,
             "move_names": self._move_names(),
             "asked": shown(self.frame.call.form, application.answers),
             "pausing": {name for stage in self.frame.workflow.stages if stage.sla for name in stage.sla.pauses_in},

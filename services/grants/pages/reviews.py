@@ -12,7 +12,7 @@ from services.grants.domain.review import Review, Score
 from services.grants.handlers import listing, reviewing, viewing
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
-from services.grants.storage import reads
+from services.grants.storage import judging, reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
 from shared.forms import words
@@ -95,6 +95,21 @@ def declare(request: Request, review_id: str, form: Annotated[DeclarationForm, F
     return back(_path(review_id))
 
 
+class DeclineForm(FormModel):
+    """The form by which a reviewer steps back."""
+
+    reason: str
+    conflict: bool = False
+    version: int
+
+
+@router.post("/reviews/{review_id}/stepping-back", dependencies=[STAY, allowed("grants.review.declare")])
+def step_back(review_id: str, form: Annotated[DeclineForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Decline a review, or leave it for a conflict found later."""
+    reviewing.step_back(uow, who, review_id, reviewing.Decline(**form.model_dump(exclude={"csrf"})))
+    return back("/grants/reviews")
+
+
 @router.post("/reviews/{review_id}", dependencies=[STAY, allowed("grants.review.score")])
 def score(request: Request, review_id: str, fields: Posted, who: Who, uow: Uow) -> Response:
     """Keep scores, or hand the review in; refused, the form comes back as it was filled."""
@@ -172,6 +187,7 @@ def of_case(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRespons
         reviews=every,
         visible=visible,
         sheet=sheet,
+        recusals=judging.recusals_of(uow.connection, reference),
         reviewers=_free(page, every),
         **page.context("reviews"),
     )

@@ -24,6 +24,8 @@ ACTS = {
     "grants.application.checked": "Checklist point answered: %(answer)s (%(answered)s of %(of)s)",
     "grants.application.awarded": "Grant awarded: %(amount)s",
     "grants.review.assigned": "Review asked of %(reviewer_name)s",
+    "grants.recusal.declared": "A conflict of interest was declared by %(person_name)s",
+    "grants.recusal.lifted": "The recusal of %(person_name)s was lifted by %(lifted_by)s",
     "grants.review.recused": "%(reviewer_name)s recused",
     "grants.review.excused": "%(reviewer_name)s excused",
     "grants.review.saved": "Review saved",

@@ -105,6 +105,7 @@ person = Table(
     Column("organisation", String(80)),
     Column("programmes", JSONB, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("email_domain", String(255)),
 )
 
 organisation = Table(
@@ -114,6 +115,7 @@ organisation = Table(
     Column("name", String(200), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("country", String(2)),
+    Column("registration_number", String(80)),
 )
 
 letter = Table(

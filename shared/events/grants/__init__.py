@@ -1,8 +1,8 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, award, cofinancing, review
+from shared.events.grants import application, assessor, award, cofinancing, recusal, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
-__all__ = ["AttemptRefused", "RecordViewed", "application", "award", "cofinancing", "review"]
+__all__ = ["AttemptRefused", "RecordViewed", "application", "assessor", "award", "cofinancing", "recusal", "review"]
