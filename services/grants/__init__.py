@@ -1,7 +1,9 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "assessor", "award", "cofinancing", "recusal", "review")
+OWNS = ("application", "assessor", "award", "cofinancing", "note", "recusal", "review", "task")
 PUBLISHES = (
+    "grants.application.approval_given",
+    "grants.application.approvals_voided",
     "grants.application.assigned",
     "grants.application.awarded",
     "grants.application.checked",
@@ -9,6 +11,7 @@ PUBLISHES = (
     "grants.application.document_removed",
     "grants.application.information_requested",
     "grants.application.moved",
+    "grants.application.recommended",
     "grants.application.reviewers_invited",
     "grants.application.saved",
     "grants.application.started",
@@ -47,6 +50,8 @@ PUBLISHES = (
     "grants.cofinancing.terms_drawn",
     "grants.gap.alarmed",
     "grants.gap.closed",
+    "grants.note.edited",
+    "grants.note.written",
     "grants.outbox.dropped",
     "grants.projection.rebuilt",
     "grants.quarantine.discarded",
@@ -60,6 +65,10 @@ PUBLISHES = (
     "grants.review.recused",
     "grants.review.saved",
     "grants.review.submitted",
+    "grants.task.added",
+    "grants.task.changed",
+    "grants.task.done",
+    "grants.task.reopened",
 )
 CONSUMES = (
     "portal.user.#",

@@ -21,6 +21,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
     "grants.application.assign": _STAFF,
+    "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.decision.sign": {**_STAFF, **_FINANCE},
     "grants.application.check": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},
@@ -43,6 +45,14 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }
 
+# Around the cases: what staff have to do, what is noted, who stands in for whom.
+DAY: dict[str, dict[str, str]] = {
+    "grants.task.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.task.write": {**_STAFF, **_FINANCE},
+    "grants.note.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.note.write": {"applicant": "own", **_STAFF, **_FINANCE},
+}
+
 COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.start": {"applicant": "all"},
     "grants.cofinancing.list": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
@@ -59,4 +69,4 @@ COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.release": _FINANCE,
 }
 
-POLICY = Policy({**APPLICATIONS, **COFINANCING})
+POLICY = Policy({**APPLICATIONS, **DAY, **COFINANCING})

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from shared.entity import canonical_hash
 from shared.errors import InvalidError
 from shared.events.cofinancing_rules import CofinancingRules
+from shared.events.decision_rules import decision_problems
 from shared.forms import call_problems
 from shared.web.forms import field_errors
 
@@ -50,7 +51,7 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             inner = {part.stem: read_yaml(part) for part in sorted(path.glob("*.yaml"))}
             pack |= {path.name: inner} if inner else {}
-    if wrong := call_problems(pack):
+    if wrong := call_problems(pack) | decision_problems(pack):
         raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]
     programme_id = facts.get("programme") if isinstance(facts, dict) else None

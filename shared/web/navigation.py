@@ -16,6 +16,7 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/loans/mine", "My proposals"),
     ],
     "officer": [
+        ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/proposals", "Proposals"),
@@ -23,12 +24,18 @@ BY_ROLE: dict[str, list[Link]] = {
     ],
     "reviewer": [("/grants/reviews", "My reviews"), INTERESTS],
     "programme_manager": [
+        ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/programmes", "Programmes"),
         INTERESTS,
     ],
-    "finance_officer": [("/grants/payments", "Payments"), ("/grants/cofinancing", "Co-financing"), INTERESTS],
+    "finance_officer": [
+        ("/grants/day", "My day"),
+        ("/grants/payments", "Payments"),
+        ("/grants/cofinancing", "Co-financing"),
+        INTERESTS,
+    ],
     "finance_partner": [("/loans/referrals", "Referrals")],
     "auditor": [("/audit/", "Audit log"), ("/docs/events", "Events")],
     "operator": [

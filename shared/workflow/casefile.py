@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, T
 from shared.money import Money
 from shared.workflow.authority import authority_levels, authority_limits
 from shared.workflow.model import path_of
-from shared.workflow.requirements import Facts
+from shared.workflow.requirements import Facts, Sentence
 
 if TYPE_CHECKING:
     from shared.workflow.model import Workflow
@@ -63,6 +63,7 @@ class CaseFile(BaseModel):
     reason: str | None = None
     comment: str | None = None
     step_up: StrictBool = False
+    approvals_missing: Count = 0
     amount: Money | None = None
     delegated_authority: list[Delegation] | None = None
 
@@ -98,7 +99,14 @@ class CaseFile(BaseModel):
             limits=authority_limits(lines, roles, currency),
             levels=authority_levels(lines, workflow, currency),
             stepped_up=self.step_up,
+            approvals_missing=_approvals(self.approvals_missing),
         )
+
+
+def _approvals(missing: int) -> Sentence | None:
+    return (
+        Sentence("Approvals that are missing: %(count)s", code="approvals-missing", count=missing) if missing else None
+    )
 
 
 def delegations_of(programme: Path) -> list[Delegation]:

@@ -13,7 +13,7 @@ from shared.money import Money
 # Given with the act itself, in its form: they never grey out a button.
 ASKED = ("reason", "comment")
 # Requirements without a parameter, with one, and with or without.
-PLAIN = frozenset({*ASKED, "no_open_conflicts", "four_eyes", "authority", "step_up"})
+PLAIN = frozenset({*ASKED, "no_open_conflicts", "four_eyes", "authority", "approvals", "step_up"})
 WITH_PARAMETER = frozenset({"document", "reviews", "checklist", "four_eyes"})
 _NUMBER = re.compile(r"[1-9][0-9]{0,2}")
 
@@ -87,6 +87,10 @@ class Facts:
     levels: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)
     stepped_up: bool = False
     held: Mapping[str, tuple[Sentence, ...]] = field(default_factory=dict)
+    # What is missing of the signatures that the amount needs, as the service knows it; None when nothing is.
+    approvals_missing: Sentence | None = None
+    # Who else counts as one person with the actor: those they stand in for, and those who stand in for them.
+    one_with: frozenset[str] = frozenset()
 
 
 def known(requirement: str) -> bool:
@@ -146,7 +150,7 @@ def _four_eyes(parameter: str, _transition: str, facts: Facts) -> Sentence | Non
     if not facts.actor or not earlier:
         first = "A second person must do this, and it is not recorded who was the first"
         return Sentence(first, code="four-eyes-unrecorded")
-    if facts.actor in earlier:
+    if {facts.actor, *facts.one_with} & set(earlier):
         same = "You did the step before this one; another person must do this one"
         return Sentence(same, code="four-eyes-same-person")
     return None
@@ -161,6 +165,10 @@ def _authority(_parameter: str, transition: str, facts: Facts) -> Sentence | Non
     if limit.currency != facts.amount.currency or facts.amount > limit:
         return _too_much(facts.amount, limit, facts.levels.get(transition, {}))
     return None
+
+
+def _approvals(_parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return facts.approvals_missing
 
 
 def _too_much(amount: Money, limit: Money, levels: Mapping[str, Money]) -> Sentence:
@@ -190,5 +198,6 @@ _CHECKS: dict[str, Callable[[str, str, Facts], Sentence | None]] = {
     "no_open_conflicts": _no_open_conflicts,
     "four_eyes": _four_eyes,
     "authority": _authority,
+    "approvals": _approvals,
     "step_up": _step_up,
 }

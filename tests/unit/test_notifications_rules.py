@@ -16,7 +16,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Match
 
 from services.notifications.cli import read_folder
-from services.notifications.domain.audience import PARTIES, Person, left_out, wanted_parties
+from services.notifications.domain.audience import BY_EVENT, PARTIES, Person, left_out, wanted_parties
 from services.notifications.domain.ruleset import Rule, RuleSet, UnreadableRulesError, read_pack
 from services.notifications.handlers import ON
 from services.notifications.handlers.learning import examine
@@ -168,7 +168,7 @@ def test_unknown_party_is_refused_with_the_known_ones_named() -> None:
     """A rule that writes to a party that does not exist is refused, and the message names those that do."""
     rules, problems, _ = examine(small_pack(to=["aplicant"]))
     assert rules is None
-    assert problems[0].startswith("rule one: unknown party aplicant; known: applicant, finance")
+    assert problems[0].startswith("rule one: unknown party aplicant; known: applicant, colleague, finance")
 
 
 def test_missing_translation_is_refused() -> None:
@@ -296,4 +296,4 @@ def test_nobody_is_told_of_their_own_act() -> None:
 
 def test_parties_are_those_that_entities_use() -> None:
     """Every party that a shipped rule writes to has a role by which people of an organisation are found."""
-    assert {party for rule in shipped().rules for party in rule.to} <= PARTIES
+    assert {party for rule in shipped().rules for party in rule.to} <= PARTIES | {BY_EVENT}

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from services.grants.domain.decision import Approval, Recommendation
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.events.decision_rules import Reason
 from shared.events.grants.application import (
     ApplicationAwarded,
     ApplicationMoved,
@@ -74,6 +76,7 @@ class Done(Part):
     at: datetime
     reason: str | None = None
     comment: str | None = None
+    reason_code: str | None = None
 
     @classmethod
     def of(
@@ -153,6 +156,8 @@ class Application(Entity):
     checks: dict[str, Check] = {}
     history: list[Done] = []
     awarded: Money | None = None
+    recommended: Recommendation | None = None
+    approvals: list[Approval] = []
     # The parts that an information request opened again (sections, "budget", "documents"); none: only its words.
     asked: list[str] = []
     handed: list[Handed] = []
@@ -177,6 +182,11 @@ class Application(Entity):
     def amount(self) -> Money:
         """Return the grant that the budget asks for."""
         return self.total_of(self.budget)
+
+    @property
+    def decided(self) -> Money:
+        """Return what is decided on: what was awarded, or else recommended, or else asked for."""
+        return self.awarded or (self.recommended.amount if self.recommended else self.amount)
 
     @property
     def own_share(self) -> Money:
@@ -215,7 +225,8 @@ class Application(Entity):
                 return document
         raise NotFoundError("There is no such document")
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """Return what every event of an application says about it."""
         return {
             "reference": self.id,
             "title": self.title,
@@ -233,7 +244,7 @@ class Application(Entity):
         )
         application.record(
             ApplicationStarted(
-                **application._facts(),
+                **application.facts(),
                 call_title=call_title,
                 workflow=workflow.workflow,
                 workflow_version=workflow.version,
@@ -251,7 +262,7 @@ class Application(Entity):
             self.title, self.budget = title, budget
             # A row that was taken out leaves no empty cells behind.
             self.answers = {name: text for name, text in (self.answers | answers).items() if text or "." not in name}
-            self.record(ApplicationSaved(**self._facts(), fields=changed, amount=self.amount))
+            self.record(ApplicationSaved(**self.facts(), fields=changed, amount=self.amount))
         return changed
 
     def attach(self, document: Document) -> None:
@@ -260,20 +271,20 @@ class Application(Entity):
             raise ConflictError("A case has at most %(most)s documents", most=MAX_DOCUMENTS)
         self.documents = [*self.documents, document]
         about = document.model_dump(include={"kind", "name", "media_type", "size", "sha256"})
-        self.record(DocumentAdded(**self._facts(), document_id=document.id, **about))
+        self.record(DocumentAdded(**self.facts(), document_id=document.id, **about))
 
     def detach(self, document_id: str) -> None:
         """Take a document out of the application."""
         gone = self.document(document_id)
         self.documents = [document for document in self.documents if document.id != document_id]
         about = gone.model_dump(include={"kind", "name", "sha256"})
-        self.record(DocumentRemoved(**self._facts(), document_id=gone.id, **about))
+        self.record(DocumentRemoved(**self.facts(), document_id=gone.id, **about))
 
     def assign(self, officer: str, name: str) -> None:
         """Give the case to an officer."""
         if officer != self.officer:
             self.officer, self.officer_name = officer, name
-            self.record(OfficerAssigned(**self._facts(), officer_id=officer, officer_name=name, notify=["officer"]))
+            self.record(OfficerAssigned(**self.facts(), officer_id=officer, officer_name=name, notify=["officer"]))
 
     def check(self, item: str, check: Check, *, items: list[str]) -> None:
         """Answer one item of the checklist, of which `items` are all."""
@@ -281,7 +292,7 @@ class Application(Entity):
         done = sum(1 for name in items if name in self.checks)
         self.record(
             ChecklistAnswered(
-                **self._facts(), item=item, answer=check.answer, note=check.note, answered=done, of=len(items)
+                **self.facts(), item=item, answer=check.answer, note=check.note, answered=done, of=len(items)
             )
         )
 
@@ -296,6 +307,7 @@ class Application(Entity):
         reason: str | None = None,
         comment: str | None = None,
         asked: Sequence[str] = (),
+        coded: Reason | None = None,
     ) -> None:
         """Make a move that the workflow allowed, and tell whom the workflow names.
 
@@ -305,6 +317,8 @@ class Application(Entity):
         if self.asked:
             self._close(by, now)
         done = Done.of(transition, before, by, now, reason=reason, comment=comment)
+        if coded:
+            done = done.model_copy(update={"reason_code": coded.id})
         self.history = [*self.history, done]
         stage = workflow.stage(transition.to)
         self.stage, self.terminal = stage.id, stage.terminal
@@ -317,7 +331,8 @@ class Application(Entity):
             self.submitted_at = self.submitted_at or now
             self._hand_in(by, now)
         kind = self._kind(before, initial, paused=self.paused)
-        self.record(kind(**self._facts(), **self._stage_fact(done, transition, workflow)))
+        says = coded.says if coded else {}
+        self.record(kind(**self.facts(), **self._stage_fact(done, transition, workflow), reason_names=says))
 
     def _hand_in(self, by: Person, now: datetime, *, sent: bool = True) -> None:
         written = {name: getattr(self, name) for name in ("title", "answers", "budget", "documents")}
@@ -352,8 +367,9 @@ class Application(Entity):
             "holder": self.holder or "",
             "due": self.due,
             "paused": self.paused,
-            "amount": self.awarded or self.amount,
+            "amount": self.decided,
             "reason": done.reason,
+            "reason_code": done.reason_code,
             "comment": done.comment,
             "notify": list(transition.notify),
         }
@@ -361,13 +377,13 @@ class Application(Entity):
     def invite(self, reviewers: list[str]) -> None:
         """Remember whom reviews were asked of, so that they stand among the parties."""
         self.reviewers = sorted({*self.reviewers, *reviewers})
-        self.record(ReviewersInvited(**self._facts(), reviewers=reviewers))
+        self.record(ReviewersInvited(**self.facts(), reviewers=reviewers))
 
     def award(self, amount: Money) -> None:
         """Both sides have signed: the grant is concluded."""
         self.awarded = amount
         self.record(
             ApplicationAwarded(
-                **self._facts(), programme=self.programme, amount=amount, notify=["applicant", "officer", "finance"]
+                **self.facts(), programme=self.programme, amount=amount, notify=["applicant", "officer", "finance"]
             )
         )

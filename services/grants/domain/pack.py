@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
+from shared.events.decision_rules import DecisionRules
 from shared.forms import Criterion as EligibilityRule
 from shared.forms import Form, Question, Section, Sum, read
 from shared.money import Money, decimals_of
@@ -197,6 +198,7 @@ class Pack(Model):
     workflows: dict[str, Workflow]
     scoring: dict[str, Sheet]
     checklists: dict[str, Checklist]
+    decisions: DecisionRules = DecisionRules()
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Pack:
@@ -216,6 +218,7 @@ class Pack(Model):
             workflows={item.workflow: item for item in workflows},
             scoring={item.scoring: item for item in sheets},
             checklists={item.checklist: item for item in lists},
+            decisions=DecisionRules.model_validate(content.get("decisions", {})),
         )
 
     def call(self, call_id: str) -> Call:

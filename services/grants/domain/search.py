@@ -257,6 +257,7 @@ FIELDS: dict[str, _Field] = {
     "programme": _Field(lambda value, known: _among(value, known.programmes), single=True),
     "state": _Field(_choice("open", "closed", "draft", "all")),
     "overdue": _Field(_choice("yes", "no"), single=True),
+    "task": _Field(_choice("overdue", "today", "open", "mine", "none"), single=True),
     "amount": _Field(_amount, compared=True),
     "score": _Field(_score, compared=True),
     "updated": _Field(_when, compared=True),

@@ -77,7 +77,7 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     _check_days(command.milestones, _today(uow, application))
     award = awards(uow).find(application.id, for_update=True)
     if award is None:
-        award = awards(uow).add(Award.of(application, application.amount))
+        award = awards(uow).add(Award.of(application, application.decided))
     by = act_as(uow, role)
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
     award.offer(command.milestones, command.conditions, by, uow.now())

@@ -126,3 +126,11 @@ def application_for(
     if action in conflicts.JUDGING and role != "applicant":
         conflicts.must_be_free(uow.connection, who, seen)
     return applications(uow).get(seen.id, expected=expected), role
+
+
+def one_person(who: Identity) -> frozenset[str]:
+    """Return everybody who counts as one person with `who` where another one must act.
+
+    Whoever stands in for somebody signs neither for nor after them; the rules of two people ask this alone.
+    """
+    return frozenset({f"user:{who.user}"})

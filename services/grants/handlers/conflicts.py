@@ -37,6 +37,7 @@ JUDGING = frozenset(
         "grants.payment.confirm",
         "grants.exclusion.decide",
         "grants.review.moderate",
+        "grants.decision.sign",
     }
 )
 

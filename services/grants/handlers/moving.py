@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from sqlalchemy import Connection
 
 from services.grants.domain.application import Application, Check
 from services.grants.domain.award import Award
+from services.grants.domain.decision import Said, coded, follow, recommend, wanting
 from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
 from services.grants.handlers.applying import judged, missing
-from services.grants.handlers.base import Command, Frame, act_as, application_for, owns, roles_on
+from services.grants.handlers.base import Command, Frame, act_as, application_for, one_person, owns, roles_on
 from services.grants.handlers.holding import Held, holds
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
+from shared.money import Money
 from shared.web.identity import Identity
 from shared.workflow import Facts, Move, authority_levels, authority_limits
 
@@ -32,7 +36,8 @@ class MoveApplication(Command):
     """Somebody makes a move; `version` is that of the page on which they decided.
 
     `sections` are the parts of the application that an information request opens again: ids of the form's
-    sections, "budget", "documents".
+    sections, "budget", "documents". `reason_code` is one of the programme's coded reasons for this move, to which
+    `reason` adds words; `amount` is what a recommendation recommends, when it is less than what was asked for.
     """
 
     transition: str
@@ -40,6 +45,8 @@ class MoveApplication(Command):
     reason: str | None = None
     comment: str | None = None
     sections: list[str] = []
+    reason_code: Annotated[str, Field(max_length=60)] = ""
+    amount: Money | None = None
 
 
 class AnswerCheck(Command):
@@ -73,9 +80,8 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
     command: MoveApplication | None = None,
     held: Held | None = None,
 ) -> Facts:
-    """Return what the workflow may ask about a case when `who` acts; `held` is `conflicts.held` of the two."""
-    amount = application.awarded or application.amount
-    actor = f"user:{who.user}"
+    """Return what the workflow may ask about a case when `who` acts; `held` is what `holds` says of the two."""
+    actor, roles = f"user:{who.user}", roles_on(who, application)
     return Facts(
         actor=actor,
         values=_values(application, frame, reviews, award),
@@ -87,8 +93,10 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         done_by={move.transition: move.by for move in application.history},
         reason=command.reason if command else None,
         comment=command.comment if command else None,
-        amount=amount,
-        limits=authority_limits(frame.pack.delegations, roles_on(who, application), application.currency),
+        amount=application.decided,
+        approvals_missing=wanting(application, frame.pack.decisions.approvals, one_person(who), roles),
+        one_with=one_person(who),
+        limits=authority_limits(frame.pack.delegations, roles, application.currency),
         levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
         held=held or {},
     )
@@ -154,12 +162,24 @@ def move(uow: UnitOfWork, who: Identity, reference: str, command: MoveApplicatio
     return application
 
 
-def step(uow: UnitOfWork, who: Identity, application: Application, command: MoveApplication, *, role: str) -> None:
-    """Make a move of an application that this transaction holds already."""
+def step(
+    uow: UnitOfWork,
+    who: Identity,
+    application: Application,
+    command: MoveApplication,
+    *,
+    role: str,
+    said: Said | None = None,
+) -> None:
+    """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
     frame = Frame(uow.connection, application)
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
+    rules = frame.pack.decisions
+    why = coded(rules, command.reason_code, command.transition, command.reason)
     held = holds(uow.connection, who, application, frame)
     facts = facts_for(who, application, frame, reviews, award, command, held)
+    if why and not facts.reason:
+        facts = replace(facts, reason=why.says["en"])
     roles = roles_on(who, application)
     transition = frame.workflow.move(command.transition, application.stage, roles, facts)
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
@@ -172,10 +192,15 @@ def step(uow: UnitOfWork, who: Identity, application: Application, command: Move
         application.judged(judged(uow, application, frame.pack))
     # The role of the act is the one that the workflow gives it to.
     acting = next((name for name in roles if name in transition.roles), role)
-    by = act_as(uow, acting, command.reason or command.comment)
-    said = {"reason": command.reason, "comment": command.comment}
+    by = act_as(uow, acting, command.reason or command.comment or (why.says["en"] if why else None))
+    words = {"reason": command.reason, "comment": command.comment}
     asked = _asked(frame, command.sections)
-    application.move(transition, frame.workflow, frame.calendar, by, uow.now(), asked=asked, **said)
+    said = said or Said(amount=command.amount, reason_code=why.id if why else None, words=command.comment)
+    if command.amount is not None and transition.id != rules.approvals.recommend:
+        raise InvalidError({"amount": "is said with a recommendation only"})
+    follow(application, transition, rules.approvals, by, uow.now())
+    recommend(application, transition, rules.approvals, said, by, uow.now())
+    application.move(transition, frame.workflow, frame.calendar, by, uow.now(), asked=asked, coded=why, **words)
 
 
 def _asked(frame: Frame, sections: Sequence[str]) -> list[str]:

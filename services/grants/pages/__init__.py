@@ -7,6 +7,7 @@ from services.grants.pages import (
     case,
     cofinancing,
     cofinancing_acts,
+    day,
     documents,
     eligibility,
     form,
@@ -18,6 +19,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-_ACTS = (form, money, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, assessors, queue, lists, eligibility, reviews, *_ACTS):
+_ACTS = (day, form, money, case, documents, cofinancing, cofinancing_acts)
+for part in (fragments, queue, lists, eligibility, reviews, *_ACTS, assessors):
     router.include_router(part.router)

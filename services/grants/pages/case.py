@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.grants.handlers import listing, moving, viewing
+from services.grants.handlers import deciding, listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
-from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.common import CasePage, back, case_path, money_in, show
 from services.grants.pages.eligibility import told
 from services.grants.pages.guide import guide
 from services.grants.pages.sentences import ANSWERS, latest, lines
@@ -156,13 +156,34 @@ class MoveForm(FormModel):
     reason: str | None = None
     comment: str | None = None
     sections: list[str] = []
+    reason_code: str = ""
+    amount: str = ""
+
+    def command(self, currency: str) -> moving.MoveApplication:
+        """Return the move that is meant; a recommended amount is in the call's currency."""
+        given = self.model_dump(exclude={"csrf", "amount"})
+        return moving.MoveApplication(**given, amount=money_in("amount", self.amount, currency))
 
 
 @router.post("/moves", dependencies=[STAY, allowed("grants.application.move")])
 def move(reference: str, form: Annotated[MoveForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Make a move."""
-    moving.move(uow, who, reference, moving.MoveApplication(**form.model_dump(exclude={"csrf"})))
+    moving.move(uow, who, reference, form.command(viewing.application_seen(uow, who, reference).currency))
     return back(case_path(reference))
+
+
+class SignForm(FormModel):
+    """The form of a signature."""
+
+    version: int
+    comment: str | None = None
+
+
+@router.post("/approvals", dependencies=[STAY, allowed(deciding.SIGN)])
+def sign(reference: str, form: Annotated[SignForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Give the next signature that the amount needs."""
+    deciding.sign(uow, who, reference, deciding.SignCase(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference) + "#decision")
 
 
 class OfficerForm(FormModel):

@@ -7,18 +7,23 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
 
 from services.grants.domain.application import Application
 from services.grants.domain.mainline import main_line, position
 from services.grants.domain.pack import BUDGET, DOCUMENTS, Call
 from services.grants.handlers.base import Frame, roles_on
+from services.grants.handlers.deciding import chain
 from services.grants.handlers.holding import holds
 from services.grants.handlers.moving import PARTS_OF_ACTS, facts_for
 from services.grants.pages.guide import turn
 from services.grants.storage import reads
 from shared.database import UnitOfWork
+from shared.errors import InvalidError
 from shared.forms import rows_of, shown
 from shared.i18n import translate
+from shared.money import Money
+from shared.web.forms import rule_of
 from shared.web.identity import Identity
 from shared.web.pages import render
 from shared.workflow import Move
@@ -55,6 +60,16 @@ def show(request: Request, template: str, *, status_code: int = 200, **context: 
 def back(path: str) -> RedirectResponse:
     """Return the answer to a form that did its work: go and look."""
     return RedirectResponse(path, status_code=303)
+
+
+def money_in(field: str, text: str, currency: str) -> Money | None:
+    """Return a typed amount, None for nothing typed; raises InvalidError that names the field."""
+    if not text.strip():
+        return None
+    try:
+        return Money.model_validate({"amount": text, "currency": currency})
+    except ValidationError as error:
+        raise InvalidError({field: rule_of(error.errors()[0])}) from error
 
 
 def case_path(reference: str, part: str = "") -> str:
@@ -139,6 +154,8 @@ class CasePage:
             "days": self._days(),
             "conflict": None,
             "barred": self.barred,
+            "chain": chain(self.who, application, self.frame) if self.inside else None,
+            "decisions": self.frame.pack.decisions,
             "move_names": self._move_names(),
             "asked": shown(self.frame.call.form, application.answers),
             "pausing": {name for stage in self.frame.workflow.stages if stage.sla for name in stage.sla.pauses_in},
@@ -178,6 +195,7 @@ class CasePage:
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
         if self.award:
             tabs.append(("money", "Money"))
+        tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 
     def _tab_name(self, name: str) -> str:
@@ -212,5 +230,6 @@ _FULFILLED = {
     "no_open_conflicts": "No open conflict of interest",
     "four_eyes": "Another person did the step before",
     "authority": "Within delegated authority",
+    "approvals": "The approvals before this one",
     "step_up": "Identity confirmed",
 }

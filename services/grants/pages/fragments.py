@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from services.grants.handlers import listing
+from services.grants.handlers import listing, tasks
 from services.grants.pages.common import case_path
 from services.grants.storage import figures
 from shared.web.dependencies import Reader, Who, allowed
@@ -25,6 +25,8 @@ NEWEST = 3
 def home(request: Request, who: Who, connection: Reader) -> HTMLResponse:
     """Give the counts and cases of this person's roles."""
     found = [figure for role in who.roles for figure in _figures(request, connection, who, role)]
+    if {"officer", "programme_manager", "finance_officer"} & set(who.roles):
+        found = [*_tasks(request, connection, who), *found]
     lines = _own(request, connection, who) if "applicant" in who.roles else []
     return render(request, "home_part.html", figures=list(dict.fromkeys(found)), cases=lines)
 
@@ -40,6 +42,16 @@ def _figures(request: Request, connection: Connection, who: Identity, role: str)
         count = figures.payments(connection, who.programmes)
         return [Figure("Grants with money to release or confirm", count, "/grants/payments", "go")]
     return []
+
+
+def _tasks(request: Request, connection: Connection, who: Identity) -> list[Figure]:
+    programme = who.programmes[0] if who.programmes else ""
+    day = tasks.day_of(connection, [who.user], programme, request.app.state.clock())
+    return [
+        Figure("Your overdue tasks", len(day.overdue), "/grants/day", "bad"),
+        Figure("Your tasks for today", len(day.now), "/grants/day", "warn"),
+        Figure("Your tasks until Sunday", len(day.week), "/grants/day"),
+    ]
 
 
 def _of_staff(counts: Any, role: str) -> list[Figure]:

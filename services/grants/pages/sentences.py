@@ -23,6 +23,9 @@ ACTS = {
     "grants.application.reviewers_invited": "Reviews asked for",
     "grants.application.checked": "Checklist point answered: %(answer)s (%(answered)s of %(of)s)",
     "grants.application.awarded": "Grant awarded: %(amount)s",
+    "grants.application.recommended": "Recommended for funding: %(amount)s of %(requested)s",
+    "grants.application.approval_given": "Approval %(given)s of %(of)s given: %(amount)s",
+    "grants.application.approvals_voided": "Approvals that count no more: %(approvals)s",
     "grants.review.assigned": "Review asked of %(reviewer_name)s",
     "grants.recusal.declared": "A conflict of interest was declared by %(person_name)s",
     "grants.recusal.lifted": "The recusal of %(person_name)s was lifted by %(lifted_by)s",
@@ -40,6 +43,12 @@ ACTS = {
     "grants.award.tranche_released": "Tranche %(tranche)s released: %(tranche_amount)s",
     "grants.award.tranche_refused": "Tranche %(tranche)s not released",
     "grants.award.payment_confirmed": "Tranche %(tranche)s paid: %(tranche_amount)s",
+    "grants.task.added": "Task for %(assignee_name)s: %(task)s",
+    "grants.task.changed": "Task changed: %(task)s, for %(assignee_name)s",
+    "grants.task.done": "Task done: %(task)s",
+    "grants.task.reopened": "Task open again: %(task)s",
+    "grants.note.written": "Note written",
+    "grants.note.edited": "Note changed",
     "grants.record.viewed": "Opened: %(what)s",
     "grants.attempt.refused": "Refused: %(detail)s",
 }
@@ -101,7 +110,9 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
             data["answer"] = _said(request, ANSWERS.get(str(data["answer"]), str(data["answer"])))
         what = _said(request, ACTS.get(act["type"], act["type"]), data)
     shown = act["type"] != "grants.review.declared"
-    detail = next((str(data[name]) for name in _DETAILS if data.get(name)), "") if shown else ""
+    said = [say(data["reason_names"], request.state.locale)] if data.get("reason_names") else []
+    said += [str(data[name]) for name in _DETAILS if data.get(name)][:1]
+    detail = " ".join(said) if shown else ""
     detail = _said(request, detail) if "nature" in data else detail  # the house's own words for a derived conflict
     refused = act["outcome"] == "refused"
     return {

@@ -1,7 +1,18 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, judging, learned, reads, views
+from services.grants.storage import cofinancing, day, judging, learned, reads, views
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
-__all__ = ["applications", "awards", "cofinancing", "judging", "learned", "metadata", "reads", "reviews", "views"]
+__all__ = [
+    "applications",
+    "awards",
+    "cofinancing",
+    "day",
+    "judging",
+    "learned",
+    "metadata",
+    "reads",
+    "reviews",
+    "views",
+]

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Numeric, and_, false, func, not_, or_, sel
 
 from services.grants.domain.search import WORDS, Term
 from services.grants.storage import tables as t
+from services.grants.storage.day import task
 from shared.money import Money
 
 c = t.application.c
@@ -126,6 +127,18 @@ def _state(_term: Term, value: Any, _asking: Asking) -> ColumnElement[bool]:
     return states[value]
 
 
+def _task(_term: Term, value: Any, asking: Asking) -> ColumnElement[bool]:
+    k = task.c
+    found = select(k.id).where(k.application == c.id, ~k.done)
+    days = {
+        "overdue": k.due_order < asking.today,
+        "today": k.due_order == asking.today,
+        "mine": k.assignee == asking.user,
+    }
+    found = found.where(days[value]) if value in days else found
+    return not_(found.exists()) if value == "none" else found.exists()
+
+
 def _is(of: Any) -> Callable[[Term, Any, Asking], ColumnElement[bool]]:
     return lambda _term, value, _asking: of == value
 
@@ -139,6 +152,7 @@ _CONDITIONS: dict[str, Callable[[Term, Any, Asking], ColumnElement[bool]]] = {
     "programme": _is(c.programme),
     "state": _state,
     "overdue": _overdue,
+    "task": _task,
     "amount": _amount,
     "score": _score,
     "updated": _time(c.updated_at),

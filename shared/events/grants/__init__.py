@@ -1,8 +1,19 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, assessor, award, cofinancing, recusal, review
+from shared.events.grants import application, assessor, award, cofinancing, day, decision, recusal, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
-__all__ = ["AttemptRefused", "RecordViewed", "application", "assessor", "award", "cofinancing", "recusal", "review"]
+__all__ = [
+    "AttemptRefused",
+    "RecordViewed",
+    "application",
+    "assessor",
+    "award",
+    "cofinancing",
+    "day",
+    "decision",
+    "recusal",
+    "review",
+]

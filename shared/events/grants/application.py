@@ -71,7 +71,8 @@ class StageFact(ApplicationFact):
     """A move along the workflow, as the act of `transition`.
 
     `stage_name` is what staff read, `public_name` what the applicant reads, per language; `holder` is
-    whose turn it is now; `due` the day by which they should have acted, none while the clock is paused.
+    whose turn it is now; `due` the day by which they should have acted, none while the clock is paused;
+    `reason_names` what the coded reason says to the applicant, per language.
     """
 
     transition: str
@@ -85,6 +86,8 @@ class StageFact(ApplicationFact):
     amount: Money
     reason: str | None = None
     comment: str | None = None
+    reason_code: str | None = None
+    reason_names: dict[str, str] = {}
 
 
 class ApplicationSubmitted(StageFact):

@@ -1,4 +1,4 @@
-"""Those who judge cases have interests; what is known of people and organisations says who is related."""
+"""Tasks and notes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 
-def _entity(name: str, *columns: Any) -> None:
+def _entity(name: str, *columns: sa.Column[Any]) -> None:
     op.create_table(
         name,
         sa.Column("id", sa.String(length=80), nullable=False),
@@ -29,20 +29,26 @@ def _entity(name: str, *columns: Any) -> None:
 
 
 def upgrade() -> None:
-    op.add_column("person", sa.Column("email_domain", sa.String(length=255), nullable=True))
-    op.add_column("organisation", sa.Column("registration_number", sa.String(length=80), nullable=True))
-    _entity("assessor", sa.Column("name", sa.String(length=200), nullable=False))
     _entity(
-        "recusal",
+        "task",
+        sa.Column("programme", sa.String(length=80), nullable=False),
         sa.Column("application", sa.String(length=80), nullable=False),
-        sa.Column("person", sa.String(length=80), nullable=False),
-        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("assignee", sa.String(length=80), nullable=False),
+        sa.Column("made_by", sa.String(length=80), nullable=False),
+        sa.Column("due_order", sa.Date(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
     )
-    op.create_index("recusal_case", "recusal", ["application"], unique=False)
+    op.create_index("task_mine", "task", ["assignee", "due_order", "id"], postgresql_where=sa.text("NOT done"))
+    op.create_index("task_case", "task", ["application", "due_order", "id"])
+    _entity(
+        "note",
+        sa.Column("application", sa.String(length=80), nullable=False),
+        sa.Column("audience", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("note_case", "note", ["application", "at", "id"])
 
 
 def downgrade() -> None:
-    op.drop_table("recusal")
-    op.drop_table("assessor")
-    op.drop_column("organisation", "registration_number")
-    op.drop_column("person", "email_domain")
+    op.drop_table("note")
+    op.drop_table("task")

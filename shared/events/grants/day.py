@@ -1,0 +1,75 @@
+"""What staff do around their cases: tasks, notes, and standing in for each other."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from shared.events.base import Event
+
+
+class TaskFact(Event):
+    """What every event of a task says about it; `reference` is "" for a task that belongs to no case."""
+
+    task_id: str
+    reference: str
+    task: str
+    due: date | None
+    assignee_id: str
+    assignee_name: str
+    notify: list[str] = []
+
+
+class TaskAdded(TaskFact):
+    """Somebody has something to do by a day, on a case or free. Entity task:<id>."""
+
+    TYPE = "grants.task.added"
+
+
+class TaskChanged(TaskFact):
+    """A task has other words, another day, or another person (`reassigned`)."""
+
+    TYPE = "grants.task.changed"
+    reassigned: bool
+
+
+class TaskDone(TaskFact):
+    """A task is done."""
+
+    TYPE = "grants.task.done"
+    AUDIENCE = "record"
+
+
+class TaskReopened(TaskFact):
+    """A task that was done is to be done again."""
+
+    TYPE = "grants.task.reopened"
+    AUDIENCE = "record"
+
+
+class NoteFact(Event):
+    """What every event of a note says about it; its words stay in the service.
+
+    `shared` is whether the applicant reads it too; `from_applicant` whether they wrote it; `mentioned` are user ids.
+    """
+
+    note_id: str
+    reference: str
+    title: str
+    organisation_name: str
+    shared: bool
+    from_applicant: bool
+    mentioned: list[str]
+    notify: list[str] = []
+
+
+class NoteWritten(NoteFact):
+    """Somebody wrote a note on a case. Entity note:<id>."""
+
+    TYPE = "grants.note.written"
+
+
+class NoteEdited(NoteFact):
+    """The author changed a note; the former words stay beside it. `tells` is whether it names somebody new."""
+
+    TYPE = "grants.note.edited"
+    tells: bool
