@@ -42,6 +42,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.tranche.request": {"officer": "programme", **_FINANCE},
     "grants.tranche.release": _FINANCE,
     "grants.payment.confirm": _FINANCE,
+    "grants.ledger.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }
 

@@ -159,7 +159,7 @@ def told_by_rule() -> set[str]:
     """Return the events about which the programmes that we ship write letters."""
     files = sorted(PROGRAMMES.glob("*/notifications.yaml"))
     assert files
-    return {rule["event"] for file in files for rule in yaml.safe_load(file.read_text())["rules"]}
+    return {rule["event"] for file in files for rule in yaml.safe_load(file.read_text()).get("rules", [])}
 
 
 def needed_by(entry: Entry) -> list[str]:

@@ -140,7 +140,7 @@ class World:
         self.outer = FastAPI()
         self.outer.mount("/grants", self.app)
         self.people: dict[str, Person] = {}
-        self._learn()
+        self.learn(PROGRAMME, read_pack())
 
     def __getattr__(self, name: str) -> Person:
         return self.people[name]
@@ -161,11 +161,11 @@ class World:
         with UnitOfWork(self.engine, "grants", Context(actor=system("grants")), clock=self.clock) as uow:
             handlers.ON[event.TYPE](uow, envelope)
 
-    def _learn(self) -> None:
-        pack = read_pack()
+    def learn(self, programme: str, pack: dict[str, Any]) -> None:
+        """Let the service hear of a programme, of its organisations and of its people."""
         people = pack.pop("people")
-        loaded = ProgrammeLoaded(programme_id=PROGRAMME, pack_version=1, sha256=canonical_hash(pack), pack=pack)
-        self.hear(loaded, f"programme:{PROGRAMME}")
+        loaded = ProgrammeLoaded(programme_id=programme, pack_version=1, sha256=canonical_hash(pack), pack=pack)
+        self.hear(loaded, f"programme:{programme}")
         names = {}
         for item in people["organisations"]:
             names[item["id"]] = item["name"]
@@ -173,19 +173,19 @@ class World:
             event = OrganisationRegistered(organisation_id=item["id"], **known)
             self.hear(event, f"organisation:{item['id']}")
         for item in people["people"]:
-            self._enter(item, names)
+            self._enter(item, names, programme)
 
-    def _enter(self, item: dict[str, Any], names: dict[str, str]) -> None:
+    def _enter(self, item: dict[str, Any], names: dict[str, str], programme: str) -> None:
         user, organisation = str(uuid4()), item.get("organisation")
         common = {"name": item["name"], "roles": item["roles"], "organisation": organisation}
         event = UserRegistered(
-            user_id=user, email=item["email"], locale=item["locale"], programmes=[PROGRAMME], **common
+            user_id=user, email=item["email"], locale=item["locale"], programmes=[programme], **common
         )
         self.hear(event, f"user:{user}")
         identity = Identity(
             user=user,
             organisation_name=names.get(organisation or ""),
-            programmes=(PROGRAMME,),
+            programmes=(programme,),
             csrf=f"token-of-{item['key']}",
             **common,
         )

@@ -109,13 +109,19 @@ def test_a_pack_with_a_dead_end_is_refused(stand: Stand, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("programme.yaml", "name: x\n"), ("programme.yaml", "a: [\n"), ("x.yaml", "a: !!python/object:os.system x")],
+    [
+        ("programme.yaml", "name: x\n"),
+        ("programme.yaml", "a: [\n"),
+        ("x.yaml", "a: !!python/object:os.system x"),
+        ("x.yaml: a[0].0", "a: [{people: about 100,0: more}]"),
+        ("programme.yaml: letters_from", "programme: p\nletters_from: ../elsewhere\n"),
+    ],
 )
 def test_a_broken_pack_is_refused_by_its_file(tmp_path: Path, stand: Stand, name: str, content: str) -> None:
     """A pack that can't be read, or does not say whose it is, loads nothing and names the file."""
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "programme.yaml").write_text("programme: p\n")
-    (tmp_path / "p" / name).write_text(content)
+    (tmp_path / "p" / name.partition(":")[0]).write_text(content)
     with pytest.raises(InvalidError) as refused:
         bootstrap.ensure(_settings_of(stand.database("portal"), programmes=tmp_path))
     assert name in refused.value.fields

@@ -1,9 +1,9 @@
-"""The main line of a workflow: the stages that a case goes through when nothing comes in between."""
+"""What a workflow tells about its stages: the main line of a case, and where reviews are written."""
 
 from __future__ import annotations
 
 from services.grants.domain.application import Application
-from shared.workflow import Workflow
+from shared.workflow import STAFF, Workflow
 
 
 def main_line(workflow: Workflow) -> list[str]:
@@ -21,6 +21,21 @@ def _leads_on(workflow: Workflow, stage: str, order: dict[str, int]) -> bool:
     closing = any(workflow.stage(target).terminal for target in onward)
     back = any(order[move.to] < order[stage] for move in workflow.leaving(stage))
     return any(not workflow.stage(target).terminal for target in onward) or (closing and not back)
+
+
+def reviewed_at(workflow: Workflow) -> frozenset[str]:
+    """Return the stages at which reviews are asked for and written.
+
+    They are those that reviewers hold, those that a number of reviews lets go, and the staff's right before the first.
+    """
+    theirs = {stage.id for stage in workflow.stages if stage.holder == "reviewer"}
+    found = set(theirs)
+    for move in workflow.transitions:
+        if any(need.startswith("reviews:") for need in move.requires):
+            found.update(move.sources)
+        if move.to in theirs:
+            found.update(stage for stage in move.sources if workflow.stage(stage).holder in STAFF)
+    return frozenset(found)
 
 
 def position(application: Application, line: list[str]) -> int:

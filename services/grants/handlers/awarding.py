@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
+from services.grants.handlers import ledger
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.storage.tables import awards
@@ -111,6 +112,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
         move = MoveApplication(transition=CONCLUDE, version=application.version)
         step(uow, who, application, move, role=role)
         application.award(award.amount)
+        ledger.concluded(uow, award)
     return award
 
 
@@ -172,7 +174,9 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
+    book = ledger.Book(uow, award)
     award.release(number, by)
+    book.enter("released", amount, f"tranche {number}")
     return award
 
 
@@ -183,5 +187,7 @@ def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     if not 1 <= len(command.payment_reference) <= 80:
         raise InvalidError({"payment_reference": "must have 1 to 80 characters"})
     act_as(uow, role)
+    book = ledger.Book(uow, award)
     award.confirm(number, command.payment_reference, command.paid_on, _today(uow, application))
+    book.enter("paid", award.tranche(number).amount, command.payment_reference)
     return award

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.grants.domain.application import Application
+from services.grants.domain.mainline import reviewed_at
 from services.grants.domain.review import Recommendation, Review, Score
 from services.grants.handlers.base import Command, Frame, act_as, application_for
 from services.grants.handlers.conflicts import derived_for, must_be_free
@@ -14,7 +15,6 @@ from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.web.identity import Identity
 
 ASSIGN, READ, DECLARE, SCORE = (f"grants.review.{verb}" for verb in ("assign", "read", "declare", "score"))
-REVIEWED_AT = frozenset({"due_diligence", "review", "panel"})
 
 
 class AskForReviews(Command):
@@ -60,8 +60,8 @@ class Excuse(Command):
 def ask(uow: UnitOfWork, who: Identity, reference: str, command: AskForReviews) -> list[Review]:
     """Ask people for reviews; one of the applicant's own organisation is recused at once."""
     application, role = application_for(uow, who, ASSIGN, reference, expected=command.version)
-    if application.stage not in REVIEWED_AT:
-        raise ConflictError("Reviews are asked for from due diligence until the panel decides")
+    if application.stage not in reviewed_at(Frame(uow.connection, application).workflow):
+        raise ConflictError("Reviews are asked for shortly before and while the workflow has the case reviewed")
     if not command.reviewers:
         raise InvalidError({"reviewers": "is required: choose at least one"})
     asked = {review.reviewer for review in reads.reviews_of(uow.connection, application.id)}
@@ -134,7 +134,7 @@ def score(uow: UnitOfWork, who: Identity, review_id: str, command: SaveReview) -
     review, role = _review_for(uow, who, SCORE, review_id, command.version)
     application = applications(uow).get(review.application, for_update=False)
     frame = Frame(uow.connection, application)
-    if application.stage not in REVIEWED_AT:
+    if application.stage not in reviewed_at(frame.workflow):
         raise ConflictError("The case has moved on; it takes no more reviews")
     if review.status != "recused":
         must_be_free(uow.connection, who, application)

@@ -12,6 +12,7 @@ from services.grants.pages import (
     eligibility,
     form,
     fragments,
+    ledger,
     lists,
     money,
     queue,
@@ -19,6 +20,6 @@ from services.grants.pages import (
 )
 
 router = APIRouter()
-_ACTS = (day, form, money, case, documents, cofinancing, cofinancing_acts)
+_ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS, assessors):
     router.include_router(part.router)

@@ -195,6 +195,8 @@ class CasePage:
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
         if self.award:
             tabs.append(("money", "Money"))
+            if self.inside and self.award.concluded_at:
+                tabs.append(("ledger", "Ledger"))
         tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 

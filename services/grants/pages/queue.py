@@ -146,6 +146,7 @@ def _context(
         "listing": listing,
         "address": address,
         "search": address.present["q"],
+        "currency": next((call.currency for call in listing.pack.calls.values()), "") if listing.pack else "",
         "mistakes": [_told(search, mistake, address) for mistake in search.mistakes],
         "chips": [(_chip(search, term), address(q=search.without(term))) for term in search.terms],
         "menus": _menus(request, listing, address),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
+from services.grants.domain.mainline import reviewed_at
 from services.grants.domain.review import Review, Score
 from services.grants.handlers import listing, reviewing, viewing
 from services.grants.pages.common import CasePage, back, case_path, show
@@ -195,7 +196,7 @@ def of_case(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRespons
 
 def _free(page: CasePage, every: list[Review]) -> list[tuple[str, str]]:
     """Return the reviewers who can still be asked."""
-    if page.application.stage not in reviewing.REVIEWED_AT:
+    if page.application.stage not in reviewed_at(page.frame.workflow):
         return []
     asked = {review.reviewer for review in every}
     return [

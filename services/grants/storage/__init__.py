@@ -1,6 +1,6 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, day, judging, learned, reads, views
+from services.grants.storage import cofinancing, day, judging, learned, ledger, reads, views
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -11,6 +11,7 @@ __all__ = [
     "day",
     "judging",
     "learned",
+    "ledger",
     "metadata",
     "reads",
     "reviews",

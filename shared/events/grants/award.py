@@ -109,3 +109,64 @@ class PaymentConfirmed(TrancheFact):
     payment_reference: str
     paid_on: date
     paid_so_far: Money
+
+
+class CostsFact(AwardFact):
+    """What every event about accepted costs says; `accepted_in` is, say, the id of a report."""
+
+    costs: Money
+    accepted_in: str
+    accepted_so_far: Money
+    outstanding: Money
+
+
+class CostsAccepted(CostsFact):
+    """Costs of the recipient were accepted: they account for so much of the advance."""
+
+    TYPE = "grants.award.costs_accepted"
+    AUDIENCE = "record"
+    own: Money | None = None
+
+
+class CostsDisallowed(CostsFact):
+    """An acceptance of costs was taken back."""
+
+    TYPE = "grants.award.costs_disallowed"
+    AUDIENCE = "record"
+    why: str
+
+
+class RefundFact(AwardFact):
+    """What every event of a refund says about it; refunds count from 1."""
+
+    refund: int
+    refund_amount: Money
+    still_owed: Money
+
+
+class RefundDemanded(RefundFact):
+    """The recipient has to pay back a part of the advance that is not accounted for."""
+
+    TYPE = "grants.award.refund_demanded"
+    AUDIENCE = "record"
+    why: str
+    due: date | None = None
+
+
+class RefundReceived(RefundFact):
+    """A refund, or a part of it, has come in."""
+
+    TYPE = "grants.award.refund_received"
+    AUDIENCE = "record"
+    received: Money
+    received_on: date
+    payment_reference: str
+
+
+class RefundDropped(RefundFact):
+    """The rest of a refund is demanded no more; it is an advance to account for again."""
+
+    TYPE = "grants.award.refund_dropped"
+    AUDIENCE = "record"
+    rest: Money
+    why: str

@@ -6,28 +6,14 @@ from datetime import date
 from typing import Any
 
 from services.grants.domain.application import Person
-from services.grants.domain.award.agreement import Agreement
-from services.grants.domain.award.parts import Tranche, numbered
+from services.grants.domain.award.account import Account
+from services.grants.domain.award.parts import Tranche
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.events.grants.award import PaymentConfirmed, TrancheRefused, TrancheReleased, TrancheRequested
-from shared.money import Money, total
 
 
-class Award(Agreement):
+class Award(Account):
     """What was agreed with the recipient of a grant, and what was paid. Its id is the application's reference."""
-
-    def paid(self) -> Money:
-        """Return what has been paid so far."""
-        return total((item.amount for item in self.tranches if item.status == "paid"), self.amount.currency)
-
-    def released(self) -> Money:
-        """Return what was released for payment so far, paid or not."""
-        amounts = (item.amount for item in self.tranches if item.status in {"released", "paid"})
-        return total(amounts, self.amount.currency)
-
-    def tranche(self, number: int) -> Tranche:
-        """Return a tranche by its number; raises NotFoundError."""
-        return numbered(self.tranches, number, "There is no tranche %(number)s")
 
     def request(self, number: int, by: Person) -> None:
         """Ask that a tranche be paid."""
