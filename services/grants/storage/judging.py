@@ -40,7 +40,7 @@ def recusals(uow: UnitOfWork) -> Repository[Recusal]:
 
 
 def _assessor(row: RowMapping) -> Assessor:
-    return Assessor.model_validate(row["state"] | {"version": row["version"]})
+    return Assessor.stored(row["state"], row["version"])
 
 
 def find_assessor(connection: Connection, user: str) -> Assessor | None:
@@ -58,14 +58,14 @@ def assessors_by_id(connection: Connection, users: Sequence[str]) -> dict[str, A
 def find_recusal(connection: Connection, reference: str, user: str) -> Recusal | None:
     """Return a person's recusal from a case."""
     found = connection.execute(select(recusal).where(recusal.c.id == f"{reference}:{user}")).mappings().one_or_none()
-    return Recusal.model_validate(found["state"] | {"version": found["version"]}) if found else None
+    return Recusal.stored(found["state"], found["version"]) if found else None
 
 
 def recusals_of(connection: Connection, reference: str) -> list[Recusal]:
     """Return who is or was out of a case."""
     query = select(recusal).where(recusal.c.application == reference).order_by(recusal.c.id)
     rows = connection.execute(query).mappings()
-    return [Recusal.model_validate(row["state"] | {"version": row["version"]}) for row in rows]
+    return [Recusal.stored(row["state"], row["version"]) for row in rows]
 
 
 def people_around(connection: Connection, users: Sequence[str], organisation: str) -> list[RowMapping]:
