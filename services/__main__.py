@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "reconcile": ("services.backbone", "reconcile", "Account for every event at every consumer."),
     "topology": ("services.backbone", "topology_commands", "The broker: diff with what is declared, apply."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
+    "lists": ("services.grants.cli", "commands", "Exclusion lists: import a version, list them."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram, check who may do what, migrate."),
 }

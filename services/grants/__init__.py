@@ -1,6 +1,17 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "assessor", "award", "cofinancing", "note", "recusal", "review", "task")
+OWNS = (
+    "application",
+    "assessor",
+    "award",
+    "cofinancing",
+    "exclusion_list",
+    "note",
+    "recusal",
+    "review",
+    "screening",
+    "task",
+)
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -53,6 +64,7 @@ PUBLISHES = (
     "grants.cofinancing.settled",
     "grants.cofinancing.started",
     "grants.cofinancing.terms_drawn",
+    "grants.exclusion_list.imported",
     "grants.gap.alarmed",
     "grants.gap.closed",
     "grants.note.edited",
@@ -70,6 +82,9 @@ PUBLISHES = (
     "grants.review.recused",
     "grants.review.saved",
     "grants.review.submitted",
+    "grants.screening.done",
+    "grants.screening.hit_decided",
+    "grants.screening.subject_added",
     "grants.task.added",
     "grants.task.changed",
     "grants.task.done",

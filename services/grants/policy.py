@@ -27,6 +27,11 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},
     # One's own expertise and interests: everybody's who judges cases.
+    "grants.exclusion.list": {"officer": "all", "programme_manager": "all", "finance_officer": "all", "auditor": "all"},
+    "grants.exclusion.import": {"officer": "all", "programme_manager": "all"},
+    "grants.exclusion.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.exclusion.screen": {**_STAFF, **_FINANCE},
+    "grants.exclusion.decide": _STAFF,
     "grants.assessor.own": {"reviewer": "all", "officer": "all", "programme_manager": "all", "finance_officer": "all"},
     "grants.recusal.declare": {**_STAFF, **_FINANCE},
     "grants.recusal.lift": {"programme_manager": "programme"},

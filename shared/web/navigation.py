@@ -6,6 +6,7 @@ from shared.web.identity import Identity
 
 Link = tuple[str, str]
 
+LISTS = ("/grants/exclusion-lists", "Exclusion lists")
 INTERESTS = ("/grants/interests", "My interests")
 # The labels are gettext ids; `shared/web/locale` translates them.
 BY_ROLE: dict[str, list[Link]] = {
@@ -20,6 +21,7 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/proposals", "Proposals"),
+        LISTS,
         INTERESTS,
     ],
     "reviewer": [("/grants/reviews", "My reviews"), INTERESTS],
@@ -27,6 +29,7 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/cofinancing", "Co-financing"),
+        LISTS,
         ("/programmes", "Programmes"),
         INTERESTS,
     ],

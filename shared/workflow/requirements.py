@@ -13,8 +13,10 @@ from shared.money import Money
 # Given with the act itself, in its form: they never grey out a button.
 ASKED = ("reason", "comment")
 # Requirements without a parameter, with one, and with or without.
-PLAIN = frozenset({*ASKED, "no_open_conflicts", "four_eyes", "authority", "approvals", "step_up"})
+PLAIN = frozenset({*ASKED, "no_open_conflicts", "four_eyes", "authority", "approvals", "step_up", "no_exclusion_hits"})
 WITH_PARAMETER = frozenset({"document", "reviews", "checklist", "four_eyes"})
+# Under this name `Facts.held` says what `no_exclusion_hits` waits for; no transition can be called so.
+NO_HITS = "requirement:no_exclusion_hits"
 _NUMBER = re.compile(r"[1-9][0-9]{0,2}")
 
 
@@ -142,6 +144,10 @@ def _no_open_conflicts(_parameter: str, _transition: str, facts: Facts) -> Sente
     return Sentence("Conflicts of interest not settled: %(count)s", code="conflicts-open", count=facts.open_conflicts)
 
 
+def _no_exclusion_hits(_parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return next(iter(facts.held.get(NO_HITS, ())), None)
+
+
 def _four_eyes(parameter: str, _transition: str, facts: Facts) -> Sentence | None:
     if parameter:
         earlier: tuple[str, ...] = (facts.done_by[parameter],) if parameter in facts.done_by else ()
@@ -196,6 +202,7 @@ _CHECKS: dict[str, Callable[[str, str, Facts], Sentence | None]] = {
     "reviews": _reviews,
     "checklist": _checklist,
     "no_open_conflicts": _no_open_conflicts,
+    "no_exclusion_hits": _no_exclusion_hits,
     "four_eyes": _four_eyes,
     "authority": _authority,
     "approvals": _approvals,

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, assessors, awards, cofinancing, day, decisions, ledger, reviews
+from services.grants.api import applications, assessors, awards, cofinancing, day, decisions, exclusion, ledger, reviews
 
 router = APIRouter()
-for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, assessors):
+for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, assessors, exclusion):
     router.include_router(part.router)

@@ -9,6 +9,7 @@ from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.handlers import ledger
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
+from services.grants.handlers.exclusion import must_be_clear
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
@@ -80,6 +81,7 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     if award is None:
         award = awards(uow).add(Award.of(application, application.decided))
     by = act_as(uow, role)
+    must_be_clear(uow, application, Frame(uow.connection, application), OFFER)
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
     award.offer(command.milestones, command.conditions, by, uow.now())
     return award
@@ -168,6 +170,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
             raise InvalidError({"reason": "is required"})
         award.refuse(number, command.reason, by)
         return award
+    must_be_clear(uow, application, Frame(uow.connection, application), "release")
     limits = authority_limits(Frame(uow.connection, application).pack.delegations, [role], application.currency)
     amount, limit = award.tranche(number).amount, limits.get("release")
     if limit is None or amount > limit:

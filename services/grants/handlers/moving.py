@@ -17,6 +17,7 @@ from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
 from services.grants.handlers.applying import judged, missing
 from services.grants.handlers.base import Command, Frame, act_as, application_for, one_person, owns, roles_on
+from services.grants.handlers.exclusion import screen
 from services.grants.handlers.holding import Held, holds
 from services.grants.storage import reads
 from shared.database import UnitOfWork
@@ -190,6 +191,7 @@ def step(
         raise InvalidError(wrong, "The application can't be handed in yet")
     if leaves_draft or answers:
         application.judged(judged(uow, application, frame.pack))
+        screen(uow, application, frame, "submission")
     # The role of the act is the one that the workflow gives it to.
     acting = next((name for name in roles if name in transition.roles), role)
     by = act_as(uow, acting, command.reason or command.comment or (why.says["en"] if why else None))

@@ -15,6 +15,8 @@ from shared.web.identity import Identity
 
 READ, DOCUMENT, REVIEW = "grants.application.read", "grants.document.read", "grants.review.read"
 
+SCREENING = "grants.exclusion.read"
+
 
 def application_seen(uow: UnitOfWork, who: Identity, reference: str) -> Application:
     """Return an application that `who` may look at."""
@@ -23,6 +25,17 @@ def application_seen(uow: UnitOfWork, who: Identity, reference: str) -> Applicat
         POLICY.require(READ, who)
         raise NotFoundError("There is no such record")
     act_as(uow, role_on(who, READ, application))
+    return application
+
+
+def screening_seen(uow: UnitOfWork, who: Identity, reference: str) -> Application:
+    """Return an application whose hits on exclusion lists `who` may read; the read is recorded."""
+    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
+    if application is None:
+        POLICY.require(SCREENING, who)
+        raise NotFoundError("There is no such record")
+    act_as(uow, role_on(who, SCREENING, application))
+    record(uow, application, "exclusion lists")
     return application
 
 

@@ -10,6 +10,7 @@ from services.grants.pages import (
     day,
     documents,
     eligibility,
+    exclusion,
     form,
     fragments,
     ledger,
@@ -21,5 +22,5 @@ from services.grants.pages import (
 
 router = APIRouter()
 _ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS, assessors):
+for part in (fragments, queue, lists, eligibility, reviews, *_ACTS, assessors, exclusion):
     router.include_router(part.router)

@@ -193,6 +193,8 @@ class CasePage:
         if self.inside and "finance_officer" not in self.roles:
             done = sum(1 for review in self.reviews if review.status == "submitted")
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
+        if self.inside:
+            tabs.append(("screening", "Lists"))
         if self.award:
             tabs.append(("money", "Money"))
             if self.inside and self.award.concluded_at:
@@ -229,6 +231,7 @@ _FULFILLED = {
     "document": "Document: %(name)s",
     "checklist": "Checklist: %(name)s",
     "reviews": "Reviews: %(name)s",
+    "no_exclusion_hits": "No open hit on an exclusion list",
     "no_open_conflicts": "No open conflict of interest",
     "four_eyes": "Another person did the step before",
     "authority": "Within delegated authority",

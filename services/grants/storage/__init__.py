@@ -1,6 +1,6 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, day, judging, learned, ledger, reads, views
+from services.grants.storage import cofinancing, day, exclusion, judging, learned, ledger, reads, views
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -9,6 +9,7 @@ __all__ = [
     "awards",
     "cofinancing",
     "day",
+    "exclusion",
     "judging",
     "learned",
     "ledger",

@@ -1,7 +1,7 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, assessor, award, cofinancing, day, decision, recusal, review
+from shared.events.grants import application, assessor, award, cofinancing, day, decision, exclusion, recusal, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
@@ -14,6 +14,7 @@ __all__ = [
     "cofinancing",
     "day",
     "decision",
+    "exclusion",
     "recusal",
     "review",
 ]
