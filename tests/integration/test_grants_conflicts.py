@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from grants_world import Case, Person, World
+from grants_world import PROGRAMME, Case, Person, World
 
 from shared.testing.stand import Stand
 
@@ -31,7 +31,7 @@ def newcomer(world: World, role: str, email: str, organisation: str | None = "pr
     """Return somebody new."""
     key = f"p{uuid4().hex[:8]}"
     item: dict[str, Any] = {"key": key, "name": key, "email": email, "locale": "en", "roles": [role]}
-    world._enter(item | {"organisation": organisation}, {})
+    world._enter(item | {"organisation": organisation}, {}, PROGRAMME)
     return world.people[key]
 
 

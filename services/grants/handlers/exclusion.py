@@ -155,7 +155,8 @@ def _hits(indexes: Sequence[_Index], subjects: Sequence[Subject], least: int, no
             matches += [(place, score, "name") for place, score in alike(subject.key, index.keys, least)]
             for place, score, matched in matches:
                 hit = _hit(index, place, subject, score, matched, now)
-                found.setdefault(hit.what, hit)
+                if hit.what not in found or hit.score > found[hit.what].score:
+                    found[hit.what] = hit
     return sorted(found.values(), key=lambda hit: (-hit.score, hit.subject, hit.list, hit.row))
 
 

@@ -112,8 +112,10 @@ def _entries(place: int, name: str, row: dict[str, str], columns: Columns) -> It
     aliases = [part.strip() for part in (row.get(columns.aliases) or "").split(";")] if columns.aliases else []
     given = number(row.get(columns.number) or "")[:80] if columns.number else ""
     note = (row.get(columns.note) or "").strip()[:500] if columns.note else ""
-    for variant, known_as in enumerate([name, *(a for a in aliases if a and len(a) <= MAX_NAME)][: MAX_ALIASES + 1]):
-        key = folded(known_as)[:MAX_NAME]
-        print_of = hashlib.sha256(f"{key}|{given}".encode()).hexdigest()[:32]
+    names = [name, *(alias for alias in aliases if alias and len(alias) <= MAX_NAME)][: MAX_ALIASES + 1]
+    keys = [folded(known_as)[:MAX_NAME] for known_as in names]
+    # An entry that is as it was is the same entry in the next version, wherever in the file it stands.
+    print_of = hashlib.sha256("|".join([*keys, given]).encode()).hexdigest()[:32]
+    for variant, (known_as, key) in enumerate(zip(names, keys, strict=True)):
         about = {"row": place, "variant": variant, "name": known_as, "key": key, "number": given, "note": note}
         yield about | {"fingerprint": print_of}
