@@ -6,7 +6,7 @@ optimistic version. State and outbox rows are written in the same transaction, b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -74,6 +74,20 @@ def entity_table(name: str, metadata: MetaData, *columns: Any) -> Table:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How an actor stands to a case where people stand in for each other.
+
+    `lent` is {role: (user id, name)} of those in whose place they act in a role; `as_one` are the actors' ids that
+    count as this one where two persons are needed.
+    """
+
+    case: str
+    name: str
+    lent: Mapping[str, tuple[str, str]]
+    as_one: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Context:
     """On whose behalf a unit of work acts, and what caused it."""
 
@@ -82,6 +96,7 @@ class Context:
     causation_id: UUID | None = None
     traceparent: str | None = field(default_factory=telemetry.root)
     reason: str | None = None
+    standing: Standing | None = None
 
     def because(self, reason: str | None) -> Context:
         """Return this context with the reason that the person gave for the act."""
@@ -259,6 +274,7 @@ __all__ = [
     "CHANNEL",
     "Context",
     "Repository",
+    "Standing",
     "UnitOfWork",
     "asking",
     "engine_for",

@@ -55,6 +55,9 @@ APPLICATIONS: dict[str, dict[str, str]] = {
 DAY: dict[str, dict[str, str]] = {
     "grants.task.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.task.write": {**_STAFF, **_FINANCE},
+    "grants.delegation.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.delegation.make": {**_STAFF, **_FINANCE},
+    "grants.ageing.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
     "grants.note.write": {"applicant": "own", **_STAFF, **_FINANCE},
 }

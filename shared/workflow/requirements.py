@@ -156,7 +156,10 @@ def _four_eyes(parameter: str, _transition: str, facts: Facts) -> Sentence | Non
     if not facts.actor or not earlier:
         first = "A second person must do this, and it is not recorded who was the first"
         return Sentence(first, code="four-eyes-unrecorded")
-    if {facts.actor, *facts.one_with} & set(earlier):
+    if facts.actor not in earlier and set(facts.one_with) & set(earlier):
+        same = "Whom you stand in for, or who stands in for you, did the step before; a third person must do this one"
+        return Sentence(same, code="four-eyes-stand-in")
+    if facts.actor in earlier:
         same = "You did the step before this one; another person must do this one"
         return Sentence(same, code="four-eyes-same-person")
     return None

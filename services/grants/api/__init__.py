@@ -2,8 +2,22 @@
 
 from fastapi import APIRouter
 
-from services.grants.api import applications, assessors, awards, cofinancing, day, decisions, exclusion, ledger, reviews
+from services.grants.api import (
+    ageing,
+    applications,
+    assessors,
+    awards,
+    cofinancing,
+    day,
+    decisions,
+    delegations,
+    exclusion,
+    ledger,
+    reviews,
+)
+from services.grants.edge import STANDS_IN
 
-router = APIRouter()
-for part in (applications, reviews, awards, ledger, day, cofinancing, decisions, assessors, exclusion):
+router = APIRouter(dependencies=[STANDS_IN])
+_CASES = (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations)
+for part in (*_CASES, assessors, exclusion):
     router.include_router(part.router)

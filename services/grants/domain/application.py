@@ -97,11 +97,19 @@ class Done(Part):
 
 
 class Person(Part):
-    """Who acts, as the case remembers them; `id` is "user:<id>"."""
+    """Who acts, as the case remembers them; `id` is "user:<id>".
+
+    `as_one` are the ids of those who stand in for them, or they for those: where two persons are needed, all are one.
+    """
 
     id: str
     name: str
     role: str | None = None
+    as_one: frozenset[str] = frozenset()
+
+    def is_one_of(self, *others: str | None) -> bool:
+        """Return whether any of these actors is this person, or counts as them."""
+        return self.id in others or any(other in self.as_one for other in others)
 
 
 class Calendar(Part):

@@ -147,7 +147,7 @@ class CoFinancing(Case):
         item = self._undecided(number)
         if item.form != "in_kind" or self.rules.method(item.basis) != "property":
             raise ConflictError("Only property is valued by book and market value")
-        if by.id == item.entered_by:
+        if by.is_one_of(item.entered_by):
             raise ForbiddenError("You entered this contribution; another person must verify it")
         update = {"market_approved_by": by.id, "market_approved_by_name": by.name, "market_approved_at": now}
         value = worth(self.rules, self.currency, item, market_approved=True)
@@ -169,7 +169,7 @@ class CoFinancing(Case):
         """Verify a contribution, or refuse it and say why. Who entered or evidenced it can't do either."""
         self._must("verify")
         item = self._undecided(number)
-        if by.id in {item.entered_by, *(document.added_by for document in item.evidence)}:
+        if by.is_one_of(item.entered_by, *(document.added_by for document in item.evidence)):
             raise ForbiddenError("You entered this contribution; another person must verify it")
         if good:
             self._proven(item)
@@ -205,7 +205,7 @@ class CoFinancing(Case):
         item = self.contribution(number)
         if item.status != "verified":
             raise ConflictError("Contribution %(number)s is not verified", number=number)
-        if by.id == item.entered_by:
+        if by.is_one_of(item.entered_by):
             raise ForbiddenError("You entered this contribution; another person must verify it")
         update = {"status": "reversed", "note": note, "decided_at": now}
         update |= {"decided_by": by.id, "decided_by_name": by.name}
@@ -241,7 +241,7 @@ class CoFinancing(Case):
         item = self.release(number)
         if item.status != "requested":
             raise ConflictError("Release %(number)s is %(status)s already", number=number, status=item.status)
-        if by.id == item.requested_by:
+        if by.is_one_of(item.requested_by):
             raise ForbiddenError("You requested this release; another person must decide about it")
         if good:
             match.check_release(self.position(today), match.ZERO, self.currency)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from services.grants.domain.application import Application, Calendar, Person
 from services.grants.domain.pack import Call, Pack
 from services.grants.handlers import conflicts
+from services.grants.handlers.standing import act_for, as_one, stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage import reads
 from services.grants.storage.tables import applications
@@ -70,12 +71,20 @@ class Frame:
 
     def __init__(self, connection: Connection, application: Application) -> None:
         self._hold(pack_of(connection, application.programme, application.pack_version), application)
+        self._connection: Connection | None = connection
+
+    def as_one(self, who: Identity, application: Application) -> frozenset[str]:
+        """Return the actors that count as `who` on this case; of a list's row by the delegations in force alone."""
+        if self._connection is None:
+            return frozenset(f"user:{tie.user}" for tie in ties_of(who, application.programme))
+        return as_one(self._connection, who, application.programme, application.id)
 
     @classmethod
     def of(cls, pack: Pack, application: Application) -> Frame:
         """Return the frame out of a pack that is at hand."""
         self = cls.__new__(cls)
         self._hold(pack, application)
+        self._connection = None
         return self
 
     def _hold(self, pack: Pack, application: Application) -> None:
@@ -105,9 +114,10 @@ def roles_on(who: Identity, application: Application) -> list[str]:
 
 def act_as(uow: UnitOfWork, role: str, reason: str | None = None) -> Person:
     """Record this transaction's act as done in `role`, for `reason`; returns who acts."""
+    one = act_for(uow, role)
     actor = uow.context.actor.model_copy(update={"role": role})
     uow.context = replace(uow.context, actor=actor, reason=reason or uow.context.reason)
-    return Person(id=actor.id, name=actor.name, role=role)
+    return Person(id=actor.id, name=actor.name, role=role, as_one=one)
 
 
 def application_for(
@@ -125,12 +135,13 @@ def application_for(
     role = role_on(who, action, seen)
     if action in conflicts.JUDGING and role != "applicant":
         conflicts.must_be_free(uow.connection, who, seen)
+    stand(uow, who, seen.programme, seen.id, seen.officer)
     return applications(uow).get(seen.id, expected=expected), role
 
 
-def one_person(who: Identity) -> frozenset[str]:
-    """Return everybody who counts as one person with `who` where another one must act.
+def one_person(who: Identity, application: Application, frame: Frame) -> frozenset[str]:
+    """Return everybody who counts as one person with `who` on a case where another one must act.
 
     Whoever stands in for somebody signs neither for nor after them; the rules of two people ask this alone.
     """
-    return frozenset({f"user:{who.user}"})
+    return frozenset({f"user:{who.user}"}) | frame.as_one(who, application)

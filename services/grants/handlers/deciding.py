@@ -37,7 +37,7 @@ def sign(uow: UnitOfWork, who: Identity, reference: str, command: SignCase) -> A
     left = remaining(application, rules)
     acting = next((name for name in roles if left and name in left[0].roles), role)
     by = act_as(uow, acting, command.comment)
-    decision.sign(application, rules, by, one_person(who), roles, uow.now(), command.comment)
+    decision.sign(application, rules, by, one_person(who, application, frame), roles, uow.now(), command.comment)
     return application
 
 
@@ -46,11 +46,11 @@ def chain(who: Identity, application: Application, frame: Frame) -> dict[str, An
     made, rules = application.recommended, frame.pack.decisions.approvals
     if made is None:
         return None
-    left, roles = remaining(application, rules), roles_on(who, application)
+    left, roles, one = remaining(application, rules), roles_on(who, application), one_person(who, application, frame)
     here = rules.approve in {move.id for move in frame.workflow.leaving(application.stage)}
     why = None
     if here and left:
-        why = decision.not_by(application, left[0], one_person(who), roles)
+        why = decision.not_by(application, left[0], one, roles)
     return {
         "recommendation": made,
         "levels": rules.needed(application.decided),
@@ -59,6 +59,6 @@ def chain(who: Identity, application: Application, frame: Frame) -> dict[str, An
         "next": left[0] if left and here else None,
         "mine": bool(here and len(left) > 1 and why is None),
         "why_not": why if here and len(left) > 1 else None,
-        "last": wanting(application, rules, one_person(who), roles) if here and len(left) == 1 else None,
+        "last": wanting(application, rules, one, roles) if here and len(left) == 1 else None,
         "reason": frame.pack.decisions.reason(made.reason_code or ""),
     }

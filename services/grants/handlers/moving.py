@@ -83,6 +83,7 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
 ) -> Facts:
     """Return what the workflow may ask about a case when `who` acts; `held` is what `holds` says of the two."""
     actor, roles = f"user:{who.user}", roles_on(who, application)
+    one = one_person(who, application, frame)
     return Facts(
         actor=actor,
         values=_values(application, frame, reviews, award),
@@ -95,8 +96,8 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         reason=command.reason if command else None,
         comment=command.comment if command else None,
         amount=application.decided,
-        approvals_missing=wanting(application, frame.pack.decisions.approvals, one_person(who), roles),
-        one_with=one_person(who),
+        approvals_missing=wanting(application, frame.pack.decisions.approvals, one, roles),
+        one_with=one,
         limits=authority_limits(frame.pack.delegations, roles, application.currency),
         levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
         held=held or {},

@@ -20,6 +20,7 @@ from services.grants.domain.search import MAX_TEXT, Known, Search, parse, quoted
 from services.grants.handlers.base import Frame, Packs, roles_on
 from services.grants.handlers.listing import QUEUE, programmes_of
 from services.grants.handlers.moving import facts_for
+from services.grants.handlers.standing import stands_for
 from services.grants.policy import POLICY
 from services.grants.storage import queue as stored
 from services.grants.storage import reads
@@ -98,7 +99,7 @@ def asked(connection: Connection, who: Identity, query: Query, clock: Clock = ut
     packs = Packs(connection, programme)
     search = parse(text, _known(packs.newest, mine, scores=_may_see_scores(who)))
     zone = ZoneInfo(packs.newest.calendar.zone if packs.newest else "UTC")
-    asking = Asking(user=who.user, roles=who.roles, now=clock(), zone=zone)
+    asking = Asking(user=who.user, roles=who.roles, now=clock(), zone=zone, also=tuple(stands_for(who)))
     return Listing(programme, mine, packs, search, asking, query.sort)
 
 

@@ -2,12 +2,15 @@
 
 from fastapi import APIRouter
 
+from services.grants.edge import STANDS_IN
 from services.grants.pages import (
+    ageing,
     assessors,
     case,
     cofinancing,
     cofinancing_acts,
     day,
+    delegations,
     documents,
     eligibility,
     exclusion,
@@ -20,7 +23,7 @@ from services.grants.pages import (
     reviews,
 )
 
-router = APIRouter()
-_ACTS = (day, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
+router = APIRouter(dependencies=[STANDS_IN])
+_ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
 for part in (fragments, queue, lists, eligibility, reviews, *_ACTS, assessors, exclusion):
     router.include_router(part.router)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from services.grants.domain.ageing import age_of
 from services.grants.handlers import deciding, listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, money_in, show
@@ -46,6 +47,7 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         "answer_names": ANSWERS,
         "officers": _officers(page),
         "chart": _chart(page),
+        "age": _age(page),
         "guide": guide(page),
         "rules": told(request, page.frame.call, page.application.eligibility) if page.inside else [],
     }
@@ -109,6 +111,15 @@ def _checklists(page: CasePage) -> list[dict[str, Any]]:
         now = may and stage == application.stage
         found.append({"id": name, "name": checklist.name, "points": points, "answered": answered, "open": now})
     return found
+
+
+def _age(page: CasePage) -> dict[str, Any] | None:
+    """Return how long an open case is where it is, with the pauses by name, for staff."""
+    application = page.application
+    if not page.inside or application.submitted_at is None or application.terminal:
+        return None
+    age = age_of(application, page.frame.workflow, page.frame.calendar, page.request.app.state.clock())
+    return {"age": age, "pauses": [(page.stage_name(pause.stage), pause) for pause in age.pauses]}
 
 
 def _chart(page: CasePage) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.grants.handlers import notes, tasks, viewing
 from services.grants.handlers.base import STAFF
+from services.grants.handlers.standing import stands_for, ties_of
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.storage import day as stored
 from shared.database import UnitOfWork
@@ -94,9 +95,10 @@ def my_day(request: Request, who: Who, connection: Reader) -> HTMLResponse:
 def _my_day(request: Request, who: Identity, connection: Any, **more: Any) -> HTMLResponse:
     programme = who.programmes[0] if who.programmes else ""
     context: dict[str, Any] = {
-        "day": tasks.day_of(connection, [who.user], programme, request.app.state.clock()),
+        "day": tasks.day_of(connection, [who.user, *stands_for(who)], programme, request.app.state.clock()),
         "given_away": stored.given_tasks(connection, who.user),
         "staff": stored.staff_of(connection, programme, STAFF),
+        "ties": ties_of(who),
         "problems": {},
         "typed": {},
     }

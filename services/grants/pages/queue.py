@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RowMapping
 from services.grants.domain.search import MAX_TEXT, ROLES, Mistake, Search, Term
 from services.grants.handlers import queue, views
 from services.grants.handlers.queue import Listing
+from services.grants.handlers.standing import stands_for
 from services.grants.pages import table
 from services.grants.pages.common import HOLDERS, back, show
 from services.grants.pages.rows import cases_shown, rows_shown
@@ -144,6 +145,7 @@ def _context(
     search, kept = listing.search, views.seen(connection, who, listing.programme)
     return {
         "listing": listing,
+        "stands_for": stands_for(who),
         "address": address,
         "search": address.present["q"],
         "currency": next((call.currency for call in listing.pack.calls.values()), "") if listing.pack else "",

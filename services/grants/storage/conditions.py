@@ -30,6 +30,12 @@ class Asking:
     roles: tuple[str, ...]
     now: datetime
     zone: ZoneInfo
+    also: tuple[str, ...] = ()  # the officers for whom this person stands in
+
+    @property
+    def officers(self) -> tuple[str, ...]:
+        """Return whose cases count as this person's."""
+        return (self.user, *self.also)
 
     @property
     def today(self) -> date:
@@ -50,7 +56,7 @@ def _holder(_term: Term, value: Any, asking: Asking) -> ColumnElement[bool]:
     if value != "me":
         return c.holder.in_([value])
     others = [role for role in asking.roles if role not in {"officer", "applicant"}]
-    own = and_(c.holder == "officer", c.officer == asking.user) if "officer" in asking.roles else false()
+    own = and_(c.holder == "officer", c.officer.in_(asking.officers)) if "officer" in asking.roles else false()
     return or_(own, c.holder.in_(others)) if others else own
 
 
@@ -58,7 +64,7 @@ def _officer(_term: Term, value: Any, asking: Asking) -> ColumnElement[bool]:
     if value == "none":
         return c.officer.is_(None)
     if value == "me":
-        return c.officer == asking.user
+        return c.officer.in_(asking.officers)
     return or_(c.officer == value, c.officer_name.icontains(value, autoescape=True))
 
 
@@ -133,7 +139,7 @@ def _task(_term: Term, value: Any, asking: Asking) -> ColumnElement[bool]:
     days = {
         "overdue": k.due_order < asking.today,
         "today": k.due_order == asking.today,
-        "mine": k.assignee == asking.user,
+        "mine": k.assignee.in_(asking.officers),
     }
     found = found.where(days[value]) if value in days else found
     return not_(found.exists()) if value == "none" else found.exists()

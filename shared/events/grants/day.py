@@ -73,3 +73,29 @@ class NoteEdited(NoteFact):
 
     TYPE = "grants.note.edited"
     tells: bool
+
+
+class DelegationFact(Event):
+    """What every event of standing in says about it; the days are local and inclusive."""
+
+    delegation_id: str
+    delegated_role: str
+    delegator_id: str
+    delegator_name: str
+    delegate_id: str
+    delegate_name: str
+    first_day: date
+    last_day: date
+    notify: list[str] = []
+
+
+class DelegationMade(DelegationFact):
+    """Somebody will be away, and another acts for them in one role of one programme. Entity delegation:<id>."""
+
+    TYPE = "grants.delegation.made"
+
+
+class DelegationEnded(DelegationFact):
+    """A delegation was ended before its last day; one that runs out ends by itself and says nothing."""
+
+    TYPE = "grants.delegation.ended"

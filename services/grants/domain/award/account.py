@@ -196,7 +196,7 @@ class Account(Agreement):
         rest = refund.owed()
         if not rest:
             raise ConflictError("Nothing of refund %(number)s is owed", number=number)
-        if by.id == refund.demanded_by:
+        if by.is_one_of(refund.demanded_by):
             raise ForbiddenError("You demanded this refund; another person must drop it")
         done = refund.model_copy(update={"dropped": True})
         self._replace_refund(done)

@@ -120,7 +120,7 @@ class Agreement(Entity):
             raise ConflictError("The agreement was offered anew; read version %(now)s", now=self.agreement_version)
         if side in self.signatures:
             raise ConflictError("This side has signed already")
-        if by.id == self.offered_by:
+        if by.is_one_of(self.offered_by):
             raise ForbiddenError("Who drew the agreement up can't sign it; another person must")
         self.signatures = self.signatures | {side: Signature(by=by.id, by_name=by.name, at=now)}
         self.record(
@@ -159,7 +159,7 @@ class Agreement(Entity):
         milestone = self.milestone(number)
         if milestone.status != "evidenced":
             raise ConflictError("Milestone %(number)s has no evidence that waits for verification", number=number)
-        if by.id == milestone.evidenced_by:
+        if by.is_one_of(milestone.evidenced_by):
             raise ForbiddenError("Who showed the evidence can't verify it; another person must")
         update = {"status": "verified" if good else "returned", "note": note}
         update |= {"settled_by": by.id, "settled_by_name": by.name}

@@ -28,7 +28,7 @@ class Award(Account):
     def release(self, number: int, by: Person) -> None:
         """Release a requested tranche: by another person, against a verified milestone, within the total."""
         tranche = self._requested(number)
-        if by.id == tranche.requested_by:
+        if by.is_one_of(tranche.requested_by):
             raise ForbiddenError("You requested this tranche; another person must release it")
         if self.milestone(number).status != "verified":
             raise ConflictError(
@@ -52,7 +52,7 @@ class Award(Account):
     def refuse(self, number: int, why: str, by: Person) -> None:
         """Do not release a requested tranche, and say why."""
         tranche = self._requested(number)
-        if by.id == tranche.requested_by:
+        if by.is_one_of(tranche.requested_by):
             raise ForbiddenError("You requested this tranche; another person must decide about it")
         self._replace(Tranche(number=number, amount=tranche.amount, refused=why))
         self.record(TrancheRefused(**self._tranche_fact(tranche, ["officer"]), why=why))

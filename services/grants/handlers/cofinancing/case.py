@@ -12,6 +12,7 @@ from services.grants.domain.application import Person
 from services.grants.domain.cofinancing import CoFinancing
 from services.grants.domain.pack import Pack
 from services.grants.handlers.base import MAX_REFERENCE, STAFF, act_as, owns, pack_of
+from services.grants.handlers.standing import stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage.cofinancing import cases, find_case, listed
 from shared.database import UnitOfWork
@@ -55,6 +56,7 @@ def case_for(
     role = role_on(who, action, case)
     if case.version != version:
         raise cases(uow).stale(case.id, version)
+    stand(uow, who, case.programme, case.id)
     return case, act_as(uow, role, reason)
 
 
@@ -73,6 +75,7 @@ def facts_for(pack: Pack, who: Identity, case: CoFinancing, reason: str | None, 
     """Return what the workflow must know of the case and of who asks."""
     return Facts(
         actor=f"user:{who.user}",
+        one_with=frozenset(f"user:{tie.user}" for tie in ties_of(who, case.programme)),
         values=case.values(),
         done_by=case.done_by(),
         reason=reason,
