@@ -36,6 +36,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.recusal.declare": {**_STAFF, **_FINANCE},
     "grants.recusal.lift": {"programme_manager": "programme"},
     "grants.review.assign": _STAFF,
+    "grants.review.moderate": _STAFF,
     "grants.review.read": {"reviewer": "assigned", **_STAFF, "auditor": "all"},
     "grants.review.declare": {"reviewer": "assigned"},
     "grants.review.score": {"reviewer": "assigned"},

@@ -105,6 +105,7 @@ class Call(Model):
     scoring: str
     checklists: dict[str, str] = {}
     reviewers_needed: int = 2
+    expertise: tuple[str, ...] = ()  # what reviewers of this call should know
     eligibility: Eligibility = Eligibility()
     exclusion: Exclusion = Exclusion()
     documents: tuple[DocumentType, ...] = ()
@@ -199,6 +200,9 @@ class Sheet(Model):
     threshold: Decimal
     comment_required: bool = True
     criteria: tuple[Criterion, ...]
+    # By how many points of 100 two reviews may differ before somebody has to moderate, and what waits for that.
+    max_spread: Decimal | None = None
+    spread_holds: tuple[str, ...] = ()
 
     def weighted(self, points: Mapping[str, int]) -> Decimal:
         """Return sum(weight * points / max) over the criteria, 0 to 100, to two decimals."""

@@ -73,7 +73,9 @@ def derived_for(connection: Connection, users: Sequence[str], application: Appli
     ids = {application.organisation, *(row["organisation"] for row in persons.values() if row["organisation"])}
     known = judging.organisations_by_id(connection, sorted(ids))
     said = judging.assessors_by_id(connection, users)
-    theirs = [row["email_domain"] or "" for row in people if row["organisation"] == application.organisation]
+    # A reviewer may belong to the applicant too: only those who act for it show its addresses.
+    acting = [row for row in people if row["organisation"] == application.organisation and "applicant" in row["roles"]]
+    theirs = [row["email_domain"] or "" for row in acting]
     applicant = firm_of(known.get(application.organisation), theirs)
     if not applicant.id:
         applicant = applicant.model_copy(

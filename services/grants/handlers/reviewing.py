@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
+
 from services.grants.domain.application import Application
 from services.grants.domain.mainline import reviewed_at
+from services.grants.domain.moderation import apart
+from services.grants.domain.pack import Sheet
 from services.grants.domain.review import Recommendation, Review, Score
 from services.grants.handlers.base import Command, Frame, act_as, application_for
 from services.grants.handlers.conflicts import derived_for, must_be_free
 from services.grants.policy import POLICY
-from services.grants.storage import reads
+from services.grants.storage import judging, reads
 from services.grants.storage.tables import applications, reviews
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -21,6 +26,7 @@ class AskForReviews(Command):
     """Reviews are asked of these people (user ids)."""
 
     reviewers: list[str]
+    due: date | None = None
     version: int
 
 
@@ -47,6 +53,7 @@ class SaveReview(Command):
     summary: str = ""
     recommendation: Recommendation | None = None
     submit: bool = False
+    why: str = ""  # what changed one's mind, for a review that was handed in already
     version: int
 
 
@@ -57,23 +64,32 @@ class Excuse(Command):
     version: int
 
 
-def ask(uow: UnitOfWork, who: Identity, reference: str, command: AskForReviews) -> list[Review]:
+def ask(
+    uow: UnitOfWork,
+    who: Identity,
+    reference: str,
+    command: AskForReviews,
+    *,
+    because: Mapping[str, str] | None = None,
+) -> list[Review]:
     """Ask people for reviews; one of the applicant's own organisation is recused at once."""
     application, role = application_for(uow, who, ASSIGN, reference, expected=command.version)
     if application.stage not in reviewed_at(Frame(uow.connection, application).workflow):
         raise ConflictError("Reviews are asked for shortly before and while the workflow has the case reviewed")
+    if command.due and command.due < uow.now().date():
+        raise InvalidError({"due": "is in the past"})
     if not command.reviewers:
         raise InvalidError({"reviewers": "is required: choose at least one"})
     asked = {review.reviewer for review in reads.reviews_of(uow.connection, application.id)}
     act_as(uow, role)
     wanted = [name for name in dict.fromkeys(command.reviewers) if name not in asked]
-    made = [_ask_one(uow, application, name) for name in wanted]
+    made = [_ask_one(uow, application, name, command.due, (because or {}).get(name, "")) for name in wanted]
     if made:
         application.invite([review.reviewer for review in made if review.status == "assigned"])
     return made
 
 
-def _ask_one(uow: UnitOfWork, application: Application, reviewer: str) -> Review:
+def _ask_one(uow: UnitOfWork, application: Application, reviewer: str, due: date | None, because: str) -> Review:
     person = reads.find_person(uow.connection, reviewer[:80])
     if person is None or not person["active"] or "reviewer" not in person["roles"]:
         raise InvalidError({"reviewers": "has somebody who is not a reviewer"})
@@ -88,7 +104,8 @@ def _ask_one(uow: UnitOfWork, application: Application, reviewer: str) -> Review
         reviewer=person["id"],
         reviewer_name=person["name"],
         assigned_at=uow.now(),
-        due=application.due,
+        due=due or application.due,
+        because=because,
     )
     if person["organisation"] == application.organisation:
         review.recuse("derived", "The applicant is the reviewer's own organisation")
@@ -140,9 +157,21 @@ def score(uow: UnitOfWork, who: Identity, review_id: str, command: SaveReview) -
         must_be_free(uow.connection, who, application)
     act_as(uow, role)
     sheet = frame.pack.sheet_of(frame.call)
+    if review.status == "submitted" and command.submit:
+        _must_be_apart(uow, review, sheet)
+        given = (command.scores, command.summary, command.recommendation)
+        review.revise(*given, sheet, why=command.why, now=uow.now())
+        return review
     submit_at = uow.now() if command.submit else None
     review.save(command.scores, command.summary, command.recommendation, sheet, submit_at=submit_at)
     return review
+
+
+def _must_be_apart(uow: UnitOfWork, review: Review, sheet: Sheet) -> None:
+    """Refuse to change a review that is in, unless the reviews are apart and nobody has settled that."""
+    every = reads.reviews_of(uow.connection, review.application)
+    if apart(every, sheet, judging.find_moderation(uow.connection, review.application)) is None:
+        raise ConflictError("This review is %(status)s; it can't be changed", status=review.status)
 
 
 def excuse(uow: UnitOfWork, who: Identity, review_id: str, command: Excuse) -> Review:

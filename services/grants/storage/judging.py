@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, Index, RowMapping, String, and_, func
 
 from services.grants.domain.assessor import Assessor
 from services.grants.domain.conflict import Recusal
+from services.grants.domain.moderation import Moderation
 from services.grants.storage import tables as t
 from services.grants.storage.base import metadata
 from shared.database import Repository, UnitOfWork, entity_table
@@ -21,6 +22,7 @@ recusal = entity_table(
     Column("status", String(20), nullable=False),
     Index("recusal_case", "application"),
 )
+moderation = entity_table("moderation", metadata, Column("programme", String(80), nullable=False))
 _OPEN = ("assigned", "open")
 
 
@@ -37,6 +39,17 @@ def recusals(uow: UnitOfWork) -> Repository[Recusal]:
         Recusal,
         lambda item: {"application": item.application, "person": item.person, "status": item.status},
     )
+
+
+def moderations(uow: UnitOfWork) -> Repository[Moderation]:
+    """Return what was done about reviews that are too far apart."""
+    return Repository(uow, moderation, Moderation, lambda item: {"programme": item.programme})
+
+
+def find_moderation(connection: Connection, reference: str) -> Moderation | None:
+    """Return what was done about a case's reviews that are too far apart."""
+    row = connection.execute(select(moderation).where(moderation.c.id == reference)).mappings().one_or_none()
+    return Moderation.stored(row["state"], row["version"]) if row else None
 
 
 def _assessor(row: RowMapping) -> Assessor:
