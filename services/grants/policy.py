@@ -79,4 +79,15 @@ COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.release": _FINANCE,
 }
 
-POLICY = Policy({**APPLICATIONS, **DAY, **COFINANCING})
+REPORTS: dict[str, dict[str, str]] = {
+    "grants.report.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.report.write": {"applicant": "own"},
+    "grants.report.mine": {"applicant": "all"},
+    "grants.report.review": {"officer": "programme", **_FINANCE},
+    "grants.report.accept": _STAFF,
+    "grants.report.schedule": _STAFF,
+    "grants.report.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.indicator.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING})

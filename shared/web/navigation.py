@@ -12,6 +12,7 @@ INTERESTS = ("/grants/interests", "My interests")
 BY_ROLE: dict[str, list[Link]] = {
     "applicant": [
         ("/grants/mine", "My applications"),
+        ("/grants/reports/mine", "My reports"),
         ("/grants/calls", "Open calls"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/mine", "My proposals"),
@@ -19,6 +20,7 @@ BY_ROLE: dict[str, list[Link]] = {
     "officer": [
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/proposals", "Proposals"),
         LISTS,
@@ -28,6 +30,7 @@ BY_ROLE: dict[str, list[Link]] = {
     "programme_manager": [
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
         LISTS,
         ("/programmes", "Programmes"),
@@ -36,6 +39,7 @@ BY_ROLE: dict[str, list[Link]] = {
     "finance_officer": [
         ("/grants/day", "My day"),
         ("/grants/payments", "Payments"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
         INTERESTS,
     ],

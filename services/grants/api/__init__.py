@@ -13,11 +13,12 @@ from services.grants.api import (
     delegations,
     exclusion,
     ledger,
+    reports,
     reviews,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-_CASES = (ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations)
+_CASES = (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations)
 for part in (*_CASES, assessors, exclusion):
     router.include_router(part.router)

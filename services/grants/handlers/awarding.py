@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
-from services.grants.handlers import ledger
+from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.exclusion import must_be_clear
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
@@ -115,6 +115,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
         step(uow, who, application, move, role=role)
         application.award(award.amount)
         ledger.concluded(uow, award)
+        reporting.schedule(uow, application, award)
     return award
 
 
@@ -156,6 +157,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     """Ask that a tranche be paid."""
     application, award, role = _award_for(uow, who, REQUEST, reference, command.version)
     _no_relation(who, application)
+    reporting.must_have_reported(uow, application)
     award.request(number, act_as(uow, role))
     return award
 
@@ -177,6 +179,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
+    reporting.must_have_reported(uow, application)
     book = ledger.Book(uow, award)
     award.release(number, by)
     book.enter("released", amount, f"tranche {number}")

@@ -20,10 +20,11 @@ from services.grants.pages import (
     lists,
     money,
     queue,
+    reports,
     reviews,
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
 _ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS, assessors, exclusion):
+for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS, assessors, exclusion):
     router.include_router(part.router)

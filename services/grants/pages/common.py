@@ -199,6 +199,8 @@ class CasePage:
             tabs.append(("money", "Money"))
             if self.inside and self.award.concluded_at:
                 tabs.append(("ledger", "Ledger"))
+            if self.award.concluded_at and self.frame.call.reporting:
+                tabs.append(("reports", "Reports"))
         tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 

@@ -1,6 +1,6 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, day, exclusion, judging, learned, ledger, reads, views
+from services.grants.storage import cofinancing, day, exclusion, judging, learned, ledger, reads, reports, views
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -15,6 +15,7 @@ __all__ = [
     "ledger",
     "metadata",
     "reads",
+    "reports",
     "reviews",
     "views",
 ]

@@ -1,7 +1,18 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, assessor, award, cofinancing, day, decision, exclusion, recusal, review
+from shared.events.grants import (
+    application,
+    assessor,
+    award,
+    cofinancing,
+    day,
+    decision,
+    exclusion,
+    recusal,
+    report,
+    review,
+)
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
@@ -16,5 +27,6 @@ __all__ = [
     "decision",
     "exclusion",
     "recusal",
+    "report",
     "review",
 ]
