@@ -15,10 +15,25 @@ from services.grants.api import (
     ledger,
     reports,
     reviews,
+    workflows,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-_CASES = (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations)
-for part in (*_CASES, assessors, exclusion):
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+    assessors,
+    exclusion,
+)
+for part in PARTS:
     router.include_router(part.router)
