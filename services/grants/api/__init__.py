@@ -13,6 +13,7 @@ from services.grants.api import (
     delegations,
     exclusion,
     ledger,
+    publishing,
     reports,
     reviews,
     workflows,
@@ -37,3 +38,4 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)

@@ -14,11 +14,13 @@ from services.grants.pages import (
     documents,
     eligibility,
     exclusion,
+    files,
     form,
     fragments,
     ledger,
     lists,
     money,
+    publishing,
     queue,
     reports,
     reviews,
@@ -50,3 +52,5 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
+router.include_router(files.router)

@@ -1,6 +1,17 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, day, exclusion, judging, learned, ledger, reads, reports, views
+from services.grants.storage import (
+    cofinancing,
+    day,
+    exclusion,
+    judging,
+    learned,
+    ledger,
+    publishing,
+    reads,
+    reports,
+    views,
+)
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -14,6 +25,7 @@ __all__ = [
     "learned",
     "ledger",
     "metadata",
+    "publishing",
     "reads",
     "reports",
     "reviews",
