@@ -116,6 +116,7 @@ organisation = Table(
     Column("kind", String(40), nullable=False),
     Column("country", String(2)),
     Column("registration_number", String(80)),
+    Index("organisation_number", "registration_number"),
 )
 
 letter = Table(
@@ -170,7 +171,7 @@ def _review_columns(item: Review) -> dict[str, Any]:
 
 
 def _award_columns(item: Award) -> dict[str, Any]:
-    waiting = any(tranche.status in {"requested", "released"} for tranche in item.tranches)
+    waiting = any(tranche.status in {"requested", "certified", "released"} for tranche in item.tranches)
     return {"programme": item.programme, "concluded_at": item.concluded_at, "waits_for_finance": waiting}
 
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -30,7 +30,6 @@ def _entity(name: str, *columns: Any) -> None:
 
 def upgrade() -> None:
     op.add_column("person", sa.Column("email_domain", sa.String(length=255), nullable=True))
-    op.add_column("organisation", sa.Column("registration_number", sa.String(length=80), nullable=True))
     _entity("assessor", sa.Column("name", sa.String(length=200), nullable=False))
     _entity(
         "recusal",
@@ -44,5 +43,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("recusal")
     op.drop_table("assessor")
-    op.drop_column("organisation", "registration_number")
     op.drop_column("person", "email_domain")
