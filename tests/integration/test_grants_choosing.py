@@ -85,6 +85,18 @@ def test_scores_far_apart_wait_for_moderation(world: World) -> None:
     assert "grants.moderation.recorded" in world.events(case.reference)
 
 
+def test_row_09_who_reviews_does_not_moderate(world: World) -> None:
+    """An officer who scored the case is one of those who differ: another person records what came of it."""
+    case = far_apart(world)
+    both = world.officer.identity.model_copy(
+        update={"user": world.reviewer_two.identity.user, "roles": ("officer", "reviewer")}
+    )
+    body = {"outcome": "discussed", "note": "I was right"}
+    refused = Person(world, both).api("POST", f"{case.path}/moderation", expect=403, **body)
+    assert "another person must moderate" in refused["detail"]
+    case.move(world.officer, "finish-review", 409)
+
+
 def test_only_the_author_changes_a_score_and_the_old_one_stays(world: World) -> None:
     """While scores are apart each author may change the own review with a reason; the first score stays readable."""
     case = far_apart(world)

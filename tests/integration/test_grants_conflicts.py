@@ -74,7 +74,7 @@ def test_row_07_a_declared_conflict_of_staff_blocks_every_act(world: World, scor
     assert world.events(scored.reference).count("grants.recusal.declared") == 1
 
 
-def test_row_07_nobody_lifts_their_own_recusal(world: World, scored: Case) -> None:
+def test_row_07_and_09_nobody_lifts_their_own_recusal(world: World, scored: Case) -> None:
     """A manager's own stays until another manager lifts it, with a reason; then they decide again."""
     manager = newcomer(world, "programme_manager", "second@programme.example")
     body = {"nature": "I advised them", "version": scored.seen()["version"]}

@@ -17,7 +17,7 @@ from services.grants.storage import judging, reads
 from services.grants.storage.judging import moderations
 from services.grants.storage.tables import reviews
 from shared.database import UnitOfWork
-from shared.errors import ConflictError
+from shared.errors import ConflictError, ForbiddenError
 from shared.web.identity import Identity
 from shared.workflow.requirements import Sentence
 
@@ -126,6 +126,8 @@ def moderate(uow: UnitOfWork, who: Identity, reference: str, command: Moderate) 
         about = application.model_dump(include={"id", "programme", "title", "organisation_name"})
         found = moderations(uow).add(Moderation(**about))
     every = reads.reviews_of(uow.connection, application.id)
+    if any(item.reviewer == who.user for item in every):
+        raise ForbiddenError("You were asked for a review of this case; another person must moderate it")
     found.settle(command.outcome, command.note, every, frame.pack.sheet_of(frame.call), by=by, now=uow.now())
     return found
 
