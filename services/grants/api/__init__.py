@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.grants.api import (
     ageing,
+    agreements,
     applications,
     assessors,
     awards,
@@ -28,6 +29,7 @@ PARTS = (
     applications,
     reviews,
     awards,
+    agreements,
     ledger,
     payments,
     day,

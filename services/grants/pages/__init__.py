@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.grants.edge import STANDS_IN
 from services.grants.pages import (
     ageing,
+    agreement,
     assessors,
     case,
     cofinancing,
@@ -51,6 +52,7 @@ PARTS = (
     likeness,
     form,
     money,
+    agreement,
     payments,
     ledger,
     case,

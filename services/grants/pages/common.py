@@ -197,7 +197,7 @@ class CasePage:
         if self.inside:
             tabs.append(("screening", "Lists"))
         if self.award:
-            tabs.append(("money", "Money"))
+            tabs += [("agreement", "Agreement"), ("money", "Money")]
             if self.inside and self.award.concluded_at:
                 tabs.append(("ledger", "Ledger"))
             if self.award.concluded_at and self.frame.call.reporting:

@@ -1,6 +1,7 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
 from services.grants.storage import (
+    agreements,
     cofinancing,
     day,
     exclusion,
@@ -16,6 +17,7 @@ from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
 __all__ = [
+    "agreements",
     "applications",
     "awards",
     "cofinancing",

@@ -2,6 +2,7 @@
 
 from shared.events.base import attempt_and_view
 from shared.events.grants import (
+    amendment,
     application,
     assessor,
     award,
@@ -20,6 +21,7 @@ AttemptRefused, RecordViewed = attempt_and_view("grants")
 __all__ = [
     "AttemptRefused",
     "RecordViewed",
+    "amendment",
     "application",
     "assessor",
     "award",
