@@ -1,4 +1,4 @@
-"""Those who judge cases have interests; what is known of people and organisations says who is related."""
+"""Versions of agreements and their amendments."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
 
-def _entity(name: str, *columns: Any) -> None:
+def _entity(name: str, *columns: sa.Column[Any]) -> None:
     op.create_table(
         name,
         sa.Column("id", sa.String(length=80), nullable=False),
@@ -28,19 +28,20 @@ def _entity(name: str, *columns: Any) -> None:
     )
 
 
-def upgrade() -> None:
-    op.add_column("person", sa.Column("email_domain", sa.String(length=255), nullable=True))
-    _entity("assessor", sa.Column("name", sa.String(length=200), nullable=False))
-    _entity(
-        "recusal",
+def _of_case() -> tuple[sa.Column[Any], sa.Column[Any]]:
+    return (
         sa.Column("application", sa.String(length=80), nullable=False),
-        sa.Column("person", sa.String(length=80), nullable=False),
-        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
     )
-    op.create_index("recusal_case", "recusal", ["application"], unique=False)
+
+
+def upgrade() -> None:
+    _entity("agreement", *_of_case())
+    op.create_index("agreement_case", "agreement", ["application", "number"], unique=True)
+    _entity("amendment", *_of_case(), sa.Column("status", sa.String(length=20), nullable=False))
+    op.create_index("amendment_case", "amendment", ["application", "number"], unique=True)
 
 
 def downgrade() -> None:
-    op.drop_table("recusal")
-    op.drop_table("assessor")
-    op.drop_column("person", "email_domain")
+    op.drop_table("amendment")
+    op.drop_table("agreement")
