@@ -8,12 +8,14 @@ from services.grants.api import (
     applications,
     assessors,
     awards,
+    bulk,
     cofinancing,
     day,
     decisions,
     delegations,
     exclusion,
     ledger,
+    panels,
     payments,
     publishing,
     reports,
@@ -38,7 +40,9 @@ PARTS = (
     delegations,
     workflows,
     assessors,
+    bulk,
     exclusion,
+    panels,
 )
 for part in PARTS:
     router.include_router(part.router)

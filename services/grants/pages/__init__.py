@@ -7,6 +7,7 @@ from services.grants.pages import (
     ageing,
     agreement,
     assessors,
+    bulk,
     case,
     cofinancing,
     cofinancing_acts,
@@ -24,6 +25,7 @@ from services.grants.pages import (
     likeness,
     lists,
     money,
+    panels,
     payments,
     publishing,
     queue,
@@ -36,6 +38,8 @@ router = APIRouter(dependencies=[STANDS_IN])
 # Addresses of lists come before those of single cases.
 PARTS = (
     fragments,
+    bulk,
+    panels,
     queue,
     lists,
     eligibility,
