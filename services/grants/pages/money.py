@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from services.grants.domain.award import MAX_MILESTONES
-from services.grants.handlers import awarding, viewing
+from services.grants.handlers import awarding, reporting, viewing
 from services.grants.handlers.moving import OFFER
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
@@ -35,6 +35,7 @@ def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str,
     may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
     context = page.context("money") | {
         "may_offer": may_offer,
+        "held": reporting.held_by_report(uow, page.application) if page.award else None,
         "plan": _template(page) if may_offer else [],
         "conditions": page.award.conditions if page.award else "",
         "may_accept": _side(page),
