@@ -10,6 +10,7 @@ PUBLISHES = (
     "grants.application.document_added",
     "grants.application.document_removed",
     "grants.application.information_requested",
+    "grants.application.migrated",
     "grants.application.moved",
     "grants.application.recommended",
     "grants.application.reviewers_invited",

@@ -21,6 +21,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
     "grants.application.assign": _STAFF,
+    "grants.workflow.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.workflow.migrate": {"programme_manager": "programme"},
     "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.decision.sign": {**_STAFF, **_FINANCE},
     "grants.application.check": _STAFF,

@@ -13,9 +13,23 @@ from services.grants.api import (
     ledger,
     reports,
     reviews,
+    workflows,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-for part in (reports, ageing, applications, reviews, awards, ledger, day, cofinancing, decisions, delegations):
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+)
+for part in PARTS:
     router.include_router(part.router)

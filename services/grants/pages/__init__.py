@@ -20,9 +20,29 @@ from services.grants.pages import (
     queue,
     reports,
     reviews,
+    workflows,
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_ACTS = (ageing, day, delegations, form, money, ledger, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, reports, *_ACTS):
+# Addresses of lists come before those of single cases.
+PARTS = (
+    fragments,
+    queue,
+    lists,
+    eligibility,
+    reviews,
+    reports,
+    workflows,
+    ageing,
+    day,
+    delegations,
+    form,
+    money,
+    ledger,
+    case,
+    documents,
+    cofinancing,
+    cofinancing_acts,
+)
+for part in PARTS:
     router.include_router(part.router)
