@@ -1,6 +1,17 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
-OWNS = ("application", "award", "cofinancing", "delegation", "note", "report", "review", "task")
+OWNS = (
+    "application",
+    "award",
+    "cofinancing",
+    "delegation",
+    "note",
+    "publication",
+    "publisher",
+    "report",
+    "review",
+    "task",
+)
 PUBLISHES = (
     "grants.application.approval_given",
     "grants.application.approvals_voided",
@@ -59,6 +70,8 @@ PUBLISHES = (
     "grants.note.written",
     "grants.outbox.dropped",
     "grants.projection.rebuilt",
+    "grants.publication.published",
+    "grants.publisher.stated",
     "grants.quarantine.discarded",
     "grants.quarantine.replayed",
     "grants.record.viewed",

@@ -82,4 +82,12 @@ REPORTS: dict[str, dict[str, str]] = {
     "grants.indicator.read": {**_STAFF, **_FINANCE, "auditor": "all"},
 }
 
-POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING})
+PUBLISHING: dict[str, dict[str, str]] = {
+    "grants.publication.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.publication.publish": _STAFF,
+    "grants.publication.state": {"programme_manager": "programme"},
+    "grants.contribution.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.review.list": {**_STAFF, "auditor": "all"},
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING})

@@ -13,6 +13,7 @@ from shared.entity import canonical_hash
 from shared.errors import InvalidError
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
+from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
 from shared.forms import call_problems
 from shared.web.forms import field_errors
@@ -76,6 +77,8 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
     if not isinstance(programme_id, str) or not programme_id:
         raise InvalidError({"programme.yaml": "must name the programme: `programme: its-id`"})
     _check_cofinancing(pack)
+    if unfit := dict(publishing_problems(pack["programme"])):
+        raise InvalidError({f"programme.yaml: {field}": rule for field, rule in unfit.items()})
     return programme_id, pack, canonical_hash(pack)
 
 

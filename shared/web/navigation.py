@@ -20,6 +20,7 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/grants/", "Applications"),
         ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
+        ("/grants/publishing", "Open data"),
         ("/loans/proposals", "Proposals"),
     ],
     "reviewer": [("/grants/reviews", "My reviews")],
@@ -28,6 +29,7 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/grants/", "Applications"),
         ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
+        ("/grants/publishing", "Open data"),
         ("/programmes", "Programmes"),
     ],
     "finance_officer": [
@@ -37,7 +39,7 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/grants/cofinancing", "Co-financing"),
     ],
     "finance_partner": [("/loans/referrals", "Referrals")],
-    "auditor": [("/audit/", "Audit log"), ("/docs/events", "Events")],
+    "auditor": [("/audit/", "Audit log"), ("/grants/publishing", "Open data"), ("/docs/events", "Events")],
     "operator": [
         ("/operations", "Operations"),
         ("/docs/events", "Events"),

@@ -11,6 +11,7 @@ from services.grants.api import (
     decisions,
     delegations,
     ledger,
+    publishing,
     reports,
     reviews,
     workflows,
@@ -33,3 +34,4 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)

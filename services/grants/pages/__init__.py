@@ -12,11 +12,13 @@ from services.grants.pages import (
     delegations,
     documents,
     eligibility,
+    files,
     form,
     fragments,
     ledger,
     lists,
     money,
+    publishing,
     queue,
     reports,
     reviews,
@@ -46,3 +48,5 @@ PARTS = (
 )
 for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
+router.include_router(files.router)

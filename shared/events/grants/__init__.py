@@ -1,7 +1,7 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, award, cofinancing, day, decision, report, review
+from shared.events.grants import application, award, cofinancing, day, decision, publishing, report, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
@@ -13,6 +13,7 @@ __all__ = [
     "cofinancing",
     "day",
     "decision",
+    "publishing",
     "report",
     "review",
 ]
