@@ -56,6 +56,13 @@ class ForbiddenError(TamgaError):
     title = "Not allowed"
 
 
+class StepUpError(ForbiddenError):
+    """This person may do it, after they have given their password again."""
+
+    type = "step-up-required"
+    title = "Confirm who you are"
+
+
 class InvalidError(TamgaError):
     """Input that breaks rules; `fields` maps each field's name to the rule it breaks."""
 

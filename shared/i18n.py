@@ -85,7 +85,7 @@ def translate(service: str, message: str, params: dict[str, Any] | None = None, 
     """Return `message` in the reader's language with its %(name)s places filled."""
     chosen = locale or current_locale.get()
     text = catalogue(service, chosen).gettext(message)
-    return text % {name: _worded(value, chosen) for name, value in params.items()} if params else text
+    return text % {name: _worded(service, value, chosen) for name, value in params.items()} if params else text
 
 
 def money_in_words(amount: Decimal, currency: str, locale: str) -> str:
@@ -95,7 +95,9 @@ def money_in_words(amount: Decimal, currency: str, locale: str) -> str:
     return f"{format_decimal(amount, format=pattern, locale=locale)} {currency}".replace(" ", "\u00a0")
 
 
-def _worded(value: Any, locale: str) -> Any:
+def _worded(service: str, value: Any, locale: str) -> Any:
+    if isinstance(value, Rule):
+        return translate(service, value.message, value.params, locale=locale)
     return money_in_words(value.amount, value.currency, locale) if isinstance(value, Money) else value
 
 

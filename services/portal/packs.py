@@ -13,6 +13,7 @@ from shared.entity import canonical_hash
 from shared.errors import InvalidError
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
+from shared.events.payment_rules import payment_problems
 from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
 from shared.forms import call_problems
@@ -70,7 +71,8 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             pack |= _inner(path)
     _add_letters(folder, pack)
-    if wrong := call_problems(pack) | decision_problems(pack) | reporting_problems(pack):
+    problems = (call_problems, decision_problems, payment_problems, reporting_problems)
+    if wrong := {field: rule for check in problems for field, rule in check(pack).items()}:
         raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]
     programme_id = facts.get("programme") if isinstance(facts, dict) else None

@@ -7,6 +7,7 @@ the public key alone. A statement that arrives from outside is stripped at the f
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 
 from joserfc import jwt
@@ -14,11 +15,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import BaseModel, ConfigDict
 
+from shared.errors import StepUpError
 from shared.events import Actor
 
 HEADER = "x-tamga-identity"
 ISSUER = "tamga-portal"
 LIFETIME = 60
+CONFIRMED_FOR = 5 * 60
 
 
 class Identity(BaseModel):
@@ -35,6 +38,7 @@ class Identity(BaseModel):
     locale: str = "en"
     session: str = ""  # hash of the session
     csrf: str = ""  # what forms of this session carry in their `csrf` field
+    confirmed_at: int | None = None  # when they last gave their password, in seconds since 1970
 
     def actor(self, role: str | None = None) -> Actor:
         """Return this person as the actor of an act done in `role`."""
@@ -45,6 +49,17 @@ class Identity(BaseModel):
             organisation=self.organisation,
             session=self.session or None,
         )
+
+
+def has_confirmed(who: Identity, now: datetime) -> bool:
+    """Return whether a person gave their password within the last five minutes (OWASP ASVS 5.0, 7.5.3)."""
+    return who.confirmed_at is not None and -5 <= now.timestamp() - who.confirmed_at <= CONFIRMED_FOR
+
+
+def must_have_confirmed(who: Identity, now: datetime) -> None:
+    """Raise StepUpError when a person did not give their password within the last five minutes."""
+    if not has_confirmed(who, now):
+        raise StepUpError("This act asks for your password again: you gave it more than five minutes ago")
 
 
 class StatementError(Exception):

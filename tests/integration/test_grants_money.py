@@ -73,3 +73,66 @@ def test_two_releases_at_once_pay_once(world: World) -> None:
         codes = list(pool.map(act, [world.finance, world.finance_two]))
     assert sorted(codes) == [200, 409]
     assert world.events(case.reference).count("grants.award.tranche_released") == 1
+
+
+def verified(case: Case, number: int = 1) -> Case:
+    """Bring a milestone to be verified."""
+    document = case.attach("other", PDF + f"{case.reference} {number}".encode())
+    case.act(case.world.applicant, f"milestones/{number}/evidence", document=document["id"])
+    case.act(case.world.officer, f"milestones/{number}/verification", good=True, note="Seen")
+    return case
+
+
+def test_a_payment_is_certified_split_held_paid_and_reversed(world: World) -> None:
+    """Five people's acts on one tranche over JSON: each refusal names its rule, and the ledger follows every step."""
+    case = verified(Case(world).concluded())
+    case.act(world.finance, "tranches/1/request")
+    period = {"period_from": "2026-01-01", "period_to": "2026-03-31", "purpose": "First courses"}
+    part = {"amount": "10000", "currency": "EUR"}
+    case.act(world.applicant, "tranches/1/certificate", 403, **period)
+    wrong = case.act(world.manager, "tranches/1/certificate", 422, **period | {"period_to": "2025-01-01"})
+    assert wrong["errors"][0]["field"] == "period_to"
+    case.act(world.manager, "tranches/1/certificate", **period, amount=part)
+    held = case.act(world.finance_two, "tranches/1/release", 409)
+    assert "10,000.00 EUR of 16,000.00 EUR is certified" in held["detail"].replace("\xa0", " ")
+    seen = world.officer.api("GET", f"{case.path}/award/tranches/1")
+    assert (seen["releasable"]["amount"], len(seen["held_by"])) == ("10000.00", 1)
+    done = case.act(world.finance_two, "tranches/1/release", amount=part)
+    assert [item["amount"]["amount"] for item in done["tranches"]] == ["10000.00", "16000.00", "8000.00", "6000.00"]
+    case.act(world.officer, "tranches/1/hold", 422, code="nonsense", why="A letter came")
+    case.act(world.officer, "tranches/1/hold", code="inquiry", why="A letter came")
+    paid = {"payment_reference": "TR-1", "paid_on": "2026-03-02"}
+    case.act(world.finance, "tranches/1/payment", 409, **paid)
+    case.act(world.officer, "tranches/1/unhold", 403, why="Fine")
+    case.act(world.manager, "tranches/1/unhold", why="Fine")
+    case.act(world.finance, "tranches/1/payment", **paid)
+    case.act(world.finance, "tranches/1/reversal", 403, how="returned", why="Account closed")
+    case.act(world.finance_two, "tranches/1/reversal", how="returned", why="Account closed")
+    figures = world.finance.api("GET", f"{case.path}/ledger")["figures"]
+    assert (figures["paid"]["amount"], figures["waiting"]["amount"]) == ("0.00", "10000.00")
+    case.act(world.finance_two, "tranches/1/release", release=False, code="bank", reason="Start again")
+    figures = world.finance.api("GET", f"{case.path}/ledger")["figures"]
+    assert (figures["left"]["amount"], figures["waiting"]["amount"]) == ("40000.00", "0.00")
+
+
+def test_a_refund_is_demanded_and_comes_back_in_parts(world: World) -> None:
+    """On the pages: a wrong amount stays in its form with the rule; the demand, one receipt, and the rest dropped."""
+    case = verified(Case(world).concluded())
+    case.act(world.officer, "tranches/1/request")
+    case.act(world.finance, "tranches/1/release")
+    case.act(world.finance, "tranches/1/payment", payment_reference="TR-5", paid_on="2026-03-02")
+    path, version = f"{case.path}/refunds", case.award()["version"]
+    refused = world.manager.post(path, 422, amount="17000", why="Unspent", version=version, due="").text
+    assert "16,000.00" in refused
+    assert "Unspent" in refused
+    world.manager.post(path, amount="5000", why="Unspent", version=version, due="2026-04-30")
+    fields = {"amount": "4000", "reference": "IN-1", "received_on": "2026-03-02"}
+    world.finance.post(f"{path}/1/receipt", version=case.award()["version"], **fields)
+    world.finance.post(f"{path}/1/receipt", 409, version=version, **fields)
+    world.finance.post(f"{path}/1/drop", version=case.award()["version"], why="Too little to ask for")
+    for person in (world.finance, world.applicant, world.auditor):
+        assert "IN-1" in person.page(f"{case.path}/money")
+    figures = world.finance.api("GET", f"{case.path}/ledger")["figures"]
+    assert (figures["paid"]["amount"], figures["outstanding"]["amount"]) == ("12000.00", "12000.00")
+    events = [name.removeprefix("grants.award.") for name in world.events(case.reference) if "refund" in name]
+    assert events == ["refund_demanded", "refund_received", "refund_dropped"]

@@ -57,34 +57,53 @@ class Books:
 
     def act(self, what: str, number: int, amount: Money) -> None:
         """Do one act to the award, and enter it."""
-        award = self.award
-        if what == "request":
-            award.request(number, ONE)
-        elif what == "release":
-            award.release(number, TWO)
-            self.enter("released", award.tranche(number).amount)
-        elif what == "pay":
-            award.confirm(number, self.reference(), TODAY, TODAY)
-            self.enter("paid", award.tranche(number).amount)
-        elif what == "accept":
-            award.accept_costs(amount, "R1")
-            if amount:
-                self.enter("costs_accepted", amount)
-        elif what == "disallow":
-            award.disallow_costs(amount, "R1", "twice")
-            self.enter("costs_disallowed", amount)
-        elif what == "demand":
-            award.demand_refund(amount, "unspent", None, ONE, NOW)
-            self.enter("refund_due", amount)
-        elif what == "drop":
-            self.enter("refund_dropped", award.drop_refund(number, "small", TWO))
-        elif what == "receive":
-            got = Receipt(amount=amount, reference=self.reference(), received_on=TODAY, by=TWO.id, by_name=TWO.name)
-            award.receive_refund(number, got, TODAY)
-            self.enter("refund_received", amount)
+        getattr(self, f"_{what}")(number, amount)
+
+    def _request(self, number: int, _: Money) -> None:
+        self.award.request(number, ONE)
+
+    def _release(self, number: int, _: Money) -> None:
+        self.enter("released", self.award.release(number, TWO))
+
+    def _part(self, number: int, amount: Money) -> None:
+        self.enter("released", self.award.release(number, TWO, amount=amount, why="part"))
+
+    def _refuse(self, number: int, _: Money) -> None:
+        before = self.award.tranche(number)
+        self.award.refuse(number, "no", TWO)
+        if before.status == "released":
+            self.enter("release_withdrawn", before.amount)
+
+    def _pay(self, number: int, _: Money) -> None:
+        self.award.confirm(number, self.reference(), TODAY, TODAY, by=ONE)
+        self.enter("paid", self.award.tranche(number).amount)
+
+    def _reverse(self, number: int, _: Money) -> None:
+        self.enter("payment_reversed", self.award.reverse(number, "mistaken", "no", TWO, NOW))
+
+    def _accept(self, _: int, amount: Money) -> None:
+        self.award.accept_costs(amount, "R1")
+        if amount:
+            self.enter("costs_accepted", amount)
+
+    def _disallow(self, _: int, amount: Money) -> None:
+        self.award.disallow_costs(amount, "R1", "twice")
+        self.enter("costs_disallowed", amount)
+
+    def _demand(self, _: int, amount: Money) -> None:
+        self.award.demand_refund(amount, "unspent", None, ONE, NOW)
+        self.enter("refund_due", amount)
+
+    def _drop(self, number: int, _: Money) -> None:
+        self.enter("refund_dropped", self.award.drop_refund(number, "small", TWO))
+
+    def _receive(self, number: int, amount: Money) -> None:
+        got = Receipt(amount=amount, reference=self.reference(), received_on=TODAY, by=TWO.id, by_name=TWO.name)
+        self.award.receive_refund(number, got, TWO, TODAY)
+        self.enter("refund_received", amount)
 
 
-ACTS = ("request", "release", "pay", "accept", "disallow", "demand", "drop", "receive")
+ACTS = ("request", "release", "part", "refuse", "pay", "reverse", "accept", "disallow", "demand", "drop", "receive")
 steps = st.tuples(
     st.sampled_from(ACTS), st.integers(1, 3), st.integers(-1, 12_000).map(lambda n: eur(Decimal(n) / 100))
 )
@@ -162,12 +181,12 @@ def test_what_a_refund_may_be() -> None:
     books.act("demand", 1, eur(10))
     receipt = Receipt(amount=eur(4), reference="B-1", received_on=TODAY, by=ONE.id, by_name="One")
     with pytest.raises(TamgaError, match="another person"):
-        books.award.receive_refund(1, receipt, TODAY)
+        books.award.receive_refund(1, receipt, ONE, TODAY)
     got = receipt.model_copy(update={"by": TWO.id})
-    books.award.receive_refund(1, got, TODAY)
+    books.award.receive_refund(1, got, TWO, TODAY)
     for wrong in ({"reference": "B-1"}, {"reference": "B-2", "received_on": date(2999, 1, 1)}, {"amount": eur(7)}):
         with pytest.raises(InvalidError):
-            books.award.receive_refund(1, got.model_copy(update=wrong), TODAY)
+            books.award.receive_refund(1, got.model_copy(update=wrong), TWO, TODAY)
     assert (books.award.refund_owed(), books.award.refunded()) == (eur(6), eur(4))
 
 

@@ -70,24 +70,6 @@ def settle(reference: str, number: int, command: awarding.SettleMilestone, who: 
     return _view(uow, awarding.settle(uow, who, reference, number, command))
 
 
-@router.post(_CASE + "/tranches/{number}/request", dependencies=[allowed("grants.tranche.request")])
-def request(reference: str, number: int, command: awarding.RequestTranche, who: Who, uow: Uow) -> dict[str, Any]:
-    """Ask that a tranche be paid."""
-    return _view(uow, awarding.request(uow, who, reference, number, command))
-
-
-@router.post(_CASE + "/tranches/{number}/release", dependencies=[allowed("grants.tranche.release")])
-def decide(reference: str, number: int, command: awarding.DecideTranche, who: Who, uow: Uow) -> dict[str, Any]:
-    """Release a tranche that another person requested, or refuse it."""
-    return _view(uow, awarding.decide(uow, who, reference, number, command))
-
-
-@router.post(_CASE + "/tranches/{number}/payment", dependencies=[allowed("grants.payment.confirm")])
-def confirm(reference: str, number: int, command: awarding.ConfirmPayment, who: Who, uow: Uow) -> dict[str, Any]:
-    """Confirm that the bank paid a tranche."""
-    return _view(uow, awarding.confirm(uow, who, reference, number, command))
-
-
 @router.get("/payments", dependencies=[allowed("grants.payment.list")])
 def payments(
     who: Who, connection: Reader, programme: str = "", every: bool = False, cursor: str | None = None

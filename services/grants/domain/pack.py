@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
 from shared.events.decision_rules import DecisionRules
+from shared.events.payment_rules import PaymentRules
 from shared.events.reporting_rules import Indicator, Reporting
 from shared.forms import Criterion as EligibilityRule
 from shared.forms import Form, Question, Section, Sum, read
@@ -202,6 +203,7 @@ class Pack(Model):
     scoring: dict[str, Sheet]
     checklists: dict[str, Checklist]
     decisions: DecisionRules = DecisionRules()
+    payments: PaymentRules = PaymentRules()
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Pack:
@@ -222,6 +224,7 @@ class Pack(Model):
             scoring={item.scoring: item for item in sheets},
             checklists={item.checklist: item for item in lists},
             decisions=DecisionRules.model_validate(content.get("decisions", {})),
+            payments=PaymentRules.model_validate(content.get("payments", {})),
         )
 
     def call(self, call_id: str) -> Call:

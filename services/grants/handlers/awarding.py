@@ -14,11 +14,9 @@ from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.web.identity import Identity
-from shared.workflow import authority_limits
 
 DRAW_UP, ACCEPT = "grants.award.offer", "grants.award.accept"
 EVIDENCE, VERIFY = "grants.milestone.evidence", "grants.milestone.verify"
-REQUEST, RELEASE, CONFIRM = "grants.tranche.request", "grants.tranche.release", "grants.payment.confirm"
 
 
 class OfferAgreement(Command):
@@ -50,32 +48,10 @@ class SettleMilestone(Command):
     version: int
 
 
-class RequestTranche(Command):
-    """A tranche is asked for."""
-
-    version: int
-
-
-class DecideTranche(Command):
-    """Finance releases a tranche, or refuses with a reason."""
-
-    release: bool = True
-    reason: str = ""
-    version: int
-
-
-class ConfirmPayment(Command):
-    """The bank paid: its reference and the day."""
-
-    payment_reference: str
-    paid_on: date
-    version: int
-
-
 def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement) -> Award:
     """Draw up the agreement of an approved application and send it to both sides."""
     application, role = application_for(uow, who, DRAW_UP, reference, expected=command.version)
-    _check_days(command.milestones, _today(uow, application))
+    _check_days(command.milestones, today_of(uow, application))
     award = awards(uow).find(application.id, for_update=True)
     if award is None:
         award = awards(uow).add(Award.of(application, application.decided))
@@ -85,7 +61,8 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     return award
 
 
-def _today(uow: UnitOfWork, application: Application) -> date:
+def today_of(uow: UnitOfWork, application: Application) -> date:
+    """Return the day where the programme works."""
     return uow.now().astimezone(ZoneInfo(Frame(uow.connection, application).calendar.zone)).date()
 
 
@@ -117,7 +94,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
     return award
 
 
-def _award_for(
+def award_for(
     uow: UnitOfWork, who: Identity, action: str, reference: str, version: int
 ) -> tuple[Application, Award, str]:
     """Return a concluded award that runs, its application, and the role of `who`."""
@@ -131,66 +108,22 @@ def _award_for(
 
 def evidence(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ShowEvidence) -> Award:
     """Show a document of the case as evidence of a milestone."""
-    application, award, role = _award_for(uow, who, EVIDENCE, reference, command.version)
+    application, award, role = award_for(uow, who, EVIDENCE, reference, command.version)
     award.evidence(number, application.document(command.document), act_as(uow, role))
     return award
 
 
 def settle(uow: UnitOfWork, who: Identity, reference: str, number: int, command: SettleMilestone) -> Award:
     """Verify a milestone, or return its evidence."""
-    application, award, role = _award_for(uow, who, VERIFY, reference, command.version)
-    _no_relation(who, application)
+    application, award, role = award_for(uow, who, VERIFY, reference, command.version)
+    no_relation(who, application)
     if not command.note:
         raise InvalidError({"note": "is required: say what you saw"})
     award.settle(number, good=command.good, note=command.note, by=act_as(uow, role, command.note), now=uow.now())
     return award
 
 
-def _no_relation(who: Identity, application: Application) -> None:
+def no_relation(who: Identity, application: Application) -> None:
+    """Raise ForbiddenError when `who` belongs to the recipient."""
     if owns(who, application.organisation):
         raise ForbiddenError("You belong to the recipient's organisation; another person must do this")
-
-
-def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command: RequestTranche) -> Award:
-    """Ask that a tranche be paid."""
-    application, award, role = _award_for(uow, who, REQUEST, reference, command.version)
-    _no_relation(who, application)
-    reporting.must_have_reported(uow, application)
-    award.request(number, act_as(uow, role))
-    return award
-
-
-def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command: DecideTranche) -> Award:
-    """Release a requested tranche within one's delegated authority, or refuse it."""
-    application, award, role = _award_for(uow, who, RELEASE, reference, command.version)
-    _no_relation(who, application)
-    by = act_as(uow, role, command.reason or None)
-    if not command.release:
-        if not command.reason:
-            raise InvalidError({"reason": "is required"})
-        award.refuse(number, command.reason, by)
-        return award
-    limits = authority_limits(Frame(uow.connection, application).pack.delegations, [role], application.currency)
-    amount, limit = award.tranche(number).amount, limits.get("release")
-    if limit is None or amount > limit:
-        raise ForbiddenError(
-            "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
-        )
-    reporting.must_have_reported(uow, application)
-    book = ledger.Book(uow, award)
-    award.release(number, by)
-    book.enter("released", amount, f"tranche {number}")
-    return award
-
-
-def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ConfirmPayment) -> Award:
-    """Confirm that the bank paid a released tranche."""
-    application, award, role = _award_for(uow, who, CONFIRM, reference, command.version)
-    _no_relation(who, application)
-    if not 1 <= len(command.payment_reference) <= 80:
-        raise InvalidError({"payment_reference": "must have 1 to 80 characters"})
-    act_as(uow, role)
-    book = ledger.Book(uow, award)
-    award.confirm(number, command.payment_reference, command.paid_on, _today(uow, application))
-    book.enter("paid", award.tranche(number).amount, command.payment_reference)
-    return award

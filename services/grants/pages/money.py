@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from services.grants.handlers import awarding, reporting, viewing
 from services.grants.handlers.moving import OFFER
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
+from services.grants.pages.payment_parts import payment_context
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
 from shared.money import Money
@@ -43,11 +43,11 @@ def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str,
         "evidence": page.application.documents,
         "today": request.app.state.clock().date(),
     }
-    return show(request, "money.html", **(context | more))
+    return show(request, "money.html", **(context | payment_context(page) | more))
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
-    more = {"conflict": problem, "given": request.state.typed, "status_code": 409}
+    more = {"conflict": problem, "given": request.state.typed | {"form": request.scope["path"]}, "status_code": 409}
     return money_page(request, uow, who, request.path_params["reference"], **more)
 
 
@@ -173,47 +173,4 @@ class SettleForm(FormModel):
 def settle(reference: str, number: int, form: Annotated[SettleForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Verify a milestone, or return its evidence."""
     awarding.settle(uow, who, reference, number, awarding.SettleMilestone(**form.model_dump(exclude={"csrf"})))
-    return back(case_path(reference, "money"))
-
-
-class TrancheForm(FormModel):
-    """The form that requests a tranche."""
-
-    version: int
-
-
-@router.post("/tranches/{number}/request", dependencies=[STAY, allowed("grants.tranche.request")])
-def ask(reference: str, number: int, form: Annotated[TrancheForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
-    """Request a tranche."""
-    awarding.request(uow, who, reference, number, awarding.RequestTranche(version=form.version))
-    return back(case_path(reference, "money"))
-
-
-class DecisionForm(FormModel):
-    """The form that releases a tranche or refuses it."""
-
-    release: bool
-    reason: str = ""
-    version: int
-
-
-@router.post("/tranches/{number}/release", dependencies=[STAY, allowed("grants.tranche.release")])
-def decide(reference: str, number: int, form: Annotated[DecisionForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
-    """Release a tranche, or refuse it."""
-    awarding.decide(uow, who, reference, number, awarding.DecideTranche(**form.model_dump(exclude={"csrf"})))
-    return back(case_path(reference, "money"))
-
-
-class PaymentForm(FormModel):
-    """The form that confirms a payment."""
-
-    payment_reference: str
-    paid_on: date
-    version: int
-
-
-@router.post("/tranches/{number}/payment", dependencies=[STAY, allowed("grants.payment.confirm")])
-def confirm(reference: str, number: int, form: Annotated[PaymentForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
-    """Confirm that the bank paid."""
-    awarding.confirm(uow, who, reference, number, awarding.ConfirmPayment(**form.model_dump(exclude={"csrf"})))
     return back(case_path(reference, "money"))

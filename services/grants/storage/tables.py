@@ -168,7 +168,7 @@ def _review_columns(item: Review) -> dict[str, Any]:
 
 
 def _award_columns(item: Award) -> dict[str, Any]:
-    waiting = any(tranche.status in {"requested", "released"} for tranche in item.tranches)
+    waiting = any(tranche.status in {"requested", "certified", "released"} for tranche in item.tranches)
     return {"programme": item.programme, "concluded_at": item.concluded_at, "waits_for_finance": waiting}
 
 

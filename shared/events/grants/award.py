@@ -88,11 +88,42 @@ class TrancheRequested(TrancheFact):
     due: date | None = None
 
 
+class TrancheCertified(TrancheFact):
+    """Another person certified how much of a requested tranche may be paid, for which time and what for."""
+
+    TYPE = "grants.award.tranche_certified"
+    AUDIENCE = "record"
+    certified: Money
+    period_from: date
+    period_to: date
+    purpose: str
+
+
 class TrancheReleased(TrancheFact):
-    """Another person released the tranche for payment."""
+    """Another person released the tranche for payment; what was held of it is a tranche of its own."""
 
     TYPE = "grants.award.tranche_released"
     requested_by: str
+    held: Money | None = None
+    held_as: int | None = None
+    held_why: str | None = None
+
+
+class TrancheHeld(TrancheFact):
+    """A tranche goes no further for now, for a coded reason."""
+
+    TYPE = "grants.award.tranche_held"
+    AUDIENCE = "record"
+    code: str
+    why: str
+
+
+class TrancheUnheld(TrancheFact):
+    """Another person let a held tranche go on."""
+
+    TYPE = "grants.award.tranche_unheld"
+    AUDIENCE = "record"
+    why: str
 
 
 class TrancheRefused(TrancheFact):
@@ -100,6 +131,7 @@ class TrancheRefused(TrancheFact):
 
     TYPE = "grants.award.tranche_refused"
     why: str
+    code: str | None = None
 
 
 class PaymentConfirmed(TrancheFact):
@@ -108,6 +140,17 @@ class PaymentConfirmed(TrancheFact):
     TYPE = "grants.award.payment_confirmed"
     payment_reference: str
     paid_on: date
+    paid_so_far: Money
+
+
+class PaymentReversed(TrancheFact):
+    """A confirmed payment did not stand: `how` is returned (by the bank) or mistaken (confirmed wrongly)."""
+
+    TYPE = "grants.award.payment_reversed"
+    AUDIENCE = "record"
+    how: str
+    why: str
+    payment_reference: str
     paid_so_far: Money
 
 

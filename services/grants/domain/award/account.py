@@ -173,11 +173,11 @@ class Account(Agreement):
                 return item
         raise NotFoundError("There is no refund %(number)s", number=number)
 
-    def receive_refund(self, number: int, receipt: Receipt, today: date) -> None:
+    def receive_refund(self, number: int, receipt: Receipt, by: Person, today: date) -> None:
         """Record that a refund, or a part of it, has come in; another person than who demanded it does."""
         refund = self.refund(number)
         self._in_currency("amount", receipt.amount)
-        if receipt.by == refund.demanded_by:
+        if by.is_one_of(refund.demanded_by):
             raise ForbiddenError("You demanded this refund; another person must record that it came")
         if receipt.received_on > today:
             raise InvalidError({"received_on": "can't be in the future"})

@@ -46,12 +46,56 @@ class Milestone(Part):
     note: str = ""
 
 
+class Hold(Part):
+    """Why a tranche does not move, and who said so."""
+
+    code: str
+    why: str
+    by: str
+    by_name: str
+    at: datetime
+
+
+class Certificate(Part):
+    """What another person than the requester certified: how much may be paid, for which time, and for what."""
+
+    amount: Money
+    period_from: date
+    period_to: date
+    purpose: str
+    by: str
+    by_name: str
+
+
+class Reversal(Part):
+    """A payment that did not stand: returned by the bank, or confirmed by mistake."""
+
+    how: Literal["returned", "mistaken"]
+    why: str
+    payment_reference: str
+    paid_on: date | None
+    by: str
+    by_name: str
+    at: datetime
+
+
 class Tranche(Part):
-    """A payment of the agreement, owed when the milestone of the same number is verified."""
+    """A payment of the agreement, owed when its milestone is verified: the one it names, else that of its number.
+
+    A tranche of which only a part was released leaves the rest as a new one of the same milestone.
+    """
 
     number: int
     amount: Money
-    status: Literal["planned", "requested", "released", "paid"] = "planned"
+    of: int | None = None
+    status: Literal["planned", "requested", "certified", "released", "paid"] = "planned"
+    certificate: Certificate | None = None
+    hold: Hold | None = None
+    batch: str | None = None
+    confirmed_by: str | None = None
+    confirmed_by_name: str | None = None
+    reversals: tuple[Reversal, ...] = ()
+    refused_code: str = ""
     requested_by: str | None = None
     requested_by_name: str | None = None
     released_by: str | None = None
@@ -67,3 +111,8 @@ def numbered(items: list[T], number: int, message: str) -> T:
         if item.number == number:
             return item
     raise NotFoundError(message, number=number)
+
+
+def milestone_of(tranche: Tranche) -> int:
+    """Return the number of the milestone that a tranche is paid for."""
+    return tranche.of or tranche.number
