@@ -6,12 +6,16 @@ from services.grants.api import (
     ageing,
     agreements,
     applications,
+    assessors,
     awards,
+    bulk,
     cofinancing,
     day,
     decisions,
     delegations,
+    exclusion,
     ledger,
+    panels,
     payments,
     publishing,
     reports,
@@ -35,6 +39,10 @@ PARTS = (
     decisions,
     delegations,
     workflows,
+    assessors,
+    bulk,
+    exclusion,
+    panels,
 )
 for part in PARTS:
     router.include_router(part.router)

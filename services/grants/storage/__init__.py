@@ -1,6 +1,20 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import agreements, cofinancing, day, learned, ledger, publishing, reads, reports, views
+from services.grants.storage import (
+    agreements,
+    bulk,
+    cofinancing,
+    day,
+    exclusion,
+    judging,
+    learned,
+    ledger,
+    panel,
+    publishing,
+    reads,
+    reports,
+    views,
+)
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -8,11 +22,15 @@ __all__ = [
     "agreements",
     "applications",
     "awards",
+    "bulk",
     "cofinancing",
     "day",
+    "exclusion",
+    "judging",
     "learned",
     "ledger",
     "metadata",
+    "panel",
     "publishing",
     "reads",
     "reports",

@@ -1,7 +1,22 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import amendment, application, award, cofinancing, day, decision, publishing, report, review
+from shared.events.grants import (
+    amendment,
+    application,
+    assessor,
+    award,
+    bulk,
+    cofinancing,
+    day,
+    decision,
+    exclusion,
+    panel,
+    publishing,
+    recusal,
+    report,
+    review,
+)
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
@@ -10,11 +25,16 @@ __all__ = [
     "RecordViewed",
     "amendment",
     "application",
+    "assessor",
     "award",
+    "bulk",
     "cofinancing",
     "day",
     "decision",
+    "exclusion",
+    "panel",
     "publishing",
+    "recusal",
     "report",
     "review",
 ]
