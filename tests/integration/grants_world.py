@@ -125,7 +125,7 @@ class Person:
 class World:
     """One database of grants with the pack and the people learned, and the app in front of it."""
 
-    def __init__(self, engine: Engine, home: Path) -> None:
+    def __init__(self, engine: Engine, home: Path, *, pays: bool = True) -> None:
         self.engine, self.clock, self.key = engine, StandingClock(), OKPKey.generate_key("Ed25519")
         self.settings = Settings(home=home, base_url="http://127.0.0.1:8400")
         self.app = create_service_app(
@@ -142,7 +142,8 @@ class World:
         self.outer.mount("/grants", self.app)
         self.people: dict[str, Person] = {}
         self.learn(PROGRAMME, read_pack())
-        payable(engine, self.clock, "chamber-of-crafts", "lead-firm")
+        if pays:
+            payable(engine, self.clock, "chamber-of-crafts", "lead-firm")
 
     def __getattr__(self, name: str) -> Person:
         return self.people[name]
@@ -171,9 +172,8 @@ class World:
         names = {}
         for item in people["organisations"]:
             names[item["id"]] = item["name"]
-            event = OrganisationRegistered(
-                organisation_id=item["id"], **{k: item[k] for k in ("name", "kind", "country")}
-            )
+            known = {k: item.get(k) for k in ("name", "kind", "country", "registration_number")}
+            event = OrganisationRegistered(organisation_id=item["id"], **known)
             self.hear(event, f"organisation:{item['id']}")
         for item in people["people"]:
             self._enter(item, names, programme)

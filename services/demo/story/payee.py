@@ -1,4 +1,4 @@
-"""Bank details of an organisation: entered by its people, confirmed by finance, let go before the cooling-off is over."""
+"""Bank details of an organisation: entered by its people, confirmed by finance, let go before their time."""
 
 from __future__ import annotations
 

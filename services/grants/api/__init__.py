@@ -4,13 +4,18 @@ from fastapi import APIRouter
 
 from services.grants.api import (
     ageing,
+    agreements,
     applications,
+    assessors,
     awards,
+    bulk,
     cofinancing,
     day,
     decisions,
     delegations,
+    exclusion,
     ledger,
+    panels,
     payees,
     payments,
     publishing,
@@ -27,6 +32,7 @@ PARTS = (
     applications,
     reviews,
     awards,
+    agreements,
     ledger,
     payees,
     payments,
@@ -35,6 +41,10 @@ PARTS = (
     decisions,
     delegations,
     workflows,
+    assessors,
+    bulk,
+    exclusion,
+    panels,
 )
 for part in PARTS:
     router.include_router(part.router)

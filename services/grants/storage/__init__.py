@@ -1,17 +1,43 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, day, learned, ledger, payees, publishing, reads, reports, views
+from services.grants.storage import (
+    agreements,
+    bulk,
+    cofinancing,
+    day,
+    delegations,
+    editing,
+    exclusion,
+    judging,
+    learned,
+    ledger,
+    likeness,
+    panel,
+    payees,
+    publishing,
+    reads,
+    reports,
+    views,
+)
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
 __all__ = [
+    "agreements",
     "applications",
     "awards",
+    "bulk",
     "cofinancing",
     "day",
+    "delegations",
+    "editing",
+    "exclusion",
+    "judging",
     "learned",
     "ledger",
+    "likeness",
     "metadata",
+    "panel",
     "payees",
     "publishing",
     "reads",

@@ -1,20 +1,42 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, award, cofinancing, day, decision, payee, publishing, report, review
+from shared.events.grants import (
+    amendment,
+    application,
+    assessor,
+    award,
+    bulk,
+    cofinancing,
+    day,
+    decision,
+    exclusion,
+    panel,
+    payee,
+    publishing,
+    recusal,
+    report,
+    review,
+)
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
 __all__ = [
     "AttemptRefused",
     "RecordViewed",
+    "amendment",
     "application",
+    "assessor",
     "award",
+    "bulk",
     "cofinancing",
     "day",
     "decision",
+    "exclusion",
+    "panel",
     "payee",
     "publishing",
+    "recusal",
     "report",
     "review",
 ]

@@ -1,18 +1,20 @@
-"""Bank details of organisations, and their numbers in a table of their own."""
+"""Versions of agreements and their amendments."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+def _entity(name: str, *columns: sa.Column[Any]) -> None:
     op.create_table(
-        "payee",
+        name,
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -21,21 +23,25 @@ def upgrade() -> None:
         sa.Column("updated_by", sa.String(length=80), nullable=False),
         sa.Column("updated_by_name", sa.String(length=200), nullable=False),
         sa.Column("last_changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("programme", sa.String(length=80), nullable=False),
-        sa.Column("waits", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("payee_pk")),
+        *columns,
+        sa.PrimaryKeyConstraint("id", name=op.f(f"{name}_pk")),
     )
-    op.create_index("payee_waiting", "payee", ["programme", "id"], postgresql_where=sa.text("waits"))
-    op.create_table(
-        "payee_number",
-        sa.Column("payee", sa.String(length=80), nullable=False),
+
+
+def _of_case() -> tuple[sa.Column[Any], sa.Column[Any]]:
+    return (
+        sa.Column("application", sa.String(length=80), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("value", sa.String(length=40), nullable=False),
-        sa.PrimaryKeyConstraint("payee", "number", name=op.f("payee_number_pk")),
     )
-    op.create_index("payee_number_value", "payee_number", ["value"])
+
+
+def upgrade() -> None:
+    _entity("agreement", *_of_case())
+    op.create_index("agreement_case", "agreement", ["application", "number"], unique=True)
+    _entity("amendment", *_of_case(), sa.Column("status", sa.String(length=20), nullable=False))
+    op.create_index("amendment_case", "amendment", ["application", "number"], unique=True)
 
 
 def downgrade() -> None:
-    op.drop_table("payee_number")
-    op.drop_table("payee")
+    op.drop_table("amendment")
+    op.drop_table("agreement")
