@@ -21,7 +21,7 @@ from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.money import Money
-from shared.web.identity import Identity
+from shared.web.identity import Identity, must_have_confirmed
 from shared.workflow import Facts, Move, authority_levels, authority_limits
 
 MOVE, ASSIGN, CHECK = "grants.application.move", "grants.application.assign", "grants.application.check"
@@ -97,6 +97,7 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         one_with=one,
         limits=authority_limits(frame.pack.delegations, roles, application.currency),
         levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
+        stepped_up=True,  # given with the act itself, as a reason is: it never greys out a button (see `step`)
     )
 
 
@@ -179,6 +180,8 @@ def step(
         facts = replace(facts, reason=why.says["en"])
     roles = roles_on(who, application)
     transition = frame.workflow.move(command.transition, application.stage, roles, facts)
+    if "step_up" in transition.requires:
+        must_have_confirmed(who, uow.now())
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
     answers = (
         bool(application.asked) and "applicant" in transition.roles and not frame.workflow.stage(transition.to).terminal
