@@ -135,10 +135,14 @@ class DocumentStore:
         content = self._read(source)
         clean = clean_name(name)
         media_type = _checked_type(clean, content)
+        return StoredDocument(name=clean, media_type=media_type, size=len(content), sha256=self.keep(content))
+
+    def keep(self, content: bytes) -> str:
+        """Store what was made in this house, of any kind; returns its hash."""
         sha256 = hashlib.sha256(content).hexdigest()
         if not self.path(sha256).exists():
             self._write(self.path(sha256), content)
-        return StoredDocument(name=clean, media_type=media_type, size=len(content), sha256=sha256)
+        return sha256
 
     def get(self, sha256: str) -> bytes:
         """Return the content of that hash; raises DamagedDocumentError when the bytes are not the same any more."""

@@ -10,6 +10,7 @@ KINDS: dict[str, str] = {
     "grants.application.document_removed": "Removed a document",
     "grants.application.assigned": "Assigned the application",
     "grants.application.moved": "Moved the application",
+    "grants.application.migrated": "Moved to a newer version of the workflow",
     "grants.application.checked": "Ticked the checklist",
     "grants.application.information_requested": "Asked for information",
     "grants.application.reviewers_invited": "Invited reviewers",

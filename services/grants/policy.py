@@ -21,6 +21,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     # Which moves a role may make stands in the workflow; this only says who may try.
     "grants.application.move": {"applicant": "own", **_STAFF, **_FINANCE},
     "grants.application.assign": _STAFF,
+    "grants.workflow.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.workflow.migrate": {"programme_manager": "programme"},
     "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.decision.sign": {**_STAFF, **_FINANCE},
     "grants.application.check": _STAFF,
@@ -75,4 +77,23 @@ COFINANCING: dict[str, dict[str, str]] = {
     "grants.cofinancing.release": _FINANCE,
 }
 
-POLICY = Policy({**APPLICATIONS, **DAY, **COFINANCING})
+REPORTS: dict[str, dict[str, str]] = {
+    "grants.report.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.report.write": {"applicant": "own"},
+    "grants.report.mine": {"applicant": "all"},
+    "grants.report.review": {"officer": "programme", **_FINANCE},
+    "grants.report.accept": _STAFF,
+    "grants.report.schedule": _STAFF,
+    "grants.report.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.indicator.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+}
+
+PUBLISHING: dict[str, dict[str, str]] = {
+    "grants.publication.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.publication.publish": _STAFF,
+    "grants.publication.state": {"programme_manager": "programme"},
+    "grants.contribution.list": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.review.list": {**_STAFF, "auditor": "all"},
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING})

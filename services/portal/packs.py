@@ -14,6 +14,8 @@ from shared.errors import InvalidError
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
 from shared.events.payment_rules import payment_problems
+from shared.events.publishing_facts import publishing_problems
+from shared.events.reporting_rules import reporting_problems
 from shared.forms import call_problems
 from shared.web.forms import field_errors
 
@@ -69,13 +71,16 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             pack |= _inner(path)
     _add_letters(folder, pack)
-    if wrong := call_problems(pack) | decision_problems(pack) | payment_problems(pack):
+    problems = (call_problems, decision_problems, payment_problems, reporting_problems)
+    if wrong := {field: rule for check in problems for field, rule in check(pack).items()}:
         raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]
     programme_id = facts.get("programme") if isinstance(facts, dict) else None
     if not isinstance(programme_id, str) or not programme_id:
         raise InvalidError({"programme.yaml": "must name the programme: `programme: its-id`"})
     _check_cofinancing(pack)
+    if unfit := dict(publishing_problems(pack["programme"])):
+        raise InvalidError({f"programme.yaml: {field}": rule for field, rule in unfit.items()})
     return programme_id, pack, canonical_hash(pack)
 
 

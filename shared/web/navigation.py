@@ -10,6 +10,7 @@ Link = tuple[str, str]
 BY_ROLE: dict[str, list[Link]] = {
     "applicant": [
         ("/grants/mine", "My applications"),
+        ("/grants/reports/mine", "My reports"),
         ("/grants/calls", "Open calls"),
         ("/grants/cofinancing", "Co-financing"),
         ("/loans/mine", "My proposals"),
@@ -17,23 +18,28 @@ BY_ROLE: dict[str, list[Link]] = {
     "officer": [
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
+        ("/grants/publishing", "Open data"),
         ("/loans/proposals", "Proposals"),
     ],
     "reviewer": [("/grants/reviews", "My reviews")],
     "programme_manager": [
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
+        ("/grants/publishing", "Open data"),
         ("/programmes", "Programmes"),
     ],
     "finance_officer": [
         ("/grants/day", "My day"),
         ("/grants/payments", "Payments"),
+        ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
     ],
     "finance_partner": [("/loans/referrals", "Referrals")],
-    "auditor": [("/audit/", "Audit log"), ("/docs/events", "Events")],
+    "auditor": [("/audit/", "Audit log"), ("/grants/publishing", "Open data"), ("/docs/events", "Events")],
     "operator": [
         ("/operations", "Operations"),
         ("/docs/events", "Events"),

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from shared.entity import HIDDEN, Entity, Part, canonical_hash
 from shared.events import Event
@@ -90,3 +90,10 @@ def test_what_is_new_must_be_known() -> None:
         Ring.model_validate({"size": 1, "metal": "tin"})
     with pytest.raises(ValidationError, match="colour"):
         Hoop.model_validate({"id": "h", "ring": {"size": 1}, "colour": "red"})
+
+
+def test_a_part_is_described_by_what_is_known() -> None:
+    """The JSON interface describes a part by its members, both where it is taken and where it is given."""
+    for mode in ("validation", "serialization"):
+        schema = TypeAdapter(list[Ring]).json_schema(mode=mode)  # type: ignore[arg-type]  # one of its literals
+        assert schema["$defs"]["Ring"]["properties"] == {"size": {"title": "Size", "type": "integer"}}

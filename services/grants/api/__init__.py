@@ -12,11 +12,28 @@ from services.grants.api import (
     delegations,
     ledger,
     payments,
+    publishing,
+    reports,
     reviews,
+    workflows,
 )
 from services.grants.edge import STANDS_IN
 
 router = APIRouter(dependencies=[STANDS_IN])
-_MONEY = (ledger, payments)
-for part in (ageing, applications, reviews, awards, *_MONEY, day, cofinancing, decisions, delegations):
+PARTS = (
+    reports,
+    ageing,
+    applications,
+    reviews,
+    awards,
+    ledger,
+    payments,
+    day,
+    cofinancing,
+    decisions,
+    delegations,
+    workflows,
+)
+for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)

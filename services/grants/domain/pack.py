@@ -18,6 +18,7 @@ from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
 from shared.events.decision_rules import DecisionRules
 from shared.events.payment_rules import PaymentRules
+from shared.events.reporting_rules import Indicator, Reporting
 from shared.forms import Criterion as EligibilityRule
 from shared.forms import Form, Question, Section, Sum, read
 from shared.money import Money, decimals_of
@@ -98,6 +99,8 @@ class Call(Model):
     budget_lines: tuple[Category, ...] = ()
     budget_rows: Rows = Rows()
     milestones: tuple[MilestoneTemplate, ...] = ()
+    reporting: Reporting | None = None
+    indicators: tuple[Indicator, ...] = ()
 
     @property
     def currency(self) -> str:

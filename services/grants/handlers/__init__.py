@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from services.grants.handlers import cofinancing, learning
+from services.grants.handlers import cofinancing, learning, reporting
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.messaging import gaps
@@ -30,4 +30,7 @@ def gather(*maps: dict[str, Handler]) -> dict[str, Handler]:
 ON: dict[str, Handler] = gather(learning.ON, cofinancing.ON, gaps.ON)
 
 # Acts that this service does by the clock: (seconds between, act).
-TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = gaps.TIMERS
+TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = (
+    *gaps.TIMERS,
+    *reporting.TIMERS,
+)

@@ -60,7 +60,7 @@ def ages(
     result = []
     for row in found:
         application = Application.stored(states[row["id"]], row["version"])
-        frame = Frame.of(packs[application.pack_version], application)
+        frame = Frame.of(packs, application)
         result.append((row, age_of(application, frame.workflow, frame.calendar, now), frame))
     return result
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
-from services.grants.handlers import ledger
+from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.storage.tables import awards
@@ -90,6 +90,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
         step(uow, who, application, move, role=role)
         application.award(award.amount)
         ledger.concluded(uow, award)
+        reporting.schedule(uow, application, award)
     return award
 
 

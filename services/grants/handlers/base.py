@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
@@ -62,14 +63,21 @@ class Packs:
     @property
     def newest(self) -> Pack | None:
         """Return the newest version, None while none is known."""
-        return self[max(self._hashes)] if self._hashes else None
+        return self[self.newest_version] if self._hashes else None
+
+    @property
+    def newest_version(self) -> int:
+        """Return the number of the newest version, 0 while none is known."""
+        return max(self._hashes, default=0)
 
 
 class Frame:
     """What one case is pinned to: its pack, call and workflow."""
 
     def __init__(self, connection: Connection, application: Application) -> None:
-        self._hold(pack_of(connection, application.programme, application.pack_version), application)
+        pack = pack_of(connection, application.programme, application.pack_version)
+        moved = application.workflow_pack
+        self._hold(pack, pack_of(connection, application.programme, moved) if moved else pack, application)
         self._connection: Connection | None = connection
 
     def as_one(self, who: Identity, application: Application) -> frozenset[str]:
@@ -79,17 +87,19 @@ class Frame:
         return as_one(self._connection, who, application.programme, application.id)
 
     @classmethod
-    def of(cls, pack: Pack, application: Application) -> Frame:
-        """Return the frame out of a pack that is at hand."""
+    def of(cls, packs: Packs | Mapping[int, Pack], application: Application) -> Frame:
+        """Return the frame out of packs that are at hand."""
         self = cls.__new__(cls)
-        self._hold(pack, application)
+        pack = packs[application.pack_version]
+        self._hold(pack, packs[application.workflow_pack or application.pack_version], application)
         self._connection = None
         return self
 
-    def _hold(self, pack: Pack, application: Application) -> None:
+    def _hold(self, pack: Pack, moves: Pack, application: Application) -> None:
         self.pack: Pack = pack
         self.call: Call = self.pack.call(application.call)
-        self.workflow: Workflow = self.pack.workflows[application.workflow]
+        self.workflow: Workflow = moves.workflows[application.workflow]
+        self.renamed: dict[str, str] = application.renamed
         self.calendar: Calendar = self.pack.calendar
 
 

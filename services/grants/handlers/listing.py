@@ -30,6 +30,12 @@ PUBLIC_ACTS = (
     "grants.application.document_removed",
     "grants.application.awarded",
     "grants.award.",
+    "grants.report.submitted",
+    "grants.report.returned",
+    "grants.report.accepted",
+    "grants.report.reopened",
+    "grants.report.reminded",
+    "grants.report.overdue",
 )
 
 

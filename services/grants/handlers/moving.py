@@ -237,7 +237,7 @@ def check(uow: UnitOfWork, who: Identity, reference: str, command: AnswerCheck) 
     application, role = application_for(uow, who, CHECK, reference, expected=command.version)
     frame = Frame(uow.connection, application)
     if application.stage not in checked_at(frame):
-        raise ConflictError("Checklists are answered at screening and due diligence only")
+        raise ConflictError("A checklist is answered while the case is at its stage")
     items = [*_points(frame, command)]
     by = act_as(uow, role)
     answered = Check(answer=command.answer, note=command.note, by=by.id, by_name=by.name, at=uow.now())
@@ -246,8 +246,9 @@ def check(uow: UnitOfWork, who: Identity, reference: str, command: AnswerCheck) 
 
 
 def checked_at(frame: Frame) -> dict[str, str]:
-    """Return {stage: checklist} of the call."""
-    return {stage: name for stage, name in frame.call.checklists.items() if name in frame.pack.checklists}
+    """Return {stage: checklist} of the call, by the stages' ids of the case's own version of the workflow."""
+    known = {stage: name for stage, name in frame.call.checklists.items() if name in frame.pack.checklists}
+    return {frame.renamed.get(stage, stage): name for stage, name in known.items()}
 
 
 def _points(frame: Frame, command: AnswerCheck) -> list[str]:

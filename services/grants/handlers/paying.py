@@ -14,6 +14,7 @@ from services.grants.domain.application import Application, Person
 from services.grants.domain.award import Award
 from services.grants.domain.award.account import Receipt
 from services.grants.domain.award.parts import Certificate, Hold
+from services.grants.handlers import reporting
 from services.grants.handlers.awarding import award_for, no_relation, today_of
 from services.grants.handlers.base import Command, Frame, act_as, application_for
 from services.grants.handlers.ledger import Book
@@ -121,6 +122,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command
     """Ask that a tranche be paid."""
     application, award, role = award_for(uow, who, REQUEST, reference, command.version)
     no_relation(who, application)
+    reporting.must_have_reported(uow, application)
     award.request(number, act_as(uow, role))
     return award
 
@@ -166,6 +168,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
+    reporting.must_have_reported(uow, application)
     book = Book(uow, award)
     released = award.release(number, by, rules, amount=command.amount, why=command.reason)
     book.enter("released", released, f"tranche {number}")

@@ -205,7 +205,7 @@ def standings(
     found = {}
     for row in rows:
         application = Application.model_validate(states[row["id"]] | {"version": row["version"]})
-        frame = Frame.of(listing.packs[application.pack_version], application)
+        frame = Frame.of(listing.packs, application)
         facts = facts_for(who, application, frame, reviews.get(row["id"], []), awards.get(row["id"]))
         used = application.turn(frame.workflow, frame.calendar, listing.asking.now).days_used
         sla = frame.workflow.stage(application.stage).sla

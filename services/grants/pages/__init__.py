@@ -12,18 +12,43 @@ from services.grants.pages import (
     delegations,
     documents,
     eligibility,
+    files,
     form,
     fragments,
     ledger,
     lists,
     money,
     payments,
+    publishing,
     queue,
+    reports,
     reviews,
+    workflows,
 )
 
 router = APIRouter(dependencies=[STANDS_IN])
-_MONEY = (money, payments, ledger)
-_ACTS = (ageing, day, delegations, form, *_MONEY, case, documents, cofinancing, cofinancing_acts)
-for part in (fragments, queue, lists, eligibility, reviews, *_ACTS):
+# Addresses of lists come before those of single cases.
+PARTS = (
+    fragments,
+    queue,
+    lists,
+    eligibility,
+    reviews,
+    reports,
+    workflows,
+    ageing,
+    day,
+    delegations,
+    form,
+    money,
+    payments,
+    ledger,
+    case,
+    documents,
+    cofinancing,
+    cofinancing_acts,
+)
+for part in PARTS:
     router.include_router(part.router)
+router.include_router(publishing.router)
+router.include_router(files.router)

@@ -14,7 +14,7 @@ from services.grants.domain.mainline import main_line, position
 from services.grants.domain.pack import BUDGET, DOCUMENTS, Call
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.deciding import chain
-from services.grants.handlers.moving import PARTS_OF_ACTS, facts_for
+from services.grants.handlers.moving import OFFER, PARTS_OF_ACTS, facts_for
 from services.grants.pages.guide import turn
 from services.grants.storage import reads
 from shared.database import UnitOfWork
@@ -142,6 +142,7 @@ class CasePage:
             "open_moves": [move for move in self._own_moves() if move.allowed],
             "blocked": [(move, self._needs(move)) for move in self._own_moves() if not move.allowed],
             "draft": application.stage == self.frame.workflow.initial,
+            "may_offer": any(move.id == OFFER and move.allowed for move in self.moves),
             "turn": turn(self),
             "days": self._days(),
             "conflict": None,
@@ -188,6 +189,8 @@ class CasePage:
             tabs.append(("money", "Money"))
             if self.inside and self.award.concluded_at:
                 tabs.append(("ledger", "Ledger"))
+            if self.award.concluded_at and self.frame.call.reporting:
+                tabs.append(("reports", "Reports"))
         tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 

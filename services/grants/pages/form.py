@@ -16,6 +16,7 @@ from services.grants.domain.form import MAX_LINES
 from services.grants.domain.merging import TITLE, Merged, digest, marks, owner, texts
 from services.grants.domain.pack import BUDGET, Call
 from services.grants.handlers import applying, listing, viewing
+from services.grants.handlers.base import Frame
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.eligibility import told
 from services.grants.pages.posted import posted
@@ -196,10 +197,10 @@ def draft(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     application = viewing.application_seen(uow, who, reference)
     if application.organisation != who.organisation:
         raise NotFoundError("There is no such record")
-    pack = listing.pack_of_case(uow.connection, application)
-    if not applying.writable(application, pack.workflows[application.workflow]):
+    frame = Frame(uow.connection, application)
+    if not applying.writable(application, frame.workflow):
         return back(case_path(reference, "answers"))
-    return _form(request, pack.call(application.call), application, **more)
+    return _form(request, frame.call, application, **more)
 
 
 @router.post("/form", dependencies=[allowed("grants.application.write")])

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from services.grants.handlers import listing, tasks
 from services.grants.pages.common import case_path
 from services.grants.storage import figures
+from services.grants.storage import reports as stored_reports
 from shared.web.dependencies import Reader, Who, allowed
 from shared.web.identity import Identity
 from shared.web.pages import render
@@ -25,6 +26,7 @@ NEWEST = 3
 def home(request: Request, who: Who, connection: Reader) -> HTMLResponse:
     """Give the counts and cases of this person's roles."""
     found = [figure for role in who.roles for figure in _figures(request, connection, who, role)]
+    found += _reports(request, connection, who)
     if {"officer", "programme_manager", "finance_officer"} & set(who.roles):
         found = [*_tasks(request, connection, who), *found]
     lines = _own(request, connection, who) if "applicant" in who.roles else []
@@ -80,3 +82,19 @@ def _own(request: Request, connection: Connection, who: Identity) -> list[Line]:
         turn = "go" if row["holder"] == "applicant" else ""
         lines.append(Line(row["id"], row["title"], case_path(row["id"]), state, turn))
     return lines
+
+
+def _reports(request: Request, connection: Connection, who: Identity) -> list[Figure]:
+    """Return what waits of reports: for staff those to review, for a recipient those to write."""
+    day = request.app.state.clock().astimezone(ZoneInfo(request.app.state.settings.time_zone)).date()
+    if {"officer", "programme_manager"} & set(who.roles):
+        counts = stored_reports.counts(connection, day, programmes=who.programmes)
+        review = Figure("Reports to review", counts["review"], "/grants/reports", "go")
+        return [review, Figure("Late reports", counts["overdue"], "/grants/reports?state=overdue", "bad")]
+    if "applicant" not in who.roles or who.organisation is None:
+        return []
+    counts = stored_reports.counts(connection, day, organisation=who.organisation)
+    if not (counts["due"] or counts["overdue"]):
+        return []
+    late = [Figure("Late reports", counts["overdue"], "/grants/reports/mine", "bad")] if counts["overdue"] else []
+    return [*late, Figure("Reports to hand in", counts["due"], "/grants/reports/mine", "go")]

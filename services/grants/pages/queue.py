@@ -18,6 +18,7 @@ from services.grants.handlers.queue import Listing
 from services.grants.handlers.standing import stands_for
 from services.grants.pages import table
 from services.grants.pages.common import HOLDERS, back, show
+from services.grants.pages.files import FileKind, answer
 from services.grants.pages.rows import cases_shown, rows_shown
 from shared.i18n import translate
 from shared.money import Money
@@ -111,13 +112,15 @@ def board(request: Request, who: Who, connection: Reader, query: Annotated[queue
     return show(request, "board.html", columns=columns, most=queue.MOST_COUNTED, is_board=True, **context)
 
 
-@router.get("/queue.csv", dependencies=[allowed("grants.application.queue")])
-def file(request: Request, who: Who, connection: Reader, query: Annotated[queue.Query, Query()]) -> StreamingResponse:
-    """Give every row of the list as comma-separated values, without a limit."""
-    queue.understood(queue.asked(connection, who, query, request.app.state.clock))
-    headers = {"content-disposition": 'attachment; filename="applications.csv"', "cache-control": "private, no-store"}
-    pieces = table.lines(request, request.app.state.engine, who, query)
-    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+@router.get("/queue.{kind}", dependencies=[allowed("grants.application.queue")])
+def file(
+    request: Request, kind: FileKind, who: Who, connection: Reader, query: Annotated[queue.Query, Query()]
+) -> StreamingResponse:
+    """Give every row of the list as CSV or XLSX, without a limit."""
+    asked = queue.understood(queue.asked(connection, who, query, request.app.state.clock))
+    return answer(
+        table.table_of(request, request.app.state.engine, who, query, asked.asking.zone), kind, "applications"
+    )
 
 
 @router.post("/views", dependencies=[allowed(views.KEEP)])
@@ -158,6 +161,7 @@ def _context(
         "list_path": address(LIST),
         "board_path": address(BOARD),
         "csv_path": address("/grants/queue.csv", limit=""),
+        "xlsx_path": address("/grants/queue.xlsx", limit=""),
     }
 
 

@@ -1,11 +1,10 @@
-"""The queue as a table of comma-separated values: every row of the list, streamed, safe to open in a spreadsheet."""
+"""The queue as a table: every row of the list, streamed, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from sqlalchemy import Engine
@@ -14,51 +13,44 @@ from services.grants.handlers import queue
 from services.grants.pages.common import HOLDERS
 from services.grants.pages.rows import cases_shown
 from shared.database import reading
+from shared.exports.tables import Column, Kind, Row, Table, harmless
 from shared.i18n import translate
 from shared.web.identity import Identity
 
-HEADINGS = (
-    "Case",
-    "Title",
-    "Organisation",
-    "Stage",
-    "Officer",
-    "Whose turn",
-    "Since",
-    "Working days used",
-    "Working days given",
-    "Amount",
-    "Currency",
-    "Due",
-    "Next step",
-    "What it needs",
-    "Changed",
-)
-# What a spreadsheet takes for a formula when a cell begins with it.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+__all__ = ["HEADINGS", "harmless", "table_of"]
+HEADINGS: dict[str, Kind] = {
+    "Case": "text",
+    "Title": "text",
+    "Organisation": "text",
+    "Stage": "text",
+    "Officer": "text",
+    "Whose turn": "text",
+    "Since": "moment",
+    "Working days used": "number",
+    "Working days given": "number",
+    "Amount": "money",
+    "Currency": "text",
+    "Due": "day",
+    "Next step": "text",
+    "What it needs": "text",
+    "Changed": "moment",
+}
 
 
-def harmless(value: Any) -> str:
-    """Return a cell that no spreadsheet executes: an apostrophe before what could be a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
-
-
-def lines(request: Request, engine: Engine, who: Identity, query: queue.Query) -> Iterator[str]:
-    """Give the file in pieces, from one snapshot of the database; memory does not grow with the rows."""
+def table_of(request: Request, engine: Engine, who: Identity, query: queue.Query, zone: ZoneInfo | None) -> Table:
+    """Return the list as a table out of one snapshot of the database; memory does not grow with the rows."""
     locale = request.state.locale
-    with reading(engine) as connection:
-        listing = queue.understood(queue.asked(connection, who, query, request.app.state.clock))
-        yield "\ufeff" + _written([[translate("grants", name, locale=locale) for name in HEADINGS]])
-        for rows in queue.every(connection, listing):
-            standings = queue.standings(connection, who, listing, rows)
-            yield _written([_cells(row, locale) for row in cases_shown(request, listing, rows, standings)])
 
+    def rows() -> Iterator[Row]:
+        with reading(engine) as connection:
+            listing = queue.understood(queue.asked(connection, who, query, request.app.state.clock))
+            for chunk in queue.every(connection, listing):
+                standings = queue.standings(connection, who, listing, chunk)
+                for row in cases_shown(request, listing, chunk, standings):
+                    yield _cells(row, locale)
 
-def _written(rows: Sequence[Sequence[Any]]) -> str:
-    piece = io.StringIO()
-    csv.writer(piece).writerows([[harmless(cell) for cell in row] for row in rows])
-    return piece.getvalue()
+    columns = [Column(translate("grants", name, locale=locale), kind) for name, kind in HEADINGS.items()]
+    return Table("applications", columns, rows(), zone)
 
 
 def _cells(row: dict[str, Any], locale: str) -> list[Any]:
@@ -70,13 +62,13 @@ def _cells(row: dict[str, Any], locale: str) -> list[Any]:
         row["stage_name"],
         row["officer_name"],
         translate("grants", holder, locale=locale) if holder else "",
-        row["since"].isoformat(timespec="minutes"),
+        row["since"],
         row["used"],
         row["given"],
-        f"{row['money'].amount:f}",
+        row["money"].amount,
         row["currency"],
-        row["due"].isoformat() if row["due"] else "",
+        row["due"],
         row["next_name"],
         "; ".join(row["next_needs"]),
-        row["updated_at"].isoformat(timespec="minutes"),
+        row["updated_at"],
     ]

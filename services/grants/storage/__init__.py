@@ -1,6 +1,6 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import cofinancing, day, learned, ledger, reads, views
+from services.grants.storage import cofinancing, day, learned, ledger, publishing, reads, reports, views
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -12,7 +12,9 @@ __all__ = [
     "learned",
     "ledger",
     "metadata",
+    "publishing",
     "reads",
+    "reports",
     "reviews",
     "views",
 ]

@@ -1,8 +1,19 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, award, cofinancing, day, decision, review
+from shared.events.grants import application, award, cofinancing, day, decision, publishing, report, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
-__all__ = ["AttemptRefused", "RecordViewed", "application", "award", "cofinancing", "day", "decision", "review"]
+__all__ = [
+    "AttemptRefused",
+    "RecordViewed",
+    "application",
+    "award",
+    "cofinancing",
+    "day",
+    "decision",
+    "publishing",
+    "report",
+    "review",
+]

@@ -108,6 +108,24 @@ class ApplicationMoved(StageFact):
     TYPE = "grants.application.moved"
 
 
+class ApplicationMigrated(ApplicationFact):
+    """The case was put under a newer version of its workflow; it keeps its answers, its history and its clock."""
+
+    TYPE = "grants.application.migrated"
+    AUDIENCE = "record"
+    workflow: str
+    from_version: int
+    to_version: int
+    from_stage: str
+    to_stage: str
+    stage_name: dict[str, str]
+    public_name: dict[str, str]
+    holder: str
+    due: date | None
+    reason: str
+    by: str
+
+
 class OfficerAssigned(ApplicationFact):
     """An officer took the case, or was given it."""
 
