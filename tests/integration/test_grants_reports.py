@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import xlsxwriter
-from grants_world import PDF, Case, Person, World
+from grants_world import PDF, PROGRAMME, Case, Person, World
 
+from services.grants.handlers.publishing import Programme
 from services.grants.handlers.reporting.scheduling import remind
-from shared.database import Context, UnitOfWork, system
+from services.grants.storage.results import results_of
+from shared.database import Context, UnitOfWork, reading, system
 from shared.testing.clock import MONDAY
 from shared.testing.stand import Stand
 
@@ -304,3 +306,17 @@ def test_a_report_in_the_browser(world: World) -> None:
         assert officer.page(path)
     assert case.reference in firm.page("/reports/mine")
     world.lead_firm.page(page, 404)
+
+
+def test_accepted_figures_are_published_with_their_parts(world: World) -> None:
+    """Open data carries an accepted report's figures, each part by its dimension, and nothing before acceptance."""
+    case = Grant(world).concluded().handed_in()
+    with reading(world.engine) as connection:
+        programme = Programme(connection, PROGRAMME)
+        assert case.reference not in results_of(connection, PROGRAMME, programme.indicators)
+    case.do(world.officer, "costs/acceptance")
+    case.do(world.officer, "acceptance")
+    with reading(world.engine) as connection:
+        found = results_of(connection, PROGRAMME, programme.indicators)[case.reference]
+    served = next(item for item in found if item.periods[0].actual == 3)
+    assert {"size": "micro"} in [period.dimensions for period in served.periods]

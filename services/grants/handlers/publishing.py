@@ -38,7 +38,7 @@ from services.grants.domain.publishing import (
     of_cofinancing,
     stated_facts,
 )
-from services.grants.handlers.base import Command, act_as
+from services.grants.handlers.base import Command, act_as, pack_of
 from services.grants.policy import POLICY
 from services.grants.storage import publishing as stored
 from services.grants.storage import reads
@@ -85,6 +85,8 @@ class Programme:
         self.names: Mapping[str, str] = self.pack.get("name") or {}
         goal = self.pack.get("goal") or {}
         self.description = str(goal.get("en") or next(iter(goal.values()), ""))
+        calls = pack_of(connection, programme, version).calls.values()
+        self.indicators = {item.id: item for call in calls for item in call.indicators}
         self.zone = ZoneInfo((self.pack.get("settings") or {}).get("timezone", "UTC"))
 
 
@@ -98,7 +100,7 @@ def seen_by(connection: Connection, who: Identity, programme: str, action: str =
 
 def records(connection: Connection, programme: Programme) -> Iterator[Record]:
     """Give each concluded agreement of a programme as the public may see it."""
-    results, chosen = results_of(connection, programme.id), programme.facts.description_from
+    results, chosen = results_of(connection, programme.id, programme.indicators), programme.facts.description_from
     for row in stored.awards_concluded(connection, programme.id):
         award, application = Award.model_validate(row.award), Application.model_validate(row.application)
         party = Party(id=award.organisation, name=award.organisation_name, country=row.country)

@@ -13,7 +13,7 @@ from services.grants.domain.publishing.publication import (
     may_publish,
     stated_facts,
 )
-from services.grants.domain.publishing.records import Party, Record, Result, of_award, of_cofinancing
+from services.grants.domain.publishing.records import Measured, Party, Record, Result, of_award, of_cofinancing
 
 __all__ = [
     "Difference",
@@ -22,6 +22,7 @@ __all__ = [
     "Format",
     "Invalid",
     "LeftOut",
+    "Measured",
     "Node",
     "Party",
     "Problem",

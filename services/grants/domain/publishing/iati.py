@@ -237,7 +237,7 @@ def _result(result: Result) -> Node:
             node("baseline", year=str(result.baseline_year), value=f"{base:f}")
             if base is not None and result.baseline_year
             else None,
-            *(_period(measured) for measured in result.periods),
+            *_periods(result.periods),
             measure="2" if result.unit == "percent" else "1",
             ascending="1" if result.ascending else "0",
         ),
@@ -245,12 +245,24 @@ def _result(result: Result) -> Node:
     )
 
 
-def _period(measured: Measured) -> Node:
-    dimensions = [node("dimension", name=name, value=value) for name, value in measured.dimensions.items()]
-    figures = {"target": measured.target, "actual": measured.actual}
-    return node(
-        "period",
-        node("period-start", iso_date=measured.starts.isoformat()),
-        node("period-end", iso_date=measured.ends.isoformat()),
-        *(node(name, *dimensions, value=f"{value:f}") for name, value in figures.items() if value is not None),
-    )
+def _periods(measured: Sequence[Measured]) -> list[Node]:
+    """Return each period once: targets, then actual figures, the whole before the parts of its disaggregation."""
+    spans = dict.fromkeys((item.starts, item.ends) for item in measured)
+    return [
+        node(
+            "period",
+            node("period-start", iso_date=starts.isoformat()),
+            node("period-end", iso_date=ends.isoformat()),
+            *(
+                node(name, *_dimensions(item), value=f"{value:f}")
+                for name in ("target", "actual")
+                for item in measured
+                if (item.starts, item.ends) == (starts, ends) and (value := getattr(item, name)) is not None
+            ),
+        )
+        for starts, ends in spans
+    ]
+
+
+def _dimensions(measured: Measured) -> list[Node]:
+    return [node("dimension", name=name, value=value) for name, value in measured.dimensions.items()]
