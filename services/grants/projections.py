@@ -26,6 +26,7 @@ PROJECTIONS: dict[str, Projection] = {
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {
+    "editing": "who has a draft open right now: no act, and worthless after some minutes",
     "acted_for": "who acted for whom on which case: written with the act, in its transaction",
     "cofinancing_claim": "which case has claimed a document or payment: written with the entity, in its transaction",
     "ledger_line": "what each act did to the accounts of an award: written with the award, in its transaction",

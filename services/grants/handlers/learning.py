@@ -43,9 +43,8 @@ def person_left(uow: UnitOfWork, envelope: Envelope) -> None:
 def organisation_known(uow: UnitOfWork, envelope: Envelope) -> None:
     """Remember an organisation."""
     event = OrganisationRegistered.model_validate(envelope.data)
-    learned.put_organisation(
-        uow.connection, id=event.organisation_id, name=event.name, kind=event.kind, country=event.country
-    )
+    known = {name: getattr(event, name) for name in ("name", "kind", "country", "registration_number")}
+    learned.put_organisation(uow.connection, id=event.organisation_id, **known)
 
 
 def programme_loaded(uow: UnitOfWork, envelope: Envelope) -> None:

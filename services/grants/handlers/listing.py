@@ -116,7 +116,9 @@ def pack_of_case(connection: Connection, application: Application) -> Pack:
     return pack_of(connection, application.programme, application.pack_version)
 
 
-def timeline(connection: Connection, who: Identity, application: Application) -> list[dict[str, Any]]:
+def timeline(
+    connection: Connection, who: Identity, application: Application, *, most: int = reads.TIMELINE
+) -> list[dict[str, Any]]:
     """Return {kind, id, at, type, who, outcome, data, letters} of the acts of a case, newest first.
 
     The applicant sees what is public of the acts and the letters to their own organisation. A letter whose act
@@ -135,7 +137,7 @@ def timeline(connection: Connection, who: Identity, application: Application) ->
             "data": row["body"]["data"],
             "letters": letters.pop(str(row["id"]), None),
         }
-        for row in reads.timeline(connection, application.id)
+        for row in reads.timeline(connection, application.id, most)
         if not outside or (row["type"].startswith(PUBLIC_ACTS) and row["outcome"] == "success")
     ]
     alone = [

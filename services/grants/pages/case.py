@@ -13,7 +13,9 @@ from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, money_in, show
 from services.grants.pages.eligibility import told
 from services.grants.pages.guide import guide
+from services.grants.pages.rows import today_of
 from services.grants.pages.sentences import ANSWERS, latest, lines
+from services.grants.pages.status import status
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError
@@ -48,6 +50,7 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         "officers": _officers(page),
         "chart": _chart(page),
         "age": _age(page),
+        "status": [] if page.inside else status(page, today_of(request, page.frame.pack)),
         "guide": guide(page),
         "rules": told(request, page.frame.call, page.application.eligibility) if page.inside else [],
     }

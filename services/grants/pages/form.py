@@ -15,7 +15,7 @@ from services.grants.domain.application import Application, BudgetLine
 from services.grants.domain.form import MAX_LINES
 from services.grants.domain.merging import TITLE, Merged, digest, marks, owner, texts
 from services.grants.domain.pack import BUDGET, Call
-from services.grants.handlers import applying, listing, viewing
+from services.grants.handlers import applying, editing, listing, viewing
 from services.grants.handlers.base import Frame
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.eligibility import told
@@ -169,6 +169,8 @@ def _form(
         "rows": _rows(call, application, filled),
         "version": application.version,
         "base_marks": json.dumps(marks(call, application)),
+        "writing": getattr(request.state, "writing", ()),
+        "colleagues": getattr(request.state, "colleagues", ()),
         "base": case_path(application.id),
         "open_parts": application.asked or None,
         "words": words,
@@ -198,6 +200,8 @@ def draft(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     if application.organisation != who.organisation:
         raise NotFoundError("There is no such record")
     frame = Frame(uow.connection, application)
+    request.state.writing = editing.present(uow, who, application)
+    request.state.colleagues = editing.colleagues(uow, who)
     if not applying.writable(application, frame.workflow):
         return back(case_path(reference, "answers"))
     return _form(request, frame.call, application, **more)
@@ -208,6 +212,7 @@ def draft(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
 def save(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -> Response:
     """Keep what the form says; what can't be kept comes back as it was typed, with what is wrong with it."""
     seen = viewing.application_seen(uow, who, reference)
+    request.state.writing = editing.present(uow, who, seen)
     call = listing.pack_of_case(uow.connection, seen).call(seen.call)
     filled = Filled(fields, call, seen)
     command = applying.SaveAnswers(
@@ -269,7 +274,8 @@ def _kept(request: Request, call: Call, filled: Filled, facts: dict[str, Any]) -
         "at": None,
         "labels": _labels(call, request.state.locale),
     }
-    return show(request, "form_saved.html", **(context | facts), base_marks=json.dumps(base))
+    writing = getattr(request.state, "writing", ())
+    return show(request, "form_saved.html", **(context | facts), writing=writing, base_marks=json.dumps(base))
 
 
 def _refused(

@@ -87,11 +87,11 @@ def awards_for_finance(
     return [Award.stored(row["state"], row["version"]) for row in rows]
 
 
-def timeline(connection: Connection, case: str) -> list[RowMapping]:
+def timeline(connection: Connection, case: str, most: int = TIMELINE) -> list[RowMapping]:
     """Return the latest acts of a case, newest first."""
     c = outbox.c
     query = select(c.id, c.type, c.time, c.body, c.outcome).where(c.case == case).order_by(c.row.desc())
-    return list(connection.execute(query.limit(TIMELINE)).mappings())
+    return list(connection.execute(query.limit(most)).mappings())
 
 
 def letters(connection: Connection, case: str, organisation: str | None = None) -> list[RowMapping]:

@@ -114,6 +114,8 @@ organisation = Table(
     Column("name", String(200), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("country", String(2)),
+    Column("registration_number", String(80)),
+    Index("organisation_number", "registration_number"),
 )
 
 letter = Table(

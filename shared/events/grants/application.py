@@ -160,3 +160,11 @@ class ApplicationAwarded(ApplicationFact):
     TYPE = "grants.application.awarded"
     programme: str
     amount: Money
+
+
+class EditorInvited(ApplicationFact):
+    """A colleague of the applicant's organisation was asked to write the application too."""
+
+    TYPE = "grants.application.editor_invited"
+    editor_id: str
+    editor_name: str

@@ -99,3 +99,26 @@ class DelegationEnded(DelegationFact):
     """A delegation was ended before its last day; one that runs out ends by itself and says nothing."""
 
     TYPE = "grants.delegation.ended"
+
+
+class LikenessFact(Event):
+    """What every decision about two applications that look alike says; `alike_by` are the codes of what is alike."""
+
+    reference: str
+    other_reference: str
+    alike_by: list[str]
+    why: str
+
+
+class LikenessLinked(LikenessFact):
+    """Somebody found that two applications belong together. Entity likeness:<one>:<other>."""
+
+    TYPE = "grants.likeness.linked"
+    AUDIENCE = "record"
+
+
+class LikenessDismissed(LikenessFact):
+    """Somebody found that two applications only look alike."""
+
+    TYPE = "grants.likeness.dismissed"
+    AUDIENCE = "record"
