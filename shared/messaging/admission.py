@@ -24,6 +24,8 @@ class Verdict(Enum):
 
 # Insert first: a concurrent duplicate waits on the primary key until the first one's transaction ends. The head
 # row is locked by the upsert even where its condition is false, so what follows may rely on it.
+# OFFSET 0 keeps each EXISTS a look-up by its index: a planner that knows the tables as small, as they were when its
+# plan was made, would read all that is parked or in quarantine for every event.
 _ADMIT = text("""
 WITH e AS (
   SELECT CAST(:consumer AS varchar) AS consumer, CAST(:id AS uuid) AS id, CAST(:key AS varchar) AS key,
@@ -32,9 +34,10 @@ WITH e AS (
   INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
   SELECT e.consumer, e.id, :source, :type, :entity, e.sequence, CAST(:position AS bigint), CAST(:correlation AS uuid)
   FROM e WHERE :again
-     OR NOT EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = e.consumer AND p.event_id = e.id)
+     OR NOT EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = e.consumer AND p.event_id = e.id
+                   OFFSET 0)
     AND NOT EXISTS (SELECT FROM quarantine q WHERE q.consumer = e.consumer AND q.event_id = e.id
-                    AND q.state <> 'replayed')
+                    AND q.state <> 'replayed' OFFSET 0)
   ON CONFLICT DO NOTHING RETURNING 1
 ), head AS (
   INSERT INTO inbox_head AS h (consumer, entity, last_sequence)
@@ -48,7 +51,8 @@ SELECT (SELECT count(*) FROM fresh) AS fresh, (SELECT count(*) FROM head) AS adv
           AND p.event_id <> e.id) AS followed
 """)
 # The same for several events, which may be of one entity: those of an entity are admitted when they follow its head
-# without a hole. The caller has locked the heads that are there.
+# without a hole. The caller has locked the heads that are there. A head is gone to by its place, found by its key:
+# joined, all heads of the consumer would be read and compared with each of the events.
 _ADMIT_ALL = text("""
 WITH e AS (
   SELECT * FROM unnest(
@@ -58,9 +62,9 @@ WITH e AS (
 ), fresh AS (
   INSERT INTO inbox (consumer, event_id, source, type, entity, sequence, position, correlation_id)
   SELECT CAST(:consumer AS text), id, source, type, entity, sequence, position, correlation_id FROM e
-  WHERE NOT EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = :consumer AND p.event_id = e.id)
+  WHERE NOT EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = :consumer AND p.event_id = e.id OFFSET 0)
     AND NOT EXISTS (SELECT FROM quarantine q WHERE q.consumer = :consumer AND q.event_id = e.id
-                    AND q.state <> 'replayed')
+                    AND q.state <> 'replayed' OFFSET 0)
   ON CONFLICT DO NOTHING RETURNING event_id
 ), run AS (
   SELECT key, min(sequence) AS first, max(sequence) AS last FROM e JOIN fresh ON fresh.event_id = e.id
@@ -69,12 +73,15 @@ WITH e AS (
   INSERT INTO inbox_head (consumer, entity, last_sequence) SELECT CAST(:consumer AS text), key, last FROM run
   WHERE first = 1 ORDER BY key ON CONFLICT DO NOTHING RETURNING entity
 ), gone_on AS (
-  UPDATE inbox_head h SET last_sequence = run.last FROM run
-  WHERE h.consumer = :consumer AND h.entity = run.key AND h.last_sequence = run.first - 1 RETURNING h.entity
+  UPDATE inbox_head h SET last_sequence = found.last FROM (
+    SELECT run.*, (SELECT i.ctid FROM inbox_head i WHERE i.consumer = :consumer AND i.entity = run.key) AS place
+    FROM run OFFSET 0
+  ) AS found
+  WHERE h.ctid = found.place AND h.last_sequence = found.first - 1 RETURNING h.entity
 )
 SELECT e.id, fresh.event_id IS NOT NULL AS fresh,
   e.key IN (SELECT entity FROM begun UNION ALL SELECT entity FROM gone_on) AS advanced,
-  EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = :consumer AND p.entity = e.key AND p.event_id <> e.id)
+  EXISTS (SELECT FROM inbox_parked p WHERE p.consumer = :consumer AND p.entity = e.key AND p.event_id <> e.id OFFSET 0)
     AS followed
 FROM e LEFT JOIN fresh ON fresh.event_id = e.id
 """)

@@ -72,10 +72,12 @@ class StorageDownError(RuntimeError):
 _GIVEN_UP = text(
     "SELECT EXISTS (SELECT FROM quarantine WHERE consumer = :consumer AND event_id = :id AND state <> 'replayed')"
 )
-# Two processes that share transactions of several entities lock them in the same order.
-_LOCK_HEADS = text(
-    "SELECT FROM inbox_head WHERE consumer = :consumer AND entity = ANY(:keys) ORDER BY entity FOR UPDATE"
-)
+# Two processes that share transactions of several entities lock them in the same order: that of the keys given. Each
+# is looked up by itself, for a planner that sees few heads, or none yet, would read them all.
+_LOCK_HEADS = text("""
+SELECT FROM unnest(CAST(:keys AS text[])) AS wanted (key), LATERAL (
+  SELECT FROM inbox_head h WHERE h.consumer = :consumer AND h.entity = wanted.key FOR UPDATE) AS locked
+""")
 
 
 def handle(
@@ -133,7 +135,7 @@ def _together(engine: Engine, consumer: str, on: Handlers, waiting: list[Receive
             spans.together() as begun,
             UnitOfWork(engine, consumer, _context(consumer, first.envelope), clock=clock) as uow,
         ):
-            uow.connection.execute(_LOCK_HEADS, {"consumer": consumer, "keys": [item.key for item in waiting]})
+            uow.connection.execute(_LOCK_HEADS, {"consumer": consumer, "keys": sorted({item.key for item in waiting})})
             for at, received in enumerate(waiting):
                 if at % _AT_ONCE == 0:
                     if at and time.monotonic() > until:
