@@ -19,15 +19,19 @@ def pay(grant: Grant) -> None:
     grant.award("finance_two", "releases it before the milestone: refused", "tranches/1/release", expect=409)
     grant.award("officer", "verifies milestone 1", "milestones/1/verification", good=True, note="Seen on site")
     grant.award("finance_two", "releases it uncertified: refused", "tranches/1/release", expect=409)
-    facts = {"period_from": day(STARTED), "period_to": day(), "purpose": "Trainers and the first courses"}
-    certified = {"amount": euro("20000"), **facts}
+    facts: dict[str, Any] = {
+        "period_from": day(STARTED),
+        "period_to": day(),
+        "purpose": "Trainers and the first courses",
+    }
+    certified: dict[str, Any] = {"amount": euro("20000"), **facts}
     grant.award("manager", "certifies 20,000 of 24,000", "tranches/1/certificate", **certified)
     refused = grant.award("finance_two", "releases all of it: refused", "tranches/1/release", expect=409)
     digits = "".join(filter(str.isdigit, refused["detail"]))  # in whatever language she reads
     if "2000000" not in digits or "2400000" not in digits:
         raise DemoError(f"the release was refused without its arithmetic: {refused['detail']}")
     grant.award("finance", "releases his own request: refused", "tranches/1/release", expect=403)
-    part = {"amount": euro("20000")}
+    part: dict[str, Any] = {"amount": euro("20000")}
     grant.award("finance_two", "releases 20,000; 4,000 are kept back", "tranches/1/release", **part)
     _confirm(grant, 1)
 
@@ -50,7 +54,7 @@ def finish(grant: Grant) -> None:
     _amend(grant)
     for number, name in ((2, "courses.pdf"), (3, "final-report.pdf")):
         _show(grant, number, name)
-        good = {"good": True, "note": "Compared with the report"}
+        good: dict[str, Any] = {"good": True, "note": "Compared with the report"}
         grant.award("officer", f"verifies milestone {number}", f"milestones/{number}/verification", **good)
     for number in (2, 3, 4):
         grant.award("finance", f"requests tranche {number}", f"tranches/{number}/request")
@@ -71,7 +75,7 @@ def report(grant: Grant, number: int, spent: int, *, accepted: tuple[tuple[str, 
         return stage.act(key, what, method, path + ending, expect=expect, json=body)
 
     name = f"report {number}"
-    written = {"answers": NARRATIVE, "entries": INDICATORS}
+    written: dict[str, Any] = {"answers": NARRATIVE, "entries": INDICATORS}
     written["explanations"] = dict.fromkeys(("experts", "events"), "The courses came in one block.")
     act("applicant", f"writes {name} with its indicators", "PUT", **written)
     kind = {"kind": "invoice"}
@@ -81,7 +85,7 @@ def report(grant: Grant, number: int, spent: int, *, accepted: tuple[tuple[str, 
     act("applicant", "enters the costs", "POST", "/costs", costs=costs)
     act("applicant", f"hands {name} in", "POST", "/submission")
     act("manager", f"accepts {name} with costs undecided: refused", "POST", "/acceptance", expect=409)
-    fine = {"decision": "refused", "code": "fines", "reason": "A fine for a late fee"}
+    fine: dict[str, Any] = {"decision": "refused", "code": "fines", "reason": "A fine for a late fee"}
     act("officer", "refuses a cost with its code", "POST", f"/costs/{len(rows)}/decision", **fine)
     act("officer", "accepts the other costs", "POST", "/costs/acceptance")
     act("manager", f"accepts {name}", "POST", "/acceptance", comment="As agreed")
@@ -131,9 +135,9 @@ def _refund(grant: Grant) -> None:
     if Decimal(owed["amount"]) <= 0:
         raise DemoError("nothing is left to be refunded")
     amount = f"{Decimal(owed['amount']):,.2f}"
-    facts = {"amount": owed, "why": "Not spent by the last day", "due": day(30)}
+    facts: dict[str, Any] = {"amount": owed, "why": "Not spent by the last day", "due": day(30)}
     grant.award("manager", f"demands {amount} back", "refunds", **facts)
-    got = {"amount": owed, "reference": f"IN-{grant.reference}", "received_on": day()}
+    got: dict[str, Any] = {"amount": owed, "reference": f"IN-{grant.reference}", "received_on": day()}
     grant.award("finance", f"records that {amount} came in", "refunds/1/receipt", **got)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.demo.people import DemoError
 from services.demo.stage import Stage
 from services.demo.story.grant import Grant
@@ -32,7 +34,7 @@ def _apply(grant: Grant) -> None:
 def _decide(grant: Grant) -> None:
     stage = grant.stage
     for item in ("identity", "visit"):
-        body = {"checklist": "start-up-check", "item": item, "answer": "yes", "note": "Called her"}
+        body: dict[str, Any] = {"checklist": "start-up-check", "item": item, "answer": "yes", "note": "Called her"}
         version = {"version": grant.version("field_officer")}
         stage.act("field_officer", f"checks {item}", "POST", f"{grant.path}/checks", json=body | version)
     body = {"reviewers": [stage.people["mentor"].user_id], "version": grant.version("field_officer")}
