@@ -40,17 +40,20 @@ def commit(connection: Connection) -> None:
         raise UnansweredCommitError("COMMIT", None, error.orig, connection_invalidated=True) from error
 
 
+def _encode(item: Any) -> Any:
+    if isinstance(item, Decimal | UUID):
+        return str(item)
+    if isinstance(item, datetime):
+        return item.isoformat()
+    raise TypeError(f"{type(item).__name__} has no JSON form")
+
+
+_ENCODER = json.JSONEncoder(default=_encode, ensure_ascii=False)
+
+
 def encode_json(value: Any) -> str:
     """Return JSON text; decimals and ids become strings, times ISO 8601."""
-
-    def default(item: Any) -> Any:
-        if isinstance(item, Decimal | UUID):
-            return str(item)
-        if isinstance(item, datetime):
-            return item.isoformat()
-        raise TypeError(f"{type(item).__name__} has no JSON form")
-
-    return json.dumps(value, default=default, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def engine_for(url: str, *, pool_size: int = 10, application_name: str = "tamga") -> Engine:

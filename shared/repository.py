@@ -66,8 +66,7 @@ class Repository(Generic[E]):
         if known is not None:
             return known  # type: ignore[return-value]  # one table holds one kind
         entity = self.kind.stored(row["state"], row["version"])
-        entity.loaded()
-        self.uow.track(entity, self, entity.state())
+        self.uow.track(entity, self, entity.loaded())
         return entity
 
     def values(self, entity: E, state: dict[str, Any], events: list[Recorded]) -> dict[str, Any]:
