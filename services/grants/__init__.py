@@ -1,6 +1,8 @@
 """Grants: BSO grants from the open call to the last tranche, and co-financing with lead firms."""
 
 OWNS = (
+    "agreement",
+    "amendment",
     "application",
     "award",
     "cofinancing",
@@ -14,6 +16,13 @@ OWNS = (
     "task",
 )
 PUBLISHES = (
+    "grants.agreement.drawn",
+    "grants.amendment.accepted",
+    "grants.amendment.approved",
+    "grants.amendment.effected",
+    "grants.amendment.refused",
+    "grants.amendment.requested",
+    "grants.amendment.withdrawn",
     "grants.application.approval_given",
     "grants.application.approvals_voided",
     "grants.application.assigned",
@@ -32,6 +41,7 @@ PUBLISHES = (
     "grants.application.submitted",
     "grants.attempt.refused",
     "grants.award.accepted",
+    "grants.award.amended",
     "grants.award.concluded",
     "grants.award.costs_accepted",
     "grants.award.costs_disallowed",

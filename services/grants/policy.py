@@ -38,6 +38,11 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.award.accept": {"applicant": "own", "programme_manager": "programme"},
     "grants.milestone.evidence": {"applicant": "own"},
     "grants.milestone.verify": {"officer": "programme"},
+    "grants.amendment.request": {"applicant": "own", "officer": "programme"},
+    # Which class of amendment a role may approve stands in the programme's rules.
+    "grants.amendment.decide": {**_STAFF, **_FINANCE},
+    "grants.amendment.accept": {"applicant": "own", "programme_manager": "programme"},
+    "grants.amendment.withdraw": {"applicant": "own", **_STAFF},
     "grants.tranche.request": {"officer": "programme", **_FINANCE},
     "grants.tranche.certify": _STAFF,
     "grants.tranche.release": _FINANCE,

@@ -21,7 +21,7 @@ def test_an_agreement_must_add_up_and_be_signed_by_both(world: World) -> None:
     """Tranches add up to what was approved; who drew it up does not sign; one signature concludes nothing."""
     case = Case(world).approved()
     refused = case.offer(422, ("16000", "16000"))
-    assert "add up to 32,000.00 EUR" in refused["errors"][0]["rule"]
+    assert "add up to 32,000.00\u00a0EUR" in refused["errors"][0]["rule"]
     assert case.seen()["stage"] == "approved"
     case.move(world.officer, "offer-agreement", 409)
     case.offer()

@@ -194,11 +194,11 @@ def agree_and_pay(world: World, path: str) -> None:
     assert "each needs the day until which it is due" in undated.text
     plan |= {"m.0.due": "2026-06-01", "m.1.due": "2026-09-01"}
     wrong = world.officer.post(f"{path}/agreement", 422, version=hidden(page), **(plan | {"m.1.amount": "1"}))
-    assert "the tranches add up to 16,001.00 EUR" in wrong.text
+    assert "the tranches add up to 16,001.00\u00a0EUR" in wrong.text
     world.officer.post(f"{path}/agreement", version=hidden(page), **plan)
     assert "Read and accept the agreement" in world.applicant.page(path)
     for person in (world.applicant, world.manager):
-        number = hidden(person.page(f"{path}/money"), "agreement_version")
+        number = hidden(person.page(f"{path}/agreement"), "agreement_version")
         person.post(f"{path}/agreement/acceptance", agreement_version=number)
         if person is world.applicant:
             page = person.page(path)

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from services.grants.api import (
     ageing,
+    agreements,
     applications,
     awards,
     cofinancing,
@@ -26,6 +27,7 @@ PARTS = (
     applications,
     reviews,
     awards,
+    agreements,
     ledger,
     payments,
     day,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from services.grants.api.applications import store
 from services.grants.domain.award import Award
 from services.grants.handlers import awarding, listing, viewing
 from services.grants.storage import reads
@@ -47,9 +48,9 @@ def award(reference: str, who: Who, uow: Uow) -> dict[str, Any]:
 
 
 @router.post(_CASE, status_code=201, dependencies=[allowed("grants.award.offer")])
-def offer(reference: str, command: awarding.OfferAgreement, who: Who, uow: Uow) -> dict[str, Any]:
+def offer(request: Request, reference: str, command: awarding.OfferAgreement, who: Who, uow: Uow) -> dict[str, Any]:
     """Draw up the agreement; here `version` is the application's."""
-    return _view(uow, awarding.offer(uow, who, reference, command))
+    return _view(uow, awarding.offer(uow, who, reference, command, store=store(request)))
 
 
 @router.post(_CASE + "/acceptance", dependencies=[allowed("grants.award.accept")])

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
+from shared.events.award_rules import AwardRules
 from shared.events.decision_rules import DecisionRules
 from shared.events.payment_rules import PaymentRules
 from shared.events.reporting_rules import Indicator, Reporting
@@ -202,6 +203,7 @@ class Pack(Model):
     workflows: dict[str, Workflow]
     scoring: dict[str, Sheet]
     checklists: dict[str, Checklist]
+    rules: AwardRules = AwardRules()
     decisions: DecisionRules = DecisionRules()
     payments: PaymentRules = PaymentRules()
 
@@ -223,6 +225,7 @@ class Pack(Model):
             workflows={item.workflow: item for item in workflows},
             scoring={item.scoring: item for item in sheets},
             checklists={item.checklist: item for item in lists},
+            rules=AwardRules.model_validate(content.get("agreement", {})),
             decisions=DecisionRules.model_validate(content.get("decisions", {})),
             payments=PaymentRules.model_validate(content.get("payments", {})),
         )

@@ -7,12 +7,16 @@ from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
+from services.grants.domain.award.terms import AgreedLine, Terms
 from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
+from services.grants.handlers.drawing import draw, next_version, proposed_lines
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
+from shared.documents import DocumentStore
 from shared.errors import ConflictError, ForbiddenError, InvalidError
+from shared.money import Money
 from shared.web.identity import Identity
 
 DRAW_UP, ACCEPT = "grants.award.offer", "grants.award.accept"
@@ -20,17 +24,25 @@ EVIDENCE, VERIFY = "grants.milestone.evidence", "grants.milestone.verify"
 
 
 class OfferAgreement(Command):
-    """An agreement is drawn up; `version` is the application's."""
+    """An agreement is drawn up; `version` is the application's. Without `lines` those of the application are agreed.
+
+    `administration` are notices and contacts: what an amendment of the smallest class may change.
+    """
 
     milestones: list[Plan]
     conditions: str = ""
+    lines: list[AgreedLine] | None = None
+    administration: str = ""
+    starts_on: date | None = None
+    ends_on: date | None = None
     version: int
 
 
 class AcceptAgreement(Command):
-    """One side accepts that version of the agreement."""
+    """One side accepts that version of the agreement, whose document has this hash."""
 
     agreement_version: int
+    sha256: str | None = None
 
 
 class ShowEvidence(Command):
@@ -48,7 +60,7 @@ class SettleMilestone(Command):
     version: int
 
 
-def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement) -> Award:
+def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreement, *, store: DocumentStore) -> Award:
     """Draw up the agreement of an approved application and send it to both sides."""
     application, role = application_for(uow, who, DRAW_UP, reference, expected=command.version)
     _check_days(command.milestones, today_of(uow, application))
@@ -57,8 +69,26 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
         award = awards(uow).add(Award.of(application, application.decided))
     by = act_as(uow, role)
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
-    award.offer(command.milestones, command.conditions, by, uow.now())
+    terms = _terms(application, command, award.amount)
+    terms.check(award.amount)
+    version = next_version(uow, award)
+    text = draw(uow, application, award, terms, version, by.name, store)
+    award.agreement_version = version - 1
+    award.offer(terms.milestones, terms.conditions, by, uow.now(), terms=terms, sha256=text.sha256)
     return award
+
+
+def _terms(application: Application, command: OfferAgreement, amount: Money) -> Terms:
+    """Return the terms that are offered; without budget lines those that were applied for."""
+    asked = proposed_lines(application, amount)
+    return Terms(
+        lines=tuple(asked if command.lines is None else command.lines),
+        milestones=tuple(item.model_copy(update={"number": None}) for item in command.milestones),
+        conditions=command.conditions,
+        administration=command.administration,
+        starts_on=command.starts_on,
+        ends_on=command.ends_on,
+    ).numbered()
 
 
 def today_of(uow: UnitOfWork, application: Application) -> date:
@@ -85,7 +115,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
     side: Side = "recipient" if role == "applicant" else "programme"
     if side == "programme" and owns(who, application.organisation):
         raise ForbiddenError("You belong to the recipient's organisation; another person must sign for the programme")
-    if award.accept(side, command.agreement_version, by, uow.now()):
+    if award.accept(side, command.agreement_version, by, uow.now(), sha256=command.sha256):
         move = MoveApplication(transition=CONCLUDE, version=application.version)
         step(uow, who, application, move, role=role)
         application.award(award.amount)
@@ -95,7 +125,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
 
 
 def award_for(
-    uow: UnitOfWork, who: Identity, action: str, reference: str, version: int
+    uow: UnitOfWork, who: Identity, action: str, reference: str, version: int | None
 ) -> tuple[Application, Award, str]:
     """Return a concluded award that runs, its application, and the role of `who`."""
     application, role = application_for(uow, who, action, reference)

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.grants.edge import STANDS_IN
 from services.grants.pages import (
     ageing,
+    agreement,
     case,
     cofinancing,
     cofinancing_acts,
@@ -47,6 +48,7 @@ PARTS = (
     likeness,
     form,
     money,
+    agreement,
     payments,
     ledger,
     case,

@@ -186,7 +186,7 @@ class CasePage:
             done = sum(1 for review in self.reviews if review.status == "submitted")
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
         if self.award:
-            tabs.append(("money", "Money"))
+            tabs += [("agreement", "Agreement"), ("money", "Money")]
             if self.inside and self.award.concluded_at:
                 tabs.append(("ledger", "Ledger"))
             if self.award.concluded_at and self.frame.call.reporting:

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
-from starlette.datastructures import FormData
 
-from services.grants.domain.award import MAX_MILESTONES
-from services.grants.handlers import awarding, viewing
+from services.grants.api.applications import store
+from services.grants.domain.award.terms import Terms
+from services.grants.handlers import amending, awarding, viewing
+from services.grants.handlers.drawing import proposed_lines
 from services.grants.handlers.moving import OFFER
+from services.grants.pages import terms_form
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
 from services.grants.pages.payment_parts import payment_context
@@ -26,7 +28,6 @@ from shared.web.identity import Identity
 from shared.workflow.model import say
 
 router = APIRouter(prefix="/applications/{reference}")
-_BLANK = 2
 
 
 def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
@@ -35,9 +36,8 @@ def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str,
     may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
     context = page.context("money") | {
         "may_offer": may_offer,
-        "plan": _template(page) if may_offer else [],
-        "conditions": page.award.conditions if page.award else "",
-        "may_accept": _side(page),
+        "form": _template(page) if may_offer else {},
+        "may_accept": offered_to(page),
         "errors": {},
         "evidence": page.application.documents,
         "today": request.app.state.clock().date(),
@@ -53,7 +53,7 @@ def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictEr
 STAY = stay(_stays)
 
 
-def _side(page: CasePage) -> str:
+def offered_to(page: CasePage) -> str:
     """Return the side for which the reader may sign now, or nothing."""
     award = page.award
     if award is None or award.concluded_at or page.application.stage != _offered_at(page):
@@ -67,28 +67,25 @@ def _offered_at(page: CasePage) -> str:
     return next((move.to for move in page.frame.workflow.transitions if move.id == OFFER), "")
 
 
-def _template(page: CasePage) -> list[dict[str, str]]:
-    """Return the milestones that the agreement starts from: those of the last version, or the call's."""
+def _template(page: CasePage) -> dict[str, Any]:
+    """Return what the agreement starts from: its last version, or the call's milestones and the budget asked for."""
     if page.award and page.award.milestones:
-        pairs = zip(page.award.milestones, page.award.tranches, strict=True)
-        rows = [
-            {"title": item.title, "due": item.due.isoformat() if item.due else "", "amount": str(tranche.amount.amount)}
-            for item, tranche in pairs
-        ]
-    else:
-        rows = _from_call(page)
-    return [*rows, *[{"title": "", "due": "", "amount": ""}] * _BLANK]
+        return terms_form.filled(amending.standing(page.award, page.application))
+    lines = proposed_lines(page.application, page.application.decided)
+    form = terms_form.filled(Terms(lines=tuple(lines)))
+    return form | {"plan": _from_call(page) + form["plan"]}
 
 
 def _from_call(page: CasePage) -> list[dict[str, str]]:
     """Return the call's milestones with their shares of the grant; the last takes what rounding leaves."""
-    whole, rest = page.application.amount, page.application.amount
+    whole, rest = page.application.decided, page.application.decided
     rows = []
     for index, item in enumerate(page.frame.call.milestones, 1):
         share = Money.of(whole.amount * item.percent / Decimal(100), whole.currency)
         share = rest if index == len(page.frame.call.milestones) else share
         rest = rest - share
-        rows.append({"title": say(item.name, page.request.state.locale), "due": "", "amount": str(share.amount)})
+        said = {"title": say(item.name, page.request.state.locale), "amount": str(share.amount)}
+        rows.append(dict.fromkeys(terms_form.PLAN, "") | said)
     return rows
 
 
@@ -102,29 +99,17 @@ def money(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
 def offer(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -> Response:
     """Draw up the agreement; refused, the plan comes back as it was typed."""
     application = viewing.application_seen(uow, who, reference)
-    rows = _typed(fields)
+    form = terms_form.typed(fields)
     try:
-        command = _offer(fields, rows, application.currency)
-        awarding.offer(uow, who, reference, command)
+        body = terms_form.said(form, application.currency) | {"version": fields.get("version")}
+        awarding.offer(uow, who, reference, _offer(body), store=store(request))
     except InvalidError as error:
         uow.abandon()
-        conditions = str(fields.get("conditions", ""))
-        more = {"plan": rows, "conditions": conditions, "errors": error.fields, "status_code": 422}
-        return money_page(request, uow, who, reference, **more)
-    return back(case_path(reference, "money"))
+        return money_page(request, uow, who, reference, form=form, errors=error.fields, status_code=422)
+    return back(case_path(reference, "agreement"))
 
 
-def _typed(fields: FormData) -> list[dict[str, str]]:
-    columns = ("title", "due", "amount")
-    given = [{name: str(fields.get(f"m.{i}.{name}", "")).strip() for name in columns} for i in range(MAX_MILESTONES)]
-    return [row for row in given if any(row.values())]
-
-
-def _offer(fields: FormData, rows: list[dict[str, str]], currency: str) -> awarding.OfferAgreement:
-    plan: list[dict[str, Any]] = [
-        {**row, "due": row["due"] or None, "amount": {"amount": row["amount"], "currency": currency}} for row in rows
-    ]
-    body = {"milestones": plan, "conditions": fields.get("conditions", ""), "version": fields.get("version")}
+def _offer(body: dict[str, Any]) -> awarding.OfferAgreement:
     try:
         return awarding.OfferAgreement.model_validate(body)
     except ValidationError as error:
@@ -135,13 +120,14 @@ class AcceptForm(FormModel):
     """The form that accepts an agreement."""
 
     agreement_version: int
+    sha256: str | None = None
 
 
 @router.post("/agreement/acceptance", dependencies=[STAY, allowed("grants.award.accept")])
 def accept(reference: str, form: Annotated[AcceptForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Accept the agreement for one's side."""
     awarding.accept(uow, who, reference, awarding.AcceptAgreement(**form.model_dump(exclude={"csrf"})))
-    return back(case_path(reference, "money"))
+    return back(case_path(reference, "agreement"))
 
 
 class EvidenceForm(FormModel):

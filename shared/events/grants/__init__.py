@@ -1,13 +1,14 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import application, award, cofinancing, day, decision, publishing, report, review
+from shared.events.grants import amendment, application, award, cofinancing, day, decision, publishing, report, review
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
 __all__ = [
     "AttemptRefused",
     "RecordViewed",
+    "amendment",
     "application",
     "award",
     "cofinancing",

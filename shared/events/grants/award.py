@@ -26,6 +26,7 @@ class AgreementOffered(AwardFact):
     agreement_version: int
     milestones: list[str]
     tranches: list[Money]
+    sha256: str | None = None
 
 
 class AgreementAccepted(AwardFact):
@@ -35,6 +36,7 @@ class AgreementAccepted(AwardFact):
     agreement_version: int
     side: str
     signed_by: str
+    sha256: str | None = None
 
 
 class AgreementConcluded(AwardFact):
@@ -42,6 +44,17 @@ class AgreementConcluded(AwardFact):
 
     TYPE = "grants.award.concluded"
     agreement_version: int
+
+
+class AgreementAmended(AwardFact):
+    """A new version of a concluded agreement is in force; `moved` went from some budget lines to others by it."""
+
+    TYPE = "grants.award.amended"
+    agreement_version: int
+    sha256: str
+    classes: list[str]
+    moved: Money
+    moved_so_far: Money
 
 
 class MilestoneFact(AwardFact):

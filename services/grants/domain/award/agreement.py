@@ -7,18 +7,20 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from services.grants.domain.application import Application, Document, Person
-from services.grants.domain.award.parts import MAX_MILESTONES, Milestone, Plan, Side, Signature, Tranche, numbered
+from services.grants.domain.award.parts import Milestone, Plan, Side, Signature, Tranche, numbered
+from services.grants.domain.award.terms import Terms
 from shared.entity import Entity
-from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
+from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.events.grants.award import (
     AgreementAccepted,
+    AgreementAmended,
     AgreementConcluded,
     AgreementOffered,
     MilestoneEvidenced,
     MilestoneReturned,
     MilestoneVerified,
 )
-from shared.money import Money, total
+from shared.money import Money
 
 
 class Agreement(Entity):
@@ -40,6 +42,11 @@ class Agreement(Entity):
     concluded_at: datetime | None = None
     milestones: list[Milestone] = []
     tranches: list[Tranche] = []
+    # What the present version says and the SHA-256 of its document; none under agreements of former releases.
+    terms: Terms | None = None
+    sha256: str = ""
+    # What amendments in force have moved between budget lines so far.
+    moved: Money | None = None
 
     def case(self) -> str:
         return self.id
@@ -82,50 +89,124 @@ class Agreement(Entity):
             "notify": notify,
         }
 
-    def offer(self, plan: Sequence[Plan], conditions: str, by: Person, now: datetime) -> None:
-        """Offer the agreement, or a new version of it while it is not concluded; earlier signatures fall away."""
+    def agreed(self) -> Terms:
+        """Return what the present version says."""
+        if self.terms is not None:
+            return self.terms
+        amounts = {item.number: item.amount for item in self.tranches}
+        plan = [
+            Plan(title=item.title, due=item.due, amount=amounts[item.number], number=item.number)
+            for item in self.milestones
+        ]
+        return Terms(milestones=tuple(plan), conditions=self.conditions)
+
+    def offer(
+        self,
+        plan: Sequence[Plan],
+        conditions: str,
+        by: Person,
+        now: datetime,
+        *,
+        terms: Terms | None = None,
+        sha256: str = "",
+    ) -> None:
+        """Offer the agreement, or a new version of it while it is not concluded; earlier signatures fall away.
+
+        `terms` say more than the plan and the conditions; `sha256` is of the document that both sides accept.
+        """
         if self.concluded_at:
             raise ConflictError("The agreement is concluded; it can't be offered again")
-        self._check_plan(plan)
-        self.milestones = [Milestone(number=i, title=item.title, due=item.due) for i, item in enumerate(plan, 1)]
-        self.tranches = [Tranche(number=i, amount=item.amount) for i, item in enumerate(plan, 1)]
+        said = {"milestones": tuple(plan), "conditions": conditions}
+        self.terms = (terms or Terms()).model_copy(update=said).numbered()
+        self.terms.check(self.amount)
+        self._plan(self.terms)
         self.agreement_version += 1
-        self.conditions, self.offered_by, self.offered_at, self.signatures = conditions, by.id, now, {}
+        self.conditions, self.sha256 = conditions, sha256
+        self.offered_by, self.offered_at, self.signatures = by.id, now, {}
         self.record(
             AgreementOffered(
                 **self._facts(["applicant", "manager"]),
                 agreement_version=self.agreement_version,
                 milestones=[item.title for item in plan],
                 tranches=[item.amount for item in plan],
+                sha256=sha256 or None,
             )
         )
 
-    def _check_plan(self, plan: Sequence[Plan]) -> None:
-        if not 1 <= len(plan) <= MAX_MILESTONES:
-            raise InvalidError({"milestones": Rule("must be 1 to %(most)s", most=MAX_MILESTONES)})
-        if any(item.amount.currency != self.amount.currency for item in plan):
-            raise InvalidError({"milestones": Rule("must all be in %(currency)s", currency=self.amount.currency)})
-        if any(item.amount.amount <= 0 for item in plan):
-            raise InvalidError({"milestones": "each tranche must be more than nothing"})
-        planned = total((item.amount for item in plan), self.amount.currency)
-        if planned != self.amount:
-            rule = f"the tranches add up to {planned}, but {self.amount} was approved"
-            raise InvalidError({"milestones": rule})
+    def _plan(self, terms: Terms) -> None:
+        """Take over milestones and tranches of the terms; what is known of those that stay is kept."""
+        reached = {item.number: item for item in self.milestones} if self.concluded_at else {}
+        asked = {item.number: item for item in self.tranches} if self.concluded_at else {}
+        milestones, tranches = [], []
+        for plan in terms.milestones:
+            number = plan.number or 0
+            said = {"title": plan.title, "due": plan.due, "deliverable": plan.deliverable}
+            old, due = reached.get(number), asked.get(number)
+            milestones.append(old.model_copy(update=said) if old else Milestone(number=number, **said))
+            tranche = due.model_copy(update={"amount": plan.amount}) if due else None
+            tranches.append(tranche or Tranche(number=number, amount=plan.amount))
+        self.milestones, self.tranches = milestones, tranches
 
-    def accept(self, side: Side, version: int, by: Person, now: datetime) -> bool:
-        """Sign for one side; returns whether that concludes the agreement."""
+    def check_amendment(self, terms: Terms) -> None:
+        """Raise unless the terms could replace the present ones: sums agree, and what was reached or asked stays."""
+        terms.check(self.amount)
+        wanted = {plan.number or 0: plan for plan in terms.milestones}
+        known = [item.number for item in self.milestones]
+        if any(number not in known and number <= max(known, default=0) for number in wanted):
+            raise InvalidError({"milestones": "names a milestone that is no more"})
+        for milestone, tranche in zip(self.milestones, self.tranches, strict=True):
+            self._check_kept(milestone, tranche, wanted.get(milestone.number))
+
+    @staticmethod
+    def _check_kept(milestone: Milestone, tranche: Tranche, plan: Plan | None) -> None:
+        if tranche.status != "planned" and (plan is None or plan.amount != tranche.amount):
+            raise ConflictError(
+                "Tranche %(number)s of %(amount)s is on its way or paid already and can't be amended away",
+                number=tranche.number,
+                amount=tranche.amount,
+            )
+        if milestone.status not in {"planned", "returned"} and (
+            plan is None or (plan.title, plan.due) != (milestone.title, milestone.due)
+        ):
+            message = "Milestone %(number)s is evidenced or verified already and can't be amended away"
+            raise ConflictError(message, number=milestone.number)
+
+    def amend(self, terms: Terms, version: int, sha256: str, kinds: Sequence[str], moved: Money) -> None:
+        """Put an amendment in force: the version that says `terms` is the agreement now."""
+        self._must_be_concluded()
+        if version <= self.agreement_version:
+            raise ConflictError("Version %(now)s of the agreement is in force already", now=self.agreement_version)
+        self.check_amendment(terms)
+        self._plan(terms)
+        self.terms, self.conditions, self.sha256 = terms, terms.conditions, sha256
+        self.agreement_version = version
+        self.moved = (self.moved or Money.zero(self.amount.currency)) + moved
+        self.record(
+            AgreementAmended(
+                **self._facts(["applicant", "officer", "finance"]),
+                agreement_version=version,
+                sha256=sha256,
+                classes=list(kinds),
+                moved=moved,
+                moved_so_far=self.moved,
+            )
+        )
+
+    def accept(self, side: Side, version: int, by: Person, now: datetime, *, sha256: str | None = None) -> bool:
+        """Sign for one side; returns whether that concludes the agreement. `sha256` is of what was read."""
         if not self.agreement_version or self.concluded_at:
             raise ConflictError("There is no agreement that waits for a signature")
         if version != self.agreement_version:
             raise ConflictError("The agreement was offered anew; read version %(now)s", now=self.agreement_version)
+        if sha256 is not None and sha256 != self.sha256:
+            raise ConflictError("This is not the document on offer; read version %(now)s again", now=version)
         if side in self.signatures:
             raise ConflictError("This side has signed already")
         if by.is_one_of(self.offered_by):
             raise ForbiddenError("Who drew the agreement up can't sign it; another person must")
-        self.signatures = self.signatures | {side: Signature(by=by.id, by_name=by.name, at=now)}
-        self.record(
-            AgreementAccepted(**self._facts(["officer"]), agreement_version=version, side=side, signed_by=by.name)
-        )
+        self.signatures = self.signatures | {side: Signature(by=by.id, by_name=by.name, at=now, sha256=self.sha256)}
+        signed = {"agreement_version": version, "side": side, "signed_by": by.name, "sha256": self.sha256 or None}
+        self.record(AgreementAccepted(**self._facts(["officer"]), **signed))
         if len(self.signatures) == len(("programme", "recipient")):
             self.concluded_at = now
             self.record(AgreementConcluded(**self._facts([]), agreement_version=version))

@@ -21,6 +21,7 @@ class Signature(Part):
     by: str
     by_name: str
     at: datetime
+    sha256: str = ""  # of the document that was accepted
 
 
 class Plan(Part):
@@ -29,6 +30,8 @@ class Plan(Part):
     title: str
     due: date | None = None
     amount: Money
+    deliverable: str = ""  # what shows that it is reached
+    number: int | None = None  # of the milestone that it changes; none: a new one
 
 
 class Milestone(Part):
@@ -37,6 +40,7 @@ class Milestone(Part):
     number: int
     title: str
     due: date | None = None
+    deliverable: str = ""
     status: Literal["planned", "evidenced", "returned", "verified"] = "planned"
     evidence: tuple[Document, ...] = ()
     evidenced_by: str | None = None

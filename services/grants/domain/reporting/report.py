@@ -63,7 +63,7 @@ class Report(Draft):
         """Raise unless it waits for the programme, and for somebody who did not hand it in."""
         if self.status != "submitted":
             raise ConflictError("The report is %(status)s; there is nothing to decide", status=self.status)
-        if by.id == self.submitted_by:
+        if by.is_one_of(self.submitted_by):
             raise ForbiddenError("You handed this report in; another person must decide about it")
 
     def decide_cost(
@@ -135,7 +135,7 @@ class Report(Draft):
         if waiting:
             numbers = ", ".join(map(str, waiting[:10]))
             raise ConflictError("These costs are not decided yet: %(numbers)s", numbers=numbers)
-        if two_reviewers and any(cost.decided_by == by.id for cost in self.costs):
+        if two_reviewers and by.is_one_of(*(cost.decided_by for cost in self.costs)):
             raise ForbiddenError("You decided costs of this report; another person must accept it")
         self.status, self.figures = "accepted", figures
         self.review_due, self.accepted_version = None, len(self.handed)
@@ -149,7 +149,7 @@ class Report(Draft):
         """Let named parts of an accepted report be corrected as a new version; what was accepted stands until then."""
         if self.status != "accepted":
             raise ConflictError("The report is %(status)s; only what is accepted is corrected", status=self.status)
-        if by.id == self.submitted_by:
+        if by.is_one_of(self.submitted_by):
             raise ForbiddenError("You handed this report in; another person must reopen it")
         self._reopen_parts(parts, why, now, due)
         about = {"report_version": self.accepted_version, "parts": list(parts), "why": why}

@@ -14,6 +14,7 @@ from services.grants.domain.pack import Call, Pack
 from services.grants.domain.reporting import Agreed, Report
 from services.grants.domain.reporting.checking import Setting
 from services.grants.handlers.base import MAX_REFERENCE, act_as, owns, pack_of
+from services.grants.handlers.standing import stand
 from services.grants.policy import POLICY
 from services.grants.storage import reads
 from services.grants.storage.reports import find_report, reports, reports_of
@@ -47,6 +48,7 @@ def report_for(
 ) -> Report:
     """Return the report, locked, to do `action` to it as `who`."""
     seen = look_at(uow.connection, who, report_id, action)
+    stand(uow, who, seen.programme, seen.application)
     act_as(uow, role_on(who, action, seen), reason or None)
     return reports(uow).get(seen.id, expected=expected)
 

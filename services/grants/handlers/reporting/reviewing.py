@@ -90,7 +90,8 @@ def read_document(
 def _reviewer(uow: UnitOfWork, who: Identity, report: Report) -> Person:
     impartial(who, report)
     actor = uow.context.actor
-    return Person(id=actor.id, name=actor.name, role=actor.role)
+    one = uow.context.standing.as_one if uow.context.standing else frozenset()
+    return Person(id=actor.id, name=actor.name, role=actor.role, as_one=one)
 
 
 def decide_cost(uow: UnitOfWork, who: Identity, report_id: str, number: int, command: DecideCost) -> Report:

@@ -1,0 +1,66 @@
+"""The terms of an agreement in a form: milestones, budget lines, days and words, typed and read back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from services.grants.domain.award import MAX_MILESTONES
+from services.grants.domain.award.terms import MAX_LINES, Terms
+
+Row = dict[str, str]
+PLAN = ("number", "title", "deliverable", "due", "amount")
+LINE = ("line", "note", "grant", "own")
+WORDS = ("conditions", "administration", "starts_on", "ends_on")
+_BLANK = 2
+
+
+def filled(terms: Terms, *, blank: int = _BLANK) -> dict[str, Any]:
+    """Return the form's rows and texts as the terms say, with some empty rows to add to."""
+    plan = [
+        {
+            "number": str(item.number or ""),
+            "title": item.title,
+            "deliverable": item.deliverable,
+            "due": item.due.isoformat() if item.due else "",
+            "amount": str(item.amount.amount),
+        }
+        for item in terms.milestones
+    ]
+    lines = [
+        {"line": row.line, "note": row.note, "grant": str(row.grant.amount), "own": str(row.own.amount)}
+        for row in terms.lines
+    ]
+    words = {name: str(getattr(terms, name) or "") for name in WORDS}
+    return {
+        "plan": plan + [dict.fromkeys(PLAN, "")] * blank,
+        "lines": lines + [dict.fromkeys(LINE, "")] * blank,
+    } | words
+
+
+def typed(fields: FormData) -> dict[str, Any]:
+    """Return what was typed, row by row; rows without a word are left out."""
+    words = {name: str(fields.get(name, "")).strip() for name in WORDS}
+    return {"plan": _rows(fields, "m", PLAN, MAX_MILESTONES), "lines": _rows(fields, "l", LINE, MAX_LINES)} | words
+
+
+def _rows(fields: FormData, prefix: str, columns: tuple[str, ...], most: int) -> list[Row]:
+    given = [{name: str(fields.get(f"{prefix}.{i}.{name}", "")).strip() for name in columns} for i in range(most)]
+    return [row for row in given if any(text for name, text in row.items() if name not in {"number", "line"})]
+
+
+def said(form: dict[str, Any], currency: str) -> dict[str, Any]:
+    """Return what was typed as a command's members; a list without a row is left out."""
+
+    def sum_of(text: str) -> dict[str, str]:
+        return {"amount": text or "0", "currency": currency}
+
+    plan = [
+        {**row, "number": row["number"] or None, "due": row["due"] or None, "amount": sum_of(row["amount"])}
+        for row in form["plan"]
+    ]
+    lines = [{**row, "grant": sum_of(row["grant"]), "own": sum_of(row["own"])} for row in form["lines"]]
+    days = {name: form[name] or None for name in ("starts_on", "ends_on")}
+    texts = {name: form[name] for name in ("conditions", "administration")}
+    return {"milestones": plan, **({"lines": lines} if lines else {}), **days, **texts}
