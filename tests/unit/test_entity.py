@@ -102,7 +102,7 @@ def test_a_part_is_described_by_what_is_known() -> None:
 
 
 def test_the_hash_is_that_of_the_standard_form_whatever_the_state_holds() -> None:
-    """Plain texts, control characters, names beyond ASCII and fractions hash as the library for RFC 8785 writes them."""
+    """Plain texts, control characters, names beyond ASCII and fractions hash as the RFC 8785 library writes them."""
     states: list[dict[str, Any]] = [
         {"b": None, "a": [True, {"z": '\x07\n"\\/', "A": "наказ €"}], "n": 9007199254740991},
         {"\U0001f600": "1", "\ufb33": "2", "é": {"x": 1.5e30}},
