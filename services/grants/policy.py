@@ -26,6 +26,11 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.workflow.migrate": {"programme_manager": "programme"},
     "grants.decision.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.decision.sign": {**_STAFF, **_FINANCE},
+    # What may be done to each case is asked again for each case, at the moment it is done.
+    "grants.bulk.plan": {**_STAFF, **_FINANCE},
+    "grants.bulk.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.panel.read": {**_STAFF, "auditor": "all"},
+    "grants.panel.hold": _STAFF,
     "grants.application.check": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},

@@ -28,6 +28,7 @@ PROJECTIONS: dict[str, Projection] = {
 OTHERS: dict[str, str] = {
     "editing": "who has a draft open right now: no act, and worthless after some minutes",
     "acted_for": "who acted for whom on which case: written with the act, in its transaction",
+    "bulk_row": "what came of each case of an act on many: written with the case, in the row's own transaction",
     "cofinancing_claim": "which case has claimed a document or payment: written with the entity, in its transaction",
     "ledger_line": "what each act did to the accounts of an award: written with the award, in its transaction",
     "saved_view": "searches that people keep under a name for their own convenience: no case depends on them",

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from services.notifications import catcher, storage, views
 from services.notifications.domain.delivery import Delivery, Status
-from services.notifications.handlers import inbox
+from services.notifications.handlers import inbox, previewing
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["notifications"])
@@ -160,6 +160,35 @@ def delivery(delivery_id: UUID, who: Who, reader: Reader) -> DeliveryDetailOut:
 def resend(delivery_id: UUID, uow: Uow) -> DeliveryOut:
     """Send a letter that finally failed once more."""
     return DeliveryOut.of(inbox.resend(uow, str(delivery_id)))
+
+
+class PreviewOut(BaseModel):
+    """A letter as it would go out now; `because` says why it would not, `words` which of the actor's it carries."""
+
+    recipient: str
+    channel: str
+    locale: str
+    subject: str
+    text: str
+    because: str
+    words: list[str]
+
+
+@router.post("/preview", dependencies=[allowed(previewing.PREVIEW)])
+def preview(draft: previewing.Draft, who: Who, uow: Uow) -> list[PreviewOut]:
+    """Return the letters that an event would bring if it happened now; nothing is kept."""
+    return [
+        PreviewOut(
+            recipient=one.letter.recipient_name,
+            channel=one.letter.channel,
+            locale=one.letter.locale,
+            subject=one.letter.subject,
+            text=one.letter.text,
+            because=one.because,
+            words=one.words,
+        )
+        for one in previewing.preview(uow, who, draft)
+    ]
 
 
 @router.get("/mail", dependencies=[allowed("notifications.mail.read")])

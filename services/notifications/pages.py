@@ -7,16 +7,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
 
 from services.notifications import catcher, storage, views
 from services.notifications.api import Case, Cursor
 from services.notifications.domain.delivery import Status
 from services.notifications.handlers import inbox as act
+from services.notifications.handlers import previewing
 from services.notifications.policy import POLICY
 from shared.errors import NotFoundError
 from shared.events.notifications import RecordViewed
 from shared.web.dependencies import Reader, Uow, Who, allowed
-from shared.web.forms import FormModel
+from shared.web.errors import partial
+from shared.web.forms import FormModel, invalid
 from shared.web.pages import render
 from shared.web.paging import Page
 from shared.web.redirects import local_path
@@ -30,6 +33,12 @@ INBOX_PAGE = 25
 
 class Sent(FormModel):
     """A form with nothing to fill in."""
+
+
+class Drafted(FormModel):
+    """What another service's page wants to see the letters of: a draft of an event as JSON."""
+
+    event: str
 
 
 class Preferences(FormModel):
@@ -95,6 +104,18 @@ def preferences(request: Request, who: Who, reader: Reader, *, saved: bool = Fal
 def choose(form: Annotated[Preferences, Form()], who: Who, uow: Uow) -> RedirectResponse:
     act.choose_categories(uow, who.user, form.email)
     return _back(f"{PREFERENCES}?saved=true")
+
+
+@router.post("/preview", dependencies=[allowed(previewing.PREVIEW)])
+def preview(request: Request, form: Annotated[Drafted, Form()], who: Who, uow: Uow) -> HTMLResponse:
+    """Show the letters that an act would bring, as a part of another page or as a page of its own; nothing is kept."""
+    try:
+        draft = previewing.Draft.model_validate_json(form.event)
+    except ValidationError as error:
+        raise invalid(error) from error
+    shown = previewing.preview(uow, who, draft)
+    template = "preview_part.html" if partial(request) else "preview.html"
+    return render(request, template, shown=shown, case=draft.case, words=views)
 
 
 @router.get("/deliveries", dependencies=[allowed("notifications.delivery.read")])

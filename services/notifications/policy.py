@@ -16,6 +16,7 @@ POLICY = Policy(
             "programme_manager": "programme",
             "officer": "programme",
         },
+        "notifications.letter.preview": {"programme_manager": "programme", "officer": "programme"},
         "notifications.delivery.resend": {"operator": "all"},
         "notifications.mail.read": {"operator": "all"},
     }

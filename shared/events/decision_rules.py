@@ -116,19 +116,25 @@ class DecisionRules(_Part):
         named |= {"coded": self.coded, "panel.carried_out_by": tuple(self.panel.carried_out_by.values())}
         named |= {"approvals.voided_by": self.approvals.voided_by}
         named |= {"approvals": (self.approvals.recommend, self.approvals.approve)} if self.approvals.levels else {}
-        wrong: dict[str, str] = {}
-        for field, moves in named.items():
-            for move in moves:
-                if move not in known:
-                    wrong[field] = Rule("names “%(name)s”, which no workflow has as a move", name=move)
+        unknown = ((field, move) for field, moves in named.items() for move in moves if move not in known)
+        wrong: dict[str, str] = {
+            field: Rule("names “%(name)s”, which no workflow has as a move", name=move) for field, move in unknown
+        }
         for i, item in enumerate(self.reasons):
-            for lang in languages:
-                if lang not in item.says or lang not in item.name:
-                    wrong[f"reasons.{i}"] = Rule("is not said in “%(language)s”", language=lang)
+            wrong |= self._misfit(f"reasons.{i}", item, languages)
         for move in self.coded:
             if not self.reasons_for(move):
                 wrong["coded"] = Rule("“%(name)s” asks for a coded reason, and there is none for it", name=move)
         return wrong
+
+    def _misfit(self, field: str, item: Reason, languages: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        if unsaid := [language for language in languages if language not in item.says or language not in item.name]:
+            found[field] = Rule("is not said in “%(language)s”", language=unsaid[0])
+        carried = self.panel.carried_out_by.get("reject")
+        if "reject" in item.outcomes and carried and carried not in item.moves:
+            found[f"{field}.moves"] = Rule("lacks “%(name)s”, by which the panel rejects", name=carried)
+        return found
 
 
 def decision_problems(pack: Mapping[str, Any]) -> dict[str, str]:

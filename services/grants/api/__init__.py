@@ -7,11 +7,13 @@ from services.grants.api import (
     agreements,
     applications,
     awards,
+    bulk,
     cofinancing,
     day,
     decisions,
     delegations,
     ledger,
+    panels,
     payments,
     publishing,
     reports,
@@ -35,6 +37,8 @@ PARTS = (
     decisions,
     delegations,
     workflows,
+    bulk,
+    panels,
 )
 for part in PARTS:
     router.include_router(part.router)

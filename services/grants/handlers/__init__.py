@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from services.grants.handlers import cofinancing, learning, reporting
+from services.grants.handlers import bulk, cofinancing, learning, reporting
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.messaging import gaps
@@ -32,5 +32,6 @@ ON: dict[str, Handler] = gather(learning.ON, cofinancing.ON, gaps.ON)
 # Acts that this service does by the clock: (seconds between, act).
 TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = (
     *gaps.TIMERS,
+    *bulk.TIMERS,
     *reporting.TIMERS,
 )

@@ -87,12 +87,14 @@ class Frame:
         return as_one(self._connection, who, application.programme, application.id)
 
     @classmethod
-    def of(cls, packs: Packs | Mapping[int, Pack], application: Application) -> Frame:
-        """Return the frame out of packs that are at hand."""
+    def of(
+        cls, packs: Packs | Mapping[int, Pack], application: Application, connection: Connection | None = None
+    ) -> Frame:
+        """Return the frame out of packs that are at hand; with `connection` for an act, without for a list's row."""
         self = cls.__new__(cls)
         pack = packs[application.pack_version]
         self._hold(pack, packs[application.workflow_pack or application.pack_version], application)
-        self._connection = None
+        self._connection = connection
         return self
 
     def _hold(self, pack: Pack, moves: Pack, application: Application) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field
 from sqlalchemy import Connection
 
-from services.grants.domain.application import Application, Check
+from services.grants.domain.application import Application, Check, Person
 from services.grants.domain.award import Award
 from services.grants.domain.decision import Said, coded, follow, recommend, wanting
 from services.grants.domain.pack import Answer, mean
@@ -20,9 +21,10 @@ from services.grants.handlers.base import Command, Frame, act_as, application_fo
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
+from shared.events.decision_rules import Reason
 from shared.money import Money
 from shared.web.identity import Identity
-from shared.workflow import Facts, Move, authority_levels, authority_limits
+from shared.workflow import Facts, Move, Transition, authority_levels, authority_limits
 
 MOVE, ASSIGN, CHECK = "grants.application.move", "grants.application.assign", "grants.application.check"
 # Moves that are part of a larger act (drawing up and signing an agreement): never made alone.
@@ -168,17 +170,12 @@ def step(
     *,
     role: str,
     said: Said | None = None,
+    frame: Frame | None = None,
 ) -> None:
     """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
-    frame = Frame(uow.connection, application)
+    frame = frame or Frame(uow.connection, application)
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
-    rules = frame.pack.decisions
-    why = coded(rules, command.reason_code, command.transition, command.reason)
-    facts = facts_for(who, application, frame, reviews, award, command)
-    if why and not facts.reason:
-        facts = replace(facts, reason=why.says["en"])
-    roles = roles_on(who, application)
-    transition = frame.workflow.move(command.transition, application.stage, roles, facts)
+    transition, why = chosen(who, application, frame, reviews, award, command)
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
     answers = (
         bool(application.asked) and "applicant" in transition.roles and not frame.workflow.stage(transition.to).terminal
@@ -188,16 +185,48 @@ def step(
     if leaves_draft or answers:
         application.judged(judged(uow, application, frame.pack))
     # The role of the act is the one that the workflow gives it to.
-    acting = next((name for name in roles if name in transition.roles), role)
+    acting = next((name for name in roles_on(who, application) if name in transition.roles), role)
     by = act_as(uow, acting, command.reason or command.comment or (why.says["en"] if why else None))
-    words = {"reason": command.reason, "comment": command.comment}
-    asked = _asked(frame, command.sections)
-    said = said or Said(amount=command.amount, reason_code=why.id if why else None, words=command.comment)
-    if command.amount is not None and transition.id != rules.approvals.recommend:
+    carry_out(application, frame, transition, command, why, by, uow.now(), said)
+
+
+def chosen(  # noqa: PLR0917 - a case has as many sides
+    who: Identity,
+    application: Application,
+    frame: Frame,
+    reviews: Sequence[Review],
+    award: Award | None,
+    command: MoveApplication,
+) -> tuple[Transition, Reason | None]:
+    """Return the move that is meant and its coded reason, if `who` may make it now; raises what refuses it."""
+    why = coded(frame.pack.decisions, command.reason_code, command.transition, command.reason)
+    facts = facts_for(who, application, frame, reviews, award, command)
+    if why and not facts.reason:
+        facts = replace(facts, reason=why.says["en"])
+    transition = frame.workflow.move(command.transition, application.stage, roles_on(who, application), facts)
+    if command.amount is not None and transition.id != frame.pack.decisions.approvals.recommend:
         raise InvalidError({"amount": "is said with a recommendation only"})
-    follow(application, transition, rules.approvals, by, uow.now())
-    recommend(application, transition, rules.approvals, said, by, uow.now())
-    application.move(transition, frame.workflow, frame.calendar, by, uow.now(), asked=asked, coded=why, **words)
+    return transition, why
+
+
+def carry_out(  # noqa: PLR0917 - an act has as many sides
+    application: Application,
+    frame: Frame,
+    transition: Transition,
+    command: MoveApplication,
+    why: Reason | None,
+    by: Person,
+    now: datetime,
+    said: Said | None = None,
+) -> None:
+    """Do to an application what an allowed move does: to its stage, its recommendation and its signatures."""
+    rules = frame.pack.decisions.approvals
+    said = said or Said(amount=command.amount, reason_code=why.id if why else None, words=command.comment)
+    asked = _asked(frame, command.sections)
+    follow(application, transition, rules, by, now)
+    recommend(application, transition, rules, said, by, now)
+    words = {"reason": command.reason, "comment": command.comment}
+    application.move(transition, frame.workflow, frame.calendar, by, now, asked=asked, coded=why, **words)
 
 
 def _asked(frame: Frame, sections: Sequence[str]) -> list[str]:
@@ -217,6 +246,12 @@ def current_award(uow: UnitOfWork, application: Application) -> Award | None:
 def assign(uow: UnitOfWork, who: Identity, reference: str, command: AssignOfficer) -> Application:
     """Give the case to an officer of its programme."""
     application, role = application_for(uow, who, ASSIGN, reference, expected=command.version)
+    give(uow, application, role, command)
+    return application
+
+
+def give(uow: UnitOfWork, application: Application, role: str, command: AssignOfficer) -> None:
+    """Give a case that this transaction holds already to an officer of its programme."""
     if application.submitted_at is None:
         raise ConflictError("The application is not handed in yet")
     officer = reads.find_person(uow.connection, command.officer[:80])
@@ -226,7 +261,6 @@ def assign(uow: UnitOfWork, who: Identity, reference: str, command: AssignOffice
         raise InvalidError({"officer": "is not an officer of this programme"})
     act_as(uow, role)
     application.assign(officer["id"], officer["name"])
-    return application
 
 
 def check(uow: UnitOfWork, who: Identity, reference: str, command: AnswerCheck) -> Application:

@@ -6,6 +6,7 @@ from services.grants.edge import STANDS_IN
 from services.grants.pages import (
     ageing,
     agreement,
+    bulk,
     case,
     cofinancing,
     cofinancing_acts,
@@ -22,6 +23,7 @@ from services.grants.pages import (
     likeness,
     lists,
     money,
+    panels,
     payments,
     publishing,
     queue,
@@ -34,6 +36,8 @@ router = APIRouter(dependencies=[STANDS_IN])
 # Addresses of lists come before those of single cases.
 PARTS = (
     fragments,
+    bulk,
+    panels,
     queue,
     lists,
     eligibility,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.grants.domain.ageing import age_of
-from services.grants.handlers import deciding, listing, moving, viewing
+from services.grants.handlers import deciding, lettering, listing, moving, viewing
 from services.grants.handlers.moving import RISK, checked_at, key, panel_score
 from services.grants.pages.common import CasePage, back, case_path, money_in, show
 from services.grants.pages.eligibility import told
@@ -184,6 +185,17 @@ def move(reference: str, form: Annotated[MoveForm, Form()], who: Who, uow: Uow) 
     """Make a move."""
     moving.move(uow, who, reference, form.command(viewing.application_seen(uow, who, reference).currency))
     return back(case_path(reference))
+
+
+@router.post("/letter", dependencies=[STAY, allowed("grants.application.assign")])
+def letter(request: Request, reference: str, form: Annotated[MoveForm, Form()], who: Who, uow: Uow) -> HTMLResponse:
+    """Show the letters that a move would bring, and its form to change the words or make it; nothing happens yet."""
+    page = _page(request, uow, who, reference)
+    command = form.command(page.application.currency)
+    draft = lettering.would_say(uow.connection, who, page.application, command, request.app.state.clock)
+    item = next(move for move in page.moves if move.id == form.transition)
+    context = page.context("") | {"item": item, "given": form.model_dump(), "draft": json.dumps(draft)}
+    return show(request, "letter.html", **context)
 
 
 class SignForm(FormModel):

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.search import MAX_TEXT, ROLES, Mistake, Search, Term
 from services.grants.handlers import queue, views
+from services.grants.handlers.bulk import BULK
 from services.grants.handlers.queue import Listing
 from services.grants.handlers.standing import stands_for
 from services.grants.pages import table
@@ -158,6 +159,7 @@ def _context(
         "sorts": {name: _sort_link(address, listing.sort, name) for name in ("due", "updated", "since", "amount")},
         "views": [(view, _path_of(view), views.may_drop(who, view)) for view in kept],
         "may_keep": bool(listing.programme in who.programmes and request.app.state.policy.scopes(views.KEEP, who)),
+        "may_choose": bool(listing.programme in who.programmes and request.app.state.policy.scopes(BULK, who)),
         "list_path": address(LIST),
         "board_path": address(BOARD),
         "csv_path": address("/grants/queue.csv", limit=""),

@@ -1,6 +1,18 @@
 """The only place with SQL: tables, repositories and queries of the grants service."""
 
-from services.grants.storage import agreements, cofinancing, day, learned, ledger, publishing, reads, reports, views
+from services.grants.storage import (
+    agreements,
+    bulk,
+    cofinancing,
+    day,
+    learned,
+    ledger,
+    panel,
+    publishing,
+    reads,
+    reports,
+    views,
+)
 from services.grants.storage.base import metadata
 from services.grants.storage.tables import applications, awards, reviews
 
@@ -8,11 +20,13 @@ __all__ = [
     "agreements",
     "applications",
     "awards",
+    "bulk",
     "cofinancing",
     "day",
     "learned",
     "ledger",
     "metadata",
+    "panel",
     "publishing",
     "reads",
     "reports",

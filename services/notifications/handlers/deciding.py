@@ -30,7 +30,7 @@ def tell(uow: UnitOfWork, envelope: Envelope) -> None:
     if programme is None:
         return
     for rule in programme.rules.matching(envelope.type, envelope.data):
-        _Telling(uow, envelope, rule, programme.rules, programme.name).decide()
+        Telling(uow, envelope, rule, programme.rules, programme.name).decide()
 
 
 def event_fields(envelope: Envelope) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def event_fields(envelope: Envelope) -> dict[str, Any]:
 
 
 @dataclass
-class _Telling:
+class Telling:
     """One rule's say about one event."""
 
     uow: UnitOfWork
@@ -55,7 +55,8 @@ class _Telling:
     unknown: list[str] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
 
-    def decide(self) -> None:
+    def address(self) -> None:
+        """Find whom the rule means, and write each of them."""
         self.note("matched", rule=self.rule.id, event=self.envelope.type)
         for party in wanted_parties(self.rule.to, self.envelope.data):
             addresses = self.envelope.body.parties.get(party, [])
@@ -64,6 +65,9 @@ class _Telling:
             else:
                 for address in addresses:
                     self.consider(party, address)
+
+    def decide(self) -> None:
+        self.address()
         storage.save_decision(
             self.uow.connection,
             {

@@ -1,7 +1,19 @@
 """Events that the grants service publishes."""
 
 from shared.events.base import attempt_and_view
-from shared.events.grants import amendment, application, award, cofinancing, day, decision, publishing, report, review
+from shared.events.grants import (
+    amendment,
+    application,
+    award,
+    bulk,
+    cofinancing,
+    day,
+    decision,
+    panel,
+    publishing,
+    report,
+    review,
+)
 
 AttemptRefused, RecordViewed = attempt_and_view("grants")
 
@@ -11,9 +23,11 @@ __all__ = [
     "amendment",
     "application",
     "award",
+    "bulk",
     "cofinancing",
     "day",
     "decision",
+    "panel",
     "publishing",
     "report",
     "review",
