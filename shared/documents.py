@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
+from shared import virus
 from shared.errors import InvalidError, NotFoundError, Rule, TamgaError
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -75,6 +76,16 @@ def clean_name(name: str) -> str:
     return f"{stem[: MAX_NAME - len(extension) - 1]}.{extension}"
 
 
+# Signs that turn the direction of writing: with them "fdp.exe" reads as "exe.pdf".
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+
+
+def _check_name(name: str) -> None:
+    if any(c in _TURNING or unicodedata.category(c) == "Cc" for c in name):
+        rule = "its name has control characters: give it a plain name"
+        raise InvalidError({"file": rule}, "The name of the file can't be taken")
+
+
 def _office_type(content: bytes) -> str | None:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -121,19 +132,21 @@ def _checked_type(name: str, content: bytes) -> str:
 
 
 class DocumentStore:
-    """Documents in a folder, each in `<first two digits of its hash>/<hash>`."""
+    """Documents in a folder, each in `<first two digits of its hash>/<hash>`; `clamd` is asked about each first."""
 
-    def __init__(self, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
-        self.folder, self.max_bytes = folder, max_bytes
+    def __init__(self, folder: Path, *, max_bytes: int = MAX_BYTES, clamd: str = "") -> None:
+        self.folder, self.max_bytes, self.clamd = folder, max_bytes, clamd
 
     def path(self, sha256: str) -> Path:
         """Return where the content of that hash lies."""
         return self.folder / sha256[:2] / sha256
 
     def put(self, name: str, source: BinaryIO) -> StoredDocument:
-        """Store what `source` gives; raises InvalidError for an empty, too large or unwanted file."""
+        """Store what `source` gives; raises InvalidError for an empty, too large, infected or unwanted file."""
+        _check_name(name)
         content = self._read(source)
         clean = clean_name(name)
+        virus.check(content, self.clamd)
         media_type = _checked_type(clean, content)
         return StoredDocument(name=clean, media_type=media_type, size=len(content), sha256=self.keep(content))
 

@@ -52,6 +52,7 @@ class Settings(BaseModel):
     signing_key_file: Path | None = None  # portal only: Ed25519 private key (PEM)
     identity_key_file: Path | None = None  # every service: its public half (PEM)
     documents: Path | None = None
+    clamd: str = ""  # a virus scanner that sees each document first: host:port, or the path of its socket
     backups: Path | None = None
     backup_key_file: Path | None = None  # an age key; on one machine it is made in the home folder
     backup_at: str = "02:30"  # when the nightly backup is made, by the clocks of `time_zone`

@@ -26,6 +26,7 @@ PROJECTIONS: dict[str, Projection] = {
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {
+    "exclusion_entry": "the rows of imported lists: written with their list, in its transaction, never changed",
     "editing": "who has a draft open right now: no act, and worthless after some minutes",
     "acted_for": "who acted for whom on which case: written with the act, in its transaction",
     "bulk_row": "what came of each case of an act on many: written with the case, in the row's own transaction",

@@ -1,4 +1,4 @@
-"""What a programme says of its agreements (`agreement.yaml`): the letterhead, who approves which change, what closes.
+"""What a programme says of its agreements (`agreement.yaml`): the letterhead, who approves which change.
 
 The portal checks a pack with this before it publishes it, and grants reads what it got with the same model.
 Everything is optional: a programme that says nothing has the rules that stand here.
@@ -16,7 +16,6 @@ from shared.money import Amount
 
 Names = dict[str, str]
 Kind = Literal["results", "budget_major", "budget_minor", "extension", "administrative"]
-Fact = Literal["reports_accepted", "milestones_verified", "tranches_settled", "money_reconciled"]
 Approver = Literal["officer", "programme_manager", "finance_officer"]
 # The strongest class first: it names an amendment that is of several.
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -74,45 +73,11 @@ class Amendments(Model):
         return self
 
 
-class CloseItem(Model):
-    """A point of the closeout: proved by a fact of the case, or answered by a person with a note."""
-
-    id: str
-    name: Names
-    fact: Fact | None = None
-    may_skip: bool = False
-
-
-_CLOSEOUT = (
-    CloseItem(id="reports", name={"en": "Reports are in", "ru": "Отчёты приняты"}, fact="reports_accepted"),
-    CloseItem(
-        id="milestones", name={"en": "Milestones are verified", "ru": "Этапы подтверждены"}, fact="milestones_verified"
-    ),
-    CloseItem(id="tranches", name={"en": "Tranches are settled", "ru": "Транши закрыты"}, fact="tranches_settled"),
-)
-
-
-class Appeals(Model):
-    """Within how many days after a rejection the applicant may appeal; 0: not at all."""
-
-    days: int = Field(default=0, ge=0, le=365)
-
-
 class AwardRules(Model):
     """`agreement.yaml` as a whole."""
 
     letterhead: Letterhead = Letterhead()
     amendments: Amendments = Amendments()
-    closeout: tuple[CloseItem, ...] = _CLOSEOUT
-    appeals: Appeals = Appeals()
-
-    @model_validator(mode="after")
-    def _once(self) -> Self:
-        ids = [item.id for item in self.closeout]
-        for name in ids:
-            if ids.count(name) > 1:
-                raise ValueError(Rule("closeout has “%(name)s” twice", name=name))
-        return self
 
 
 def award_rule_problems(pack: Mapping[str, Any]) -> dict[str, str]:

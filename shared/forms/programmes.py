@@ -39,7 +39,29 @@ def _problems(call: Mapping[str, Any]) -> dict[str, str]:
         except InvalidError as error:
             return error.fields
     rules = call.get("eligibility", {})
-    return _rules_wrong(rules.get("rules", []) if isinstance(rules, Mapping) else [], form)
+    wrong = _rules_wrong(rules.get("rules", []) if isinstance(rules, Mapping) else [], form)
+    return wrong | _exclusion_wrong(call.get("exclusion", {}), form)
+
+
+def _exclusion_wrong(source: Any, form: Form | None) -> dict[str, str]:
+    """Return what is wrong with whom a call looks for on exclusion lists."""
+    if not isinstance(source, Mapping):
+        return {"exclusion": "must be a mapping"}
+    wrong: dict[str, str] = {}
+    least = source.get("threshold", 88)
+    if not isinstance(least, int) or not 70 <= least <= 100:
+        wrong["exclusion.threshold"] = "must be a whole number from 70 to 100"
+    blocks = source.get("blocks", [])
+    if not isinstance(blocks, list) or not all(isinstance(name, str) for name in blocks):
+        wrong["exclusion.blocks"] = "must be a list of transitions, and release"
+    subjects = source.get("subjects", [])
+    known = form.questions if form else {}
+    for index, item in enumerate(subjects if isinstance(subjects, list) else [None]):
+        question, _, column = str(item.get("field", "") if isinstance(item, Mapping) else "").partition(".")
+        asked = known.get(question)
+        if asked is None or (column and column not in {part.id for part in asked.columns}):
+            wrong[f"exclusion.subjects.{index}.field"] = Rule("names %(name)s, which is no question", name=question)
+    return wrong
 
 
 def _rules_wrong(source: Any, form: Form | None) -> dict[str, str]:

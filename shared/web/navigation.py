@@ -6,6 +6,8 @@ from shared.web.identity import Identity
 
 Link = tuple[str, str]
 
+LISTS = ("/grants/exclusion-lists", "Exclusion lists")
+INTERESTS = ("/grants/interests", "My interests")
 # The labels are gettext ids; `shared/web/locale` translates them.
 BY_ROLE: dict[str, list[Link]] = {
     "applicant": [
@@ -22,21 +24,26 @@ BY_ROLE: dict[str, list[Link]] = {
         ("/grants/cofinancing", "Co-financing"),
         ("/grants/publishing", "Open data"),
         ("/loans/proposals", "Proposals"),
+        LISTS,
+        INTERESTS,
     ],
-    "reviewer": [("/grants/reviews", "My reviews")],
+    "reviewer": [("/grants/reviews", "My reviews"), INTERESTS],
     "programme_manager": [
         ("/grants/day", "My day"),
         ("/grants/", "Applications"),
         ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
+        LISTS,
         ("/grants/publishing", "Open data"),
         ("/programmes", "Programmes"),
+        INTERESTS,
     ],
     "finance_officer": [
         ("/grants/day", "My day"),
         ("/grants/payments", "Payments"),
         ("/grants/reports", "Reports"),
         ("/grants/cofinancing", "Co-financing"),
+        INTERESTS,
     ],
     "finance_partner": [("/loans/referrals", "Referrals")],
     "auditor": [("/audit/", "Audit log"), ("/grants/publishing", "Open data"), ("/docs/events", "Events")],

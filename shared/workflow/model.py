@@ -181,7 +181,7 @@ class Workflow(_Part):
         required = [name for name in transition.requires if name not in ASKED]
         checked = [missing(name, transition.id, facts) for name in required]
         guarded = _guard(transition.guard, transition.says, facts) if transition.guard else None
-        return [sentence for sentence in [*checked, guarded] if sentence]
+        return [sentence for sentence in [*facts.held.get(transition.id, ()), *checked, guarded] if sentence]
 
 
 def _read(text: str) -> Any:

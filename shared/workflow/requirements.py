@@ -13,8 +13,10 @@ from shared.money import Money
 # Given with the act itself, in its form: they never grey out a button.
 ASKED = ("reason", "comment")
 # Requirements without a parameter, with one, and with or without.
-PLAIN = frozenset({*ASKED, "no_open_conflicts", "four_eyes", "authority", "approvals", "step_up"})
+PLAIN = frozenset({*ASKED, "no_open_conflicts", "four_eyes", "authority", "approvals", "step_up", "no_exclusion_hits"})
 WITH_PARAMETER = frozenset({"document", "reviews", "checklist", "four_eyes"})
+# Under this name `Facts.held` says what `no_exclusion_hits` waits for; no transition can be called so.
+NO_HITS = "requirement:no_exclusion_hits"
 _NUMBER = re.compile(r"[1-9][0-9]{0,2}")
 
 
@@ -68,7 +70,8 @@ class Facts:
     `earlier_actors` who must not do a `four_eyes` move (they made the thing or decided before);
     `done_by` who did which transition last, for `four_eyes:<transition>`; `limits` up to what amount
     this actor may do which transition (see `authority_limits`), `levels` up to what amount each role may
-    (see `authority_levels`), so that a refusal can name the next level.
+    (see `authority_levels`), so that a refusal can name the next level;
+    `held` what keeps this actor from a transition whatever it requires, such as a conflict of interest.
     """
 
     actor: str = ""
@@ -85,6 +88,7 @@ class Facts:
     limits: Mapping[str, Money] = field(default_factory=dict)
     levels: Mapping[str, Mapping[str, Money]] = field(default_factory=dict)
     stepped_up: bool = False
+    held: Mapping[str, tuple[Sentence, ...]] = field(default_factory=dict)
     # What is missing of the signatures that the amount needs, as the service knows it; None when nothing is.
     approvals_missing: Sentence | None = None
     # Who else counts as one person with the actor: those they stand in for, and those who stand in for them.
@@ -138,6 +142,10 @@ def _no_open_conflicts(_parameter: str, _transition: str, facts: Facts) -> Sente
     if facts.open_conflicts == 0:
         return None
     return Sentence("Conflicts of interest not settled: %(count)s", code="conflicts-open", count=facts.open_conflicts)
+
+
+def _no_exclusion_hits(_parameter: str, _transition: str, facts: Facts) -> Sentence | None:
+    return next(iter(facts.held.get(NO_HITS, ())), None)
 
 
 def _four_eyes(parameter: str, _transition: str, facts: Facts) -> Sentence | None:
@@ -197,6 +205,7 @@ _CHECKS: dict[str, Callable[[str, str, Facts], Sentence | None]] = {
     "reviews": _reviews,
     "checklist": _checklist,
     "no_open_conflicts": _no_open_conflicts,
+    "no_exclusion_hits": _no_exclusion_hits,
     "four_eyes": _four_eyes,
     "authority": _authority,
     "approvals": _approvals,

@@ -169,9 +169,8 @@ class World:
         names = {}
         for item in people["organisations"]:
             names[item["id"]] = item["name"]
-            event = OrganisationRegistered(
-                organisation_id=item["id"], **{k: item[k] for k in ("name", "kind", "country")}
-            )
+            known = {k: item.get(k) for k in ("name", "kind", "country", "registration_number")}
+            event = OrganisationRegistered(organisation_id=item["id"], **known)
             self.hear(event, f"organisation:{item['id']}")
         for item in people["people"]:
             self._enter(item, names, programme)

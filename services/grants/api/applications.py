@@ -28,7 +28,8 @@ router = APIRouter(prefix="/api", tags=["applications"])
 
 def store(request: Request) -> DocumentStore:
     """Return where documents are kept."""
-    return DocumentStore(request.app.state.settings.documents_folder)
+    settings = request.app.state.settings
+    return DocumentStore(settings.documents_folder, clamd=settings.clamd)
 
 
 def _view(uow: UnitOfWork, who: Identity, application: Application) -> ApplicationView:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.grants.api.views import ReviewView, review_view
-from services.grants.handlers import listing, reviewing, viewing
+from services.grants.handlers import choosing, listing, reviewing, viewing
+from services.grants.handlers.base import Frame
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["reviews"])
@@ -58,6 +60,14 @@ def declare(review_id: str, command: reviewing.Declare, who: Who, uow: Uow) -> R
     return review_view(review, scores=True)
 
 
+@router.post("/reviews/{review_id}/stepping-back", dependencies=[allowed("grants.review.declare")])
+def step_back(review_id: str, command: reviewing.Decline, who: Who, uow: Uow) -> ReviewView:
+    """Decline a review, or leave it because of a conflict found later."""
+    review = reviewing.step_back(uow, who, review_id, command)
+    uow.flush()
+    return review_view(review, scores=False)
+
+
 @router.put("/reviews/{review_id}", dependencies=[allowed("grants.review.score")])
 def score(review_id: str, command: reviewing.SaveReview, who: Who, uow: Uow) -> ReviewView:
     """Keep scores; with `submit` the review is final."""
@@ -72,6 +82,33 @@ def excuse(review_id: str, command: reviewing.Excuse, who: Who, uow: Uow) -> Rev
     review = reviewing.excuse(uow, who, review_id, command)
     uow.flush()
     return review_view(review, scores=False)
+
+
+@router.get("/applications/{reference}/reviewers", dependencies=[allowed("grants.review.assign")])
+def candidates(reference: str, who: Who, uow: Uow) -> list[dict[str, Any]]:
+    """Return who could be asked, in the order of the rule, each with why or why not."""
+    application = viewing.application_seen(uow, who, reference)
+    found = choosing.candidates(uow, application, Frame(uow.connection, application))
+    shown = [asdict(item) | {"because": item.because.as_dict()} for item in found]
+    return [item | {"hindrance": item["hindrance"] and item["hindrance"].as_dict()} for item in shown]
+
+
+@router.post(
+    "/applications/{reference}/reviews/by-rule", status_code=201, dependencies=[allowed("grants.review.assign")]
+)
+def choose(reference: str, command: choosing.ChooseReviewers, who: Who, uow: Uow) -> list[ReviewView]:
+    """Let the rule choose and ask: expertise, load, presence, no conflict; `because` says why each."""
+    made = choosing.choose(uow, who, reference, command)
+    uow.flush()
+    return [review_view(review, scores=False) for review in made]
+
+
+@router.post("/applications/{reference}/moderation", dependencies=[allowed("grants.review.moderate")])
+def moderate(reference: str, command: choosing.Moderate, who: Who, uow: Uow) -> dict[str, Any]:
+    """Record how reviews that are too far apart were settled."""
+    found = choosing.moderate(uow, who, reference, command)
+    uow.flush()
+    return found.model_dump(mode="json")
 
 
 @router.get("/applications/{reference}/reviews", dependencies=[allowed("grants.review.read")])

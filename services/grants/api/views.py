@@ -100,6 +100,7 @@ class ReviewView(BaseModel):
     ground: str
     nature: str
     due: date | None
+    because: str = ""
     scores: dict[str, Score] | None = None
     summary: str | None = None
     recommendation: str | None = None

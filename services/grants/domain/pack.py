@@ -74,6 +74,24 @@ class Rows(Model):
     max: int = Field(default=60, ge=1, le=60)
 
 
+class Source(Model):
+    """A question (or `question.column`) that names somebody to be looked for on exclusion lists."""
+
+    field: str
+    kind: Literal["partner", "person", "supplier"] = Field(default="partner", alias="as")
+
+
+class Exclusion(Model):
+    """Exclusion lists: from which likeness on a name is a hit, who is looked for, what a hit holds.
+
+    `blocks` are transitions and `release` (of a tranche). Nothing is held by a call that says nothing.
+    """
+
+    threshold: int = Field(default=88, ge=70, le=100)
+    subjects: tuple[Source, ...] = ()
+    blocks: tuple[str, ...] = ()
+
+
 class Call(Model):
     """A call for applications; dates are local and inclusive."""
 
@@ -90,7 +108,9 @@ class Call(Model):
     scoring: str
     checklists: dict[str, str] = {}
     reviewers_needed: int = 2
+    expertise: tuple[str, ...] = ()  # what reviewers of this call should know
     eligibility: Eligibility = Eligibility()
+    exclusion: Exclusion = Exclusion()
     documents: tuple[DocumentType, ...] = ()
     # The form as JSON Schema with our words on top (shared.forms.reading), from which `sections` and `sums` are read.
     # Calls of former releases have `sections` alone.
@@ -185,6 +205,9 @@ class Sheet(Model):
     threshold: Decimal
     comment_required: bool = True
     criteria: tuple[Criterion, ...]
+    # By how many points of 100 two reviews may differ before somebody has to moderate, and what waits for that.
+    max_spread: Decimal | None = None
+    spread_holds: tuple[str, ...] = ()
 
     def weighted(self, points: Mapping[str, int]) -> Decimal:
         """Return sum(weight * points / max) over the criteria, 0 to 100, to two decimals."""

@@ -15,6 +15,8 @@ from shared.events.grants.review import (
     ReviewAssigned,
     ReviewerExcused,
     ReviewerRecused,
+    ReviewerReminded,
+    ReviewRevised,
     ReviewSaved,
     ReviewSubmitted,
 )
@@ -31,6 +33,17 @@ class Score(Part):
     comment: str = ""
 
 
+class Earlier(Part):
+    """A review as it was handed in before its author changed it, and why they did."""
+
+    scores: dict[str, Score]
+    summary: str
+    recommendation: Recommendation | None
+    score: Decimal
+    submitted_at: datetime
+    why: str
+
+
 class Review(Entity):
     """One reviewer's review of one application.
 
@@ -39,7 +52,7 @@ class Review(Entity):
 
     KIND: ClassVar[str] = "review"
     # Scores are blind: they travel in no event until the review is final, and comments never do.
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"scores", "summary"})
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"scores", "summary", "earlier"})
 
     application: str
     programme: str
@@ -59,6 +72,9 @@ class Review(Entity):
     recommendation: Recommendation | None = None
     score: Decimal | None = None
     submitted_at: datetime | None = None
+    because: str = ""  # why this reviewer was chosen, when a rule chose
+    reminded_for: date | None = None  # the due day of which they were reminded
+    earlier: list[Earlier] = []
 
     def case(self) -> str:
         return self.application
@@ -93,11 +109,13 @@ class Review(Entity):
     def ask(cls, **fields: Any) -> Review:
         """Return a new review, asked of somebody."""
         review = cls(**fields)
-        review.record(ReviewAssigned(**review._facts("reviewer"), due=review.due))
+        review.record(ReviewAssigned(**review._facts("reviewer"), due=review.due, because=review.because))
         return review
 
-    def declare(self, *, conflict: bool, nature: str, reviewer_organisation: str | None) -> None:
-        """Declare a conflict or none. One's own organisation's application is a conflict whatever is declared."""
+    def declare(
+        self, *, conflict: bool, nature: str, reviewer_organisation: str | None = None, derived: str = ""
+    ) -> None:
+        """Declare a conflict or none; one's own organisation, or `derived`, is one whatever is declared."""
         if self.status != "assigned":
             raise ConflictError("You have declared already")
         if conflict and not nature.strip():
@@ -105,6 +123,8 @@ class Review(Entity):
         self.record(ConflictDeclared(**self._facts(), conflict=conflict, nature=nature))
         if reviewer_organisation == self.organisation:
             self.recuse("derived", "The applicant is the reviewer's own organisation")
+        elif derived:
+            self.recuse("derived", derived)
         elif conflict:
             self.recuse("declared", nature)
         else:
@@ -115,12 +135,58 @@ class Review(Entity):
         self.status, self.ground, self.nature = "recused", ground, nature
         self.record(ReviewerRecused(**self._facts("officer"), ground=ground, nature=nature))
 
+    def step_back(self, why: str, *, conflict: bool) -> None:
+        """Leave the review oneself: recused for a conflict that was found later, excused for anything else."""
+        if self.status not in {"assigned", "open"}:
+            raise ConflictError("This review is %(status)s; it can't be changed", status=self.status)
+        if conflict:
+            self.recuse("declared", why)
+        else:
+            self.excuse(why)
+
     def excuse(self, why: str) -> None:
         """Take the reviewer out for another reason: no answer, no time."""
         if self.status not in {"assigned", "open"}:
             raise ConflictError("This review is %(status)s; its reviewer can't be excused", status=self.status)
         self.status, self.nature = "excused", why
         self.record(ReviewerExcused(**self._facts("reviewer"), why=why))
+
+    def remind(self) -> None:
+        """Remind the reviewer of the due day, once."""
+        self.reminded_for = self.due
+        self.record(ReviewerReminded(**self._facts("reviewer"), due=self.due))
+
+    def revise(
+        self,
+        scores: Mapping[str, Score],
+        summary: str,
+        recommendation: Recommendation | None,
+        sheet: Sheet,
+        *,
+        why: str,
+        now: datetime,
+    ) -> None:
+        """Change a review that is in, as its author, after a discussion; what it was stays readable."""
+        if self.status != "submitted" or self.score is None or self.submitted_at is None:
+            raise ConflictError("This review is %(status)s; it can't be changed", status=self.status)
+        wrong = _off_the_sheet(scores, summary, sheet) | _unfinished(scores, recommendation, sheet)
+        if not why.strip():
+            wrong["why"] = "is required: say what changed your mind"
+        if wrong:
+            raise InvalidError(wrong)
+        kept = Earlier(
+            scores=self.scores,
+            summary=self.summary,
+            recommendation=self.recommendation,
+            score=self.score,
+            submitted_at=self.submitted_at,
+            why=why,
+        )
+        before, self.earlier = self.score, [*self.earlier, kept]
+        self.scores, self.summary, self.recommendation = dict(scores), summary, recommendation
+        self.score = sheet.weighted({name: score.points for name, score in self.scores.items()})
+        self.submitted_at = now
+        self.record(ReviewRevised(**self._facts("officer"), score=str(self.score), before=str(before), why=why))
 
     def _must_be_open(self) -> None:
         if self.status == "assigned":

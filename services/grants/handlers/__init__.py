@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from services.grants.handlers import bulk, cofinancing, learning, reporting
+from services.grants.handlers import bulk, choosing, cofinancing, learning, reporting
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.messaging import gaps
@@ -34,4 +34,5 @@ TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = (
     *gaps.TIMERS,
     *bulk.TIMERS,
     *reporting.TIMERS,
+    (300.0, choosing.remind),
 )

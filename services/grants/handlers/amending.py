@@ -9,6 +9,7 @@ from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.classes import Verdict, classify
 from services.grants.domain.award.terms import AgreedLine, Terms
+from services.grants.handlers import reporting
 from services.grants.handlers.awarding import award_for
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.drawing import draw, next_version, proposed_lines
@@ -149,6 +150,7 @@ def decide(
     amendment.approve(by, command.note, uow.now(), version=version, sha256=text.sha256)
     if not amendment.both_sides:
         _effect(amendment, award)
+        reporting.schedule(uow, application, award)
     return amendment
 
 
@@ -183,6 +185,7 @@ def accept(uow: UnitOfWork, who: Identity, amendment_id: str, command: AcceptAme
     by = act_as(uow, role)
     if amendment.accept(side, command.sha256, by, uow.now()):
         _effect(amendment, award)
+        reporting.schedule(uow, application, award)
     return amendment
 
 

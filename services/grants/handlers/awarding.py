@@ -11,6 +11,7 @@ from services.grants.domain.award.terms import AgreedLine, Terms
 from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.drawing import draw, next_version, proposed_lines
+from services.grants.handlers.exclusion import must_be_clear
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
 from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
@@ -68,6 +69,7 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     if award is None:
         award = awards(uow).add(Award.of(application, application.decided))
     by = act_as(uow, role)
+    must_be_clear(uow, application, Frame(uow.connection, application), OFFER)
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
     terms = _terms(application, command, award.amount)
     terms.check(award.amount)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from services.grants.domain.application import Application, Calendar, Person
 from services.grants.domain.pack import Call, Pack
+from services.grants.handlers import conflicts
 from services.grants.handlers.standing import act_for, as_one, stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage import reads
@@ -137,13 +138,15 @@ def application_for(
     """Return the application, locked, and the role in which `who` may do `action` to it.
 
     Whoever may not know of it gets the same NotFoundError as for one that does not exist, before any word
-    about its version.
+    about its version. Who has a conflict of interest judges nothing: ConflictOfInterestError.
     """
     seen = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
     if seen is None:
         POLICY.require(action, who)
         raise NotFoundError("There is no such record")
     role = role_on(who, action, seen)
+    if action in conflicts.JUDGING and role != "applicant":
+        conflicts.must_be_free(uow.connection, who, seen)
     stand(uow, who, seen.programme, seen.id, seen.officer)
     return applications(uow).get(seen.id, expected=expected), role
 

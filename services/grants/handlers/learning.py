@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from services.grants.domain.conflict import domain_of
 from services.grants.domain.pack import Pack
 from services.grants.storage import learned
 from shared.database import UnitOfWork
@@ -32,6 +33,7 @@ def person_known(uow: UnitOfWork, envelope: Envelope) -> None:
         organisation=event.organisation,
         programmes=event.programmes,
         active=True,
+        email_domain=domain_of(event.email),
     )
 
 

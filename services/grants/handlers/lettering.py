@@ -11,6 +11,7 @@ from services.grants.domain.decision import Said
 from services.grants.handlers import bulk
 from services.grants.handlers.base import Frame, role_on
 from services.grants.handlers.bulk.planning import moving
+from services.grants.handlers.holding import holds
 from services.grants.handlers.moving import MOVE, PARTS_OF_ACTS, MoveApplication, carry_out, chosen
 from services.grants.storage import bulk as stored
 from services.grants.storage import reads
@@ -33,7 +34,8 @@ def would_say(  # noqa: PLR0917 - an act has as many sides
         raise ConflictError(PARTS_OF_ACTS[command.transition])
     role, frame = role_on(who, MOVE, application), Frame(connection, application)
     reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    transition, why = chosen(who, application, frame, reviews, award, command)
+    held = holds(connection, who, application, frame)
+    transition, why = chosen(who, application, frame, reviews, award, command, held)
     copy = application.model_copy(deep=True)
     by = Person(id=f"user:{who.user}", name=who.name, role=role)
     carry_out(copy, frame, transition, command, why, by, clock(), said)

@@ -18,6 +18,8 @@ from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
 from services.grants.handlers.applying import judged, missing
 from services.grants.handlers.base import Command, Frame, act_as, application_for, one_person, owns, roles_on
+from services.grants.handlers.exclusion import screen
+from services.grants.handlers.holding import Held, holds
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
@@ -79,8 +81,9 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
     reviews: Sequence[Review],
     award: Award | None,
     command: MoveApplication | None = None,
+    held: Held | None = None,
 ) -> Facts:
-    """Return what the workflow may ask about a case when `who` acts."""
+    """Return what the workflow may ask about a case when `who` acts; `held` is what `holds` says of the two."""
     actor, roles = f"user:{who.user}", roles_on(who, application)
     one = one_person(who, application, frame)
     return Facts(
@@ -99,6 +102,7 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         one_with=one,
         limits=authority_limits(frame.pack.delegations, roles, application.currency),
         levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
+        held=held or {},
     )
 
 
@@ -149,7 +153,7 @@ def _open_conflicts(who: Identity, application: Application, reviews: Sequence[R
 def moves_for(connection: Connection, who: Identity, application: Application, frame: Frame) -> list[Move]:
     """Return the moves that `who` has now, the blocked ones with what blocks them."""
     reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    facts = facts_for(who, application, frame, reviews, award)
+    facts = facts_for(who, application, frame, reviews, award, held=holds(connection, who, application, frame))
     return frame.workflow.moves(application.stage, roles_on(who, application), facts)
 
 
@@ -175,7 +179,8 @@ def step(
     """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
     frame = frame or Frame(uow.connection, application)
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
-    transition, why = chosen(who, application, frame, reviews, award, command)
+    held = holds(uow.connection, who, application, frame)
+    transition, why = chosen(who, application, frame, reviews, award, command, held)
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
     answers = (
         bool(application.asked) and "applicant" in transition.roles and not frame.workflow.stage(transition.to).terminal
@@ -184,6 +189,7 @@ def step(
         raise InvalidError(wrong, "The application can't be handed in yet")
     if leaves_draft or answers:
         application.judged(judged(uow, application, frame.pack))
+        screen(uow, application, frame, "submission")
     # The role of the act is the one that the workflow gives it to.
     acting = next((name for name in roles_on(who, application) if name in transition.roles), role)
     by = act_as(uow, acting, command.reason or command.comment or (why.says["en"] if why else None))
@@ -197,10 +203,11 @@ def chosen(  # noqa: PLR0917 - a case has as many sides
     reviews: Sequence[Review],
     award: Award | None,
     command: MoveApplication,
+    held: Held | None = None,
 ) -> tuple[Transition, Reason | None]:
     """Return the move that is meant and its coded reason, if `who` may make it now; raises what refuses it."""
     why = coded(frame.pack.decisions, command.reason_code, command.transition, command.reason)
-    facts = facts_for(who, application, frame, reviews, award, command)
+    facts = facts_for(who, application, frame, reviews, award, command, held)
     if why and not facts.reason:
         facts = replace(facts, reason=why.says["en"])
     transition = frame.workflow.move(command.transition, application.stage, roles_on(who, application), facts)

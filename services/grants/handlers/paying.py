@@ -17,6 +17,7 @@ from services.grants.domain.award.parts import Certificate, Hold
 from services.grants.handlers import reporting
 from services.grants.handlers.awarding import award_for, no_relation, today_of
 from services.grants.handlers.base import Command, Frame, act_as, application_for
+from services.grants.handlers.exclusion import must_be_clear
 from services.grants.handlers.ledger import Book
 from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
@@ -169,6 +170,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
     reporting.must_have_reported(uow, application)
+    must_be_clear(uow, application, Frame(uow.connection, application), "release")
     book = Book(uow, award)
     released = award.release(number, by, rules, amount=command.amount, why=command.reason)
     book.enter("released", released, f"tranche {number}")

@@ -115,18 +115,12 @@ def _tables(frame: Frame, award: Award, terms: Terms, locale: str) -> list[dict[
         [str(item.number or ""), item.title, item.deliverable, _day(item.due), _sum(item.amount, locale)]
         for item in terms.milestones
     ]
-    shares = [
-        [part.name, names.get(share.line, share.line), _sum(share.grant, locale)]
-        for part in terms.partners
-        for share in part.shares
-    ]
     sums = [words("Together"), "", _sum(award.amount, locale), ""]
     lead = [words("Budget line"), words("Note"), words("Grant"), words("Own contribution")]
     heads = ["#", *(words(name) for name in ("Milestone", "Deliverable", "Until", "Tranche"))]
     return [
         _table(words("Budget"), lead, [*lines, sums] if lines else [], "llrr"),
         _table(words("Milestones and tranches"), heads, plan, "lllrr"),
-        _table(words("Partners"), [words("Organisation"), words("Budget line"), words("Grant")], shares, "llr"),
     ]
 
 

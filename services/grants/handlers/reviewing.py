@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
+
 from services.grants.domain.application import Application
 from services.grants.domain.mainline import reviewed_at
+from services.grants.domain.moderation import apart
+from services.grants.domain.pack import Sheet
 from services.grants.domain.review import Recommendation, Review, Score
 from services.grants.handlers.base import Command, Frame, act_as, application_for
+from services.grants.handlers.conflicts import derived_for, must_be_free
 from services.grants.policy import POLICY
-from services.grants.storage import reads
+from services.grants.storage import judging, reads
 from services.grants.storage.tables import applications, reviews
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -20,6 +26,7 @@ class AskForReviews(Command):
     """Reviews are asked of these people (user ids)."""
 
     reviewers: list[str]
+    due: date | None = None
     version: int
 
 
@@ -31,6 +38,14 @@ class Declare(Command):
     version: int
 
 
+class Decline(Command):
+    """A reviewer steps back, and why; `conflict` when it is a conflict of interest that was found later."""
+
+    reason: str
+    conflict: bool = False
+    version: int
+
+
 class SaveReview(Command):
     """Scores as they stand; `submit` makes them final."""
 
@@ -38,6 +53,7 @@ class SaveReview(Command):
     summary: str = ""
     recommendation: Recommendation | None = None
     submit: bool = False
+    why: str = ""  # what changed one's mind, for a review that was handed in already
     version: int
 
 
@@ -48,23 +64,32 @@ class Excuse(Command):
     version: int
 
 
-def ask(uow: UnitOfWork, who: Identity, reference: str, command: AskForReviews) -> list[Review]:
+def ask(
+    uow: UnitOfWork,
+    who: Identity,
+    reference: str,
+    command: AskForReviews,
+    *,
+    because: Mapping[str, str] | None = None,
+) -> list[Review]:
     """Ask people for reviews; one of the applicant's own organisation is recused at once."""
     application, role = application_for(uow, who, ASSIGN, reference, expected=command.version)
     if application.stage not in reviewed_at(Frame(uow.connection, application).workflow):
         raise ConflictError("Reviews are asked for shortly before and while the workflow has the case reviewed")
+    if command.due and command.due < uow.now().date():
+        raise InvalidError({"due": "is in the past"})
     if not command.reviewers:
         raise InvalidError({"reviewers": "is required: choose at least one"})
     asked = {review.reviewer for review in reads.reviews_of(uow.connection, application.id)}
     act_as(uow, role)
     wanted = [name for name in dict.fromkeys(command.reviewers) if name not in asked]
-    made = [_ask_one(uow, application, name) for name in wanted]
+    made = [_ask_one(uow, application, name, command.due, (because or {}).get(name, "")) for name in wanted]
     if made:
         application.invite([review.reviewer for review in made if review.status == "assigned"])
     return made
 
 
-def _ask_one(uow: UnitOfWork, application: Application, reviewer: str) -> Review:
+def _ask_one(uow: UnitOfWork, application: Application, reviewer: str, due: date | None, because: str) -> Review:
     person = reads.find_person(uow.connection, reviewer[:80])
     if person is None or not person["active"] or "reviewer" not in person["roles"]:
         raise InvalidError({"reviewers": "has somebody who is not a reviewer"})
@@ -79,10 +104,13 @@ def _ask_one(uow: UnitOfWork, application: Application, reviewer: str) -> Review
         reviewer=person["id"],
         reviewer_name=person["name"],
         assigned_at=uow.now(),
-        due=application.due,
+        due=due or application.due,
+        because=because,
     )
     if person["organisation"] == application.organisation:
         review.recuse("derived", "The applicant is the reviewer's own organisation")
+    elif conflict := derived_for(uow.connection, [reviewer], application).get(reviewer):
+        review.recuse("derived", str(conflict))
     return reviews(uow).add(review)
 
 
@@ -98,8 +126,23 @@ def _review_for(uow: UnitOfWork, who: Identity, action: str, review_id: str, exp
 def declare(uow: UnitOfWork, who: Identity, review_id: str, command: Declare) -> Review:
     """Declare a conflict of interest, or none."""
     review, role = _review_for(uow, who, DECLARE, review_id, command.version)
+    application = applications(uow).get(review.application, for_update=False)
     act_as(uow, role)
-    review.declare(conflict=command.conflict, nature=command.nature, reviewer_organisation=who.organisation)
+    known = derived_for(uow.connection, [who.user], application).get(who.user)
+    own = who.organisation if who.organisation == application.organisation else None
+    review.declare(
+        conflict=command.conflict, nature=command.nature, reviewer_organisation=own, derived=str(known) if known else ""
+    )
+    return review
+
+
+def step_back(uow: UnitOfWork, who: Identity, review_id: str, command: Decline) -> Review:
+    """Leave a review that was asked of oneself: for a conflict found later, or for want of time."""
+    review, role = _review_for(uow, who, DECLARE, review_id, command.version)
+    if not command.reason:
+        raise InvalidError({"reason": "is required"})
+    act_as(uow, role, command.reason)
+    review.step_back(command.reason, conflict=command.conflict)
     return review
 
 
@@ -110,11 +153,25 @@ def score(uow: UnitOfWork, who: Identity, review_id: str, command: SaveReview) -
     frame = Frame(uow.connection, application)
     if application.stage not in reviewed_at(frame.workflow):
         raise ConflictError("The case has moved on; it takes no more reviews")
+    if review.status != "recused":
+        must_be_free(uow.connection, who, application)
     act_as(uow, role)
     sheet = frame.pack.sheet_of(frame.call)
+    if review.status == "submitted" and command.submit:
+        _must_be_apart(uow, review, sheet)
+        given = (command.scores, command.summary, command.recommendation)
+        review.revise(*given, sheet, why=command.why, now=uow.now())
+        return review
     submit_at = uow.now() if command.submit else None
     review.save(command.scores, command.summary, command.recommendation, sheet, submit_at=submit_at)
     return review
+
+
+def _must_be_apart(uow: UnitOfWork, review: Review, sheet: Sheet) -> None:
+    """Refuse to change a review that is in, unless the reviews are apart and nobody has settled that."""
+    every = reads.reviews_of(uow.connection, review.application)
+    if apart(every, sheet, judging.find_moderation(uow.connection, review.application)) is None:
+        raise ConflictError("This review is %(status)s; it can't be changed", status=review.status)
 
 
 def excuse(uow: UnitOfWork, who: Identity, review_id: str, command: Excuse) -> Review:

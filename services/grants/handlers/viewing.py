@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.grants.domain.application import Application, Document
 from services.grants.domain.review import Review, scores_visible
 from services.grants.handlers.base import MAX_REFERENCE, act_as, role_on
+from services.grants.handlers.conflicts import conflict_of, must_be_free
 from services.grants.policy import POLICY
 from services.grants.storage import reads
 from shared.database import UnitOfWork
@@ -14,6 +15,8 @@ from shared.web.identity import Identity
 
 READ, DOCUMENT, REVIEW = "grants.application.read", "grants.document.read", "grants.review.read"
 
+SCREENING = "grants.exclusion.read"
+
 
 def application_seen(uow: UnitOfWork, who: Identity, reference: str) -> Application:
     """Return an application that `who` may look at."""
@@ -22,6 +25,17 @@ def application_seen(uow: UnitOfWork, who: Identity, reference: str) -> Applicat
         POLICY.require(READ, who)
         raise NotFoundError("There is no such record")
     act_as(uow, role_on(who, READ, application))
+    return application
+
+
+def screening_seen(uow: UnitOfWork, who: Identity, reference: str) -> Application:
+    """Return an application whose hits on exclusion lists `who` may read; the read is recorded."""
+    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
+    if application is None:
+        POLICY.require(SCREENING, who)
+        raise NotFoundError("There is no such record")
+    act_as(uow, role_on(who, SCREENING, application))
+    record(uow, application, "exclusion lists")
     return application
 
 
@@ -43,6 +57,8 @@ def document(uow: UnitOfWork, who: Identity, reference: str, document_id: str) -
         raise NotFoundError("There is no such record")
     mine = [r for r in reads.reviews_of(uow.connection, application.id) if r.reviewer == who.user]
     role = role_on(who, DOCUMENT, application, assigned=any(review.may_read for review in mine))
+    if role == "reviewer":
+        must_be_free(uow.connection, who, application)
     act_as(uow, role)
     found = application.document(document_id)
     record(uow, application, f"document {found.name}")
@@ -63,6 +79,8 @@ def review_seen(uow: UnitOfWork, who: Identity, review_id: str) -> tuple[Review,
     application = reads.find_application(uow.connection, review.application)
     if application is None:
         raise NotFoundError("There is no such record")
+    if not own or review.may_read:
+        must_be_free(uow.connection, who, application)
     act_as(uow, role)
     record(uow, review, "review")
     others = [other for other in every if other.id != review.id and other.status == "submitted"]
@@ -77,7 +95,7 @@ def reviews_seen(uow: UnitOfWork, who: Identity, reference: str) -> tuple[Applic
         raise NotFoundError("There is no such record")
     act_as(uow, role_on(who, REVIEW, application))
     every = reads.reviews_of(uow.connection, application.id)
-    visible = scores_visible(who.user, every, staff=True)
+    visible = may_see_scores(who, every) and conflict_of(uow.connection, who, application) is None
     record(uow, application, "reviews" if visible else "list of reviewers")
     return application, every, visible
 

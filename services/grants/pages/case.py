@@ -129,7 +129,7 @@ def _age(page: CasePage) -> dict[str, Any] | None:
 def _chart(page: CasePage) -> dict[str, Any] | None:
     """Return the bars of the scores, for staff who may see them."""
     visible = viewing.may_see_scores(page.who, page.reviews)
-    if not page.inside or not page.reviews or not visible or "finance_officer" in page.roles:
+    if not page.inside or not page.reviews or not visible or page.barred or "finance_officer" in page.roles:
         return None
     bars = [(r.reviewer_name, r.score) for r in page.reviews if r.status in {"assigned", "open", "submitted"}]
     threshold = page.frame.pack.sheet_of(page.frame.call).threshold

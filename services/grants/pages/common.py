@@ -14,6 +14,7 @@ from services.grants.domain.mainline import main_line, position
 from services.grants.domain.pack import BUDGET, DOCUMENTS, Call
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.deciding import chain
+from services.grants.handlers.holding import holds
 from services.grants.handlers.moving import OFFER, PARTS_OF_ACTS, facts_for
 from services.grants.pages.guide import turn
 from services.grants.storage import reads
@@ -117,8 +118,15 @@ class CasePage:
         self.award = reads.find_award(uow.connection, application.id)
         self.roles = roles_on(who, application)
         self.inside = "applicant" not in self.roles
-        self.facts = facts_for(who, application, self.frame, self.reviews, self.award)
+        self.held = holds(uow.connection, who, application, self.frame)
+        self.facts = facts_for(who, application, self.frame, self.reviews, self.award, held=self.held)
         self.moves = self.frame.workflow.moves(application.stage, self.roles, self.facts)
+
+    @property
+    def barred(self) -> str | None:
+        """Return why this reader judges nothing in the case, in their language."""
+        found = next((one for held in self.held.values() for one in held if one.code.startswith("conflict-")), None)
+        return self._spoken(found) if found else None
 
     def stage_name(self, stage: str) -> str:
         """Return a stage's name for this reader: the applicant's own, or staff's."""
@@ -146,6 +154,7 @@ class CasePage:
             "turn": turn(self),
             "days": self._days(),
             "conflict": None,
+            "barred": self.barred,
             "chain": chain(self.who, application, self.frame) if self.inside else None,
             "decisions": self.frame.pack.decisions,
             "move_names": self._move_names(),
@@ -185,6 +194,8 @@ class CasePage:
         if self.inside and "finance_officer" not in self.roles:
             done = sum(1 for review in self.reviews if review.status == "submitted")
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
+        if self.inside:
+            tabs.append(("screening", "Lists"))
         if self.award:
             tabs += [("agreement", "Agreement"), ("money", "Money")]
             if self.inside and self.award.concluded_at:
@@ -223,6 +234,7 @@ _FULFILLED = {
     "document": "Document: %(name)s",
     "checklist": "Checklist: %(name)s",
     "reviews": "Reviews: %(name)s",
+    "no_exclusion_hits": "No open hit on an exclusion list",
     "no_open_conflicts": "No open conflict of interest",
     "four_eyes": "Another person did the step before",
     "authority": "Within delegated authority",

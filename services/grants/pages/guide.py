@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from services.grants.domain.award import Award, Milestone, Side, Tranche
 from services.grants.handlers.moving import OFFER
+from services.grants.storage.reports import rows_of
 from shared.i18n import translate
 from shared.workflow.model import say
 
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     from services.grants.pages.common import CasePage
 
 MOST = 3
+SOON = timedelta(days=31)
+_DUE, _LATE = "Report %(n)s: hand it in by %(day)s", "Report %(n)s is late since %(day)s: hand it in"
+_REVIEW = "Report %(n)s: review it by %(day)s"
 # Who signs an agreement for each side.
 _SIGNERS: dict[Side, str] = {"recipient": "applicant", "programme": "programme_manager"}
 # What is next for a milestone or its tranche, and who does it.
@@ -56,7 +62,23 @@ def _of_signatures(page: CasePage) -> list[tuple[str, str]]:
 
 def _of_award(page: CasePage, award: Award) -> list[tuple[str, str]]:
     found = [_next(page, *pair) for pair in zip(award.milestones, award.tranches, strict=True)]
-    return [step for step in found if step is not None]
+    return [*_of_reports(page), *(step for step in found if step is not None)]
+
+
+def _of_reports(page: CasePage) -> list[tuple[str, str]]:
+    """Return the report that is to be reviewed, late, or due within a month: what comes before any payment."""
+    if not page.frame.call.reporting:
+        return []
+    today = page.request.app.state.clock().astimezone(ZoneInfo(page.frame.calendar.zone)).date()
+    found = []
+    for row in rows_of(page.connection, page.application.id):
+        late, review = row["act_on"] < today, row["status"] == "submitted"
+        if row["status"] in {"draft", "returned", "submitted"} and (review or row["act_on"] < today + SOON):
+            message = _REVIEW if review else _LATE if late else _DUE
+            params = {"n": row["number"], "day": page.request.app.state.pages.day(row["act_on"])}
+            text = translate("grants", message, params, locale=page.request.state.locale)
+            found.append((text, "officer" if review else "applicant"))
+    return found[:1]
 
 
 def _next(page: CasePage, milestone: Milestone, tranche: Tranche) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from services.grants.api.applications import store
 from services.grants.domain.award.terms import Terms
-from services.grants.handlers import amending, awarding, viewing
+from services.grants.handlers import amending, awarding, reporting, viewing
 from services.grants.handlers.drawing import proposed_lines
 from services.grants.handlers.moving import OFFER
 from services.grants.pages import terms_form
@@ -36,6 +36,7 @@ def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str,
     may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
     context = page.context("money") | {
         "may_offer": may_offer,
+        "held": reporting.held_by_report(uow, page.application) if page.award else None,
         "form": _template(page) if may_offer else {},
         "may_accept": offered_to(page),
         "errors": {},

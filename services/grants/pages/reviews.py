@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import field_validator
 from starlette.datastructures import FormData
 
 from services.grants.domain.mainline import reviewed_at
+from services.grants.domain.moderation import apart, spread
+from services.grants.domain.pack import Sheet
 from services.grants.domain.review import Review, Score
-from services.grants.handlers import listing, reviewing, viewing
+from services.grants.handlers import choosing, listing, reviewing, viewing
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
-from services.grants.storage import reads
+from services.grants.storage import judging, reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
 from shared.forms import words
@@ -21,6 +25,7 @@ from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import FormModel
 from shared.web.identity import Identity
+from shared.workflow.requirements import Sentence
 
 router = APIRouter()
 READ = [allowed("grants.review.read")]
@@ -59,12 +64,21 @@ def _review(request: Request, who: Identity, uow: UnitOfWork, review_id: str, **
         "scores": {name: (score.points, score.comment) for name, score in found.scores.items()},
         "summary": found.summary,
         "recommendation": found.recommendation,
+        "apart": _may_revise(uow, found, pack.sheet_of(call)) if own else None,
         "words": words,
         "errors": {},
         "base": case_path(application.id),
         "conflict": None,
     }
     return show(request, "review.html", **(context | more))
+
+
+def _may_revise(uow: UnitOfWork, review: Review, sheet: Sheet) -> Sentence | None:
+    """Return why the author of a review that is in may change it now."""
+    if review.status != "submitted" or sheet.max_spread is None:
+        return None
+    every = reads.reviews_of(uow.connection, review.application)
+    return apart(every, sheet, judging.find_moderation(uow.connection, review.application))
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
@@ -94,6 +108,21 @@ def declare(request: Request, review_id: str, form: Annotated[DeclarationForm, F
         uow.abandon()
         return _review(request, who, uow, review_id, errors=error.fields, status_code=422)
     return back(_path(review_id))
+
+
+class DeclineForm(FormModel):
+    """The form by which a reviewer steps back."""
+
+    reason: str
+    conflict: bool = False
+    version: int
+
+
+@router.post("/reviews/{review_id}/stepping-back", dependencies=[STAY, allowed("grants.review.declare")])
+def step_back(review_id: str, form: Annotated[DeclineForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Decline a review, or leave it for a conflict found later."""
+    reviewing.step_back(uow, who, review_id, reviewing.Decline(**form.model_dump(exclude={"csrf"})))
+    return back("/grants/reviews")
 
 
 @router.post("/reviews/{review_id}", dependencies=[STAY, allowed("grants.review.score")])
@@ -136,6 +165,7 @@ def _command(fields: FormData) -> tuple[reviewing.SaveReview, dict[str, Any]]:
             "summary": summary,
             "recommendation": chosen or None,
             "submit": fields.get("go") == "submit",
+            "why": str(fields.get("why", "")).strip(),
             "version": int(version),
         }
     )
@@ -173,30 +203,68 @@ def of_case(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRespons
         reviews=every,
         visible=visible,
         sheet=sheet,
-        reviewers=_free(page, every),
+        recusals=judging.recusals_of(uow.connection, reference),
+        **_choices(page, uow),
         **page.context("reviews"),
     )
 
 
-def _free(page: CasePage, every: list[Review]) -> list[tuple[str, str]]:
-    """Return the reviewers who can still be asked."""
-    if page.application.stage not in reviewed_at(page.frame.workflow):
-        return []
-    asked = {review.reviewer for review in every}
-    return [
-        (row["id"], row["name"]) for row in reads.people_with(page.connection, "reviewer") if row["id"] not in asked
-    ]
+def _choices(page: CasePage, uow: UnitOfWork) -> dict[str, Any]:
+    """Return who can still be asked, as the rule ranks them, and what is to be said about scores far apart."""
+    sheet = page.frame.pack.sheet_of(page.frame.call)
+    moderation = judging.find_moderation(uow.connection, page.application.id)
+    may = page.application.stage in reviewed_at(page.frame.workflow)
+    return {
+        "candidates": choosing.candidates(uow, page.application, page.frame) if may else [],
+        "spread": spread(page.reviews),
+        "apart": apart(page.reviews, sheet, moderation),
+        "moderation": moderation,
+    }
 
 
 class AskForm(FormModel):
     """The form that asks people for reviews."""
 
     reviewers: list[str] = []
+    due: date | None = None
     version: int
+
+    @field_validator("due", mode="before")
+    @classmethod
+    def _no_day(cls, given: Any) -> Any:
+        return given or None
 
 
 @router.post("/applications/{reference}/reviews", dependencies=[allowed("grants.review.assign")])
 def ask(reference: str, form: Annotated[AskForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Ask people for reviews."""
     reviewing.ask(uow, who, reference, reviewing.AskForReviews(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(reference, "reviews"))
+
+
+class RuleForm(FormModel):
+    """The button that lets the rule choose."""
+
+    version: int
+
+
+@router.post("/applications/{reference}/reviews/by-rule", dependencies=[allowed("grants.review.assign")])
+def choose(reference: str, form: Annotated[RuleForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Let the rule choose and ask."""
+    choosing.choose(uow, who, reference, choosing.ChooseReviewers(version=form.version))
+    return back(case_path(reference, "reviews"))
+
+
+class ModerationForm(FormModel):
+    """The form that says how scores far apart were settled."""
+
+    outcome: Literal["third_review", "discussed"]
+    note: str = ""
+    version: int = 0
+
+
+@router.post("/applications/{reference}/moderation", dependencies=[allowed("grants.review.moderate")])
+def moderate(reference: str, form: Annotated[ModerationForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Record how scores far apart were settled."""
+    choosing.moderate(uow, who, reference, choosing.Moderate(**form.model_dump(exclude={"csrf"})))
     return back(case_path(reference, "reviews"))

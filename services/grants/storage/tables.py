@@ -105,6 +105,7 @@ person = Table(
     Column("organisation", String(80)),
     Column("programmes", JSONB, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("email_domain", String(255)),
 )
 
 organisation = Table(

@@ -35,7 +35,8 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 def store(request: Request) -> DocumentStore:
     """Return the document store of this installation."""
-    return DocumentStore(request.app.state.settings.documents_folder)
+    settings = request.app.state.settings
+    return DocumentStore(settings.documents_folder, clamd=settings.clamd)
 
 
 @router.get("/supporters", dependencies=[allowed("loans.supporter.list")])

@@ -24,6 +24,7 @@ class ReviewAssigned(ReviewFact):
 
     TYPE = "grants.review.assigned"
     due: date | None
+    because: str = ""
 
 
 class ConflictDeclared(ReviewFact):
@@ -65,3 +66,33 @@ class ReviewSubmitted(ReviewFact):
     TYPE = "grants.review.submitted"
     score: str
     recommendation: str
+
+
+class ReviewerReminded(ReviewFact):
+    """The review is due soon, or was due; its reviewer is told once."""
+
+    TYPE = "grants.review.reminded"
+    due: date | None
+
+
+class ReviewRevised(ReviewFact):
+    """Its author changed a review that was in, after a discussion; `before` is the score until then."""
+
+    TYPE = "grants.review.revised"
+    AUDIENCE = "record"
+    score: str
+    before: str
+    why: str
+
+
+class ScoresModerated(Event):
+    """Reviews that were too far apart were talked over, or a third one was asked for. Entity moderation:<reference>."""
+
+    TYPE = "grants.moderation.recorded"
+    AUDIENCE = "record"
+    reference: str
+    title: str
+    organisation_name: str
+    spread: str
+    outcome: str
+    note: str

@@ -24,22 +24,6 @@ class AgreedLine(Part):
     own: Money
 
 
-class Share(Part):
-    """What of one budget line a partner organisation gets."""
-
-    line: str
-    grant: Money
-
-
-class PartnerTerms(Part):
-    """A partner organisation's part of the agreement; what no partner has is the lead's."""
-
-    organisation: str
-    name: str
-    task: str = ""
-    shares: tuple[Share, ...] = ()
-
-
 class Terms(Part):
     """What an agreement says: budget lines, milestones with their tranches, conditions, days.
 
@@ -52,7 +36,6 @@ class Terms(Part):
     administration: str = ""
     starts_on: date | None = None
     ends_on: date | None = None
-    partners: tuple[PartnerTerms, ...] = ()
 
     def numbered(self) -> Terms:
         """Return the terms with a number for each milestone that has none yet: those after the highest."""

@@ -76,10 +76,11 @@ def today_in(uow: UnitOfWork, pack: Pack) -> date:
     return uow.now().astimezone(ZoneInfo(pack.calendar.zone)).date()
 
 
-def agreed_budget(application: Application, award: Award | None) -> Mapping[str, Agreed]:  # noqa: ARG001 - the award's lines come first once it has them
-    """Return what each budget line was agreed at: the application's budget, by line."""
+def agreed_budget(application: Application, award: Award | None) -> Mapping[str, Agreed]:
+    """Return what each budget line was agreed at; of an agreement without lines of its own, the application's."""
+    agreed = award.terms.lines if award and award.terms else ()
     found: dict[str, Agreed] = {}
-    for line in application.budget:
+    for line in agreed or application.budget:
         before = found.get(line.line, Agreed())
         grant, own = before.grant + line.grant.amount, before.own + line.own.amount
         found[line.line] = Agreed(grant=grant, own=own)

@@ -30,8 +30,9 @@ def schedule(uow: UnitOfWork, application: Application, award: Award) -> list[Re
     if rules is None or award.concluded_at is None:
         return []
     zone = ZoneInfo(frame.calendar.zone)
-    start = award.concluded_at.astimezone(zone).date()
-    end = max([start, *(milestone.due for milestone in award.milestones if milestone.due)])
+    terms = award.agreed()
+    start = terms.starts_on or award.concluded_at.astimezone(zone).date()
+    end = terms.ends_on or max([start, *(milestone.due for milestone in award.milestones if milestone.due)])
     plans = planned(start, end, rules, frame.calendar.country)
     today, targets = uow.now().astimezone(zone).date(), targets_of(frame.call, application)
     known = {report.number: report for report in all_of(uow, application.id)}

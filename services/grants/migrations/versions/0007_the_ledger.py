@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("by_name", sa.String(length=200), nullable=False),
         sa.CheckConstraint("amount <> 0", name=op.f("ledger_line_some_ck")),
         sa.PrimaryKeyConstraint("id", name=op.f("ledger_line_pk")),
-        sa.UniqueConstraint("entry", "line", name=op.f("ledger_line_entry_uq")),
+        sa.UniqueConstraint("entry", "line", name=op.f("ledger_line_entry_line_uq")),
     )
     op.create_index("ledger_line_case", "ledger_line", ["case", "id"], unique=False)
     op.create_index("ledger_line_order", "ledger_line", ["programme", "id"], unique=False)

@@ -1,0 +1,57 @@
+"""What keeps a person from moves of a case: a conflict of interest, a hit on a list, scores that are far apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from services.grants.domain.application import Application
+from services.grants.domain.exclusion import unsettled
+from services.grants.domain.moderation import apart
+from services.grants.handlers.base import Frame, roles_on
+from services.grants.handlers.conflicts import conflict_of
+from services.grants.storage import judging, reads
+from services.grants.storage.exclusion import find_screening
+from shared.web.identity import Identity
+from shared.workflow.requirements import NO_HITS, Sentence
+
+SETTLING = "The programme office has something to settle before this"
+# By transition: why this person can't make it.
+Holds = dict[str, tuple[Sentence, ...]]
+Held = Mapping[str, tuple[Sentence, ...]]
+
+
+def holds(connection: Connection, who: Identity, application: Application, frame: Frame) -> Held:
+    """Return {transition: why `who` can't make it now} of the transitions that something holds."""
+    roles = set(roles_on(who, application))
+    hits = _apart(connection, application, frame) | _hits(
+        connection, application, frame, inside=not roles <= {"applicant"}
+    )
+    own = {item.id for item in frame.workflow.transitions if "applicant" in roles and "applicant" in item.roles}
+    if roles <= {"applicant"}:
+        return hits
+    conflict = conflict_of(connection, who, application)
+    barred = {item.id: (conflict,) for item in frame.workflow.transitions if item.id not in own} if conflict else {}
+    return {name: (*barred.get(name, ()), *hits.get(name, ())) for name in barred.keys() | hits.keys()}
+
+
+def _apart(connection: Connection, application: Application, frame: Frame) -> Holds:
+    """Return what waits until reviews that are too far apart are moderated."""
+    sheet = frame.pack.sheet_of(frame.call)
+    if sheet.max_spread is None or not sheet.spread_holds:
+        return {}
+    reviews = reads.reviews_of(connection, application.id)
+    found = apart(reviews, sheet, judging.find_moderation(connection, application.id))
+    return dict.fromkeys(sheet.spread_holds, (found,)) if found else {}
+
+
+def _hits(
+    connection: Connection, application: Application, frame: Frame, *, inside: bool
+) -> dict[str, tuple[Sentence, ...]]:
+    """Return what hits on exclusion lists hold; applicants are told no more than that it is being settled."""
+    found = unsettled(find_screening(connection, application.id))
+    if found is None:
+        return {}
+    said = found if inside else Sentence(SETTLING, code="being-settled")
+    return dict.fromkeys((*frame.call.exclusion.blocks, NO_HITS), (said,))
