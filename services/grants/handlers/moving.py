@@ -25,7 +25,7 @@ from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.events.decision_rules import Reason
 from shared.money import Money
-from shared.web.identity import Identity
+from shared.web.identity import Identity, must_have_confirmed
 from shared.workflow import Facts, Move, Transition, authority_levels, authority_limits
 
 MOVE, ASSIGN, CHECK = "grants.application.move", "grants.application.assign", "grants.application.check"
@@ -102,6 +102,7 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         one_with=one,
         limits=authority_limits(frame.pack.delegations, roles, application.currency),
         levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
+        stepped_up=True,  # given with the act itself, as a reason is: it never greys out a button (see `step`)
         held=held or {},
     )
 
@@ -181,6 +182,8 @@ def step(
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
     held = holds(uow.connection, who, application, frame)
     transition, why = chosen(who, application, frame, reviews, award, command, held)
+    if "step_up" in transition.requires:
+        must_have_confirmed(who, uow.now())
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
     answers = (
         bool(application.asked) and "applicant" in transition.roles and not frame.workflow.stage(transition.to).terminal
