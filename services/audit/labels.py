@@ -116,6 +116,7 @@ KINDS: dict[str, str] = {
     "portal.organisation.registered": "Registered an organisation",
     "portal.programme.loaded": "Loaded a programme",
     "portal.session.opened": "Signed in",
+    "portal.session.confirmed": "Gave the password again",
     "portal.session.closed": "Signed out",
     "portal.signin.refused": "Refused a sign-in",
     "portal.link.issued": "Made a one-time link for signing in",

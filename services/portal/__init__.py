@@ -10,6 +10,7 @@ PUBLISHES = (
     "portal.programme.loaded",
     "portal.session.opened",
     "portal.session.closed",
+    "portal.session.confirmed",
     "portal.signin.refused",
     "portal.link.issued",
     "portal.key.issued",

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.portal import storage
 from services.portal.domain import User
-from services.portal.handlers import accounts
+from services.portal.frontdoor import cookie_name
+from services.portal.handlers import accounts, confirming
 from services.portal.handlers.accounts import NewUser
+from services.portal.handlers.sessions import Refused
 from services.portal.policy import POLICY
 from shared.errors import NotFoundError
 from shared.web.dependencies import Reader, Uow, Who, allowed
+from shared.web.identity import CONFIRMED_FOR
 from shared.web.paging import decode_cursor, page_of
 
 router = APIRouter(prefix="/api")
@@ -43,6 +47,31 @@ class UserOut(BaseModel):
 def me(who: Who) -> dict[str, Any]:
     """Return who the request comes from; `csrf` goes into the header x-csrf-token of a script's requests."""
     return who.model_dump(mode="json", exclude={"session"})
+
+
+class Confirmation(BaseModel):
+    """The password, given again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: str = Field(max_length=1024)
+
+
+@router.post("/confirm", dependencies=[allowed("portal.session.confirm")], response_model=None)
+def confirm(request: Request, confirmation: Confirmation, who: Who, uow: Uow) -> Response:
+    """Give the password again before an act that asks for it; a session goes on under a new cookie, a key as it is."""
+    address = request.client.host if request.client else ""
+    outcome = confirming.confirm(uow, who, confirmation.password, address=address)
+    if isinstance(outcome, Refused):
+        wait = {"retry-after": str(max(1, round(outcome.wait.total_seconds())))} if outcome.wait else None
+        problem = {"title": "That is not your password", "status": 429 if wait else 401}
+        return JSONResponse(problem, problem["status"], wait, "application/problem+json")  # type: ignore[arg-type]
+    response = JSONResponse({"confirmed_for_seconds": CONFIRMED_FOR})
+    if outcome:
+        settings = request.app.state.settings
+        secure = settings.base_url.startswith("https://")
+        response.set_cookie(cookie_name(settings), outcome, path="/", httponly=True, secure=secure, samesite="lax")
+    return response
 
 
 @router.get("/people", dependencies=[allowed("portal.people.read")])

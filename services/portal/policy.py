@@ -11,6 +11,7 @@ POLICY = Policy(
         "portal.signin.use": {"anyone": "all"},
         "portal.language.choose": {"anyone": "all"},
         "portal.session.close": {"signed_in": "own"},
+        "portal.session.confirm": {"signed_in": "own"},
         "portal.home.read": {"signed_in": "own"},
         "portal.search.use": {"signed_in": "own"},
         "portal.account.read": {"signed_in": "own"},

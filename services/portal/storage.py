@@ -62,6 +62,7 @@ session = Table(
     Column("agent", String(300), nullable=False),
     Column("closed_at", DateTime(timezone=True)),
     Column("closed_reason", String(40)),
+    Column("confirmed_at", DateTime(timezone=True)),  # when the person last gave their password
 )
 api_key = Table(
     "api_key",
@@ -73,6 +74,7 @@ api_key = Table(
     Column("issued_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("confirmed_at", DateTime(timezone=True)),
 )
 sign_in_link = Table(
     "sign_in_link",
@@ -158,7 +160,7 @@ _WITH_ORGANISATION = account.outerjoin(organisation, organisation.c.id == accoun
 def live_session(connection: Connection, session_id: str, now: datetime) -> RowMapping | None:
     """Return a session that may still be used, with the person as they are now; None for any other."""
     query = (
-        select(session.c.id.label("session"), session.c.csrf, session.c.last_seen_at, *_PERSON)
+        select(session.c.id.label("session"), session.c.csrf, session.c.last_seen_at, session.c.confirmed_at, *_PERSON)
         .select_from(session.join(_WITH_ORGANISATION, session.c.user_id == account.c.id))
         .where(session.c.id == session_id, account.c.active, *_usable(now))
     )
@@ -172,7 +174,7 @@ def _usable(now: datetime) -> tuple[Any, ...]:
 def live_key(connection: Connection, key_hash: str, now: datetime) -> RowMapping | None:
     """Return an API key that may still be used, with the person as they are now."""
     query = (
-        select(api_key.c.id.label("session"), *_PERSON)
+        select(api_key.c.id.label("session"), api_key.c.confirmed_at, *_PERSON)
         .select_from(api_key.join(_WITH_ORGANISATION, api_key.c.user_id == account.c.id))
         .where(
             api_key.c.key_hash == key_hash, api_key.c.revoked_at.is_(None), api_key.c.expires_at > now, account.c.active
@@ -185,6 +187,15 @@ def touch_session(connection: Connection, session_id: str, now: datetime) -> Non
     """Note that a session is in use; at most once a minute, so that reads stay reads."""
     stale = and_(session.c.id == session_id, session.c.last_seen_at < now - TOUCH)
     connection.execute(update(session).where(stale).values(last_seen_at=now))
+
+
+def confirm(connection: Connection, session_id: str, renamed: str | None, now: datetime) -> str:
+    """Note that the password was given now: for a session, which is called `renamed` from then on, or for a key."""
+    if renamed is None:
+        connection.execute(update(api_key).where(api_key.c.id == session_id).values(confirmed_at=now))
+        return session_id
+    connection.execute(update(session).where(session.c.id == session_id).values(id=renamed, confirmed_at=now))
+    return renamed
 
 
 def open_sessions(connection: Connection, user_id: str, now: datetime) -> list[RowMapping]:

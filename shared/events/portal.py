@@ -84,6 +84,14 @@ class SessionOpened(Event):
     user_id: str
 
 
+class SessionConfirmed(Event):
+    """A person gave their password again before an act that asks for it. Entity session:<hash of the session>."""
+
+    TYPE = "portal.session.confirmed"
+    AUDIENCE = "record"
+    user_id: str
+
+
 class SessionClosed(Event):
     """A person signed out, or the session was ended for them. Entity session:<hash of the session>."""
 

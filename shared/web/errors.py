@@ -21,8 +21,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from shared.database import UnitOfWork
 from shared.engine import ReadOnlyError, UnansweredCommitError
-from shared.errors import ConflictError, InvalidError, NotFoundError, TamgaError
+from shared.errors import ConflictError, InvalidError, NotFoundError, StepUpError, TamgaError
 from shared.i18n import said, translate
+from shared.web.confirming import to_confirm
 from shared.web.conflicts import stayed
 from shared.web.csrf import SAFE
 from shared.web.dependencies import NotSignedInError, maybe_identity, request_context
@@ -151,6 +152,9 @@ class Answers:
             return JSONResponse(self.problem(request, problem), problem.status, headers, PROBLEM)
         if not partial(request) and (fields := kept(request, problem)) is not None:
             return self._page(request, "kept.html", problem.status, fields=fields)
+        if not partial(request) and (fields := to_confirm(request, problem)) is not None:
+            context = {"fields": fields, "to": request.scope["path"], "problem": ""}
+            return self._page(request, "confirm.html", problem.status, **context)
         if isinstance(problem, NotSignedInError) and not partial(request):
             return RedirectResponse(sign_in_url(request), 303)
         if not partial(request) and (page := stayed(request, problem)) is not None:
@@ -183,7 +187,8 @@ class Answers:
     def _record(self, request: Request, problem: TamgaError) -> None:
         who, state = maybe_identity(request), request.app.state
         scoped = isinstance(problem, NotFoundError) or problem.status in (403, 409)
-        if who is None or not scoped or state.engine is None:
+        # To ask for the password is no refusal.
+        if who is None or not scoped or state.engine is None or isinstance(problem, StepUpError):
             return
         event = self.event(
             action=getattr(request.state, "action", None) or f"{request.method} {_route(request)}",

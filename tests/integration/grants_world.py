@@ -83,7 +83,7 @@ class Person:
     """Somebody who is signed in: requests carry a fresh statement of who they are."""
 
     def __init__(self, world: World, identity: Identity) -> None:
-        self.world, self.identity = world, identity
+        self.world, self.identity, self.confirmed_at = world, identity, 0
         self.client = TestClient(world.outer, base_url=world.settings.base_url, raise_server_exceptions=False)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -93,7 +93,9 @@ class Person:
 
     def headers(self, *, script: bool = False) -> dict[str, str]:
         """Return the headers of a request: scripts come with a key, whose statement has no form token."""
-        identity = self.identity.model_copy(update={"csrf": ""}) if script else self.identity
+        # They have just given their password, unless the test says when.
+        fresh = {"confirmed_at": self.confirmed_at or int(self.world.clock().timestamp())}
+        identity = self.identity.model_copy(update=fresh | ({"csrf": ""} if script else {}))
         return {HEADER: sign(identity, self.world.key), "accept": "application/json"}
 
     def api(self, method: str, path: str, expect: int | None = None, **body: Any) -> Any:

@@ -136,3 +136,23 @@ def test_a_refund_is_demanded_and_comes_back_in_parts(world: World) -> None:
     assert (figures["paid"]["amount"], figures["outstanding"]["amount"]) == ("12000.00", "12000.00")
     events = [name.removeprefix("grants.award.") for name in world.events(case.reference) if "refund" in name]
     assert events == ["refund_demanded", "refund_received", "refund_dropped"]
+
+
+def test_a_release_asks_for_the_password_again(world: World) -> None:
+    """Five minutes after it a release waits for it, with what was typed; to machines it is a code; then it is done."""
+    case = verified(Case(world).concluded())
+    case.act(world.officer, "tranches/1/request")
+    long_ago = int(world.clock().timestamp()) - 301
+    world.finance.confirmed_at = long_ago
+    refused = case.act(world.finance, "tranches/1/release", 403)
+    assert refused["type"] == "urn:tamga:problem:step-up-required"
+    assert "You will be asked for your password" in world.finance.page(f"{case.path}/money")
+    fields = {"release": "true", "reason": "As agreed with them", "version": case.award()["version"]}
+    page = world.finance.post(f"{case.path}/tranches/1/release", 403, **fields).text
+    assert 'action="/confirm"' in page
+    assert 'name="f.reason" value="As agreed with them"' in page
+    assert f'name="to" value="/grants{case.path}/tranches/1/release"' in page
+    world.finance.confirmed_at = long_ago + 2
+    world.finance.post(f"{case.path}/tranches/1/release", **fields)
+    world.finance.confirmed_at = 0
+    assert case.award()["tranches"][0]["status"] == "released"

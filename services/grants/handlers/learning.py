@@ -19,7 +19,7 @@ from shared.events.portal import (
 )
 
 # The parts of a pack that grants reads; the rest is others' business.
-_PARTS = ("programme", "calls", "workflows", "scoring", "checklists", "cofinancing", "decisions")
+_PARTS = ("programme", "calls", "workflows", "scoring", "checklists", "cofinancing", "decisions", "payments")
 
 
 def person_known(uow: UnitOfWork, envelope: Envelope) -> None:

@@ -25,7 +25,7 @@ from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.events.decision_rules import Reason
 from shared.money import Money
-from shared.web.identity import Identity
+from shared.web.identity import Identity, must_have_confirmed
 from shared.workflow import Facts, Move, Transition, authority_levels, authority_limits
 
 MOVE, ASSIGN, CHECK = "grants.application.move", "grants.application.assign", "grants.application.check"
@@ -102,6 +102,7 @@ def facts_for(  # noqa: PLR0917 - a case has as many sides
         one_with=one,
         limits=authority_limits(frame.pack.delegations, roles, application.currency),
         levels=authority_levels(frame.pack.delegations, frame.workflow, application.currency),
+        stepped_up=True,  # given with the act itself, as a reason is: it never greys out a button (see `step`)
         held=held or {},
     )
 
@@ -153,7 +154,8 @@ def _open_conflicts(who: Identity, application: Application, reviews: Sequence[R
 def moves_for(connection: Connection, who: Identity, application: Application, frame: Frame) -> list[Move]:
     """Return the moves that `who` has now, the blocked ones with what blocks them."""
     reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    facts = facts_for(who, application, frame, reviews, award, held=holds(connection, who, application, frame))
+    held = holds(connection, who, application, frame, reviews)
+    facts = facts_for(who, application, frame, reviews, award, held=held)
     return frame.workflow.moves(application.stage, roles_on(who, application), facts)
 
 
@@ -179,8 +181,10 @@ def step(
     """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
     frame = frame or Frame(uow.connection, application)
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
-    held = holds(uow.connection, who, application, frame)
+    held = holds(uow.connection, who, application, frame, reviews)
     transition, why = chosen(who, application, frame, reviews, award, command, held)
+    if "step_up" in transition.requires:
+        must_have_confirmed(who, uow.now())
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
     answers = (
         bool(application.asked) and "applicant" in transition.roles and not frame.workflow.stage(transition.to).terminal

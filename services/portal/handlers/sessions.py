@@ -94,6 +94,7 @@ def open_session(uow: UnitOfWork, user: User, address: str, agent: str) -> str:
             opened_at=now,
             last_seen_at=now,
             expires_at=now + ABSOLUTE,
+            confirmed_at=now,  # who signs in has just given their password
             address=address[:64],
             agent=agent[:300],
         )
@@ -162,4 +163,5 @@ def identity_of(row: RowMapping) -> Identity:
         locale=row["locale"],
         session=row["session"],
         csrf=row.get("csrf") or "",
+        confirmed_at=int(row["confirmed_at"].timestamp()) if row["confirmed_at"] else None,
     )
