@@ -11,7 +11,7 @@ def tell(stage: Stage, key: str, iban: str) -> None:
     me = stage.get(key, "/api/me")
     path = f"/grants/api/organisations/{me['organisation']}/bank"
     about = {"iban": iban, "holder": me["organisation_name"], "bank": "First Partner Bank"}
-    answer = person.upload(path, "bank-letter.pdf", b"%PDF-1.4\n% account\n%%EOF\n", **about)
+    answer = person.upload(path, ("bank-letter.pdf", b"%PDF-1.4\n% account\n%%EOF\n"), **about)
     details = stage.remember(person, "enters the bank details", answer)
     number = details["details"][-1]["number"]
     body = {"note": "Called back at the number of the register", "version": details["version"]}
