@@ -230,7 +230,7 @@ class Award(Account):
         return any(item.settles for item in self.tranches if item.number == number)
 
     def owe(self, amount: Money, by: Person) -> None:
-        """Ask that what a terminated grant owes for accepted costs be paid, as a tranche that waits for no milestone."""
+        """Ask that what a terminated grant owes for accepted costs be paid: a tranche without a milestone."""
         number = max(item.number for item in self.tranches) + 1
         asked = {"status": "requested", "requested_by": by.id, "requested_by_name": by.name}
         owed = Tranche(number=number, amount=amount, of=self.milestones[-1].number, settles=True, **asked)
