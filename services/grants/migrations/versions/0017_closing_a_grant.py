@@ -1,4 +1,4 @@
-"""Bank details of organisations, and their numbers in a table of their own."""
+"""A grant is closed by a checklist."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "payee",
+        "closeout",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -22,20 +22,9 @@ def upgrade() -> None:
         sa.Column("updated_by_name", sa.String(length=200), nullable=False),
         sa.Column("last_changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("programme", sa.String(length=80), nullable=False),
-        sa.Column("waits", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("payee_pk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("closeout_pk")),
     )
-    op.create_index("payee_waiting", "payee", ["programme", "id"], postgresql_where=sa.text("waits"))
-    op.create_table(
-        "payee_number",
-        sa.Column("payee", sa.String(length=80), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("value", sa.String(length=40), nullable=False),
-        sa.PrimaryKeyConstraint("payee", "number", name=op.f("payee_number_pk")),
-    )
-    op.create_index("payee_number_value", "payee_number", ["value"])
 
 
 def downgrade() -> None:
-    op.drop_table("payee_number")
-    op.drop_table("payee")
+    op.drop_table("closeout")
