@@ -119,7 +119,7 @@ class CasePage:
         self.award = reads.find_award(uow.connection, application.id)
         self.roles = roles_on(who, application)
         self.inside = "applicant" not in self.roles
-        self.held = holds(uow.connection, who, application, self.frame, self.reviews)
+        self.held = holds(uow.connection, who, application, self.frame, self.reviews, self.award)
         self.facts = facts_for(who, application, self.frame, self.reviews, self.award, held=self.held)
         self.moves = self.frame.workflow.moves(application.stage, self.roles, self.facts)
 
@@ -191,7 +191,15 @@ class CasePage:
     def _tabs(self, here: str) -> dict[str, Any]:
         application, inside = self.application, self.inside
         scores = "finance_officer" not in self.roles
-        groups = groups_of(application, self.frame.call, self.reviews, self.award, inside=inside, scores=scores)
+        groups = groups_of(
+            application,
+            self.frame.call,
+            self.reviews,
+            self.award,
+            inside=inside,
+            scores=scores,
+            closes=bool(self.frame.pack.closeout.items),
+        )
         locale = self.request.state.locale
         return links(groups, here, case_path(application.id), lambda word: translate("grants", word, locale=locale))
 

@@ -21,17 +21,19 @@ def groups_of(
     *,
     inside: bool,
     scores: bool,
+    closes: bool,
 ) -> list[Group]:
     """Return the headings of a case's page with their parts; what this reader has not is left out.
 
-    `inside` is staff's view, `scores` says whether the reader sees who reviews.
+    `inside` is staff's view, `scores` says whether the reader sees who reviews,
+    `closes` whether a closeout is asked for.
     """
     concluded = award is not None and award.concluded_at is not None
     groups: list[Group] = [
         ("Summary", [("", "Summary")]),
         ("Application", [("answers", "Answers"), ("documents", f"Documents {len(application.documents)}")]),
         ("Review", _judged(reviews, call, scores=scores) if inside else []),
-        ("Agreement and money", _money(award, ledger=inside and concluded)),
+        ("Agreement and money", _money(award, ledger=inside and concluded, closes=inside and concluded and closes)),
         ("Reports", [("reports", "Reports")] if concluded and call.reporting else []),
         ("Messages and notes" if inside else "Messages", [("notes", "Notes" if inside else "Messages")]),
         ("Timeline", [("timeline", "Timeline"), *([("workflow", "Workflow")] if inside else [])]),
@@ -45,14 +47,11 @@ def _judged(reviews: list[Review], call: Call, *, scores: bool) -> list[Tab]:
     return [*own, ("screening", "Exclusion lists"), ("alike", "Look-alikes")]
 
 
-def _money(award: Award | None, *, ledger: bool) -> list[Tab]:
+def _money(award: Award | None, *, ledger: bool, closes: bool) -> list[Tab]:
     if award is None:
         return []
-    return [
-        ("agreement", "Agreement"),
-        ("money", "Milestones and payments"),
-        *([("ledger", "Ledger")] if ledger else []),
-    ]
+    found = [("agreement", "Agreement"), ("money", "Milestones and payments")]
+    return [*found, *([("ledger", "Ledger")] if ledger else []), *([("closeout", "Closeout")] if closes else [])]
 
 
 def placed(groups: list[Group], here: str) -> Group | None:
