@@ -204,8 +204,17 @@ class CasePage:
                 tabs.append(("reports", "Reports"))
             if self.inside and self.award.concluded_at and self.frame.pack.closeout.items:
                 tabs.append(("closeout", "Closeout"))
+        if self._appealable():
+            tabs.append(("appeal", "Appeal"))
         tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
+
+    def _appealable(self) -> bool:
+        """Return whether the case is or was where an appeal takes it up again."""
+        rules = self.frame.pack.closeout.appeals
+        sources = [move.sources for move in self.frame.workflow.transitions if rules and move.id == rules.move]
+        ends = {stage for found in sources for stage in found}
+        return bool(self.application.submitted_at) and any(done.to_stage in ends for done in self.application.history)
 
     def _tab_name(self, name: str) -> str:
         word, _, count = name.partition(" ")

@@ -2,6 +2,7 @@
 
 from services.grants.storage import (
     agreements,
+    appeals,
     bulk,
     closeout,
     cofinancing,
@@ -24,6 +25,7 @@ from services.grants.storage.tables import applications, awards, reviews
 
 __all__ = [
     "agreements",
+    "appeals",
     "applications",
     "awards",
     "bulk",
