@@ -299,10 +299,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "subjects": ("How many names were looked for.", 5),
     "taken": ("How many rows of the file were taken.", 1_021),
     "screening.why": ("submission, new list, named, or asked.", "submission"),
-    "review.because": (
-        "Why the rule chose this reviewer; empty when a person chose.",
-        "Knows training",
-    ),
+    "review.because": ("Why the rule chose this reviewer; empty when a person chose.", "Knows training"),
     "before": ("The score until then, as a decimal text.", "62.00"),
     "appeal.reason_code": ("The coded reason of the decision.", "facts-overlooked"),
     "appeal.reason_names": ("What the reason says to the applicant, by language.", {"en": "Facts were overlooked."}),
