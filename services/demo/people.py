@@ -26,7 +26,8 @@ class Person:
         self.http = httpx.Client(
             base_url=settings.own_url, timeout=30, headers={"origin": settings.base_url}, verify=_trusted(settings)
         )
-        self._sign_in(facts["password"])
+        self._password: str = facts["password"]
+        self._sign_in(self._password)
 
     def _sign_in(self, password: str) -> None:
         page = self.http.get("/sign-in")
@@ -38,6 +39,10 @@ class Person:
             raise DemoError(f"{self.name} could not sign in: {answer.status_code}")
         token = re.search(r'name="csrf" value="([^"]*)"', self.http.get("/account").text)
         self.csrf = token[1] if token else ""
+
+    def step_up(self) -> None:
+        """Give the password again, for an act that asks for it."""
+        self.call("POST", "/api/confirm", json={"password": self._password})
 
     def call(self, method: str, path: str, *, expect: int | None = None, **content: Any) -> httpx.Response:
         """Return the answer to a request; raises DemoError when it is not `expect` (any 2xx if not given)."""

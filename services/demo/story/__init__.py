@@ -4,7 +4,7 @@ from services.demo.stage import Stage
 from services.demo.story import audit, cofinancing, grant, loan
 
 # How many acts the story has, for the progress bar; a test compares it with the story.
-ACTS = 106
+ACTS = 113
 
 
 def tell(stage: Stage) -> None:

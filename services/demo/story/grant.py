@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.demo.stage import Stage
+from services.demo.story import payee
 from services.demo.story.text import ANSWERS, BUDGET, MILESTONES, day
 
 
@@ -137,6 +138,8 @@ def _deliver(grant: Grant) -> None:
     grant.award("finance_two", "releases it before the milestone: refused", "tranches/1/release", expect=409)
     grant.award("officer", "verifies milestone 1", "milestones/1/verification", good=True, note="Seen on site")
     grant.award("finance", "releases his own request: refused", "tranches/1/release", expect=403)
+    grant.award("finance_two", "releases it to nobody's account: refused", "tranches/1/release", expect=409)
+    payee.tell(stage, "applicant", "MK07250120000058984")
     grant.award("finance_two", "releases tranche 1", "tranches/1/release")
     facts: dict[str, Any] = {"payment_reference": "TR-2026-000117", "paid_on": day()}
     grant.award("finance", "confirms the payment", "tranches/1/payment", **facts)
