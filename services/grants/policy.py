@@ -132,4 +132,13 @@ PAYEES: dict[str, dict[str, str]] = {
     "grants.payee.block": {"applicant": "own", **_STAFF, **_FINANCE},
 }
 
-POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING, **PAYEES})
+# Bank files carry whole account numbers: only finance takes them out.
+BANK_FILES: dict[str, dict[str, str]] = {
+    "grants.bank_file.read": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
+    "grants.bank_file.make": _FINANCE,
+    "grants.bank_file.download": _FINANCE,
+    "grants.bank_file.confirm": _FINANCE,
+    "grants.bank_file.cancel": _FINANCE,
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING, **PAYEES, **BANK_FILES})

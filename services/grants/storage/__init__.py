@@ -2,6 +2,7 @@
 
 from services.grants.storage import (
     agreements,
+    bank_files,
     bulk,
     cofinancing,
     day,
@@ -26,6 +27,7 @@ __all__ = [
     "agreements",
     "applications",
     "awards",
+    "bank_files",
     "bulk",
     "cofinancing",
     "day",
