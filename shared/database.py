@@ -29,10 +29,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared import telemetry
 from shared.clock import Clock, Ids, new_id, utc_now
-from shared.engine import asking, commit, encode_json, engine_for, reading
+from shared.engine import asking, commit, engine_for, reading
 from shared.entity import Entity, Recorded
 from shared.events import Actor, Event
-from shared.messaging.outbox import CHANNEL, PUBLISH
+from shared.messaging.outbox import CHANNEL, publish
 from shared.messaging.tables import inbox_tables, outbox_tables
 from shared.repository import Change, Repository, store
 
@@ -245,17 +245,13 @@ class UnitOfWork:
                 "parties": row.pop("parties"),
                 "reason": self.context.reason,
             }
-        self.connection.execute(
-            PUBLISH,
-            {
-                "events": encode_json(rows),
-                "time": self.now(),
-                "correlation_id": self.context.correlation_id,
-                "causation_id": self.context.causation_id,
-                "traceparent": self.context.traceparent,
-                "channel": CHANNEL,
-            },
-        )
+        act = {
+            "time": self.now(),
+            "correlation_id": self.context.correlation_id,
+            "causation_id": self.context.causation_id,
+            "traceparent": self.context.traceparent,
+        }
+        publish(self.connection, rows, act)
 
     def next_reference(self, prefix: str) -> str:
         """Return the next reference of this year's series, such as BSO-2026-0041; rolled back with the transaction."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
-import rfc8785
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,6 +21,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from shared.events.base import Event
+from shared.events.canonical import canonical
 
 HIDDEN = "[private]"
 # Tells a part that it is read from the database: what it does not know there, a later release wrote.
@@ -30,7 +30,7 @@ STORED = {"stored": True}
 
 def canonical_hash(state: dict[str, Any]) -> str:
     """Return the hex SHA-256 of the RFC 8785 form of `state` (JSON types only; decimals are strings)."""
-    return hashlib.sha256(rfc8785.dumps(state)).hexdigest()
+    return hashlib.sha256(canonical(state)).hexdigest()
 
 
 def difference(before: dict[str, Any], after: dict[str, Any], private: frozenset[str]) -> dict[str, list[Any]]:
@@ -40,7 +40,7 @@ def difference(before: dict[str, Any], after: dict[str, Any], private: frozenset
     return {name: [HIDDEN, HIDDEN] if name in private else pair for name, pair in changed.items()}
 
 
-class Recorded(BaseModel):
+class Recorded(NamedTuple):
     """An event as its entity recorded it: what changed, and the hash of the state after it."""
 
     event: Event
@@ -110,9 +110,10 @@ class Entity(BaseModel):
         """Return the state as JSON types: decimals as strings, times in UTC with microseconds."""
         return self.model_dump(mode="json", exclude={"version"}) | self._later
 
-    def loaded(self) -> None:
-        """Remember the present state as the one before the next event (storage calls this after a read)."""
+    def loaded(self) -> dict[str, Any]:
+        """Remember the present state as the one before the next event (storage calls this after a read); returns it."""
         self._snapshot = self.state()
+        return self._snapshot
 
     def record(self, event: Event) -> None:
         """Record that `event` happened; its changes are the difference since the last recorded event."""

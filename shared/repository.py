@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ClauseElement, Connection, Select, Table, Update, bindparam, select
+from sqlalchemy import ClauseElement, Connection, Table, Update, bindparam, select
 
+from shared.engine import ask
 from shared.entity import Entity, Recorded
 from shared.errors import NotFoundError, StaleVersionError
 
@@ -35,13 +36,16 @@ class Repository(Generic[E]):
         known = self.uow.tracked(self.table.name, entity_id)
         if known is not None:
             return known  # type: ignore[return-value]  # one table holds one kind
-        query = _finding(self.table, for_update=for_update)
-        row = self.uow.connection.execute(query, {"_id": entity_id}).mappings().one_or_none()
+        row = self._row(entity_id, for_update=for_update)
         if row is None:
             return None
         if expected is not None and expected != row["version"]:
             raise _stale(row, expected)
         return self._load(row)
+
+    def _row(self, entity_id: str, *, for_update: bool) -> dict[str, Any] | None:
+        found = ask(self.uow.connection, _finding(self.table, for_update=for_update), {"id": entity_id}).fetchone()
+        return dict(zip(_COLUMNS, found, strict=True)) if found else None
 
     def get(self, entity_id: str, *, expected: int | None = None, for_update: bool = True) -> E:
         """Return the entity, locked for this transaction unless `for_update` is false.
@@ -66,8 +70,7 @@ class Repository(Generic[E]):
         if known is not None:
             return known  # type: ignore[return-value]  # one table holds one kind
         entity = self.kind.stored(row["state"], row["version"])
-        entity.loaded()
-        self.uow.track(entity, self, entity.state())
+        self.uow.track(entity, self, entity.loaded())
         return entity
 
     def values(self, entity: E, state: dict[str, Any], events: list[Recorded]) -> dict[str, Any]:
@@ -97,8 +100,7 @@ class Repository(Generic[E]):
 
     def stale(self, entity_id: str, expected: int) -> StaleVersionError:
         """Return the error for a change that was made on an older version: it says who changed what since."""
-        found = self.uow.connection.execute(_finding(self.table, for_update=False), {"_id": entity_id})
-        return _stale(found.mappings().one(), expected)
+        return _stale(self._row(entity_id, for_update=False), expected)
 
 
 def _stale(row: Any, expected: int) -> StaleVersionError:
@@ -111,11 +113,15 @@ def _stale(row: Any, expected: int) -> StaleVersionError:
     )
 
 
+# What an entity is made of and a stale change is told by; the rest of a row is there to be searched.
+_COLUMNS = ("id", "version", "state", "updated_at", "updated_by_name", "last_changes")
+
+
 # Building a statement costs more than sending it, so the two of every act are kept.
 @lru_cache(maxsize=256)
-def _finding(table: Table, *, for_update: bool) -> Select[Any]:
-    query = select(table).where(table.c.id == bindparam("_id"))
-    return query.with_for_update() if for_update else query
+def _finding(table: Table, *, for_update: bool) -> str:
+    lock = " FOR UPDATE" if for_update else ""
+    return f'SELECT {", ".join(_COLUMNS)} FROM "{table.name}" WHERE id = %(id)s{lock}'  # noqa: S608 - names of ours
 
 
 @lru_cache(maxsize=256)

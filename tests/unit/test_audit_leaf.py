@@ -12,12 +12,12 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.domain.canonical import NotCanonicalError, canonical
 from services.audit.domain.inspection import inspect
 from services.audit.domain.leaf import HASHED, MEMBERS, BodyError, Row, parts_of, row_of
 from services.audit.domain.merkle import leaf_hash
 from services.audit.domain.refusal import Refused
 from shared.events import Actor, Envelope
+from shared.events.canonical import NotCanonicalError, canonical
 from shared.events.envelope import Body
 
 NOW = datetime(2026, 11, 21, 14, 2, 11, 5, UTC)

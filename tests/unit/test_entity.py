@@ -1,8 +1,10 @@
 """Entities record what changed, and a hash of the state after it."""
 
-from typing import ClassVar
+import hashlib
+from typing import Any, ClassVar
 
 import pytest
+import rfc8785
 from pydantic import TypeAdapter, ValidationError
 
 from shared.entity import HIDDEN, Entity, Part, canonical_hash
@@ -97,3 +99,14 @@ def test_a_part_is_described_by_what_is_known() -> None:
     for mode in ("validation", "serialization"):
         schema = TypeAdapter(list[Ring]).json_schema(mode=mode)  # type: ignore[arg-type]  # one of its literals
         assert schema["$defs"]["Ring"]["properties"] == {"size": {"title": "Size", "type": "integer"}}
+
+
+def test_the_hash_is_that_of_the_standard_form_whatever_the_state_holds() -> None:
+    """Plain texts, control characters, names beyond ASCII and fractions hash as the RFC 8785 library writes them."""
+    states: list[dict[str, Any]] = [
+        {"b": None, "a": [True, {"z": '\x07\n"\\/', "A": "наказ €"}], "n": 9007199254740991},
+        {"\U0001f600": "1", "\ufb33": "2", "é": {"x": 1.5e30}},
+        {},
+    ]
+    for state in states:
+        assert canonical_hash(state) == hashlib.sha256(rfc8785.dumps(state)).hexdigest()

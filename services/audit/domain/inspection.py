@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.audit.domain.canonical import NotCanonicalError
 from services.audit.domain.leaf import HASHED, MEMBERS, BodyError, Part, Row, leaf_of, parts_of, summary_of
 from services.audit.domain.merkle import leaf_hash
+from shared.events.canonical import NotCanonicalError
 
 
 @dataclass(frozen=True)

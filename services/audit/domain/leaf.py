@@ -15,8 +15,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.audit.domain.canonical import canonical, canonical_flat, plain_text
 from shared.events import Envelope
+from shared.events.canonical import canonical, canonical_flat, plain_text
 from shared.events.envelope import Body
 
 VERSION = 1

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.audit.domain.canonical import NotCanonicalError, canonical
 from shared.events import Actor, Envelope
 from shared.events.audit import EventRejected
+from shared.events.canonical import NotCanonicalError, canonical
 from shared.events.envelope import Body
 
 MAX_REASON = 500

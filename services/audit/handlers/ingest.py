@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, String
 
-from services.audit.domain.canonical import MAX_INTEGER, NotCanonicalError
 from services.audit.domain.leaf import MAX_LEAF, BodyError, Row, row_of
 from services.audit.domain.merkle import CompactRange
 from services.audit.domain.refusal import Refused
@@ -19,6 +18,7 @@ from services.audit.storage import append
 from services.audit.storage.tables import events
 from shared.clock import Clock, utc_now
 from shared.events import Envelope
+from shared.events.canonical import MAX_INTEGER, NotCanonicalError
 from shared.messaging.wire import Raw, Received, UnreadableError, decode
 from shared.settings import SERVICES
 

@@ -165,7 +165,7 @@ class Amendment(Entity):
 
     def _decide(self, by: Person, note: str, now: datetime) -> None:
         self._must_be("requested")
-        if by.id == self.requested_by:
+        if by.is_one_of(self.requested_by):
             raise ForbiddenError("You asked for this amendment; another person must decide about it")
         if by.role not in self.approvers:
             raise ForbiddenError("Your role may not approve an amendment of this class; its page names who may")
@@ -202,7 +202,7 @@ class Amendment(Entity):
             )
         if side in self.signatures:
             raise ConflictError("This side has signed already")
-        if side == "programme" and by.id == self.requested_by:
+        if side == "programme" and by.is_one_of(self.requested_by):
             raise ForbiddenError("Who drew the agreement up can't sign it; another person must")
         self.signatures = self.signatures | {side: Signature(by=by.id, by_name=by.name, at=now, sha256=sha256)}
         about = {"agreement_version": self.agreement_version, "sha256": sha256, "side": side, "signed_by": by.name}

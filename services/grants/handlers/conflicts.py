@@ -96,15 +96,18 @@ def derived_for(connection: Connection, users: Sequence[str], application: Appli
     return found
 
 
-def conflict_of(connection: Connection, who: Identity, application: Application) -> Sentence | None:
-    """Return why `who` may not judge this case, or None."""
+def conflict_of(
+    connection: Connection, who: Identity, application: Application, reviews: Sequence[Review] | None = None
+) -> Sentence | None:
+    """Return why `who` may not judge this case, or None; `reviews` are the case's, where they are at hand."""
     if who.organisation == application.organisation:
         return Sentence(OWN, code="conflict-own-organisation")
     recusal = judging.find_recusal(connection, application.id, who.user)
     if recusal and recusal.status == "standing":
         return Sentence(DECLARED, code="conflict-declared", nature=recusal.nature)
     found = derived_for(connection, [who.user], application).get(who.user)
-    return found or _of_review(reads.reviews_of(connection, application.id), who)
+    every = reads.reviews_of(connection, application.id) if reviews is None else reviews
+    return found or _of_review(every, who)
 
 
 def _of_review(reviews: Sequence[Review], who: Identity) -> Sentence | None:

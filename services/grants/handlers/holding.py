@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from services.grants.domain.application import Application
 from services.grants.domain.exclusion import unsettled
 from services.grants.domain.moderation import apart
+from services.grants.domain.review import Review
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.conflicts import conflict_of
-from services.grants.storage import judging, reads
+from services.grants.storage import judging
 from services.grants.storage.exclusion import find_screening
 from shared.web.identity import Identity
 from shared.workflow.requirements import NO_HITS, Sentence
@@ -22,26 +23,27 @@ Holds = dict[str, tuple[Sentence, ...]]
 Held = Mapping[str, tuple[Sentence, ...]]
 
 
-def holds(connection: Connection, who: Identity, application: Application, frame: Frame) -> Held:
+def holds(
+    connection: Connection, who: Identity, application: Application, frame: Frame, reviews: Sequence[Review]
+) -> Held:
     """Return {transition: why `who` can't make it now} of the transitions that something holds."""
     roles = set(roles_on(who, application))
-    hits = _apart(connection, application, frame) | _hits(
+    hits = _apart(connection, application, frame, reviews) | _hits(
         connection, application, frame, inside=not roles <= {"applicant"}
     )
     own = {item.id for item in frame.workflow.transitions if "applicant" in roles and "applicant" in item.roles}
     if roles <= {"applicant"}:
         return hits
-    conflict = conflict_of(connection, who, application)
+    conflict = conflict_of(connection, who, application, reviews)
     barred = {item.id: (conflict,) for item in frame.workflow.transitions if item.id not in own} if conflict else {}
     return {name: (*barred.get(name, ()), *hits.get(name, ())) for name in barred.keys() | hits.keys()}
 
 
-def _apart(connection: Connection, application: Application, frame: Frame) -> Holds:
+def _apart(connection: Connection, application: Application, frame: Frame, reviews: Sequence[Review]) -> Holds:
     """Return what waits until reviews that are too far apart are moderated."""
     sheet = frame.pack.sheet_of(frame.call)
-    if sheet.max_spread is None or not sheet.spread_holds:
+    if not sheet.spread_holds or apart(reviews, sheet, None) is None:
         return {}
-    reviews = reads.reviews_of(connection, application.id)
     found = apart(reviews, sheet, judging.find_moderation(connection, application.id))
     return dict.fromkeys(sheet.spread_holds, (found,)) if found else {}
 

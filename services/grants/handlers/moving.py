@@ -154,7 +154,8 @@ def _open_conflicts(who: Identity, application: Application, reviews: Sequence[R
 def moves_for(connection: Connection, who: Identity, application: Application, frame: Frame) -> list[Move]:
     """Return the moves that `who` has now, the blocked ones with what blocks them."""
     reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    facts = facts_for(who, application, frame, reviews, award, held=holds(connection, who, application, frame))
+    held = holds(connection, who, application, frame, reviews)
+    facts = facts_for(who, application, frame, reviews, award, held=held)
     return frame.workflow.moves(application.stage, roles_on(who, application), facts)
 
 
@@ -180,7 +181,7 @@ def step(
     """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
     frame = frame or Frame(uow.connection, application)
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
-    held = holds(uow.connection, who, application, frame)
+    held = holds(uow.connection, who, application, frame, reviews)
     transition, why = chosen(who, application, frame, reviews, award, command, held)
     if "step_up" in transition.requires:
         must_have_confirmed(who, uow.now())

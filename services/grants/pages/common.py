@@ -118,7 +118,7 @@ class CasePage:
         self.award = reads.find_award(uow.connection, application.id)
         self.roles = roles_on(who, application)
         self.inside = "applicant" not in self.roles
-        self.held = holds(uow.connection, who, application, self.frame)
+        self.held = holds(uow.connection, who, application, self.frame, self.reviews)
         self.facts = facts_for(who, application, self.frame, self.reviews, self.award, held=self.held)
         self.moves = self.frame.workflow.moves(application.stage, self.roles, self.facts)
 
