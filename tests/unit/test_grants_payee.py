@@ -101,7 +101,7 @@ def test_nothing_is_paid_within_the_cooling_off() -> None:
         item.must_be_payable(MONDAY, **rules)
     confirm(item)
     soon = MONDAY + timedelta(hours=48)
-    with pytest.raises(ConflictError, match="within 48 hours .* not before 2026-03-04 09:00 UTC"):
+    with pytest.raises(ConflictError, match=r"within 48 hours .* not before 2026-03-04 09:00 UTC"):
         item.must_be_payable(soon - timedelta(seconds=1), **rules)
     assert item.must_be_payable(soon, **rules).number == 1
     with pytest.raises(InvalidError):

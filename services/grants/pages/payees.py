@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
-from starlette.datastructures import UploadFile
 
 from services.grants.api.applications import file_answer, store
 from services.grants.domain.bank_account import grouped
@@ -90,11 +89,18 @@ _LIMITS = {"iban": 60, "bic": 20, "country": 2, "account": 60, "bank": 120, "hol
 
 
 @router.post(_OF, dependencies=[STAY, allowed(payees.ENTER)], response_model=None)
-def enter(request: Request, organisation: str, fields: Posted, who: Who, uow: Uow) -> Response:
+def enter(  # noqa: PLR0917 - a form with a file beside what every route has
+    request: Request,
+    organisation: str,
+    fields: Posted,
+    who: Who,
+    uow: Uow,
+    file: Annotated[UploadFile | None, File()] = None,
+) -> Response:
     """Enter bank details; refused, the form comes back as it was typed, with the rule at each field."""
     given = {name: str(fields.get(name, "")).strip() for name in _LIMITS}
-    file, place = fields.get("file"), store(request)
-    name, content = (file.filename or "", file.file) if isinstance(file, UploadFile) else ("", None)
+    place = store(request)
+    name, content = (file.filename or "", file.file) if file else ("", None)
 
     def act() -> Payee:
         command = _command(given, str(fields.get("version", "")))
