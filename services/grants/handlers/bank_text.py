@@ -62,8 +62,8 @@ def message(file: BankFile, debtor: Debtor, rows: Sequence[Row], now: datetime) 
     for payment, account in rows:
         _transfer(block, payment, account)
     ET.indent(root)
-    text: str = ET.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
+    written: str = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{written}\n'.encode()
 
 
 def _transfer(block: ET.Element, payment: Payment, account: Account) -> None:
