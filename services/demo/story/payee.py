@@ -16,6 +16,5 @@ def tell(stage: Stage, key: str, iban: str) -> None:
     number = details["details"][-1]["number"]
     body = {"note": "Called back at the number of the register", "version": details["version"]}
     details = stage.act("finance", "confirms them", "POST", f"{path}/{number}/confirmation", json=body)
-    stage.people["manager"].step_up()
     body = {"why": "The account has been known for years", "version": details["version"]}
     stage.act("manager", "ends the cooling-off", "POST", f"{path}/{number}/lift", json=body)

@@ -36,7 +36,7 @@ def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str,
     may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
     context = page.context("money") | {
         "may_offer": may_offer,
-        "held_by_report": reporting.held_by_report(uow, page.application) if page.award else None,
+        "late_report": reporting.held_by_report(uow, page.application) if page.award else None,
         "form": _template(page) if may_offer else {},
         "may_accept": offered_to(page),
         "errors": {},
