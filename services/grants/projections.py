@@ -32,5 +32,6 @@ OTHERS: dict[str, str] = {
     "bulk_row": "what came of each case of an act on many: written with the case, in the row's own transaction",
     "cofinancing_claim": "which case has claimed a document or payment: written with the entity, in its transaction",
     "ledger_line": "what each act did to the accounts of an award: written with the award, in its transaction",
+    "payee_number": "account numbers, in no event: written with the bank details, in their transaction",
     "saved_view": "searches that people keep under a name for their own convenience: no case depends on them",
 }

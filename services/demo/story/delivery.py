@@ -15,12 +15,11 @@ from services.demo.story.text import INDICATORS, MOVED, NARRATIVE, STARTED, day,
 def pay(grant: Grant) -> None:
     """Act the first tranche: of 24,000 a part is certified, and no more than that is let go."""
     grant.stage.chapter = "BSO grant: the first payment"
+    payee.tell(grant.stage, "applicant", "MK07250120000058984")
     _show(grant, 1, "attendance.pdf")
     grant.award("finance", "requests tranche 1", "tranches/1/request")
     grant.award("finance_two", "releases it before the milestone: refused", "tranches/1/release", expect=409)
     grant.award("officer", "verifies milestone 1", "milestones/1/verification", good=True, note="Seen on site")
-    grant.award("finance_two", "releases it to nobody's account: refused", "tranches/1/release", expect=409)
-    payee.tell(grant.stage, "applicant", "MK07250120000058984")
     grant.award("finance_two", "releases it uncertified: refused", "tranches/1/release", expect=409)
     facts: dict[str, Any] = {
         "period_from": day(STARTED),
