@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from shared.entity import canonical_hash
 from shared.errors import InvalidError
 from shared.events.award_rules import award_rule_problems
+from shared.events.closeout_rules import closeout_problems
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
 from shared.events.payment_rules import payment_problems
@@ -72,7 +73,14 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             pack |= _inner(path)
     _add_letters(folder, pack)
-    problems = (call_problems, award_rule_problems, decision_problems, payment_problems, reporting_problems)
+    problems = (
+        call_problems,
+        award_rule_problems,
+        decision_problems,
+        payment_problems,
+        reporting_problems,
+        closeout_problems,
+    )
     if wrong := {field: rule for check in problems for field, rule in check(pack).items()}:
         raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]

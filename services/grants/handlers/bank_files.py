@@ -123,7 +123,7 @@ def waiting(connection: Connection, who: Identity, programme: str, now: datetime
 
 def _in_the_way(who: Identity, case: Application, frame: Frame, tranche: Tranche) -> TamgaError | None:
     running = {item.to for item in frame.workflow.transitions if item.id == CONCLUDE}
-    if case.stage not in running:
+    if case.stage not in running and not tranche.settles:
         return ConflictError("The grant is not running now: its stage is %(stage)s", stage=case.stage)
     if tranche.hold is not None:
         return ConflictError("It is on hold: %(why)s (%(who)s)", why=tranche.hold.why, who=tranche.hold.by_name)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.events.catalogue.glossary_bank import BANK
+
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
@@ -48,22 +50,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "application.reason_names": ("What the coded reason says to the applicant, by language.", {"en": "Too late"}),
     "application.requested": ("How much was asked for.", None),
     "application.why": ("What made the approvals void.", "a new recommendation"),
-    "bank_file.control_sum": ("What all payments of the file add up to.", None),
-    "bank_file.csv_sha256": ("SHA-256 of the file as CSV.", "9f86d081…"),
-    "bank_file.execution_day": ("The day on which the bank is asked to pay.", "2026-03-03"),
-    "bank_file.file_id": ("The file's id, which is its message id at the bank.", "BF-260302-090000-1a2b3c"),
-    "bank_file.left_out": ("What was chosen and is not in the file, by case and tranche.", ["BE-2026-0002/1"]),
-    "bank_file.payment_id": ("A payment's end-to-end id: case and tranche.", "BE-2026-0001/1"),
-    "bank_file.payment_ids": ("The end-to-end ids of its payments.", ["BE-2026-0001/1"]),
-    "bank_file.payments": ("How many payments it has.", 2),
-    "bank_file.refused": ("How many rows of the bank's list were refused.", 1),
-    "bank_file.xml_sha256": ("SHA-256 of the ISO 20022 message.", "9f86d081…"),
-    "payee.changes_former": ("Whether another account was in use before.", False),
-    "payee.confirmed_by_name": ("Who confirmed the account.", "Jovan Trajkov"),
-    "payee.cooling_off_hours": ("For how many hours nothing is paid to it.", 48),
-    "payee.entered_by_name": ("Who entered the account.", "Elena Stojanova"),
-    "payee.masked": ("The last four characters of the account.", "•••• 8984"),
-    "payee.taken_back": ("Whether who entered it took it back.", False),
     "bulk.act": ("The move that was made, or assign.", "reject"),
     "bulk.bulk_id": ("The act's id.", "0192f3a1-7c4e-7000-8000-000000000010"),
     "bulk.done": ("How many cases it was done to.", 41),
@@ -189,7 +175,10 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "award.held": ("What of the tranche was not released.", None),
     "award.held_as": ("Which tranche the part that was not released is now.", None),
     "award.held_why": ("Why a part was not released, with the figures.", None),
-    "award.how": ("returned (by the bank) or mistaken (confirmed wrongly).", "returned"),
+    "award.how": (
+        "returned (by the bank) or mistaken (confirmed wrongly); of a settlement closed or terminated.",
+        "returned",
+    ),
     "award.period_from": ("The first day that the payment is for.", None),
     "award.period_to": ("The last day that the payment is for.", None),
     "award.purpose": ("What the payment is for.", "Courses of the first quarter"),
@@ -317,6 +306,17 @@ FIELDS: dict[str, tuple[str, Any]] = {
         "Knows training",
     ),
     "before": ("The score until then, as a decimal text.", "62.00"),
+    "award.paid": ("What was paid in all.", None),
+    "award.refunded": ("What the recipient has paid back.", None),
+    "award.given_back": ("The part of the commitment that the fund has again.", None),
+    "award.refund_due": ("What the recipient still has to pay back.", None),
+    "award.refund_by": ("The day until which it is to be paid back.", "2026-04-01"),
+    "award.payment_due": ("What is due to the recipient for accepted costs.", None),
+    "award.taken_again": ("What of the fund is committed again.", None),
+    "closeout.item": ("The point of the programme's closing checklist.", "assets"),
+    "closeout.answer": ("done, not_applicable or open.", "done"),
+    "closeout.note": ("What the answer rests on.", "The list of three machines is attached"),
+    "closeout.items": ("The points whose answers count no more.", ["assets", "audit"]),
     "moderation.note": ("What was discussed, and what came of it.", "Both agreed on the budget's weakness"),
     "outcome": ("third_review or discussed.", "discussed"),
     "spread": ("How far the highest score was above the lowest, as a decimal text.", "40.00"),
@@ -379,6 +379,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "workflow_version": ("Which version of that workflow.", 1),
     "working_days_left": ("How many working days remain when the clock runs again.", 6),
 }
+FIELDS |= BANK
 
 
 def known(kind: str, field: str) -> bool:
