@@ -1,18 +1,18 @@
-"""A rejection can be appealed."""
+"""Files of payments that go to the bank together."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.create_table(
-        "appeal",
+        "bank_file",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -22,9 +22,11 @@ def upgrade() -> None:
         sa.Column("updated_by_name", sa.String(length=200), nullable=False),
         sa.Column("last_changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("programme", sa.String(length=80), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("appeal_pk")),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("bank_file_pk")),
     )
+    op.create_index("bank_file_programme", "bank_file", ["programme", "id"])
 
 
 def downgrade() -> None:
-    op.drop_table("appeal")
+    op.drop_table("bank_file")
