@@ -67,6 +67,9 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.refund.demand": {**_STAFF, **_FINANCE},
     "grants.refund.receive": _FINANCE,
     "grants.refund.drop": {"programme_manager": "programme", **_FINANCE},
+    "grants.appeal.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.appeal.lodge": {"applicant": "own"},
+    "grants.appeal.decide": {"programme_manager": "programme"},
     "grants.closeout.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.closeout.answer": {**_STAFF, **_FINANCE},
     "grants.ledger.read": {**_STAFF, **_FINANCE, "auditor": "all"},
@@ -134,4 +137,13 @@ PAYEES: dict[str, dict[str, str]] = {
     "grants.payee.block": {"applicant": "own", **_STAFF, **_FINANCE},
 }
 
-POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING, **PAYEES})
+# Bank files carry whole account numbers: only finance takes them out.
+BANK_FILES: dict[str, dict[str, str]] = {
+    "grants.bank_file.read": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
+    "grants.bank_file.make": _FINANCE,
+    "grants.bank_file.download": _FINANCE,
+    "grants.bank_file.confirm": _FINANCE,
+    "grants.bank_file.cancel": _FINANCE,
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING, **PAYEES, **BANK_FILES})

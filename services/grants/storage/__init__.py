@@ -2,6 +2,8 @@
 
 from services.grants.storage import (
     agreements,
+    appeals,
+    bank_files,
     bulk,
     closeout,
     cofinancing,
@@ -25,8 +27,10 @@ from services.grants.storage.tables import applications, awards, reviews
 
 __all__ = [
     "agreements",
+    "appeals",
     "applications",
     "awards",
+    "bank_files",
     "bulk",
     "closeout",
     "cofinancing",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.events.catalogue.glossary_grants import GRANTS
+from shared.events.catalogue.glossary_own import OWN
 
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
@@ -43,21 +44,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "application.reason_names": ("What the coded reason says to the applicant, by language.", {"en": "Too late"}),
     "application.requested": ("How much was asked for.", None),
     "application.why": ("What made the approvals void.", "a new recommendation"),
-    "bulk.act": ("The move that was made, or assign.", "reject"),
-    "bulk.bulk_id": ("The act's id.", "0192f3a1-7c4e-7000-8000-000000000010"),
-    "bulk.done": ("How many cases it was done to.", 41),
-    "bulk.expected": ("How many cases the dry run expected to follow.", 41),
-    "bulk.query": ("The search that chose the cases; empty when they were ticked.", "stage:screening"),
-    "bulk.refused": ("How many cases stayed as they were, each for a reason that stands with it.", 3),
-    "bulk.rows": ("How many cases were chosen.", 44),
-    "panel.applications": ("How many applications lay before the panel.", 12),
-    "panel.available": ("How much money of the call was left.", None),
-    "panel.funded": ("How much the panel recommends in all.", None),
-    "panel.members": ("How many people were there.", 4),
-    "panel.outcomes": ("How many cases by what is recommended.", {"fund": 7, "reject": 5}),
-    "panel.panel": ("The panel's record.", "PNL-2026-0001"),
-    "panel.proposals": ("For how many cases something is recommended.", 12),
-    "panel.sha256": ("SHA-256 of the record's canonical form.", None),
     "application.by": ("The name of who did it.", "Irena Nikolova"),
     "application.from_version": ("The version of the workflow that the case was under.", 1),
     "application.to_version": ("The version of the workflow that the case is under now.", 2),
@@ -294,11 +280,13 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "subjects": ("How many names were looked for.", 5),
     "taken": ("How many rows of the file were taken.", 1_021),
     "screening.why": ("submission, new list, named, or asked.", "submission"),
-    "review.because": (
-        "Why the rule chose this reviewer; empty when a person chose.",
-        "Knows training",
-    ),
+    "review.because": ("Why the rule chose this reviewer; empty when a person chose.", "Knows training"),
     "before": ("The score until then, as a decimal text.", "62.00"),
+    "appeal.reason_code": ("The coded reason of the decision.", "facts-overlooked"),
+    "appeal.reason_names": ("What the reason says to the applicant, by language.", {"en": "Facts were overlooked."}),
+    "appeal.grounds": ("Why the applicant thinks the rejection was wrong.", "The registration was attached"),
+    "appeal.rejected_on": ("The day of the rejection.", "2026-03-02"),
+    "appeal.words": ("What the applicant reads beside the coded reason.", "The document was there"),
     "award.paid": ("What was paid in all.", None),
     "award.refunded": ("What the recipient has paid back.", None),
     "award.given_back": ("The part of the commitment that the fund has again.", None),
@@ -311,7 +299,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "closeout.note": ("What the answer rests on.", "The list of three machines is attached"),
     "closeout.items": ("The points whose answers count no more.", ["assets", "audit"]),
     "moderation.note": ("What was discussed, and what came of it.", "Both agreed on the budget's weakness"),
-    "outcome": ("third_review or discussed.", "discussed"),
+    "outcome": ("third_review or discussed; of an appeal granted or refused.", "discussed"),
     "spread": ("How far the highest score was above the lowest, as a decimal text.", "40.00"),
     "registration_number": ("The organisation's number in its country's register.", "4030991234567"),
     "release": ("Which release, from 1.", 1),
@@ -356,7 +344,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "tranche_amount": ("How much the tranche is.", None),
     "tranches": ("The tranches, one for each milestone.", None),
     "transition": ("The act that moved it, as the workflow names it.", "submit"),
-    "until": ("The last day of the consent.", None),
+    "until": ("The last day of the consent, or for an appeal.", None),
     "user_id": ("The person's user id.", "0192f3a1-7c4e-7000-8000-000000000001"),
     "event.user_id": ("Who sent the message, by the broker's word.", "grants"),
     "valid_until": ("The last day of the offer.", None),
@@ -372,6 +360,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "workflow_version": ("Which version of that workflow.", 1),
     "working_days_left": ("How many working days remain when the clock runs again.", 6),
 }
+FIELDS |= OWN
 
 
 def known(kind: str, field: str) -> bool:

@@ -3,9 +3,11 @@
 from shared.events.base import attempt_and_view
 from shared.events.grants import (
     amendment,
+    appeal,
     application,
     assessor,
     award,
+    bank_file,
     bulk,
     closeout,
     cofinancing,
@@ -26,9 +28,11 @@ __all__ = [
     "AttemptRefused",
     "RecordViewed",
     "amendment",
+    "appeal",
     "application",
     "assessor",
     "award",
+    "bank_file",
     "bulk",
     "closeout",
     "cofinancing",

@@ -1,0 +1,32 @@
+"""Files of payments that go to the bank together."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "bank_file",
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.String(length=80), nullable=False),
+        sa.Column("updated_by_name", sa.String(length=200), nullable=False),
+        sa.Column("last_changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("programme", sa.String(length=80), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("bank_file_pk")),
+    )
+    op.create_index("bank_file_programme", "bank_file", ["programme", "id"])
+
+
+def downgrade() -> None:
+    op.drop_table("bank_file")
