@@ -18,6 +18,7 @@ from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
 from shared.events.award_rules import AwardRules
 from shared.events.decision_rules import DecisionRules
+from shared.events.diligence_rules import CapacitySheet, SpecialCondition
 from shared.events.payment_rules import PaymentRules
 from shared.events.reporting_rules import Indicator, Reporting
 from shared.forms import Criterion as EligibilityRule
@@ -170,6 +171,7 @@ class Risk(Model):
 
     required: bool = False
     ratings: tuple[str, ...] = ()
+    conditions: dict[str, tuple[SpecialCondition, ...]] = {}
 
 
 class Checklist(Model):
@@ -179,6 +181,7 @@ class Checklist(Model):
     name: Names
     items: tuple[CheckItem, ...]
     risk: Risk | None = None
+    capacity: CapacitySheet | None = None
 
     def passed(self, answers: Mapping[str, str], risk: str | None) -> bool:
         """Return whether every point is answered, none that must be yes is no, and the risk is rated."""
@@ -189,12 +192,13 @@ class Checklist(Model):
 
 
 class Criterion(Model):
-    """A criterion of the scoring sheet with its weight in hundredths."""
+    """A criterion of the scoring sheet with its weight in hundredths; `judges` are the questions it is scored from."""
 
     id: str
     name: Names
     weight: Decimal
     help: Names = {}
+    judges: tuple[str, ...] = ()
 
 
 class Sheet(Model):
@@ -208,6 +212,10 @@ class Sheet(Model):
     # By how many points of 100 two reviews may differ before somebody has to moderate, and what waits for that.
     max_spread: Decimal | None = None
     spread_holds: tuple[str, ...] = ()
+
+    def so_far(self, points: Mapping[str, int]) -> Decimal:
+        """Return what the criteria scored so far make of 100; the others count as nothing yet."""
+        return self.weighted({item.id: 0 for item in self.criteria} | dict(points))
 
     def weighted(self, points: Mapping[str, int]) -> Decimal:
         """Return sum(weight * points / max) over the criteria, 0 to 100, to two decimals."""

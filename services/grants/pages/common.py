@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from services.grants.domain.application import Application
 from services.grants.domain.mainline import main_line, position
-from services.grants.domain.pack import BUDGET, DOCUMENTS, Call
+from services.grants.domain.pack import BUDGET, DOCUMENTS, Call, Checklist
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.deciding import chain
 from services.grants.handlers.holding import holds
@@ -196,6 +196,8 @@ class CasePage:
             tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
         if self.inside:
             tabs.append(("screening", "Lists"))
+            if any(item.capacity or (item.risk and item.risk.conditions) for item in self._lists()):
+                tabs.append(("capacity", "Capacity"))
         if self.award:
             tabs += [("agreement", "Agreement"), ("money", "Money")]
             if self.inside and self.award.concluded_at:
@@ -204,6 +206,9 @@ class CasePage:
                 tabs.append(("reports", "Reports"))
         tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
+
+    def _lists(self) -> list[Checklist]:
+        return self.frame.pack.checklists_of(self.frame.call)
 
     def _tab_name(self, name: str) -> str:
         word, _, count = name.partition(" ")

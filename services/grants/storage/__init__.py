@@ -3,6 +3,7 @@
 from services.grants.storage import (
     agreements,
     bulk,
+    capacity,
     cofinancing,
     day,
     delegations,
@@ -26,6 +27,7 @@ __all__ = [
     "applications",
     "awards",
     "bulk",
+    "capacity",
     "cofinancing",
     "day",
     "delegations",
