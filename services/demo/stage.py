@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from services.demo.people import People, Person
+from services.demo.people import DemoError, People, Person
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,28 @@ class Stage:
         answer = person.call(method, path, expect=expect, **content)
         return self.remember(person, what, answer)
 
-    def upload(self, key: str, what: str, path: str, name: str, **fields: str) -> Any:
+    def upload(self, key: str, what: str, path: str, file: str, /, **fields: str) -> Any:
         """Let a person upload a small PDF."""
-        content = f"%PDF-1.4\n% {name}\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n".encode()
-        return self.remember(self.people[key], what, self.people[key].upload(path, name, content, **fields))
+        content = f"%PDF-1.4\n% {file}\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n".encode()
+        return self.send(key, what, path, (file, content), **fields)
+
+    def send(self, key: str, what: str, path: str, file: tuple[str, bytes], /, **fields: str) -> Any:
+        """Let a person upload a file."""
+        return self.remember(self.people[key], what, self.people[key].upload(path, file, **fields))
+
+    def wait(self, done: Callable[[], bool], what: str, *, seconds: float = 20) -> None:
+        """Wait for something that the product does by itself; raises DemoError."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                raise DemoError(f"{what} did not come within {seconds:.0f} seconds")
+            time.sleep(0.1)
+
+    def read(self, key: str, what: str, path: str) -> bytes:
+        """Let a person open a file; returns its bytes."""
+        answer = self.people[key].call("GET", path)
+        self.remember(self.people[key], what, answer)
+        return answer.content
 
     def remember(self, person: Person, what: str, answer: httpx.Response) -> Any:
         """Count an answered request as an act."""

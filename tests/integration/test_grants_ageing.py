@@ -45,7 +45,8 @@ def test_row_10_the_report_is_a_page_and_a_file(world: World) -> None:
     assert len(few) == len(many)
     assert "<svg" in page
     late = next(row for row in world.manager.api("GET", "/ageing")["rows"] if row["stage"] == "screening")
-    assert (late["count"], late["late"], late["classes"][-1] + late["classes"][-2]) == (4, 4, 4)
+    assert late["count"] >= len(cases)
+    assert late["late"] == late["classes"][-1] + late["classes"][-2] == late["count"]
     file = world.auditor.request("GET", "/ageing.csv?programme=business-ecosystem").text
     assert all(f"\n{case.reference}," in file for case in cases)
     world.applicant.page("/ageing", 403)

@@ -112,6 +112,36 @@ def test_what_is_asked_for_payment_cannot_be_amended_away(case: Case) -> None:
     assert "Tranche 1 of 16,000.00\u00a0EUR" in refused["detail"]
 
 
+def test_a_partly_released_tranche_survives_an_amendment(case: Case) -> None:
+    """What was let go and what is kept of it stay under their milestone; a new milestone has a tranche of its own."""
+    world, document = case.world, case.attach("other", b"%PDF-1.7\n% split\n%%EOF\n")
+    case.act(world.applicant, "milestones/1/evidence", document=document["id"])
+    case.act(world.officer, "milestones/1/verification", good=True, note="Seen")
+    case.act(world.finance, "tranches/1/request")
+    part = {"amount": {"amount": "10000", "currency": "EUR"}, "reason": "The rest later"}
+    case.act(world.finance_two, "tranches/1/release", **part)
+    assert case.reference in world.officer.page(f"/applications/{case.reference}")
+    numbers = ((1, "16000"), (2, "16000"), (3, "3000"), (None, "5000"))
+    plan = [
+        {"number": n, "title": f"Milestone {n or 4}", "due": "2026-09-01", "amount": {"amount": it, "currency": "EUR"}}
+        for n, it in numbers
+    ]
+    asked = ask(case, milestones=plan)
+    done = decide(case, asked, "manager")
+    for who in ("applicant", "manager"):
+        body = {"version": done["version"], "sha256": done["sha256"]}
+        done = world.people[who].api("POST", f"/amendments/{done['id']}/acceptance", **body)
+    found = [(it["number"], it["of"], it["amount"]["amount"], it["status"]) for it in case.award()["tranches"]]
+    assert found == [
+        (1, None, "10000.00", "released"),
+        (2, None, "16000.00", "planned"),
+        (3, None, "3000.00", "planned"),
+        (4, 1, "6000.00", "planned"),
+        (5, 4, "5000.00", "planned"),
+    ]
+    assert "Milestone 4" in world.officer.page(f"/applications/{case.reference}/money")
+
+
 def test_the_amendment_form_says_the_class_before_it_is_sent(case: Case) -> None:
     """The officer sees figures and approvers first; then the recipient finds it on the page, and a wrong sum stays."""
     world, path = case.world, f"/applications/{case.reference}/agreement"

@@ -35,14 +35,71 @@ ANSWERS = {
     "duration_months": "12",
 }
 BUDGET = [
-    {"line": "experts", "note": "Trainers", "grant": euro("28000"), "own": euro("6000")},
-    {"line": "events", "note": "Six courses", "grant": euro("12000"), "own": euro("2000")},
+    {"line": "experts", "note": "Trainers", "grant": euro("33600"), "own": euro("6000")},
+    {"line": "events", "note": "Six courses", "grant": euro("14400"), "own": euro("2000")},
 ]
+# A quarter of the grant moves from trainers to courses.
+MOVED = [
+    BUDGET[0] | {"grant": euro("21600")},
+    BUDGET[1] | {"grant": euro("26400")},
+]
+# The story is told in a minute, by the real clock: what the agreement calls four months lies behind us.
 MILESTONES = [
-    {"title": "Service designed and staff trained", "due": day(90), "amount": euro("16000")},
-    {"title": "Service delivered to the first MSMEs", "due": day(210), "amount": euro("16000")},
-    {"title": "Final report accepted", "due": day(360), "amount": euro("8000")},
+    {"title": "Service designed and staff trained", "due": day(), "amount": euro("24000")},
+    {"title": "Service delivered to the first MSMEs", "due": day(), "amount": euro("16000")},
+    {"title": "Final report accepted", "due": day(), "amount": euro("8000")},
 ]
+# So long ago that the first quarter is over, and a last month after it, but its report is not overdue.
+STARTED = -121
+SCREENED = "debarred-demo"
+# The chamber has a namesake on a list, written in another alphabet.
+LIST = """name,number,also,why
+Neva Trade OOO,7700000001,,Fraud in a tender
+Чамбер оф Крафтс ДООЕЛ,5550001,Chamber of Crafts d.o.o.,Unpaid fines
+"""
+INDICATORS = {
+    "msmes_served.ids": "4030001\n4030002\n4030003",
+    "msmes_served.size.micro.value": "2",
+    "msmes_served.size.small.value": "1",
+    "msmes_served.size.medium.value": "0",
+    "msmes_served.owner.woman.value": "1",
+    "msmes_served.owner.man.value": "2",
+    "msmes_served.owner.shared.value": "0",
+    "new_jobs.value": "4.5",
+    "new_jobs.sex.women.value": "2",
+    "new_jobs.sex.men.value": "2.5",
+    "new_jobs.age.youth.value": "4",
+    "new_jobs.age.older.value": "0.5",
+    "satisfied.numerator": "9",
+    "satisfied.denominator": "12",
+    "paying_clients.value": "3",
+}
+NARRATIVE = {"done": "Two courses for 24 operators.", "results": "Three workshops took on orders again."}
+# What the manager of this demonstration states of the programme; the identifiers are examples.
+PUBLIC_FACTS: dict[str, Any] = {
+    "publisher": {"ref": "MK-CRM-7654321", "name": "Palladium", "type": "70"},
+    "prefix": "360G-demo",
+    "donors": [{"ref": "US-GOV-1", "name": "USAID", "type": "10", "role": "funding"}],
+    "sectors": [{"code": "25010", "percent": "60"}, {"code": "32130", "percent": "40"}],
+    "countries": [{"code": "MK", "percent": "100"}],
+    "starts": "2017-01-01",
+    "licence": "https://creativecommons.org/licenses/by/4.0/",
+    "source": "https://example.org/grants",
+    "description_from": "approach",
+}
+START_UP = {
+    "led_by": "woman",
+    "sector": "handicraft",
+    "region": "alai",
+    "idea": "Felt slippers from local wool.",
+    "market": "Guest houses, and a shop in Osh.",
+}
+
+
+def som(amount: str) -> dict[str, str]:
+    """Return an amount of the second programme as it travels."""
+    return {"amount": str(Decimal(amount)), "currency": "KGS"}
+
 
 # A loan of 40,000 for 36 months at 14 %, and a business that carries it.
 YEARS = [

@@ -46,7 +46,7 @@ def _payments(connection: Connection, _who: Identity, programme: str) -> Iterato
 
 
 def _tranches(award: Award) -> Iterator[Row]:
-    for tranche, milestone in zip(award.tranches, award.milestones, strict=False):
+    for milestone, tranche in award.pairs():
         yield (
             *(award.id, award.title, award.organisation_name, tranche.number, milestone.title, milestone.due),
             *(milestone.status, tranche.amount.amount, tranche.amount.currency, tranche.status),

@@ -61,7 +61,7 @@ def _of_signatures(page: CasePage) -> list[tuple[str, str]]:
 
 
 def _of_award(page: CasePage, award: Award) -> list[tuple[str, str]]:
-    found = [_next(page, *pair) for pair in zip(award.milestones, award.tranches, strict=True)]
+    found = [_next(page, *pair) for pair in award.pairs()]
     return [*_of_reports(page), *(step for step in found if step is not None)]
 
 

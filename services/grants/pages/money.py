@@ -39,7 +39,7 @@ def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str,
     may_offer = any(move.id == OFFER and move.allowed for move in page.moves)
     context = page.context("money") | {
         "may_offer": may_offer,
-        "held": reporting.held_by_report(uow, page.application) if page.award else None,
+        "late_report": reporting.held_by_report(uow, page.application) if page.award else None,
         "form": _template(page) if may_offer else {},
         "may_accept": offered_to(page),
         "specials": _specials(page) if may_offer else [],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.grants.domain.award.parts import milestone_of
 from services.grants.pages.common import CasePage
 from shared.web.identity import has_confirmed
 from shared.workflow.model import say
@@ -22,6 +21,5 @@ def payment_context(page: CasePage) -> dict[str, Any]:
         "reasons": [(item.id, say(item.name, page.request.state.locale)) for item in rules.reasons],
         "step_up": "release" in rules.step_up and not has_confirmed(page.who, now),
         "rules": rules,
-        "milestone_of": milestone_of,
         "payment_errors": {},
     }

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from services.grants.domain.application import Application, Document, Person
-from services.grants.domain.award.parts import Milestone, Plan, Side, Signature, Tranche, numbered
+from services.grants.domain.award.parts import Milestone, Plan, Side, Signature, Tranche, milestone_of, numbered
 from services.grants.domain.award.terms import Terms
 from shared.entity import Entity
 from shared.errors import ConflictError, ForbiddenError, InvalidError
@@ -20,7 +20,7 @@ from shared.events.grants.award import (
     MilestoneReturned,
     MilestoneVerified,
 )
-from shared.money import Money
+from shared.money import Money, total
 
 
 class Agreement(Entity):
@@ -93,9 +93,8 @@ class Agreement(Entity):
         """Return what the present version says."""
         if self.terms is not None:
             return self.terms
-        amounts = {item.number: item.amount for item in self.tranches}
         plan = [
-            Plan(title=item.title, due=item.due, amount=amounts[item.number], number=item.number)
+            Plan(title=item.title, due=item.due, amount=self.worth(item.number), number=item.number)
             for item in self.milestones
         ]
         return Terms(milestones=tuple(plan), conditions=self.conditions)
@@ -136,16 +135,39 @@ class Agreement(Entity):
     def _plan(self, terms: Terms) -> None:
         """Take over milestones and tranches of the terms; what is known of those that stay is kept."""
         reached = {item.number: item for item in self.milestones} if self.concluded_at else {}
-        asked = {item.number: item for item in self.tranches} if self.concluded_at else {}
-        milestones, tranches = [], []
+        parts = self._parts() if self.concluded_at else {}
+        taken = {item.number for items in parts.values() for item in items}
+        milestones: list[Milestone] = []
+        tranches: list[Tranche] = []
         for plan in terms.milestones:
             number = plan.number or 0
             said = {"title": plan.title, "due": plan.due, "deliverable": plan.deliverable}
-            old, due = reached.get(number), asked.get(number)
+            old, due = reached.get(number), parts.get(number)
             milestones.append(old.model_copy(update=said) if old else Milestone(number=number, **said))
-            tranche = due.model_copy(update={"amount": plan.amount}) if due else None
-            tranches.append(tranche or Tranche(number=number, amount=plan.amount))
-        self.milestones, self.tranches = milestones, tranches
+            if due:
+                same = total((item.amount for item in due), plan.amount.currency) == plan.amount
+                tranches += due if same else [due[0].model_copy(update={"amount": plan.amount})]
+            else:
+                free = max(taken) + 1 if number in taken else number
+                tranches.append(Tranche(number=free, amount=plan.amount, of=None if free == number else number))
+                taken.add(free)
+        self.milestones, self.tranches = milestones, sorted(tranches, key=lambda item: item.number)
+
+    def pairs(self) -> list[tuple[Milestone, Tranche]]:
+        """Return every tranche with the milestone that it is paid for, by the milestones' order."""
+        parts = self._parts()
+        return [(item, tranche) for item in self.milestones for tranche in parts.get(item.number, [])]
+
+    def worth(self, milestone: int) -> Money:
+        """Return what is paid for a milestone, all parts of its tranche together."""
+        return total((item.amount for item in self._parts()[milestone]), self.amount.currency)
+
+    def _parts(self) -> dict[int, list[Tranche]]:
+        """Return the tranches of each milestone: more than one where only a part was released."""
+        found: dict[int, list[Tranche]] = {}
+        for tranche in self.tranches:
+            found.setdefault(milestone_of(tranche), []).append(tranche)
+        return found
 
     def check_amendment(self, terms: Terms) -> None:
         """Raise unless the terms could replace the present ones: sums agree, and what was reached or asked stays."""
@@ -154,12 +176,16 @@ class Agreement(Entity):
         known = [item.number for item in self.milestones]
         if any(number not in known and number <= max(known, default=0) for number in wanted):
             raise InvalidError({"milestones": "names a milestone that is no more"})
-        for milestone, tranche in zip(self.milestones, self.tranches, strict=True):
-            self._check_kept(milestone, tranche, wanted.get(milestone.number))
+        parts = self._parts()
+        for milestone in self.milestones:
+            self._check_kept(milestone, parts[milestone.number], wanted.get(milestone.number))
 
     @staticmethod
-    def _check_kept(milestone: Milestone, tranche: Tranche, plan: Plan | None) -> None:
-        if tranche.status != "planned" and (plan is None or plan.amount != tranche.amount):
+    def _check_kept(milestone: Milestone, parts: list[Tranche], plan: Plan | None) -> None:
+        """Raise ConflictError when something that was reached, asked for or paid would change."""
+        tranche = next((item for item in parts if item.status != "planned" or item.reversals), None)
+        whole = total((item.amount for item in parts), parts[0].amount.currency)
+        if tranche is not None and (plan is None or plan.amount != whole):
             raise ConflictError(
                 "Tranche %(number)s of %(amount)s is on its way or paid already and can't be amended away",
                 number=tranche.number,

@@ -129,7 +129,7 @@ def of_award(
 def _tranches(award: Award, agreed: date) -> tuple[Flow, ...]:
     return tuple(
         Flow(day=max(milestone.due or agreed, agreed), amount=tranche.amount, note=milestone.title)
-        for tranche, milestone in zip(award.tranches, award.milestones, strict=False)
+        for milestone, tranche in award.pairs()
     )
 
 
