@@ -103,18 +103,15 @@ class Capacity(Entity):
         """Keep the answers {question: (option, note)}; with `finish` count them, which needs every one of them."""
         if self.result and not finish:
             raise ConflictError("The assessment is finished; change it by finishing it again")
-        wrong = _unknown(given, sheet)
-        if finish:
-            missing = [item.id for item in sheet.questions if not given.get(item.id, ("", ""))[0]]
-            wrong |= {f"answers.{name}": "is required" for name in missing}
-            silent = [item.id for item in sheet.questions if not given.get(item.id, ("", ""))[1].strip()]
-            wrong |= {f"answers.{name}.note": "is required: say what you looked at" for name in silent}
-        if wrong:
+        if wrong := _unknown(given, sheet) | (_unanswered(given, sheet) if finish else {}):
             raise InvalidError(wrong)
         self.answers = _answers(given, sheet)
         if not finish:
             self.record(CapacitySaved(**self._facts(), answered=sum(1 for item in self.answers if item.option)))
             return
+        self._count(sheet, by, now, today)
+
+    def _count(self, sheet: CapacitySheet, by: Person, now: datetime, today: date) -> None:
         points, most, low = _counted(self.answers, sheet)
         percent = (_HUNDRED * points / most).quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN)
         self.source, self.sheet = None, sheet.id
@@ -183,6 +180,13 @@ def _unknown(given: Mapping[str, tuple[str, str]], sheet: CapacitySheet) -> dict
         if len(note) > MAX_NOTE:
             wrong[f"answers.{name}.note"] = Rule("is longer than %(most)s characters", most=MAX_NOTE)
     return wrong
+
+
+def _unanswered(given: Mapping[str, tuple[str, str]], sheet: CapacitySheet) -> dict[str, str]:
+    missing = [item.id for item in sheet.questions if not given.get(item.id, ("", ""))[0]]
+    silent = [item.id for item in sheet.questions if not given.get(item.id, ("", ""))[1].strip()]
+    wrong = {f"answers.{name}": "is required" for name in missing}
+    return wrong | {f"answers.{name}.note": "is required: say what you looked at" for name in silent}
 
 
 def _answers(given: Mapping[str, tuple[str, str]], sheet: CapacitySheet) -> list[Answer]:
