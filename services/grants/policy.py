@@ -69,6 +69,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.refund.demand": {**_STAFF, **_FINANCE},
     "grants.refund.receive": _FINANCE,
     "grants.refund.drop": {"programme_manager": "programme", **_FINANCE},
+    "grants.closeout.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.closeout.answer": {**_STAFF, **_FINANCE},
     "grants.ledger.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payment.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
 }

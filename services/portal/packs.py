@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from shared.entity import canonical_hash
 from shared.errors import InvalidError
 from shared.events.award_rules import award_rule_problems
+from shared.events.closeout_rules import closeout_problems
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
 from shared.events.diligence_rules import diligence_problems
@@ -65,6 +66,7 @@ _PROBLEMS = (
     decision_problems,
     payment_problems,
     reporting_problems,
+    closeout_problems,
     diligence_problems,
     judging_problems,
 )

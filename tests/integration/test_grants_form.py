@@ -177,7 +177,7 @@ def asked(world: World, *sections: str) -> Case:
     return case
 
 
-def test_only_the_sections_asked_for_reopen(world: World) -> None:
+def test_row_14_only_the_sections_asked_for_reopen(world: World) -> None:
     """Behaviour 14: one section opens, every other answer, the title, the budget and the documents stay locked."""
     case = asked(world, "service")
     page = world.applicant.page(f"{case.path}/form")
@@ -198,7 +198,7 @@ def test_only_the_sections_asked_for_reopen(world: World) -> None:
     assert case.seen(world.applicant)["answers"]["members"] == ANSWERS["members"]
 
 
-def test_earlier_versions_of_the_answers_stay_readable(world: World) -> None:
+def test_row_14_earlier_versions_of_the_answers_stay_readable(world: World) -> None:
     """What was handed in stays as it was: staff read it during the answer, and both versions after it."""
     case = asked(world, "service", "documents")
     case.save(answers={"problem": "Said better"}, title=case.seen()["title"])

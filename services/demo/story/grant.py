@@ -169,9 +169,10 @@ def _rank(grant: Grant) -> None:
     if not (proof["hash_holds"] and proof["ranking_follows"]):
         raise DemoError("the panel's record does not follow from its scores")
     body = {"version": panel["version"]}
-    plan = stage.act("officer", "plans what the panel decided", "POST", f"{path}/carrying-out", json=body)
+    # A plan changes no case and is no act on the record; that it is started is one.
+    plan = stage.people["officer"].call("POST", f"{path}/carrying-out", json=body).json()
     body = {"version": plan["version"]}
-    stage.act("officer", "carries it out: recommended", "POST", f"/grants/api/bulk/{plan['id']}/start", json=body)
+    stage.act("officer", "carries the record out", "POST", f"/grants/api/bulk/{plan['id']}/start", json=body)
     stage.wait(lambda: stage.get("officer", grant.path)["stage"] == "recommended", "the panel's recommendation")
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from services.grants.domain.application import Calendar
 from shared.errors import NotFoundError
 from shared.events.award_rules import AwardRules
+from shared.events.closeout_rules import CloseoutRules
 from shared.events.decision_rules import DecisionRules
 from shared.events.diligence_rules import CapacitySheet, SpecialCondition
 from shared.events.payment_rules import PaymentRules
@@ -237,6 +238,7 @@ class Pack(Model):
     rules: AwardRules = AwardRules()
     decisions: DecisionRules = DecisionRules()
     payments: PaymentRules = PaymentRules()
+    closeout: CloseoutRules = CloseoutRules()
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Pack:
@@ -259,6 +261,7 @@ class Pack(Model):
             rules=AwardRules.model_validate(content.get("agreement", {})),
             decisions=DecisionRules.model_validate(content.get("decisions", {})),
             payments=PaymentRules.model_validate(content.get("payments", {})),
+            closeout=CloseoutRules.model_validate(content.get("closeout", {})),
         )
 
     def call(self, call_id: str) -> Call:

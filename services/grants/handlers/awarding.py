@@ -129,14 +129,18 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, command: AcceptAgreem
     return award
 
 
-def award_for(
-    uow: UnitOfWork, who: Identity, action: str, reference: str, version: int | None
+def award_for(  # noqa: PLR0917 - a tranche may be named, too
+    uow: UnitOfWork, who: Identity, action: str, reference: str, version: int | None, number: int | None = None
 ) -> tuple[Application, Award, str]:
-    """Return a concluded award that runs, its application, and the role of `who`."""
+    """Return a concluded award that runs, its application, and the role of `who`.
+
+    The tranche `number` that settles a terminated grant is paid after its end.
+    """
     application, role = application_for(uow, who, action, reference)
     award = awards(uow).get(application.id, expected=version)
     running = {item.to for item in Frame(uow.connection, application).workflow.transitions if item.id == CONCLUDE}
-    if award.concluded_at and application.stage not in running:
+    settles = number is not None and award.settles(number)
+    if award.concluded_at and application.stage not in running and not settles:
         raise ConflictError("The grant is not running now: its stage is %(stage)s", stage=application.stage)
     return application, award, role
 

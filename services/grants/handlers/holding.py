@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from services.grants.domain.application import Application
+from services.grants.domain.award import Award
 from services.grants.domain.exclusion import unsettled
 from services.grants.domain.moderation import apart
 from services.grants.domain.review import Review
+from services.grants.handlers import closing
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.conflicts import conflict_of
 from services.grants.storage import judging
@@ -23,8 +25,13 @@ Holds = dict[str, tuple[Sentence, ...]]
 Held = Mapping[str, tuple[Sentence, ...]]
 
 
-def holds(
-    connection: Connection, who: Identity, application: Application, frame: Frame, reviews: Sequence[Review]
+def holds(  # noqa: PLR0917 - a case has as many sides
+    connection: Connection,
+    who: Identity,
+    application: Application,
+    frame: Frame,
+    reviews: Sequence[Review],
+    award: Award | None = None,
 ) -> Held:
     """Return {transition: why `who` can't make it now} of the transitions that something holds."""
     roles = set(roles_on(who, application))
@@ -35,6 +42,8 @@ def holds(
     if roles <= {"applicant"}:
         return hits
     conflict = conflict_of(connection, who, application, reviews)
+    for name, missing in closing.held(connection, application, frame, award).items():
+        hits[name] = (*hits.get(name, ()), *missing)
     barred = {item.id: (conflict,) for item in frame.workflow.transitions if item.id not in own} if conflict else {}
     return {name: (*barred.get(name, ()), *hits.get(name, ())) for name in barred.keys() | hits.keys()}
 

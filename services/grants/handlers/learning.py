@@ -19,7 +19,17 @@ from shared.events.portal import (
 )
 
 # The parts of a pack that grants reads; the rest is others' business.
-_PARTS = ("programme", "calls", "workflows", "scoring", "checklists", "cofinancing", "decisions", "payments")
+_PARTS = (
+    "programme",
+    "calls",
+    "workflows",
+    "scoring",
+    "checklists",
+    "cofinancing",
+    "decisions",
+    "payments",
+    "closeout",
+)
 
 
 def person_known(uow: UnitOfWork, envelope: Envelope) -> None:

@@ -34,7 +34,7 @@ def would_say(  # noqa: PLR0917 - an act has as many sides
         raise ConflictError(PARTS_OF_ACTS[command.transition])
     role, frame = role_on(who, MOVE, application), Frame(connection, application)
     reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    held = holds(connection, who, application, frame, reviews)
+    held = holds(connection, who, application, frame, reviews, award)
     transition, why = chosen(who, application, frame, reviews, award, command, held)
     copy = application.model_copy(deep=True)
     by = Person(id=f"user:{who.user}", name=who.name, role=role)

@@ -16,6 +16,7 @@ from services.grants.domain.award import Award
 from services.grants.domain.decision import Said, coded, follow, recommend, wanting
 from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
+from services.grants.handlers import closing
 from services.grants.handlers.applying import judged, missing
 from services.grants.handlers.base import Command, Frame, act_as, application_for, one_person, owns, roles_on
 from services.grants.handlers.exclusion import screen
@@ -154,7 +155,7 @@ def _open_conflicts(who: Identity, application: Application, reviews: Sequence[R
 def moves_for(connection: Connection, who: Identity, application: Application, frame: Frame) -> list[Move]:
     """Return the moves that `who` has now, the blocked ones with what blocks them."""
     reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    held = holds(connection, who, application, frame, reviews)
+    held = holds(connection, who, application, frame, reviews, award)
     facts = facts_for(who, application, frame, reviews, award, held=held)
     return frame.workflow.moves(application.stage, roles_on(who, application), facts)
 
@@ -180,8 +181,9 @@ def step(
 ) -> None:
     """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
     frame = frame or Frame(uow.connection, application)
+    closing.take(uow, application, frame, command.transition)
     reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
-    held = holds(uow.connection, who, application, frame, reviews)
+    held = holds(uow.connection, who, application, frame, reviews, award)
     transition, why = chosen(who, application, frame, reviews, award, command, held)
     if "step_up" in transition.requires:
         must_have_confirmed(who, uow.now())
@@ -197,7 +199,9 @@ def step(
     # The role of the act is the one that the workflow gives it to.
     acting = next((name for name in roles_on(who, application) if name in transition.roles), role)
     by = act_as(uow, acting, command.reason or command.comment or (why.says["en"] if why else None))
+    before = application.stage
     carry_out(application, frame, transition, command, why, by, uow.now(), said)
+    closing.follow(uow, application, frame, transition, before, by, uow.context.reason or "")
 
 
 def chosen(  # noqa: PLR0917 - a case has as many sides

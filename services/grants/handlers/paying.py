@@ -14,7 +14,7 @@ from services.grants.domain.application import Application, Person
 from services.grants.domain.award import Award
 from services.grants.domain.award.account import Receipt
 from services.grants.domain.award.parts import Certificate, Hold
-from services.grants.handlers import reporting
+from services.grants.handlers import closing, reporting
 from services.grants.handlers.awarding import award_for, no_relation, today_of
 from services.grants.handlers.base import Command, Frame, act_as, application_for
 from services.grants.handlers.exclusion import must_be_clear
@@ -130,7 +130,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command
 
 def certify(uow: UnitOfWork, who: Identity, reference: str, number: int, command: CertifyTranche) -> Award:
     """Certify a request: amount, period, and what it is for."""
-    application, award, role = award_for(uow, who, CERTIFY, reference, command.version)
+    application, award, role = award_for(uow, who, CERTIFY, reference, command.version, number)
     no_relation(who, application)
     rules = _stepped_up(uow, who, application, "certify")
     by = act_as(uow, role)
@@ -156,7 +156,7 @@ def _stepped_up(uow: UnitOfWork, who: Identity, application: Application, act: s
 
 def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command: DecideTranche) -> Award:
     """Release a requested tranche, or a part of it, within one's delegated authority; or refuse it."""
-    application, award, role = award_for(uow, who, RELEASE, reference, command.version)
+    application, award, role = award_for(uow, who, RELEASE, reference, command.version, number)
     no_relation(who, application)
     if not command.release:
         return _refuse(uow, application, award, number, command, role=role)
@@ -169,7 +169,8 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         raise ForbiddenError(
             "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
         )
-    reporting.must_have_reported(uow, application)
+    if not award.settles(number):
+        reporting.must_have_reported(uow, application)
     must_be_clear(uow, application, Frame(uow.connection, application), "release")
     book = Book(uow, award)
     released = award.release(number, by, rules, amount=command.amount, why=command.reason)
@@ -191,7 +192,7 @@ def _refuse(
 
 def hold(uow: UnitOfWork, who: Identity, reference: str, number: int, command: HoldTranche) -> Award:
     """Put a tranche on hold for a coded reason."""
-    application, award, role = award_for(uow, who, HOLD, reference, command.version)
+    application, award, role = award_for(uow, who, HOLD, reference, command.version, number)
     no_relation(who, application)
     if not command.code:
         raise InvalidError({"code": "is required"})
@@ -202,7 +203,7 @@ def hold(uow: UnitOfWork, who: Identity, reference: str, number: int, command: H
 
 def unhold(uow: UnitOfWork, who: Identity, reference: str, number: int, command: Explained) -> Award:
     """Let a held tranche go on."""
-    application, award, role = award_for(uow, who, HOLD, reference, command.version)
+    application, award, role = award_for(uow, who, HOLD, reference, command.version, number)
     no_relation(who, application)
     award.take_off_hold(number, command.why, act_as(uow, role, command.why))
     return award
@@ -210,7 +211,7 @@ def unhold(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
 
 def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int, command: ConfirmPayment) -> Award:
     """Confirm that the bank paid a released tranche."""
-    application, award, role = award_for(uow, who, CONFIRM, reference, command.version)
+    application, award, role = award_for(uow, who, CONFIRM, reference, command.version, number)
     no_relation(who, application)
     rules = _stepped_up(uow, who, application, "confirm")
     confirmed(uow, award, number, command, act_as(uow, role), today_of(uow, application), rules)
@@ -245,6 +246,8 @@ def _award_at_any_stage(
     """Return a concluded award, whatever became of the case: money comes back after the end, too."""
     application, role = application_for(uow, who, action, reference)
     no_relation(who, application)
+    if application.terminal:
+        closing.must_not_be_closed(application, Frame(uow.connection, application))
     award = awards(uow).get(application.id, expected=version)
     if not award.concluded_at:
         raise ConflictError("The agreement is not concluded yet: both sides must sign first")

@@ -118,7 +118,7 @@ class CasePage:
         self.award = reads.find_award(uow.connection, application.id)
         self.roles = roles_on(who, application)
         self.inside = "applicant" not in self.roles
-        self.held = holds(uow.connection, who, application, self.frame, self.reviews)
+        self.held = holds(uow.connection, who, application, self.frame, self.reviews, self.award)
         self.facts = facts_for(who, application, self.frame, self.reviews, self.award, held=self.held)
         self.moves = self.frame.workflow.moves(application.stage, self.roles, self.facts)
 
@@ -204,6 +204,8 @@ class CasePage:
                 tabs.append(("ledger", "Ledger"))
             if self.award.concluded_at and self.frame.call.reporting:
                 tabs.append(("reports", "Reports"))
+            if self.inside and self.award.concluded_at and self.frame.pack.closeout.items:
+                tabs.append(("closeout", "Closeout"))
         tabs.append(("notes", "Notes" if self.inside else "Messages"))
         return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
 

@@ -34,7 +34,7 @@ class CapacityAssessed(CapacityFact):
 
 
 class CapacityTakenOver(CapacityFact):
-    """An earlier assessment of the same organisation counts for this application too: that of `source`."""
+    """An earlier assessment of the same organisation counts for this application too: that of `taken_from`."""
 
     TYPE = "grants.capacity.taken_over"
     taken_from: str

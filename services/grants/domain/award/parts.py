@@ -92,6 +92,7 @@ class Tranche(Part):
     number: int
     amount: Money
     of: int | None = None
+    settles: bool = False  # of a grant that ended before its time: what was still due to the recipient
     status: Literal["planned", "requested", "certified", "released", "paid"] = "planned"
     certificate: Certificate | None = None
     hold: Hold | None = None

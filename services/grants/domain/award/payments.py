@@ -20,6 +20,7 @@ from shared.events.grants.award import (
     TrancheRequested,
     TrancheUnheld,
 )
+from shared.events.grants.closeout import AwardReopened, AwardSettled
 from shared.events.payment_rules import PaymentRules
 from shared.money import Money, total
 
@@ -60,7 +61,8 @@ class Award(Account):
 
     def held_by(self, number: int, rules: PaymentRules = RULES) -> list[Condition]:
         """Return the conditions that hold a tranche or a part of it now."""
-        return conditions(self, self.tranche(number), rules)
+        tranche = self.tranche(number)
+        return [] if tranche.settles else conditions(self, tranche, rules)
 
     def releasable(self, number: int, rules: PaymentRules = RULES) -> Money:
         """Return how much of a tranche the conditions let go now."""
@@ -217,9 +219,32 @@ class Award(Account):
     def of_milestone(self, number: int) -> Money:
         """Return what was released for the milestone of a tranche, that tranche included: what authority is for."""
         tranche = self.tranche(number)
+        if tranche.settles:
+            return tranche.amount
         same = (item for item in self.tranches if milestone_of(item) == milestone_of(tranche))
         counted = (item.amount for item in same if item.status in {"released", "paid"} or item.number == number)
         return total(counted, self.amount.currency)
+
+    def settles(self, number: int) -> bool:
+        """Return whether that tranche is what a terminated grant still owes."""
+        return any(item.settles for item in self.tranches if item.number == number)
+
+    def owe(self, amount: Money, by: Person) -> None:
+        """Ask that what a terminated grant owes for accepted costs be paid: a tranche without a milestone."""
+        number = max(item.number for item in self.tranches) + 1
+        asked = {"status": "requested", "requested_by": by.id, "requested_by_name": by.name}
+        owed = Tranche(number=number, amount=amount, of=self.milestones[-1].number, settles=True, **asked)
+        self.tranches = [*self.tranches, owed]
+        self.record(TrancheRequested(**self._tranche_fact(owed, ["finance"])))
+
+    def end(self, how: str, **due: Any) -> None:
+        """Record how the money stands at the end, and what is still due."""
+        sums = {"paid": self.paid(), "costs": self.accepted(), "refunded": self.refunded()}
+        self.record(AwardSettled(**self._facts(["finance"]), how=how, **sums, **due))
+
+    def resume(self, taken: Money) -> None:
+        """Record that a grant which had ended runs again."""
+        self.record(AwardReopened(**self._facts(["finance"]), taken_again=taken))
 
     def put_in_batch(self, number: int, batch: str | None) -> None:
         """Note the bank file that a tranche is in, or that it is in none any more; the file records the event."""

@@ -13,11 +13,13 @@ from services.grants.domain.award import Award
 from services.grants.domain.pack import Call, Pack
 from services.grants.domain.reporting import Agreed, Report
 from services.grants.domain.reporting.checking import Setting
-from services.grants.handlers.base import MAX_REFERENCE, act_as, owns, pack_of
+from services.grants.handlers import closing
+from services.grants.handlers.base import MAX_REFERENCE, Frame, act_as, owns, pack_of
 from services.grants.handlers.standing import stand
 from services.grants.policy import POLICY
 from services.grants.storage import reads
 from services.grants.storage.reports import find_report, reports, reports_of
+from services.grants.storage.tables import applications
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.events.reporting_rules import Reporting
@@ -49,8 +51,16 @@ def report_for(
     """Return the report, locked, to do `action` to it as `who`."""
     seen = look_at(uow.connection, who, report_id, action)
     stand(uow, who, seen.programme, seen.application)
+    must_run(uow, seen)
     act_as(uow, role_on(who, action, seen), reason or None)
     return reports(uow).get(seen.id, expected=expected)
+
+
+def must_run(uow: UnitOfWork, report: Report) -> None:
+    """Raise ConflictError when the grant of a report was closed; both wait for each other at the application."""
+    application = applications(uow).get(report.application)
+    if application.terminal:
+        closing.must_not_be_closed(application, Frame(uow.connection, application))
 
 
 def impartial(who: Identity, report: Report) -> None:

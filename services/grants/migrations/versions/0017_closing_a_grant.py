@@ -1,4 +1,4 @@
-"""Capacity assessments, which other applications of the organisation may take over."""
+"""A grant is closed by a checklist."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "capacity",
+        "closeout",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -22,12 +22,9 @@ def upgrade() -> None:
         sa.Column("updated_by_name", sa.String(length=200), nullable=False),
         sa.Column("last_changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("programme", sa.String(length=80), nullable=False),
-        sa.Column("organisation", sa.String(length=80), nullable=False),
-        sa.Column("finished_sheet", sa.String(length=60), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("capacity_pk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("closeout_pk")),
     )
-    op.create_index("capacity_organisation", "capacity", ["organisation", "programme", "finished_sheet"])
 
 
 def downgrade() -> None:
-    op.drop_table("capacity")
+    op.drop_table("closeout")
