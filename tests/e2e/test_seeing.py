@@ -85,7 +85,7 @@ def canary(running: Running, story: dict[str, Any], known: Settings) -> list[str
     applicant.http.put(f"{path}/answers", json=words | {"budget": NAME, NAME: IBAN})
     applicant.http.get(f"/grants/applications/{NAME}", params={"x": EMAIL})
     applicant.http.get("/account", headers={"authorization": "Bearer tmg_Kanarejka123456"})
-    applicant.upload(f"{path}/documents", f"{NAME} {IBAN}.pdf", b"%PDF-1.4\n%%EOF\n", kind="registration")
+    applicant.upload(f"{path}/documents", (f"{NAME} {IBAN}.pdf", b"%PDF-1.4\n%%EOF\n"), kind="registration")
     _send_garbage(known, {"name": NAME, "email": EMAIL, "iban": IBAN, "phone": PHONE})
     cookies = [value for one in (person, applicant) for value in one.http.cookies.values() if len(value) > 15]
     for one in (person, applicant):

@@ -69,7 +69,7 @@ def test_letter_that_is_accepted() -> None:
     assert [event.TYPE for event in events] == ["notifications.delivery.queued", "notifications.delivery.sent"]
     assert item.status is Status.SENT
     assert item.due_at is None
-    assert "ana@chamber.example" not in "".join(event.model_dump_json() for event in events)
+    assert "ana@chamber.example" not in str(events)
 
 
 def test_changes_of_an_event_do_not_tell_the_letter() -> None:
@@ -117,7 +117,7 @@ def test_failure_is_told_without_the_address() -> None:
     item.conclude(1, Answer(verdict=Verdict.PERMANENT, code=550, reply=reply), NOW, no_jitter)
     recorded = item.collect()[-1]
     assert recorded.event.model_dump()["problem"] == "5.1.1 <…> no such person"
-    assert "ana@chamber.example" not in recorded.model_dump_json()
+    assert "ana@chamber.example" not in str(recorded)
 
 
 def test_late_failure_of_a_lost_sender_changes_nothing() -> None:

@@ -77,6 +77,8 @@ CASE = {
     "actor": "goran",
     "done_by": {"recommend": "irena"},
     "amount": {"amount": "45000.00", "currency": "EUR"},
+    "approvals_missing": 0,
+    "step_up": True,
 }
 
 
