@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.events.catalogue.glossary_of_stages import STAGES
+
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
+    **STAGES,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
     "absent": ("How many of the missing events the source does not have either.", 0),
     "accepted": ("How much of it was accepted.", None),
@@ -304,16 +307,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
         "Knows training",
     ),
     "before": ("The score until then, as a decimal text.", "62.00"),
-    "capacity.answered": ("How many questions have an answer.", 3),
-    "capacity.points": ("Points of all answers together.", 22),
-    "capacity.most": ("Points of the best answers together.", 35),
-    "capacity.percent": ("Points of the most there could be, of 100, as a decimal text.", "62.9"),
-    "capacity.valid_until": ("The last day on which other applications may take it over.", "2028-03-02"),
-    "taken_from": ("The application for which the assessment was made.", "BSO-2026-0001"),
-    "assessed_by": ("Who made the assessment.", "Elena Trajkova"),
-    "assessed_at": ("When it was finished.", "2026-03-02T09:00:00Z"),
-    "capacity.condition": ("The special condition: by risk.<rating>.<id> or capacity.<question>.", "capacity.accounts"),
-    "capacity.why": ("Why the agreement leaves it out.", "The accountant is hired already"),
     "award.paid": ("What was paid in all.", None),
     "award.refunded": ("What the recipient has paid back.", None),
     "award.given_back": ("The part of the commitment that the fund has again.", None),
@@ -321,10 +314,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "award.refund_by": ("The day until which it is to be paid back.", "2026-04-01"),
     "award.payment_due": ("What is due to the recipient for accepted costs.", None),
     "award.taken_again": ("What of the fund is committed again.", None),
-    "closeout.item": ("The point of the programme's closing checklist.", "assets"),
-    "closeout.answer": ("done, not_applicable or open.", "done"),
-    "closeout.note": ("What the answer rests on.", "The list of three machines is attached"),
-    "closeout.items": ("The points whose answers count no more.", ["assets", "audit"]),
     "moderation.note": ("What was discussed, and what came of it.", "Both agreed on the budget's weakness"),
     "outcome": ("third_review or discussed.", "discussed"),
     "spread": ("How far the highest score was above the lowest, as a decimal text.", "40.00"),
