@@ -1,67 +1,98 @@
-"""The side navigation by role, as data: (heading or None, [(address, label), …])."""
+"""The side navigation, as data: every place, under its heading, with the roles that go there."""
 
 from __future__ import annotations
 
 from shared.web.identity import Identity
 
 Link = tuple[str, str]
+Place = tuple[str, str, tuple[str, ...]]  # address, label, the roles whose work is there
+Section = tuple[str, list[Link]]
 
-LISTS = ("/grants/exclusion-lists", "Exclusion lists")
-INTERESTS = ("/grants/interests", "My interests")
-# The labels are gettext ids; `shared/web/locale` translates them.
-BY_ROLE: dict[str, list[Link]] = {
-    "applicant": [
-        ("/grants/mine", "My applications"),
-        ("/grants/reports/mine", "My reports"),
-        ("/grants/calls", "Open calls"),
-        ("/grants/cofinancing", "Co-financing"),
-        ("/loans/mine", "My proposals"),
-    ],
-    "officer": [
-        ("/grants/day", "My day"),
-        ("/grants/", "Applications"),
-        ("/grants/reports", "Reports"),
-        ("/grants/cofinancing", "Co-financing"),
-        ("/grants/publishing", "Open data"),
-        ("/loans/proposals", "Proposals"),
-        LISTS,
-        INTERESTS,
-    ],
-    "reviewer": [("/grants/reviews", "My reviews"), INTERESTS],
-    "programme_manager": [
-        ("/grants/day", "My day"),
-        ("/grants/", "Applications"),
-        ("/grants/reports", "Reports"),
-        ("/grants/cofinancing", "Co-financing"),
-        LISTS,
-        ("/grants/publishing", "Open data"),
-        ("/programmes", "Programmes"),
-        INTERESTS,
-    ],
-    "finance_officer": [
-        ("/grants/day", "My day"),
-        ("/grants/payments", "Payments"),
-        ("/grants/reports", "Reports"),
-        ("/grants/cofinancing", "Co-financing"),
-        INTERESTS,
-    ],
-    "finance_partner": [("/loans/referrals", "Referrals")],
-    "auditor": [("/audit/", "Audit log"), ("/grants/publishing", "Open data"), ("/docs/events", "Events")],
-    "operator": [
-        ("/operations", "Operations"),
-        ("/docs/events", "Events"),
-        ("/notifications/mail", "Mail"),
-        ("/people", "People"),
-        ("/programmes", "Programmes"),
-    ],
-}
+_OFFICE = ("officer", "programme_manager")
+_STAFF = (*_OFFICE, "finance_officer")
+_INSIDE = (*_STAFF, "auditor")
+
+# The headings and labels are gettext ids; `shared/web/locale` translates them. A place has one name everywhere.
+SECTIONS: list[tuple[str, list[Place]]] = [
+    (
+        "",
+        [
+            ("/grants/day", "My day", _STAFF),
+            ("/audit/", "Audit log", ("auditor",)),
+            ("/operations", "Operations", ("operator",)),
+        ],
+    ),
+    (
+        "Grants",
+        [
+            ("/grants/mine", "My applications", ("applicant",)),
+            ("/grants/reports/mine", "My reports", ("applicant",)),
+            ("/grants/reviews", "My reviews", ("reviewer",)),
+            ("/grants/", "Applications", _INSIDE),
+            ("/grants/ageing", "How long cases wait", _INSIDE),
+            ("/grants/bulk", "Acts on many cases", _INSIDE),
+            ("/grants/panels", "Panels", (*_OFFICE, "auditor")),
+            ("/grants/cofinancing", "Co-financing", ("applicant", *_INSIDE)),
+            ("/grants/calls", "Open calls", ("applicant",)),
+            ("/grants/calls", "Calls", _INSIDE),
+        ],
+    ),
+    (
+        "Money",
+        [
+            ("/grants/payments", "Payments", ("finance_officer", "programme_manager", "auditor")),
+            ("/grants/ledger", "Ledger", _INSIDE),
+        ],
+    ),
+    (
+        "Results",
+        [
+            ("/grants/reports", "Reports", _INSIDE),
+            ("/grants/indicators", "Indicators", _INSIDE),
+            ("/grants/publishing", "Open data", _INSIDE),
+        ],
+    ),
+    (
+        "Loans",
+        [
+            ("/loans/mine", "My proposals", ("applicant",)),
+            ("/loans/proposals", "Proposals", ("officer",)),
+            ("/loans/referrals", "Referrals", ("finance_partner",)),
+        ],
+    ),
+    (
+        "Rules and people",
+        [
+            ("/people", "People", ("operator",)),
+            ("/programmes", "Programmes", (*_INSIDE, "operator")),
+            ("/grants/workflows", "Cases under older workflows", _INSIDE),
+            ("/grants/exclusion-lists", "Exclusion lists", _INSIDE),
+            ("/grants/delegations", "Who stands in for whom", _INSIDE),
+            ("/grants/interests", "My interests", ("reviewer", *_STAFF)),
+            ("/docs/events", "Events", ("auditor", "operator")),
+            ("/notifications/mail", "Mail", ("operator",)),
+        ],
+    ),
+]
 EVERYBODY: list[Link] = [("/notifications/inbox", "Inbox"), ("/account", "My account")]
+# What of these can be looked at for one programme alone; `{}` is its id.
+OF_PROGRAMME = {
+    "/grants/": "/grants/?programme={}",
+    "/grants/ageing": "/grants/ageing?programme={}",
+    "/grants/payments": "/grants/payments?programme={}",
+    "/grants/ledger": "/grants/ledger?programme={}",
+    "/grants/reports": "/grants/reports?programme={}",
+    "/grants/indicators": "/grants/indicators?programme={}",
+    "/grants/workflows": "/grants/workflows?programme={}",
+    "/grants/panels": "/grants/panels?programme={}",
+    "/grants/publishing": "/grants/publishing/{}/facts",
+}
 
 # Where the search box of a role leads; the words travel as `q`.
 SEARCH = {
     "officer": "/grants/",
     "programme_manager": "/grants/",
-    "finance_officer": "/grants/payments",
+    "finance_officer": "/grants/",
     "reviewer": "/grants/reviews",
     "finance_partner": "/loans/referrals",
     "auditor": "/audit/",
@@ -70,12 +101,35 @@ SEARCH = {
 }
 
 
-def links_for(who: Identity | None) -> list[Link]:
-    """Return the links of all roles that a person holds, each once, home first."""
+def sections_for(who: Identity | None) -> list[Section]:
+    """Return the places of all roles that a person holds, each once under its heading, home first."""
     if who is None:
         return []
-    links = [("/", "Home"), *(link for role in who.roles for link in BY_ROLE.get(role, [])), *EVERYBODY]
-    return list(dict.fromkeys(links))
+    seen: set[str] = set()
+    found: list[Section] = []
+    for heading, places in SECTIONS:
+        links = [] if heading else [("/", "Home")]
+        for href, label, roles in places:
+            if href not in seen and set(roles) & set(who.roles):
+                seen.add(href)
+                links.append((href, label))
+        if links:
+            found.append((heading, links + ([] if heading else EVERYBODY[:1])))
+    return [*found, ("You", EVERYBODY[1:])]
+
+
+def links_for(who: Identity | None) -> list[Link]:
+    """Return the links of `sections_for` in one row."""
+    return [link for _, links in sections_for(who) for link in links]
+
+
+def of_programme(who: Identity, programme: str) -> list[Section]:
+    """Return where a person finds what belongs to one programme, under the same headings and names."""
+    found = [
+        (heading, [(OF_PROGRAMME[href].format(programme), label) for href, label in links if href in OF_PROGRAMME])
+        for heading, links in sections_for(who)
+    ]
+    return [(heading, links) for heading, links in found if links]
 
 
 def current(links: list[Link], path: str) -> str:

@@ -154,12 +154,14 @@ def shared_context(request: Request) -> dict[str, Any]:
     """Return what every page may use: who, nav, csrf_field(), locale, path, correlation_id, notice."""
     state = request.state
     who = getattr(state, "identity", None)
-    links = navigation.links_for(who)
+    places = navigation.sections_for(who)
+    links = [link for _, found in places for link in found]
     path = request.scope["path"]
     return {
         "request": request,
         "who": who,
         "links": links,
+        "places": places,
         "here": navigation.current(links, path),
         "path": path,
         "address": f"{path}?{request.url.query}" if request.url.query else path,

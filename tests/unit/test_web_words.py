@@ -109,8 +109,8 @@ def test_every_word_on_a_page_has_its_russian(service: str) -> None:
     """No template of the portal or of the shared pages shows a sentence that Russian readers get in English."""
     catalogue = i18n.catalogue(service, "ru")
     words = _messages(ROOT / "services" / service / "templates") | _messages(ROOT / "shared" / "web" / "templates")
-    words |= {label for links in navigation.BY_ROLE.values() for _, label in links}
-    words |= {label for _, label in navigation.EVERYBODY}
+    words |= {label for _, places in navigation.SECTIONS for _, label, _ in places} | {"You"}
+    words |= {heading for heading, _ in navigation.SECTIONS if heading} | {label for _, label in navigation.EVERYBODY}
     assert len(words) > 100
     assert [word for word in words if not _is_said(catalogue, word)] == []
 

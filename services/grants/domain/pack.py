@@ -184,6 +184,11 @@ class Checklist(Model):
     risk: Risk | None = None
     capacity: CapacitySheet | None = None
 
+    @property
+    def assesses(self) -> bool:
+        """Return whether it has a result to read: an assessment, or conditions that follow from the risk."""
+        return self.capacity is not None or bool(self.risk and self.risk.conditions)
+
     def passed(self, answers: Mapping[str, str], risk: str | None) -> bool:
         """Return whether every point is answered, none that must be yes is no, and the risk is rated."""
         rated = not (self.risk and self.risk.required) or risk is not None

@@ -87,8 +87,7 @@ def seen(uow: UnitOfWork, who: Identity, reference: str) -> Seen:
     must_be_free(uow.connection, who, application)
     frame = Frame(uow.connection, application)
     sheet, stage = sheet_of(frame)
-    conditions = any(item.risk and item.risk.conditions for item in frame.pack.checklists_of(frame.call))
-    if sheet is None and not conditions:
+    if not any(item.assesses for item in frame.pack.checklists_of(frame.call)):
         raise NotFoundError("There is no such record")
     capacity = find_capacity(uow.connection, application.id)
     made = bool(capacity and capacity.result)

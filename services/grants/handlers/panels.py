@@ -20,6 +20,7 @@ from services.grants.domain.review import Review
 from services.grants.handlers import bulk
 from services.grants.handlers.base import Command, Packs, act_as
 from services.grants.handlers.bulk.planning import keep
+from services.grants.handlers.listing import programmes_of
 from services.grants.policy import POLICY
 from services.grants.storage import bulk as rows
 from services.grants.storage import panel as stored
@@ -73,6 +74,38 @@ class Session:
     ranking: Ranking
     conflicts: dict[str, dict[str, str]]
     hidden: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A call of a programme with a panel: how many applications wait for it, and the panels there were."""
+
+    programme: str
+    call: Call
+    waiting: int
+    panels: list[Any]
+
+
+def sittings(connection: Connection, who: Identity, programme: str = "") -> list[Sitting]:
+    """Return the calls that this person may see before a panel, those with waiting applications first."""
+    if programme:
+        POLICY.role_for(READ, who, programme=programme)
+    names = [programme] if programme else programmes_of(connection, who, READ)
+    packs = [pack for name in names if (pack := Packs(connection, name).newest)]
+    stages = {pack.programme: pack.decisions.panel.stage for pack in packs}
+    counts, held = stored.waiting(connection, stages), stored.of_programmes(connection, names)
+    found = [
+        Sitting(
+            pack.programme,
+            call,
+            counts.get((pack.programme, name), 0),
+            [row for row in held if (row["programme"], row["call"]) == (pack.programme, name)],
+        )
+        for pack in packs
+        for name, call in pack.calls.items()
+        if pack.decisions.panel.stage in {stage.id for stage in pack.workflows[call.workflow].stages}
+    ]
+    return sorted(found, key=lambda one: (not one.waiting, one.programme, one.call.call))
 
 
 def laid(connection: Connection, who: Identity, programme: str, call_id: str, panel: Panel | None = None) -> Session:

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 
 from services.grants.domain.application import Application
 from services.grants.domain.mainline import main_line, position
-from services.grants.domain.pack import BUDGET, DOCUMENTS, Call, Checklist
+from services.grants.domain.pack import BUDGET, DOCUMENTS, Call
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.deciding import chain
 from services.grants.handlers.holding import holds
 from services.grants.handlers.moving import OFFER, PARTS_OF_ACTS, facts_for
 from services.grants.pages.guide import turn
+from services.grants.pages.tabs import groups_of, links
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import InvalidError
@@ -144,8 +145,7 @@ class CasePage:
             "stage_name": self.stage_name(application.stage),
             "stage_names": [name for name, _ in names],
             "stage_now": next(index for index, (_, now) in enumerate(names) if now),
-            "tabs": self._tabs(),
-            "here": case_path(application.id, here),
+            **self._tabs(here),
             "base": case_path(application.id),
             "open_moves": [move for move in self._own_moves() if move.allowed],
             "blocked": [(move, self._needs(move)) for move in self._own_moves() if not move.allowed],
@@ -188,33 +188,21 @@ class CasePage:
         moment = self.request.app.state.clock()
         return self.application.turn(self.frame.workflow, self.frame.calendar, moment).days_used
 
-    def _tabs(self) -> list[tuple[str, str]]:
-        reference, documents = self.application.id, len(self.application.documents)
-        tabs = [("", "Summary"), ("answers", "Answers"), ("documents", f"Documents {documents}")]
-        if self.inside and "finance_officer" not in self.roles:
-            done = sum(1 for review in self.reviews if review.status == "submitted")
-            tabs.append(("reviews", f"Reviews {done}/{self.frame.call.reviewers_needed}"))
-        if self.inside:
-            tabs.append(("screening", "Lists"))
-            if any(item.capacity or (item.risk and item.risk.conditions) for item in self._lists()):
-                tabs.append(("capacity", "Capacity"))
-        if self.award:
-            tabs += [("agreement", "Agreement"), ("money", "Money")]
-            if self.inside and self.award.concluded_at:
-                tabs.append(("ledger", "Ledger"))
-            if self.award.concluded_at and self.frame.call.reporting:
-                tabs.append(("reports", "Reports"))
-            if self.inside and self.award.concluded_at and self.frame.pack.closeout.items:
-                tabs.append(("closeout", "Closeout"))
-        tabs.append(("notes", "Notes" if self.inside else "Messages"))
-        return [(case_path(reference, part), self._tab_name(name)) for part, name in [*tabs, ("timeline", "Timeline")]]
-
-    def _lists(self) -> list[Checklist]:
-        return self.frame.pack.checklists_of(self.frame.call)
-
-    def _tab_name(self, name: str) -> str:
-        word, _, count = name.partition(" ")
-        return f"{translate('grants', word, locale=self.request.state.locale)} {count}".strip()
+    def _tabs(self, here: str) -> dict[str, Any]:
+        application, inside = self.application, self.inside
+        scores = "finance_officer" not in self.roles
+        groups = groups_of(
+            application,
+            self.frame.call,
+            self.reviews,
+            self.award,
+            inside=inside,
+            scores=scores,
+            closes=bool(self.frame.pack.closeout.items),
+            assesses=any(item.assesses for item in self.frame.pack.checklists_of(self.frame.call)),
+        )
+        locale = self.request.state.locale
+        return links(groups, here, case_path(application.id), lambda word: translate("grants", word, locale=locale))
 
     def _needs(self, move: Move) -> list[tuple[bool, str]]:
         """Return (done, sentence) of each thing that a blocked move requires."""

@@ -40,14 +40,17 @@ class VersionForm(FormModel):
 
 
 @router.get("", dependencies=[allowed(panels.READ)])
-def ranking(request: Request, who: Who, connection: Reader, call: str, programme: str = "") -> HTMLResponse:
-    """Show how the applications of a call that wait for the panel rank now, and the panels there were."""
+def ranking(request: Request, who: Who, connection: Reader, call: str = "", programme: str = "") -> HTMLResponse:
+    """Show how the applications of a call that wait for the panel rank now; without a call, which calls have any."""
+    if not call:
+        found = panels.sittings(connection, who, programme)
+        return show(request, "panels.html", sittings=found, programme=programme)
     programme = programme or next(
         (row["programme"] for row in reads.find_calls(connection, call) if row["programme"] in who.programmes), ""
     )
     session = panels.laid(connection, who, programme, call)
-    found = stored.panels_of(connection, programme, call)
-    return show(request, "panel_call.html", programme=programme, panels=found, **_shown(who, session))
+    held = stored.panels_of(connection, programme, call)
+    return show(request, "panel_call.html", programme=programme, panels=held, **_shown(who, session))
 
 
 @router.post("", dependencies=[allowed(panels.HOLD)])

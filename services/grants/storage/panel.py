@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Connection, Index, Numeric, RowMapping, String, func, select
+from sqlalchemy import Column, Connection, Index, Numeric, RowMapping, String, func, select, tuple_
 
 from services.grants.domain.application import Application
 from services.grants.domain.panel import Panel
@@ -15,6 +15,7 @@ from services.grants.storage.base import metadata
 from shared.database import Repository, UnitOfWork, entity_table
 
 MOST = 500  # applications before one panel
+LATEST = 200  # panels on a list
 panel = entity_table(
     "panel",
     metadata,
@@ -42,6 +43,19 @@ def panels_of(connection: Connection, programme: str, call: str) -> list[RowMapp
     """Return the panels of a call, newest first."""
     query = select(p.id, p.status, p.created_at, p.updated_at).where(p.programme == programme, p.call == call)
     return list(connection.execute(query.order_by(p.id.desc()).limit(50)).mappings())
+
+
+def of_programmes(connection: Connection, programmes: Collection[str]) -> list[RowMapping]:
+    """Return the newest panels of these programmes."""
+    query = select(p.id, p.programme, p.call, p.status, p.updated_at).where(p.programme.in_(list(programmes)))
+    return list(connection.execute(query.order_by(p.id.desc()).limit(LATEST)).mappings())
+
+
+def waiting(connection: Connection, stages: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """Return how many applications of each call lie at the panel's stage; `stages` names it by programme."""
+    here = tuple_(a.programme, a.stage).in_(list(stages.items()))
+    query = select(a.programme, a.call, func.count()).where(here).group_by(a.programme, a.call)
+    return {(programme, call): count for programme, call, count in connection.execute(query)}
 
 
 def before(connection: Connection, programme: str, call: str, stage: str) -> list[Application]:

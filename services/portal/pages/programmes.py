@@ -12,6 +12,7 @@ from services.portal import storage
 from services.portal.pages.people import ROLE_NAMES
 from services.portal.policy import POLICY
 from shared.errors import NotFoundError
+from shared.web import navigation
 from shared.web.dependencies import Reader, Who, allowed
 from shared.web.identity import Identity
 from shared.web.pages import render
@@ -73,6 +74,7 @@ def programme(request: Request, programme_id: str, who: Who, reader: Reader) -> 
         request,
         "programme.html",
         workflows=workflows,
+        of_programme=navigation.of_programme(who, programme_id),
         pack=state["pack"],
         state=state,
         id=programme_id,
