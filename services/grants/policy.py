@@ -124,4 +124,25 @@ PUBLISHING: dict[str, dict[str, str]] = {
     "grants.review.list": {**_STAFF, "auditor": "all"},
 }
 
-POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING})
+# Bank details: whole numbers are shown to finance and to whose they are (`reveal`), to others the last four characters.
+PAYEES: dict[str, dict[str, str]] = {
+    "grants.payee.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.payee.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
+    "grants.payee.reveal": {"applicant": "own", **_FINANCE},
+    "grants.payee.enter": {"applicant": "own", "officer": "programme", **_FINANCE},
+    "grants.payee.confirm": _FINANCE,
+    "grants.payee.refuse": {"applicant": "own", "officer": "programme", **_FINANCE},
+    "grants.payee.lift": {"programme_manager": "programme"},
+    "grants.payee.block": {"applicant": "own", **_STAFF, **_FINANCE},
+}
+
+# Bank files carry whole account numbers: only finance takes them out.
+BANK_FILES: dict[str, dict[str, str]] = {
+    "grants.bank_file.read": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
+    "grants.bank_file.make": _FINANCE,
+    "grants.bank_file.download": _FINANCE,
+    "grants.bank_file.confirm": _FINANCE,
+    "grants.bank_file.cancel": _FINANCE,
+}
+
+POLICY = Policy({**APPLICATIONS, **DAY, **REPORTS, **COFINANCING, **PUBLISHING, **PAYEES, **BANK_FILES})

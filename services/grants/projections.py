@@ -31,6 +31,7 @@ OTHERS: dict[str, str] = {
     "acted_for": "who acted for whom on which case: written with the act, in its transaction",
     "bulk_row": "what came of each case of an act on many: written with the case, in the row's own transaction",
     "cofinancing_claim": "which case has claimed a document or payment: written with the entity, in its transaction",
+    "payee_number": "the numbers of bank details, only ever added: kept apart from what is shown, told and exported",
     "ledger_line": "what each act did to the accounts of an award: written with the award, in its transaction",
     "saved_view": "searches that people keep under a name for their own convenience: no case depends on them",
 }

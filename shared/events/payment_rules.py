@@ -64,6 +64,12 @@ class Debtor(Part):
     bic: Bic | None = None
 
 
+class PayeeRules(Part):
+    """Payments go to bank details that two people vouch for, this many hours after they did."""
+
+    cooling_off_hours: Annotated[int, Field(ge=0, le=720)] = 48
+
+
 REASONS = (
     Reason(id="documents", name={"en": "Documents are missing", "ru": "Не хватает документов"}),
     Reason(id="conditions", name={"en": "Conditions are not met", "ru": "Условия не выполнены"}),
@@ -81,7 +87,8 @@ class PaymentRules(Part):
     `certify_from` is the amount from which a request needs a certification; `apart` are further pairs of acts that two
     people do; `liquidated_percent` is how much of the last advance must be accounted for before the next one;
     `advance_cap_percent` the most of the agreed amount that may be out and not accounted for; `match_percent` what
-    the recipient's own accepted share must be of the grant released; `step_up` the acts that ask for the password.
+    the recipient's own accepted share must be of the grant released; `step_up` the acts that ask for the password;
+    `payee` that nothing is released without confirmed bank details (left out, they are not asked for).
     """
 
     certify_from: Money | None = None
@@ -92,6 +99,7 @@ class PaymentRules(Part):
     step_up: tuple[Literal["certify", "release", "confirm", "reverse"], ...] = ()
     reasons: Annotated[tuple[Reason, ...], Field(min_length=1)] = REASONS
     debtor: Debtor | None = None
+    payee: PayeeRules | None = None
 
     @model_validator(mode="after")
     def _once(self) -> Self:

@@ -41,6 +41,8 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         "Money",
         [
             ("/grants/payments", "Payments", ("finance_officer", "programme_manager", "auditor")),
+            ("/grants/bank-files", "Bank files", ("finance_officer", "programme_manager", "auditor")),
+            ("/grants/bank-details", "Bank details", ("finance_officer", "programme_manager", "auditor")),
             ("/grants/ledger", "Ledger", _INSIDE),
         ],
     ),
@@ -80,6 +82,7 @@ OF_PROGRAMME = {
     "/grants/": "/grants/?programme={}",
     "/grants/ageing": "/grants/ageing?programme={}",
     "/grants/payments": "/grants/payments?programme={}",
+    "/grants/bank-files": "/grants/bank-files?programme={}",
     "/grants/ledger": "/grants/ledger?programme={}",
     "/grants/reports": "/grants/reports?programme={}",
     "/grants/indicators": "/grants/indicators?programme={}",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from payable import payable
 from sqlalchemy import Engine, text
 
 from services.grants.domain.cofinancing import CoFinancing
@@ -140,4 +141,5 @@ def desk(stand: Stand, tmp_path: Path) -> Desk:
         learned.put_pack(uow.connection, programme=PROGRAMME, version=1, sha256="0" * 64, content=pack(), at=NOW)
         for name, kind in (("cables", "lead_firm"), ("wires", "lead_firm"), ("chamber", "bso")):
             learned.put_organisation(uow.connection, id=name, name=name.title(), kind=kind, country="MK")
+    payable(engine, lambda: NOW, "cables")
     return Desk(engine, tmp_path)

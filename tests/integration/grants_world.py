@@ -15,6 +15,7 @@ import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
+from payable import payable
 from sqlalchemy import Engine, event, text
 
 from services.grants import api, handlers, pages
@@ -126,7 +127,7 @@ class Person:
 class World:
     """One database of grants with the pack and the people learned, and the app in front of it."""
 
-    def __init__(self, engine: Engine, home: Path) -> None:
+    def __init__(self, engine: Engine, home: Path, *, pays: bool = True) -> None:
         self.engine, self.clock, self.key = engine, StandingClock(), OKPKey.generate_key("Ed25519")
         self.settings = Settings(home=home, base_url="http://127.0.0.1:8400")
         self.app = create_service_app(
@@ -143,6 +144,8 @@ class World:
         self.outer.mount("/grants", self.app)
         self.people: dict[str, Person] = {}
         self.learn(PROGRAMME, read_pack())
+        if pays:
+            payable(engine, self.clock, "chamber-of-crafts", "lead-firm")
 
     def __getattr__(self, name: str) -> Person:
         return self.people[name]

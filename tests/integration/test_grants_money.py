@@ -6,8 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from grants_world import PDF, Case, Person, World
+from grants_world import PDF, PROGRAMME, Case, Person, World, read_pack
 
+from services.grants.handlers import ledger
+from services.grants.storage.tables import awards
+from shared.database import Context, UnitOfWork, system
+from shared.entity import canonical_hash
+from shared.events.portal import ProgrammeLoaded
+from shared.money import Money
 from shared.testing.stand import Stand
 
 
@@ -156,3 +162,38 @@ def test_a_release_asks_for_the_password_again(world: World) -> None:
     world.finance.post(f"{case.path}/tranches/1/release", **fields)
     world.finance.confirmed_at = 0
     assert case.award()["tranches"][0]["status"] == "released"
+
+
+def test_row_09_a_stand_in_does_not_release_what_was_requested_by_whom_they_stand_for(world: World) -> None:
+    """Finance requests, and lends the role: the stand-in is the same person for the release, another one is not."""
+    case = verified(Case(world).concluded())
+    case.act(world.finance, "tranches/1/request")
+    today = world.clock().date().isoformat()
+    span = {"first_day": today, "last_day": today, "role": "finance_officer"}
+    world.finance.api("POST", "/delegations", 201, **span, delegate=world.officer_two.identity.user)
+    refused = case.act(world.officer_two, "tranches/1/release", 403)
+    assert refused["detail"] == "You requested this tranche; another person must release it"
+    assert case.award()["tranches"][0]["status"] == "requested"
+    case.act(world.finance_two, "tranches/1/release")
+    assert case.award()["tranches"][0]["status"] == "released"
+
+
+def test_row_08_a_release_ahead_of_the_evidenced_match_is_refused_with_the_arithmetic(world: World) -> None:
+    """Own share of 6,080 on 16,000 is 38 %, less than 50 %: 3,840 are held, and 12,160 go when they are asked for."""
+    pack = read_pack()
+    pack["payments"]["match_percent"] = "50"
+    pack.pop("people")
+    loaded = ProgrammeLoaded(programme_id=PROGRAMME, pack_version=2, sha256=canonical_hash(pack), pack=pack)
+    world.hear(loaded, f"programme:{PROGRAMME}")
+    case = verified(Case(world).concluded())
+    with UnitOfWork(world.engine, "grants", Context(actor=system("grants")), clock=world.clock) as uow:
+        award = awards(uow).get(case.reference)
+        ledger.costs_accepted(uow, award, Money.of(0, "EUR"), "a report", Money.of(6080, "EUR"))
+    case.act(world.officer, "tranches/1/request")
+    refused = case.act(world.finance, "tranches/1/release", 409)["detail"].replace("\xa0", " ")
+    assert "Evidenced match 38.0 % < 50 %: 3,840.00 EUR held" in refused
+    assert case.award()["tranches"][0]["status"] == "requested"
+    part = {"amount": "12160.01", "currency": "EUR"}
+    case.act(world.finance, "tranches/1/release", 409, amount=part)
+    done = case.act(world.finance, "tranches/1/release", amount=part | {"amount": "12160.00"})
+    assert [item["amount"]["amount"] for item in done["tranches"]] == ["12160.00", "16000.00", "8000.00", "3840.00"]

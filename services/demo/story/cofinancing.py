@@ -6,6 +6,7 @@ from typing import Any
 
 from services.demo.people import DemoError
 from services.demo.stage import Stage
+from services.demo.story import payee
 from services.demo.story.text import day, euro
 
 
@@ -54,6 +55,7 @@ def tell(stage: Stage) -> str:
     stage.chapter = "Lead-firm co-financing"
     case = CoFinancing(stage)
     _agree(case)
+    payee.tell(stage, "lead_firm", "MK07300000000042425")
     case.contribute("30000", 1)
     case.release("40000", 1)
     refused = case.act("finance", "asks for 10,000 more: refused", "releases", expect=409, amount=euro("10000"))

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.demo.people import DemoError
+from services.demo.story import payee
 from services.demo.story.grant import Grant
 from services.demo.story.text import INDICATORS, MOVED, NARRATIVE, STARTED, day, euro
 
@@ -14,6 +15,7 @@ from services.demo.story.text import INDICATORS, MOVED, NARRATIVE, STARTED, day,
 def pay(grant: Grant) -> None:
     """Act the first tranche: of 24,000 a part is certified, and no more than that is let go."""
     grant.stage.chapter = "BSO grant: the first payment"
+    payee.tell(grant.stage, "applicant", "MK07250120000058984")
     _show(grant, 1, "attendance.pdf")
     grant.award("finance", "requests tranche 1", "tranches/1/request")
     grant.award("finance_two", "releases it before the milestone: refused", "tranches/1/release", expect=409)

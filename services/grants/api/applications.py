@@ -14,6 +14,7 @@ from services.grants.api.views import (
     row_view,
 )
 from services.grants.domain.application import Application, Document
+from services.grants.domain.payee import Letter
 from services.grants.handlers import applying, listing, moving, viewing
 from services.grants.handlers import queue as queueing
 from services.grants.storage import reads
@@ -127,7 +128,7 @@ def download(request: Request, reference: str, document_id: str, who: Who, uow: 
     return file_answer(document, store(request).get(document.sha256))
 
 
-def file_answer(document: Document, content: bytes) -> Response:
+def file_answer(document: Document | Letter, content: bytes) -> Response:
     """Return a document as a download that no browser takes for a page."""
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(document.name)}",

@@ -14,7 +14,7 @@ from services.grants.domain.application import Application, Person
 from services.grants.domain.award import Award
 from services.grants.domain.award.account import Receipt
 from services.grants.domain.award.parts import Certificate, Hold
-from services.grants.handlers import closing, reporting
+from services.grants.handlers import closing, payees, reporting
 from services.grants.handlers.awarding import award_for, no_relation, today_of
 from services.grants.handlers.base import Command, Frame, act_as, application_for
 from services.grants.handlers.exclusion import must_be_clear
@@ -112,6 +112,12 @@ def rules_of(uow: UnitOfWork, application: Application) -> PaymentRules:
     return Frame(uow.connection, application).pack.payments
 
 
+def must_be_payable(uow: UnitOfWork, application: Application) -> None:
+    """Raise ConflictError with the reason when the recipient of a case may not be paid now."""
+    whom, rules = (application.organisation, application.organisation_name), rules_of(uow, application).payee
+    payees.must_be_payable(uow, *whom, application.programme, rules)
+
+
 def _coded(rules: PaymentRules, code: str) -> str:
     known = [reason.id for reason in rules.reasons]
     if code and code not in known:
@@ -171,6 +177,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
         )
     if not award.settles(number):
         reporting.must_have_reported(uow, application)
+    must_be_payable(uow, application)
     must_be_clear(uow, application, Frame(uow.connection, application), "release")
     book = Book(uow, award)
     released = award.release(number, by, rules, amount=command.amount, why=command.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.grants.pages.common import CasePage
+from services.grants.storage import payees
 from shared.web.identity import has_confirmed
 from shared.workflow.model import say
 
@@ -22,4 +23,17 @@ def payment_context(page: CasePage) -> dict[str, Any]:
         "step_up": "release" in rules.step_up and not has_confirmed(page.who, now),
         "rules": rules,
         "payment_errors": {},
+        "payee_state": _payee_state(page) if rules.payee else None,
     }
+
+
+def _payee_state(page: CasePage) -> tuple[str, str] | None:
+    """Return how it stands with the recipient's bank details, in a word and its tone."""
+    rules, payee = page.frame.pack.payments.payee, payees.find(page.connection, page.application.organisation)
+    current = payee.current if payee else None
+    if rules is None or current is None:
+        return ("not confirmed: nothing can be released", "bad")
+    free = current.free_at(rules.cooling_off_hours, page.application.programme)
+    if free is None or free > page.request.app.state.clock():
+        return ("cooling-off: nothing can be released yet", "warn")
+    return ("confirmed", "good")

@@ -2,6 +2,7 @@
 
 from services.grants.storage import (
     agreements,
+    bank_files,
     bulk,
     capacity,
     closeout,
@@ -15,6 +16,7 @@ from services.grants.storage import (
     ledger,
     likeness,
     panel,
+    payees,
     publishing,
     reads,
     reports,
@@ -27,6 +29,7 @@ __all__ = [
     "agreements",
     "applications",
     "awards",
+    "bank_files",
     "bulk",
     "capacity",
     "closeout",
@@ -41,6 +44,7 @@ __all__ = [
     "likeness",
     "metadata",
     "panel",
+    "payees",
     "publishing",
     "reads",
     "reports",

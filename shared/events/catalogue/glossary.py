@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.events.catalogue.glossary_of_stages import STAGES
+from shared.events.catalogue.glossary_own import OWN
 
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
@@ -51,21 +52,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "application.reason_names": ("What the coded reason says to the applicant, by language.", {"en": "Too late"}),
     "application.requested": ("How much was asked for.", None),
     "application.why": ("What made the approvals void.", "a new recommendation"),
-    "bulk.act": ("The move that was made, or assign.", "reject"),
-    "bulk.bulk_id": ("The act's id.", "0192f3a1-7c4e-7000-8000-000000000010"),
-    "bulk.done": ("How many cases it was done to.", 41),
-    "bulk.expected": ("How many cases the dry run expected to follow.", 41),
-    "bulk.query": ("The search that chose the cases; empty when they were ticked.", "stage:screening"),
-    "bulk.refused": ("How many cases stayed as they were, each for a reason that stands with it.", 3),
-    "bulk.rows": ("How many cases were chosen.", 44),
-    "panel.applications": ("How many applications lay before the panel.", 12),
-    "panel.available": ("How much money of the call was left.", None),
-    "panel.funded": ("How much the panel recommends in all.", None),
-    "panel.members": ("How many people were there.", 4),
-    "panel.outcomes": ("How many cases by what is recommended.", {"fund": 7, "reject": 5}),
-    "panel.panel": ("The panel's record.", "PNL-2026-0001"),
-    "panel.proposals": ("For how many cases something is recommended.", 12),
-    "panel.sha256": ("SHA-256 of the record's canonical form.", None),
     "application.by": ("The name of who did it.", "Irena Nikolova"),
     "application.from_version": ("The version of the workflow that the case was under.", 1),
     "application.to_version": ("The version of the workflow that the case is under now.", 2),
@@ -233,6 +219,13 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "paid_so_far": ("How much was paid in all.", None),
     "parts": ("The parts that are to be mended.", ["narrative", "costs"]),
     "paused": ("Whether the clock stands still.", False),
+    "payee.changes_former": ("Whether they are to take the place of details that are in use.", True),
+    "payee.confirmed_by_name": ("Who confirmed them.", "Jovan Trajkov"),
+    "payee.cooling_off_hours": ("How many hours after the confirmation nothing is paid.", 48),
+    "payee.entered_by_name": ("Who entered them.", "Ana Petrova"),
+    "payee.masked": ("The last four characters of the account; the number itself is in no event.", "•••• 8984"),
+    "payee.number": ("Which of the details that the organisation ever had, from 1.", 1),
+    "payee.taken_back": ("Whether who entered them took them back.", False),
     "payment_reference": ("The bank's reference of the payment.", "TRX-88121"),
     "period_from": ("The first day of the period.", None),
     "period_to": ("The last day of the period.", None),
@@ -376,6 +369,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "workflow_version": ("Which version of that workflow.", 1),
     "working_days_left": ("How many working days remain when the clock runs again.", 6),
 }
+FIELDS |= OWN
 
 
 def known(kind: str, field: str) -> bool:

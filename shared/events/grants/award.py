@@ -160,7 +160,6 @@ class PaymentReversed(TrancheFact):
     """A confirmed payment did not stand: `how` is returned (by the bank) or mistaken (confirmed wrongly)."""
 
     TYPE = "grants.award.payment_reversed"
-    AUDIENCE = "record"
     how: str
     why: str
     payment_reference: str
@@ -204,7 +203,6 @@ class RefundDemanded(RefundFact):
     """The recipient has to pay back a part of the advance that is not accounted for."""
 
     TYPE = "grants.award.refund_demanded"
-    AUDIENCE = "record"
     why: str
     due: date | None = None
 

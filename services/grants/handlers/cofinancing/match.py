@@ -13,6 +13,7 @@ from services.grants.domain.application import Document
 from services.grants.domain.cofinancing import CoFinancing
 from services.grants.domain.contribution import Alike, Claim, Contribution, Valuation, worth
 from services.grants.domain.terms import Form
+from services.grants.handlers import payees
 from services.grants.handlers.base import Command, act_as
 from services.grants.handlers.cofinancing.case import (
     case_for,
@@ -187,6 +188,8 @@ def settle_release(
     _reasoned(note, good=good)
     if good:
         _within_authority(uow.connection, who, case, case.money(case.release(number).amount))
+        rules = pack_for(uow.connection, case).payments.payee
+        payees.must_be_payable(uow, case.organisation, case.organisation_name, case.programme, rules)
     case.settle_release(number, actor, uow.now(), good=good, note=note, today=today_of(uow, case))
     return case
 

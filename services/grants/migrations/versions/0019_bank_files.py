@@ -1,18 +1,18 @@
-"""Capacity assessments, which other applications of the organisation may take over."""
+"""Files of payments that go to the bank together."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.create_table(
-        "capacity",
+        "bank_file",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -22,12 +22,11 @@ def upgrade() -> None:
         sa.Column("updated_by_name", sa.String(length=200), nullable=False),
         sa.Column("last_changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("programme", sa.String(length=80), nullable=False),
-        sa.Column("organisation", sa.String(length=80), nullable=False),
-        sa.Column("finished_sheet", sa.String(length=60), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("capacity_pk")),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("bank_file_pk")),
     )
-    op.create_index("capacity_organisation", "capacity", ["organisation", "programme", "finished_sheet"])
+    op.create_index("bank_file_programme", "bank_file", ["programme", "id"])
 
 
 def downgrade() -> None:
-    op.drop_table("capacity")
+    op.drop_table("bank_file")
