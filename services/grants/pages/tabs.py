@@ -23,11 +23,13 @@ def groups_of(
     scores: bool,
     closes: bool,
     assesses: bool = False,
+    appeals: bool = False,
 ) -> list[Group]:
     """Return the headings of a case's page with their parts; what this reader has not is left out.
 
     `inside` is staff's view, `scores` says whether the reader sees who reviews,
-    `closes` whether a closeout is asked for, `assesses` whether due diligence has a result of its own.
+    `assesses` whether due diligence has a result of its own,
+    `closes` whether a closeout is asked for, `appeals` whether the decision can be or was appealed.
     """
     concluded = award is not None and award.concluded_at is not None
     groups: list[Group] = [
@@ -36,6 +38,7 @@ def groups_of(
         ("Review", _judged(reviews, call, scores=scores, assesses=assesses) if inside else []),
         ("Agreement and money", _money(award, ledger=inside and concluded, closes=inside and concluded and closes)),
         ("Reports", [("reports", "Reports")] if concluded and call.reporting else []),
+        ("Appeal", [("appeal", "Appeal")] if appeals else []),
         ("Messages and notes" if inside else "Messages", [("notes", "Notes" if inside else "Messages")]),
         ("Timeline", [("timeline", "Timeline"), *([("workflow", "Workflow")] if inside else [])]),
     ]
