@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.events.catalogue.glossary_of_stages import STAGES
+from shared.events.catalogue.glossary_grants import GRANTS
 from shared.events.catalogue.glossary_own import OWN
 
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
-    **STAGES,
+    **GRANTS,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
     "absent": ("How many of the missing events the source does not have either.", 0),
     "accepted": ("How much of it was accepted.", None),
@@ -24,14 +24,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "again": ("Whether an operator asked for another try after a permanent failure.", False),
     "agreed": ("How much the agreement is about.", None),
     "agreement_version": ("Which version of the agreement, from 1.", 1),
-    "agreement.amendment": ("Which amendment it says, from 1; null: none.", 1),
-    "amendment.approvers": ("Which roles may approve it.", ["programme_manager"]),
-    "amendment.based_on": ("Which version of the agreement it changes.", 1),
-    "amendment.both_sides": ("Whether both sides must accept the new text.", True),
-    "amendment.classes": ("Of which classes it is by rule, the strongest first.", ["budget_major"]),
-    "amendment.moved": ("What goes from some budget lines to others by it.", None),
-    "amendment.moved_before": ("What earlier amendments moved between budget lines.", None),
-    "amendment.number": ("Which amendment of the agreement, from 1.", 1),
     "award.classes": ("Of which classes the amendment is by rule, the strongest first.", ["budget_minor"]),
     "award.moved": ("What goes from some budget lines to others by the amendment.", None),
     "award.moved_so_far": ("What amendments have moved between budget lines in all.", None),
@@ -219,13 +211,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "paid_so_far": ("How much was paid in all.", None),
     "parts": ("The parts that are to be mended.", ["narrative", "costs"]),
     "paused": ("Whether the clock stands still.", False),
-    "payee.changes_former": ("Whether they are to take the place of details that are in use.", True),
-    "payee.confirmed_by_name": ("Who confirmed them.", "Jovan Trajkov"),
-    "payee.cooling_off_hours": ("How many hours after the confirmation nothing is paid.", 48),
-    "payee.entered_by_name": ("Who entered them.", "Ana Petrova"),
-    "payee.masked": ("The last four characters of the account; the number itself is in no event.", "•••• 8984"),
-    "payee.number": ("Which of the details that the organisation ever had, from 1.", 1),
-    "payee.taken_back": ("Whether who entered them took them back.", False),
     "payment_reference": ("The bank's reference of the payment.", "TRX-88121"),
     "period_from": ("The first day of the period.", None),
     "period_to": ("The last day of the period.", None),
