@@ -64,8 +64,17 @@ def finish(grant: Grant) -> None:
         _confirm(grant, number)
     report(grant, 2, -2, accepted=(("events", "19000"),))
     _refund(grant)
+    _answer_closeout(grant)
     grant.move("officer", "closes the grant", "close", comment="Reports in, money reconciled, nothing outstanding")
     _balance(grant)
+
+
+def _answer_closeout(grant: Grant) -> None:
+    """Answer the points of the closeout that no figure proves; a grant does not close before."""
+    path = f"{grant.path}/closeout"
+    for item, note in (("assets", "Nothing was bought that outlives the grant"), ("audit", "Below the audit's limit")):
+        body = {"answer": "not_applicable", "note": note, "version": grant.stage.get("officer", path)["version"]}
+        grant.stage.act("officer", f"answers the closeout: {item}", "POST", f"{path}/{item}", json=body)
 
 
 def report(grant: Grant, number: int, spent: int, *, accepted: tuple[tuple[str, str], ...]) -> None:
