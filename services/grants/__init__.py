@@ -3,6 +3,7 @@
 OWNS = (
     "agreement",
     "amendment",
+    "appeal",
     "application",
     "assessor",
     "award",
@@ -33,6 +34,8 @@ PUBLISHES = (
     "grants.amendment.refused",
     "grants.amendment.requested",
     "grants.amendment.withdrawn",
+    "grants.appeal.decided",
+    "grants.appeal.lodged",
     "grants.application.approval_given",
     "grants.application.approvals_voided",
     "grants.application.assigned",

@@ -45,12 +45,41 @@ class Termination(Part):
     refund_days: Annotated[int, Field(ge=1, le=365)] = 30
 
 
+class Reason(Part):
+    """Why an appeal is decided so: `name` is what staff choose, `says` what the applicant reads in their language."""
+
+    id: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{1,39}$")]
+    name: Annotated[Names, AfterValidator(_named)]
+    says: Annotated[Names, AfterValidator(_named)]
+    outcome: Literal["granted", "refused"]
+
+
+class Appeals(Part):
+    """Against a rejection an applicant may appeal once, within working days; `move` is made when it is granted."""
+
+    move: str
+    working_days: Annotated[int, Field(ge=1, le=250)]
+    reasons: tuple[Reason, ...]
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        for outcome in ("granted", "refused"):
+            if not any(item.outcome == outcome for item in self.reasons):
+                raise ValueError(Rule("has no reason for “%(name)s”", name=outcome))
+        ids = [item.id for item in self.reasons]
+        for name in ids:
+            if ids.count(name) > 1:
+                raise ValueError(Rule("has the reason “%(name)s” twice", name=name))
+        return self
+
+
 class CloseoutRules(Part):
     """The whole of `closeout.yaml`: `moves` close a grant, and wait until every item is done."""
 
     moves: tuple[str, ...] = ()
     items: tuple[Item, ...] = ()
     termination: Termination = Termination()
+    appeals: Appeals | None = None
 
     @model_validator(mode="after")
     def _once(self) -> Self:
@@ -62,9 +91,13 @@ class CloseoutRules(Part):
             raise ValueError(Rule("“%(name)s” can't both close and terminate", name=both[0]))
         return self
 
+    def _named_moves(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        appeals = (self.appeals.move,) if self.appeals else ()
+        return ("moves", self.moves), ("termination.moves", self.termination.moves), ("appeals.move", appeals)
+
     def unknown(self, known: set[str]) -> Iterator[tuple[str, Rule]]:
         """Yield (field, rule) of each move that no workflow has."""
-        for field, moves in (("moves", self.moves), ("termination.moves", self.termination.moves)):
+        for field, moves in self._named_moves():
             for move in moves:
                 if move not in known:
                     yield field, Rule("names “%(name)s”, which no workflow has as a move", name=move)

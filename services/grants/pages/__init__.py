@@ -6,6 +6,7 @@ from services.grants.edge import STANDS_IN
 from services.grants.pages import (
     ageing,
     agreement,
+    appeal,
     assessors,
     bank_files,
     bulk,
@@ -65,6 +66,7 @@ PARTS = (
     payments,
     ledger,
     closeout,
+    appeal,
     case,
     documents,
     cofinancing,

@@ -199,9 +199,17 @@ class CasePage:
             inside=inside,
             scores=scores,
             closes=bool(self.frame.pack.closeout.items),
+            appeals=self._appealable(),
         )
         locale = self.request.state.locale
         return links(groups, here, case_path(application.id), lambda word: translate("grants", word, locale=locale))
+
+    def _appealable(self) -> bool:
+        """Return whether the case is or was where an appeal takes it up again."""
+        rules = self.frame.pack.closeout.appeals
+        sources = [move.sources for move in self.frame.workflow.transitions if rules and move.id == rules.move]
+        ends = {stage for found in sources for stage in found}
+        return bool(self.application.submitted_at) and any(done.to_stage in ends for done in self.application.history)
 
     def _needs(self, move: Move) -> list[tuple[bool, str]]:
         """Return (done, sentence) of each thing that a blocked move requires."""

@@ -67,6 +67,8 @@ ACTS = {
     "grants.award.refund_dropped": "Refund dropped: %(rest)s",
     "grants.award.settled": "Settled at the end: %(refund_due)s to be paid back, %(payment_due)s due to the recipient",
     "grants.award.reopened": "The grant runs again: %(taken_again)s committed again",
+    "grants.appeal.lodged": "Appeal against the rejection of %(rejected_on)s",
+    "grants.appeal.decided": "Appeal decided: %(outcome)s",
     "grants.closeout.answered": "Point of the closing checklist answered: %(item)s",
     "grants.closeout.voided": "The answers of the closing checklist count no more",
     "grants.award.payment_confirmed": "Tranche %(tranche)s paid: %(tranche_amount)s",

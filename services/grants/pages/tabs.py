@@ -22,11 +22,12 @@ def groups_of(
     inside: bool,
     scores: bool,
     closes: bool,
+    appeals: bool = False,
 ) -> list[Group]:
     """Return the headings of a case's page with their parts; what this reader has not is left out.
 
     `inside` is staff's view, `scores` says whether the reader sees who reviews,
-    `closes` whether a closeout is asked for.
+    `closes` whether a closeout is asked for, `appeals` whether the decision can be or was appealed.
     """
     concluded = award is not None and award.concluded_at is not None
     groups: list[Group] = [
@@ -35,6 +36,7 @@ def groups_of(
         ("Review", _judged(reviews, call, scores=scores) if inside else []),
         ("Agreement and money", _money(award, ledger=inside and concluded, closes=inside and concluded and closes)),
         ("Reports", [("reports", "Reports")] if concluded and call.reporting else []),
+        ("Appeal", [("appeal", "Appeal")] if appeals else []),
         ("Messages and notes" if inside else "Messages", [("notes", "Notes" if inside else "Messages")]),
         ("Timeline", [("timeline", "Timeline"), *([("workflow", "Workflow")] if inside else [])]),
     ]

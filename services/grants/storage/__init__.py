@@ -2,6 +2,7 @@
 
 from services.grants.storage import (
     agreements,
+    appeals,
     bank_files,
     bulk,
     closeout,
@@ -26,6 +27,7 @@ from services.grants.storage.tables import applications, awards, reviews
 
 __all__ = [
     "agreements",
+    "appeals",
     "applications",
     "awards",
     "bank_files",

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.events.catalogue.glossary_grants import GRANTS
 from shared.events.catalogue.glossary_own import OWN
 
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
+    **GRANTS,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
     "absent": ("How many of the missing events the source does not have either.", 0),
     "accepted": ("How much of it was accepted.", None),
@@ -22,14 +24,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "again": ("Whether an operator asked for another try after a permanent failure.", False),
     "agreed": ("How much the agreement is about.", None),
     "agreement_version": ("Which version of the agreement, from 1.", 1),
-    "agreement.amendment": ("Which amendment it says, from 1; null: none.", 1),
-    "amendment.approvers": ("Which roles may approve it.", ["programme_manager"]),
-    "amendment.based_on": ("Which version of the agreement it changes.", 1),
-    "amendment.both_sides": ("Whether both sides must accept the new text.", True),
-    "amendment.classes": ("Of which classes it is by rule, the strongest first.", ["budget_major"]),
-    "amendment.moved": ("What goes from some budget lines to others by it.", None),
-    "amendment.moved_before": ("What earlier amendments moved between budget lines.", None),
-    "amendment.number": ("Which amendment of the agreement, from 1.", 1),
     "award.classes": ("Of which classes the amendment is by rule, the strongest first.", ["budget_minor"]),
     "award.moved": ("What goes from some budget lines to others by the amendment.", None),
     "award.moved_so_far": ("What amendments have moved between budget lines in all.", None),
@@ -217,13 +211,6 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "paid_so_far": ("How much was paid in all.", None),
     "parts": ("The parts that are to be mended.", ["narrative", "costs"]),
     "paused": ("Whether the clock stands still.", False),
-    "payee.changes_former": ("Whether they are to take the place of details that are in use.", True),
-    "payee.confirmed_by_name": ("Who confirmed them.", "Jovan Trajkov"),
-    "payee.cooling_off_hours": ("How many hours after the confirmation nothing is paid.", 48),
-    "payee.entered_by_name": ("Who entered them.", "Ana Petrova"),
-    "payee.masked": ("The last four characters of the account; the number itself is in no event.", "•••• 8984"),
-    "payee.number": ("Which of the details that the organisation ever had, from 1.", 1),
-    "payee.taken_back": ("Whether who entered them took them back.", False),
     "payment_reference": ("The bank's reference of the payment.", "TRX-88121"),
     "period_from": ("The first day of the period.", None),
     "period_to": ("The last day of the period.", None),
@@ -293,11 +280,13 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "subjects": ("How many names were looked for.", 5),
     "taken": ("How many rows of the file were taken.", 1_021),
     "screening.why": ("submission, new list, named, or asked.", "submission"),
-    "review.because": (
-        "Why the rule chose this reviewer; empty when a person chose.",
-        "Knows training",
-    ),
+    "review.because": ("Why the rule chose this reviewer; empty when a person chose.", "Knows training"),
     "before": ("The score until then, as a decimal text.", "62.00"),
+    "appeal.reason_code": ("The coded reason of the decision.", "facts-overlooked"),
+    "appeal.reason_names": ("What the reason says to the applicant, by language.", {"en": "Facts were overlooked."}),
+    "appeal.grounds": ("Why the applicant thinks the rejection was wrong.", "The registration was attached"),
+    "appeal.rejected_on": ("The day of the rejection.", "2026-03-02"),
+    "appeal.words": ("What the applicant reads beside the coded reason.", "The document was there"),
     "award.paid": ("What was paid in all.", None),
     "award.refunded": ("What the recipient has paid back.", None),
     "award.given_back": ("The part of the commitment that the fund has again.", None),
@@ -310,7 +299,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "closeout.note": ("What the answer rests on.", "The list of three machines is attached"),
     "closeout.items": ("The points whose answers count no more.", ["assets", "audit"]),
     "moderation.note": ("What was discussed, and what came of it.", "Both agreed on the budget's weakness"),
-    "outcome": ("third_review or discussed.", "discussed"),
+    "outcome": ("third_review or discussed; of an appeal granted or refused.", "discussed"),
     "spread": ("How far the highest score was above the lowest, as a decimal text.", "40.00"),
     "registration_number": ("The organisation's number in its country's register.", "4030991234567"),
     "release": ("Which release, from 1.", 1),
@@ -355,7 +344,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "tranche_amount": ("How much the tranche is.", None),
     "tranches": ("The tranches, one for each milestone.", None),
     "transition": ("The act that moved it, as the workflow names it.", "submit"),
-    "until": ("The last day of the consent.", None),
+    "until": ("The last day of the consent, or for an appeal.", None),
     "user_id": ("The person's user id.", "0192f3a1-7c4e-7000-8000-000000000001"),
     "event.user_id": ("Who sent the message, by the broker's word.", "grants"),
     "valid_until": ("The last day of the offer.", None),

@@ -3,6 +3,7 @@
 from shared.events.base import attempt_and_view
 from shared.events.grants import (
     amendment,
+    appeal,
     application,
     assessor,
     award,
@@ -27,6 +28,7 @@ __all__ = [
     "AttemptRefused",
     "RecordViewed",
     "amendment",
+    "appeal",
     "application",
     "assessor",
     "award",

@@ -1,0 +1,106 @@
+"""Appeals against rejections: lodged by the applicant, decided by somebody who did not decide before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from pydantic import Field
+
+from services.grants.domain.appeal import Appeal, Outcome, last_day, must_be_in_time
+from services.grants.domain.application import Application
+from services.grants.handlers.base import MAX_REFERENCE, Command, Frame, act_as, application_for, role_on
+from services.grants.handlers.moving import MoveApplication, step
+from services.grants.policy import POLICY
+from services.grants.storage import reads
+from services.grants.storage.appeals import appeals, find_appeal
+from shared.database import UnitOfWork
+from shared.errors import ConflictError, NotFoundError
+from shared.events.closeout_rules import Appeals
+from shared.web.identity import Identity
+
+READ, LODGE, DECIDE = "grants.appeal.read", "grants.appeal.lodge", "grants.appeal.decide"
+
+
+class LodgeAppeal(Command):
+    """The applicant says why the rejection was wrong."""
+
+    grounds: str = Field(min_length=1, max_length=10_000)
+
+
+class DecideAppeal(Command):
+    """It is granted or refused, for a coded reason with words; `version` is the appeal's."""
+
+    outcome: Outcome
+    code: str
+    words: str = Field(min_length=1, max_length=5000)
+    version: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The appeal of a case, or until when one may be made."""
+
+    application: Application
+    frame: Frame
+    appeal: Appeal | None
+    until: date | None  # None when there is nothing to appeal against
+
+
+def rules_of(frame: Frame) -> Appeals:
+    """Return the programme's rules; raises ConflictError without any."""
+    if frame.pack.closeout.appeals is None:
+        raise ConflictError("This programme takes no appeals")
+    return frame.pack.closeout.appeals
+
+
+def rejected(application: Application, frame: Frame) -> bool:
+    """Return whether the case stands rejected: handed in, and where a granted appeal would take it up again."""
+    rules = frame.pack.closeout.appeals
+    ahead = {move.id for move in frame.workflow.leaving(application.stage)}
+    return bool(rules and application.submitted_at and application.terminal and rules.move in ahead)
+
+
+def standing(uow: UnitOfWork, who: Identity, reference: str) -> Standing:
+    """Return how it stands with an appeal, to somebody who may see the case."""
+    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
+    if application is None:
+        POLICY.require(READ, who)
+        raise NotFoundError("There is no such record")
+    act_as(uow, role_on(who, READ, application))
+    frame = Frame(uow.connection, application)
+    rules = frame.pack.closeout.appeals
+    until = last_day(application, rules, frame.calendar) if rules and rejected(application, frame) else None
+    return Standing(application, frame, find_appeal(uow.connection, application.id), until)
+
+
+def lodge(uow: UnitOfWork, who: Identity, reference: str, command: LodgeAppeal) -> Appeal:
+    """Appeal against the rejection, once and in time."""
+    application, role = application_for(uow, who, LODGE, reference)
+    frame, kept = Frame(uow.connection, application), appeals(uow)
+    rules = rules_of(frame)
+    if earlier := kept.find(application.id):
+        raise ConflictError("An appeal was made on %(day)s already", day=earlier.lodged_at.date().isoformat())
+    if not rejected(application, frame):
+        raise ConflictError("Only a rejection can be appealed; the stage is %(stage)s", stage=application.stage)
+    until = last_day(application, rules, frame.calendar)
+    must_be_in_time(until, uow.now(), frame.calendar)
+    return kept.add(Appeal.lodge(application, command.grounds, until, act_as(uow, role), uow.now()))
+
+
+def decide(uow: UnitOfWork, who: Identity, reference: str, command: DecideAppeal) -> Appeal:
+    """Grant the appeal, and the case is taken up where the workflow says; or refuse it."""
+    application, role = application_for(uow, who, DECIDE, reference)
+    appeal = appeals(uow).find(application.id, expected=command.version, for_update=True)
+    if appeal is None:
+        raise NotFoundError("There is no appeal")
+    frame = Frame(uow.connection, application)
+    rules = rules_of(frame)
+    if not appeal.outcome and not rejected(application, frame):
+        raise ConflictError("Only a rejection can be appealed; the stage is %(stage)s", stage=application.stage)
+    by = act_as(uow, role, command.words)
+    appeal.decide(command.outcome, command.code, command.words, rules, by=by, now=uow.now())
+    if command.outcome == "granted":
+        move = MoveApplication(transition=rules.move, version=application.version, reason=command.words)
+        step(uow, who, application, move, role=role, frame=frame)
+    return appeal
