@@ -32,6 +32,8 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.panel.read": {**_STAFF, "auditor": "all"},
     "grants.panel.hold": _STAFF,
     "grants.application.check": _STAFF,
+    "grants.capacity.read": {**_STAFF, **_FINANCE, "auditor": "all"},
+    "grants.capacity.assess": _STAFF,
     "grants.document.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all", "reviewer": "assigned"},
     "grants.review.mine": {"reviewer": "all"},
     # One's own expertise and interests: everybody's who judges cases.

@@ -15,10 +15,11 @@ from shared.events.award_rules import award_rule_problems
 from shared.events.closeout_rules import closeout_problems
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
+from shared.events.diligence_rules import diligence_problems
 from shared.events.payment_rules import payment_problems
 from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
-from shared.forms import call_problems
+from shared.forms import call_problems, judging_problems
 from shared.web.forms import field_errors
 
 # The people of a pack are for the first start only; they never travel with the programme.
@@ -59,6 +60,18 @@ def _odd_keys(content: Any, place: str = "") -> Iterator[str]:
             yield from _odd_keys(value, f"{place}[{number}]")
 
 
+_PROBLEMS = (
+    call_problems,
+    award_rule_problems,
+    decision_problems,
+    payment_problems,
+    reporting_problems,
+    closeout_problems,
+    diligence_problems,
+    judging_problems,
+)
+
+
 def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
     """Return (programme id, pack, SHA-256 of its canonical form) of a pack's folder.
 
@@ -73,15 +86,7 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             pack |= _inner(path)
     _add_letters(folder, pack)
-    problems = (
-        call_problems,
-        award_rule_problems,
-        decision_problems,
-        payment_problems,
-        reporting_problems,
-        closeout_problems,
-    )
-    if wrong := {field: rule for check in problems for field, rule in check(pack).items()}:
+    if wrong := {field: rule for check in _PROBLEMS for field, rule in check(pack).items()}:
         raise InvalidError(wrong, "The programme can't be loaded")
     facts = pack["programme"]
     programme_id = facts.get("programme") if isinstance(facts, dict) else None

@@ -6,7 +6,7 @@ A form is written by a programme, checked when the programme is loaded, and aske
 from shared.forms.checking import answer_problems, rows_of, shown, sum_problems, tidy, words
 from shared.forms.eligibility import FACTS, Criterion, Judged, judge
 from shared.forms.model import Choice, Form, Names, Question, Section, Sum, When
-from shared.forms.programmes import call_problems
+from shared.forms.programmes import call_problems, judging_problems
 from shared.forms.reading import read
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "answer_problems",
     "call_problems",
     "judge",
+    "judging_problems",
     "read",
     "rows_of",
     "shown",

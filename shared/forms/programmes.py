@@ -26,6 +26,23 @@ def call_problems(pack: Mapping[str, Any]) -> dict[str, str]:
     return wrong
 
 
+def judging_problems(pack: Mapping[str, Any]) -> dict[str, str]:
+    """Return {"scoring/<file>.yaml: <field>": rule} of criteria that are judged from what a call does not ask."""
+    calls, sheets = (pack.get(name) for name in ("calls", "scoring"))
+    if not isinstance(calls, Mapping) or not isinstance(sheets, Mapping):
+        return {}
+    wrong: dict[str, str] = {}
+    for stem, sheet in sheets.items():
+        users = [call for call in calls.values() if isinstance(call, Mapping) and isinstance(sheet, Mapping)]
+        users = [call for call in users if call.get("scoring") == sheet.get("scoring") and "form" in call]
+        for index, criterion in enumerate(sheet.get("criteria", []) if users else []):
+            for name in criterion.get("judges", []) if isinstance(criterion, Mapping) else []:
+                if not all(name in {*call["form"].get("properties", {}), "budget", "documents"} for call in users):
+                    where = f"scoring/{stem}.yaml: criteria.{index}.judges"
+                    wrong[where] = Rule("names %(name)s, which is no question", name=name)
+    return wrong
+
+
 def _problems(call: Mapping[str, Any]) -> dict[str, str]:
     name, ceiling = call.get("name"), call.get("ceiling")
     languages = frozenset(name) if isinstance(name, Mapping) else frozenset({"en"})

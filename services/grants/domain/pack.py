@@ -19,6 +19,7 @@ from shared.errors import NotFoundError
 from shared.events.award_rules import AwardRules
 from shared.events.closeout_rules import CloseoutRules
 from shared.events.decision_rules import DecisionRules
+from shared.events.diligence_rules import CapacitySheet, SpecialCondition
 from shared.events.payment_rules import PaymentRules
 from shared.events.reporting_rules import Indicator, Reporting
 from shared.forms import Criterion as EligibilityRule
@@ -171,6 +172,7 @@ class Risk(Model):
 
     required: bool = False
     ratings: tuple[str, ...] = ()
+    conditions: dict[str, tuple[SpecialCondition, ...]] = {}
 
 
 class Checklist(Model):
@@ -180,6 +182,12 @@ class Checklist(Model):
     name: Names
     items: tuple[CheckItem, ...]
     risk: Risk | None = None
+    capacity: CapacitySheet | None = None
+
+    @property
+    def assesses(self) -> bool:
+        """Return whether it has a result to read: an assessment, or conditions that follow from the risk."""
+        return self.capacity is not None or bool(self.risk and self.risk.conditions)
 
     def passed(self, answers: Mapping[str, str], risk: str | None) -> bool:
         """Return whether every point is answered, none that must be yes is no, and the risk is rated."""
@@ -190,12 +198,13 @@ class Checklist(Model):
 
 
 class Criterion(Model):
-    """A criterion of the scoring sheet with its weight in hundredths."""
+    """A criterion of the scoring sheet with its weight in hundredths; `judges` are the questions it is scored from."""
 
     id: str
     name: Names
     weight: Decimal
     help: Names = {}
+    judges: tuple[str, ...] = ()
 
 
 class Sheet(Model):
@@ -209,6 +218,10 @@ class Sheet(Model):
     # By how many points of 100 two reviews may differ before somebody has to moderate, and what waits for that.
     max_spread: Decimal | None = None
     spread_holds: tuple[str, ...] = ()
+
+    def so_far(self, points: Mapping[str, int]) -> Decimal:
+        """Return what the criteria scored so far make of 100; the others count as nothing yet."""
+        return self.weighted({item.id: 0 for item in self.criteria} | dict(points))
 
     def weighted(self, points: Mapping[str, int]) -> Decimal:
         """Return sum(weight * points / max) over the criteria, 0 to 100, to two decimals."""

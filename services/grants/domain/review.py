@@ -52,7 +52,7 @@ class Review(Entity):
 
     KIND: ClassVar[str] = "review"
     # Scores are blind: they travel in no event until the review is final, and comments never do.
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"scores", "summary", "earlier"})
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"scores", "summary", "earlier", "unscored"})
 
     application: str
     programme: str
@@ -68,6 +68,7 @@ class Review(Entity):
     ground: Literal["", "declared", "derived"] = ""
     nature: str = ""
     scores: dict[str, Score] = {}
+    unscored: dict[str, str] = {}  # comments on criteria that have no points yet
     summary: str = ""
     recommendation: Recommendation | None = None
     score: Decimal | None = None
@@ -204,6 +205,7 @@ class Review(Entity):
         sheet: Sheet,
         *,
         submit_at: datetime | None = None,
+        unscored: Mapping[str, str] | None = None,
     ) -> None:
         """Keep scores that can still change, or with `submit_at` make the review final.
 
@@ -211,12 +213,14 @@ class Review(Entity):
         each with a comment, and a recommendation.
         """
         self._must_be_open()
-        wrong = _off_the_sheet(scores, summary, sheet)
+        comments = {name: Score(points=0, comment=text) for name, text in (unscored or {}).items()}
+        wrong = _off_the_sheet({**comments, **scores}, summary, sheet)
         if submit_at is not None:
             wrong |= _unfinished(scores, recommendation, sheet)
         if wrong:
             raise InvalidError(wrong)
         self.scores, self.summary, self.recommendation = dict(scores), summary, recommendation
+        self.unscored = {name: text for name, text in (unscored or {}).items() if name not in scores}
         if submit_at is None:
             self.record(ReviewSaved(**self._facts(), criteria=sorted(scores)))
             return

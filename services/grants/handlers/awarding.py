@@ -10,6 +10,7 @@ from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.terms import AgreedLine, Terms
 from services.grants.handlers import ledger, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
+from services.grants.handlers.capacity import agreed_conditions
 from services.grants.handlers.drawing import draw, next_version, proposed_lines
 from services.grants.handlers.exclusion import must_be_clear
 from services.grants.handlers.moving import CONCLUDE, OFFER, MoveApplication, step
@@ -33,6 +34,7 @@ class OfferAgreement(Command):
     milestones: list[Plan]
     conditions: str = ""
     lines: list[AgreedLine] | None = None
+    dropped: dict[str, str] = {}  # special conditions of due diligence that are left out, each with the reason
     administration: str = ""
     starts_on: date | None = None
     ends_on: date | None = None
@@ -71,7 +73,8 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     by = act_as(uow, role)
     must_be_clear(uow, application, Frame(uow.connection, application), OFFER)
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
-    terms = _terms(application, command, award.amount)
+    conditions = agreed_conditions(uow, application, command.conditions, command.dropped, by)
+    terms = _terms(application, command.model_copy(update={"conditions": conditions}), award.amount)
     terms.check(award.amount)
     version = next_version(uow, award)
     text = draw(uow, application, award, terms, version, by.name, store)

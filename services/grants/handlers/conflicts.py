@@ -28,6 +28,7 @@ JUDGING = frozenset(
     {
         "grants.application.assign",
         "grants.application.check",
+        "grants.capacity.assess",
         "grants.review.assign",
         "grants.award.offer",
         "grants.award.accept",

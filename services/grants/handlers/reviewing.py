@@ -50,6 +50,7 @@ class SaveReview(Command):
     """Scores as they stand; `submit` makes them final."""
 
     scores: dict[str, Score]
+    unscored: dict[str, str] = {}  # comments on criteria that have no points yet
     summary: str = ""
     recommendation: Recommendation | None = None
     submit: bool = False
@@ -163,7 +164,8 @@ def score(uow: UnitOfWork, who: Identity, review_id: str, command: SaveReview) -
         review.revise(*given, sheet, why=command.why, now=uow.now())
         return review
     submit_at = uow.now() if command.submit else None
-    review.save(command.scores, command.summary, command.recommendation, sheet, submit_at=submit_at)
+    given = (command.scores, command.summary, command.recommendation)
+    review.save(*given, sheet, submit_at=submit_at, unscored=command.unscored)
     return review
 
 

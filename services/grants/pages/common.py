@@ -199,6 +199,7 @@ class CasePage:
             inside=inside,
             scores=scores,
             closes=bool(self.frame.pack.closeout.items),
+            assesses=any(item.assesses for item in self.frame.pack.checklists_of(self.frame.call)),
             appeals=self._appealable(),
         )
         locale = self.request.state.locale

@@ -11,13 +11,16 @@ from pydantic import ValidationError
 
 from services.grants.api.applications import store
 from services.grants.domain.award.terms import Terms
+from services.grants.domain.capacity import Special
 from services.grants.handlers import amending, awarding, reporting, viewing
+from services.grants.handlers.capacity import conditions_of
 from services.grants.handlers.drawing import proposed_lines
 from services.grants.handlers.moving import OFFER
 from services.grants.pages import terms_form
 from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
 from services.grants.pages.payment_parts import payment_context
+from services.grants.storage.capacity import find_capacity
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
 from shared.money import Money
@@ -39,11 +42,17 @@ def money_page(request: Request, uow: UnitOfWork, who: Identity, reference: str,
         "late_report": reporting.held_by_report(uow, page.application) if page.award else None,
         "form": _template(page) if may_offer else {},
         "may_accept": offered_to(page),
+        "specials": _specials(page) if may_offer else [],
+        "left_out": {},
         "errors": {},
         "evidence": page.application.documents,
         "today": request.app.state.clock().date(),
     }
     return show(request, "money.html", **(context | payment_context(page) | more))
+
+
+def _specials(page: CasePage) -> list[Special]:
+    return conditions_of(page.application, page.frame, find_capacity(page.connection, page.application.id))
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
@@ -101,12 +110,16 @@ def offer(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) 
     """Draw up the agreement; refused, the plan comes back as it was typed."""
     application = viewing.application_seen(uow, who, reference)
     form = terms_form.typed(fields)
+    chosen = [name.removeprefix("drop.") for name in fields if name.startswith("drop.")]
+    left_out = {name: str(fields.get(f"why.{name}", "")) for name in chosen}
     try:
-        body = terms_form.said(form, application.currency) | {"version": fields.get("version")}
+        more = {"version": fields.get("version"), "dropped": left_out}
+        body = terms_form.said(form, application.currency) | more
         awarding.offer(uow, who, reference, _offer(body), store=store(request))
     except InvalidError as error:
         uow.abandon()
-        return money_page(request, uow, who, reference, form=form, errors=error.fields, status_code=422)
+        shown = {"form": form, "left_out": left_out, "errors": error.fields, "status_code": 422}
+        return money_page(request, uow, who, reference, **shown)
     return back(case_path(reference, "agreement"))
 
 

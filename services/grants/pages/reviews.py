@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -19,12 +20,14 @@ from services.grants.pages.common import CasePage, back, case_path, show
 from services.grants.pages.form import Posted
 from services.grants.storage import judging, reads
 from shared.database import UnitOfWork
-from shared.errors import ConflictError, InvalidError
+from shared.errors import ConflictError, InvalidError, StaleVersionError
 from shared.forms import words
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
+from shared.web.errors import partial
 from shared.web.forms import FormModel
 from shared.web.identity import Identity
+from shared.web.kept import keeps_words
 from shared.workflow.requirements import Sentence
 
 router = APIRouter()
@@ -61,7 +64,9 @@ def _review(request: Request, who: Identity, uow: UnitOfWork, review_id: str, **
         "call": call,
         "sheet": pack.sheet_of(call),
         "others": others,
-        "scores": {name: (score.points, score.comment) for name, score in found.scores.items()},
+        "scores": {name: (score.points, score.comment) for name, score in found.scores.items()}
+        | {name: ("", text) for name, text in found.unscored.items()},
+        "points": {name: score.points for name, score in found.scores.items()},
         "summary": found.summary,
         "recommendation": found.recommendation,
         "apart": _may_revise(uow, found, pack.sheet_of(call)) if own else None,
@@ -83,7 +88,8 @@ def _may_revise(uow: UnitOfWork, review: Review, sheet: Sheet) -> Sentence | Non
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
     typed = request.state.typed
-    more = {"summary": typed["summary"]} if "summary" in typed else {}
+    more = _typed(*_given(typed.items())[1:], typed.get("summary", ""), typed.get("recommendation", ""))
+    more = more if "summary" in typed else {}
     return _review(request, who, uow, request.path_params["review_id"], conflict=problem, status_code=409, **more)
 
 
@@ -126,51 +132,94 @@ def step_back(review_id: str, form: Annotated[DeclineForm, Form()], who: Who, uo
 
 
 @router.post("/reviews/{review_id}", dependencies=[STAY, allowed("grants.review.score")])
+@keeps_words
 def score(request: Request, review_id: str, fields: Posted, who: Who, uow: Uow) -> Response:
     """Keep scores, or hand the review in; refused, the form comes back as it was filled."""
+    wrong, points, comments = _given(fields.multi_items())
+    summary, chosen = str(fields.get("summary", "")).strip(), str(fields.get("recommendation", ""))
+    typed = _typed(points, comments, summary, chosen)
+    version = str(fields.get("version", ""))
     try:
-        command, typed = _command(fields)
+        made = reviewing.score(uow, who, review_id, _command(fields, typed, wrong))
     except InvalidError as error:
         uow.abandon()
-        return _review(request, who, uow, review_id, errors=error.fields, status_code=422)
-    try:
-        reviewing.score(uow, who, review_id, command)
-    except InvalidError as error:
+        if partial(request):
+            return _kept(request, version, errors=error.fields)
+        return _review(request, who, uow, review_id, **(typed | {"errors": error.fields, "status_code": 422}))
+    except StaleVersionError as error:
+        if not partial(request):
+            raise
         uow.abandon()
-        more = typed | {"errors": error.fields, "status_code": 422}
-        return _review(request, who, uow, review_id, **more)
+        return _kept(request, version, stale=error)
+    uow.flush()
+    if partial(request):
+        sheet = _sheet(uow, made)
+        return _kept(request, made.version, at=uow.now(), sheet=sheet, points=typed["points"])
+    if fields.get("go") == "next":
+        return back(_next(uow, who, made.id))
     return back(_path(review_id))
 
 
-def _command(fields: FormData) -> tuple[reviewing.SaveReview, dict[str, Any]]:
+def _sheet(uow: UnitOfWork, review: Review) -> Sheet | None:
+    application = reads.find_application(uow.connection, review.application)
+    if application is None:
+        return None
+    pack = listing.pack_of_case(uow.connection, application)
+    return pack.sheet_of(pack.call(application.call))
+
+
+def _kept(request: Request, version: int | str, **more: Any) -> HTMLResponse:
+    """Answer the form's own saving: the version that its next one names, and the total of what is scored."""
+    context: dict[str, Any] = {"version": version, "errors": {}, "stale": None, "at": None, "sheet": None, "points": {}}
+    return show(request, "review_saved.html", **(context | more))
+
+
+def _next(uow: UnitOfWork, who: Identity, done: str) -> str:
+    """Return the way to one's next review: those that are open first, then those to declare for, soonest due first."""
+    mine = [item for item in listing.my_reviews(uow.connection, who, None).items if item.id != done]
+    waiting = [item for item in mine if item.status in {"open", "assigned"}]
+    order = sorted(waiting, key=lambda item: (item.status != "open", item.due or date.max, item.id))
+    return _path(order[0].id) if order else "/grants/reviews"
+
+
+def _given(pairs: Iterable[tuple[str, Any]]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Return what is wrong with the points, the points and the comments, by criterion, as they were typed."""
     points: dict[str, str] = {}
     comments: dict[str, str] = {}
-    for name, value in fields.multi_items():
+    for name, value in pairs:
         kind, _, criterion = name.partition(".")
         if kind in {"points", "comment"} and criterion:
             (points if kind == "points" else comments)[criterion[:80]] = str(value).strip()
     wrong = {f"scores.{name}": "is not a whole number" for name, text in points.items() if text and not _whole(text)}
-    version = str(fields.get("version", ""))
-    if not _whole(version):
+    return wrong, points, comments
+
+
+def _typed(points: dict[str, str], comments: dict[str, str], summary: str, chosen: str) -> dict[str, Any]:
+    """Return what was typed as the form shows it again; a comment stays though its points are still missing."""
+    both = {name: (points.get(name, ""), comments.get(name, "")) for name in points | comments}
+    counted = {name: int(text) for name, text in points.items() if _whole(text)}
+    return {"scores": both, "points": counted, "summary": summary, "recommendation": chosen}
+
+
+def _command(fields: FormData, typed: dict[str, Any], wrong: dict[str, str]) -> reviewing.SaveReview:
+    if not _whole(str(fields.get("version", ""))):
         wrong["version"] = "is not a whole number"
     if wrong:
         raise InvalidError(wrong)
-    scores = {name: Score(points=int(text), comment=comments.get(name, "")) for name, text in points.items() if text}
-    summary, chosen = str(fields.get("summary", "")).strip(), str(fields.get("recommendation", ""))
-    if chosen not in {"", "fund", "fund_with_changes", "do_not_fund"}:
+    if typed["recommendation"] not in {"", "fund", "fund_with_changes", "do_not_fund"}:
         raise InvalidError({"recommendation": "is not one of the choices"})
-    command = reviewing.SaveReview.model_validate(
+    texts = {name: comment for name, (_, comment) in typed["scores"].items()}
+    return reviewing.SaveReview.model_validate(
         {
-            "scores": scores,
-            "summary": summary,
-            "recommendation": chosen or None,
-            "submit": fields.get("go") == "submit",
+            "scores": {name: Score(points=n, comment=texts.get(name, "")) for name, n in typed["points"].items()},
+            "unscored": {name: text for name, text in texts.items() if text and name not in typed["points"]},
+            "summary": typed["summary"],
+            "recommendation": typed["recommendation"] or None,
+            "submit": fields.get("go") in {"submit", "next"},
             "why": str(fields.get("why", "")).strip(),
-            "version": int(version),
+            "version": int(str(fields.get("version"))),
         }
     )
-    typed = {"scores": {name: (item.points, item.comment) for name, item in scores.items()}}
-    return command, typed | {"summary": summary, "recommendation": chosen}
 
 
 def _whole(text: str) -> bool:

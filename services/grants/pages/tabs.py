@@ -22,18 +22,20 @@ def groups_of(
     inside: bool,
     scores: bool,
     closes: bool,
+    assesses: bool = False,
     appeals: bool = False,
 ) -> list[Group]:
     """Return the headings of a case's page with their parts; what this reader has not is left out.
 
     `inside` is staff's view, `scores` says whether the reader sees who reviews,
+    `assesses` whether due diligence has a result of its own,
     `closes` whether a closeout is asked for, `appeals` whether the decision can be or was appealed.
     """
     concluded = award is not None and award.concluded_at is not None
     groups: list[Group] = [
         ("Summary", [("", "Summary")]),
         ("Application", [("answers", "Answers"), ("documents", f"Documents {len(application.documents)}")]),
-        ("Review", _judged(reviews, call, scores=scores) if inside else []),
+        ("Review", _judged(reviews, call, scores=scores, assesses=assesses) if inside else []),
         ("Agreement and money", _money(award, ledger=inside and concluded, closes=inside and concluded and closes)),
         ("Reports", [("reports", "Reports")] if concluded and call.reporting else []),
         ("Appeal", [("appeal", "Appeal")] if appeals else []),
@@ -43,9 +45,10 @@ def groups_of(
     return [(name, parts) for name, parts in groups if parts]
 
 
-def _judged(reviews: list[Review], call: Call, *, scores: bool) -> list[Tab]:
+def _judged(reviews: list[Review], call: Call, *, scores: bool, assesses: bool) -> list[Tab]:
     done = sum(1 for review in reviews if review.status == "submitted")
     own = [("reviews", f"Reviews {done}/{call.reviewers_needed}")] if scores else []
+    own += [("capacity", "Capacity")] if assesses else []
     return [*own, ("screening", "Exclusion lists"), ("alike", "Look-alikes")]
 
 

@@ -40,8 +40,20 @@
     m: () => act("moves", move),
     "?": () => help.showModal(),
   };
+  // A digit gives points to the criterion that has the focus, or else to the first one without any.
+  const give = (digit, at) => {
+    const none = (one) => !one.querySelector("input[type=radio]:checked");
+    const here = at.closest("[data-points]") || [...document.querySelectorAll("[data-points]")].find(none);
+    const choice = here?.querySelector(`input[type=radio][value="${digit}"]`);
+    if (choice) { choice.click(); choice.focus(); }
+    return Boolean(choice);
+  };
   document.addEventListener("keydown", (event) => {
     const at = event.target;
+    const plain = on && !help.open && !(event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey);
+    if (plain && /^[0-9]$/.test(event.key) && (at.type === "radio" || !/^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName))) {
+      if (give(event.key, at)) { event.preventDefault(); return; }
+    }
     if (!on || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || help.open) return;
     if (at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName)) return;
     const second = Date.now() - went < 1500;
