@@ -64,6 +64,10 @@ def test_the_ranking_names_cut_threshold_spread_and_conflicts(world: World) -> N
     page = world.officer.page(f"/panels?call={CALL}")
     assert "the money ends here" in page
     assert "scores 60.00 apart" in page
+    every = world.officer.page("/panels")  # where the menu leads: each call with what waits for its panel
+    assert f"/grants/panels?programme={PROGRAMME}&amp;call={CALL}" in every
+    assert "3 applications wait for the panel" in every
+    world.finance.page("/panels", 403)
     world.finance.page(f"/panels?call={CALL}", 403)
     world.reviewer_one.page(f"/panels?call={CALL}", 403)
 
