@@ -100,7 +100,7 @@ def _casework(facts: Facts) -> Line:
         if group["overdue"]
     ]
     state: State = "look" if overdue else "good"
-    line = Line("casework", "Cases", state, tuple(says), ("tamga status --json",), {"cases": cases}, "/grants/")
+    line = Line("casework", "Cases", state, tuple(says), ("tamga status --json",), {"cases": cases})
     return of_services(facts, line)
 
 
