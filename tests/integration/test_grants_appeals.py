@@ -9,6 +9,8 @@ from grants_world import Case, World
 
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # whole stories, of many acts each
+
 
 @pytest.fixture(scope="module")
 def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:

@@ -16,6 +16,8 @@ from sqlalchemy import text
 
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # whole stories, of many acts each
+
 NAMES = {"p": "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"}
 DAY = "2026-03-03"
 

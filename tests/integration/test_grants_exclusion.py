@@ -9,6 +9,8 @@ from grants_world import ANSWERS, Case, Person, World
 
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # whole stories, of many acts each
+
 HEAD = "Entity,Number,Also known as,Why\n"
 OTHERS = "Neva Trade OOO,7700000001,,\nPetrov Ivan Sergeevich,,Иван Петров;I. Petrov,\n"
 

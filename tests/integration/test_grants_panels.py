@@ -11,6 +11,8 @@ from sqlalchemy import text
 from services.grants.handlers.bulk import Runner
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # whole stories, of many acts each
+
 CALL = "bso-grants-2026"
 
 
@@ -112,10 +114,7 @@ def test_a_record_is_frozen_followed_and_carried_out(world: World) -> None:
     sat = world.officer.api("GET", f"/applications/{best}")
     blocked = next(move for move in sat["moves"] if move["id"] == "approve")["blockers"]
     assert "approvals-recommender" in {item["code"] for item in blocked}
-
-
-def test_a_changed_record_is_found_out(world: World) -> None:
-    """A record that somebody changed in the database has no longer the hash that was published when it was frozen."""
+    # A record that somebody changed in the database has no longer the hash that was published when it was frozen.
     with world.engine.begin() as connection:
         connection.execute(text("UPDATE panel SET state = jsonb_set(state, '{selection,minutes}', '\"Other\"')"))
         panel = connection.execute(text("SELECT id FROM panel")).scalar_one()

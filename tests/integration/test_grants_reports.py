@@ -17,6 +17,8 @@ from shared.database import Context, UnitOfWork, reading, system
 from shared.testing.clock import MONDAY
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # whole stories, of many acts each
+
 
 @pytest.fixture(scope="module")
 def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:

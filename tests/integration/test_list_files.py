@@ -17,6 +17,8 @@ from shared import i18n
 from shared.exports.tables import Column, Table, csv_pieces, xlsx_pieces
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # whole stories, of many acts each
+
 COLUMNS = [
     Column("Name"),
     Column("Count", "number"),

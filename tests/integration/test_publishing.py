@@ -14,6 +14,8 @@ from grants_world import PDF, PROGRAMME, Case, World, counted
 
 from shared.testing.stand import Stand
 
+pytestmark = pytest.mark.slow  # whole stories, of many acts each
+
 PLACE = f"/programmes/{PROGRAMME}/publications"
 FACTS = {
     "publisher": {"ref": "MK-CRM-7654321", "name": "Palladium", "type": "70"},
