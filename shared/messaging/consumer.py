@@ -53,6 +53,7 @@ _LONGEST_PAUSE = 4.0  # seconds between attempts while the database is away
 _LONGEST_RETRY = 2.0  # seconds between attempts while the broker is away
 _ANSWER = 10.0  # seconds until a broker that answers nothing counts as away
 _LOOP = 0.25  # seconds between looks at what else is to do when nothing arrives
+_READ_AHEAD = 16_384  # bytes: of a larger message only what arrived waits in memory, not what it says as well
 
 
 class Database(DependencyProvider):  # type: ignore[misc]  # nameko has no types
@@ -244,9 +245,10 @@ class Subscriber(Consumer):  # type: ignore[misc]
         self._waiting.clear()
 
     def take(self, message: Delivered) -> None:
-        """Keep a message until its turn; it is read already now, while the one before waits for the database."""
-        with suppress(Exception):  # whatever is wrong with it is said again when its turn comes
-            decode(message.raw)
+        """Keep a message until its turn; a small one is read already, while the one before waits for the database."""
+        if len(message.raw.body) <= _READ_AHEAD:
+            with suppress(Exception):  # whatever is wrong with it is said again when its turn comes
+                decode(message.raw)
         self._waiting.append(message)
         if not self._busy:
             self._busy = True
