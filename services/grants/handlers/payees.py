@@ -165,9 +165,7 @@ def enter(
     account = _read(command)
     if not place.programme:
         raise ConflictError("Bank details are asked for when there is something to pay: apply first")
-    if content is None or not name:
-        raise InvalidError({"file": "is required: the bank's letter or a statement that shows the account"})
-    letter = store.put(name, content)
+    letter = _letter(store, name, content)
     stored.lock(uow.connection, place.id)
     repository = stored.payees(uow)
     payee = repository.find(place.id, expected=command.version or None, for_update=True)
@@ -186,10 +184,16 @@ def enter(
         bank=command.bank,
         holder=command.holder,
         resembles=round(fuzz.token_sort_ratio(folded(command.holder), folded(place.name))),
-        letter=Letter.model_validate(letter.model_dump()),
+        letter=letter,
     )
     stored.keep_number(uow.connection, vault, place.id, item.number, account.value)
     return payee
+
+
+def _letter(store: DocumentStore, name: str, content: BinaryIO | None) -> Letter:
+    if content is None or not name:
+        raise InvalidError({"file": "is required: the bank's letter or a statement that shows the account"})
+    return Letter.model_validate(store.put(name, content).model_dump())
 
 
 def _read(command: EnterDetails) -> bank_account.Read:
