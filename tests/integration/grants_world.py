@@ -15,7 +15,6 @@ import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
-from payable import KEY, payable
 from sqlalchemy import Engine, event, text
 
 from services.grants import api, handlers, pages
@@ -29,6 +28,7 @@ from shared.settings import Settings
 from shared.testing.clock import MONDAY, StandingClock
 from shared.web.app import create_service_app
 from shared.web.identity import HEADER, Identity, sign
+from tests.integration.payable import KEY, payable
 
 ROOT = Path(__file__).parents[2]
 PACK = ROOT / "programmes" / "business-ecosystem"
