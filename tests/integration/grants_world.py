@@ -251,12 +251,22 @@ class Case:
         return self
 
     def checks(self, checklist: str, risk: str | None = None) -> None:
-        """Answer a whole checklist well."""
-        items = [item["id"] for item in read_pack()["checklists"][checklist]["items"]]
+        """Answer a whole checklist well, with the assessment that it has finished before."""
+        source = read_pack()["checklists"][checklist]
+        items = [item["id"] for item in source["items"]]
+        if "capacity" in source:
+            self.assess(source["capacity"]["questions"])
         for item in items:
             self.check(checklist, item, "yes")
         if risk:
             self.check(checklist, "risk", risk)
+
+    def assess(self, questions: list[dict[str, Any]]) -> None:
+        """Finish the capacity assessment with the best answers, unless there is one."""
+        path = f"{self.path}/capacity"
+        if self.world.officer.api("GET", path)["result"] is None:
+            answers = {item["id"]: {"option": item["options"][0]["id"], "note": "Seen"} for item in questions}
+            self.world.officer.api("PUT", path, answers=answers, finish=True)
 
     def check(self, checklist: str, item: str, answer: str, expect: int = 200) -> Any:
         """Answer one point."""
