@@ -73,7 +73,9 @@ class Pages:
         return ZoneInfo(named) if named else self._zone
 
     def _gettext(self, message: str) -> str:
-        return i18n.catalogue(self.service, i18n.current_locale.get()).gettext(message)
+        text = i18n.catalogue(self.service, i18n.current_locale.get()).gettext(message)
+        # Jinja fills the places of every text, so a sign that only the translation has must not look like one.
+        return text if "%" in message else text.replace("%", "%%")
 
     def _said(self, text: str) -> str:
         return i18n.said(self.service, text)
