@@ -169,6 +169,7 @@ KINDS: dict[str, str] = {
     "portal.user.changed": "Changed a person's record",
     "portal.user.deactivated": "Deactivated a person",
     "portal.user.password_changed": "Changed a password",
+    "grants.partnership.named": "Named the partners of an application",
     "portal.organisation.registered": "Registered an organisation",
     "portal.organisation.changed": "Changed an organisation's record",
     "portal.organisation.change_proposed": "Entered an organisation's new facts to be confirmed",

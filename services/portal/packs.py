@@ -16,6 +16,7 @@ from shared.events.closeout_rules import closeout_problems
 from shared.events.cofinancing_rules import CofinancingRules
 from shared.events.decision_rules import decision_problems
 from shared.events.diligence_rules import diligence_problems
+from shared.events.partner_rules import partner_problems
 from shared.events.payment_rules import payment_problems
 from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
@@ -69,6 +70,7 @@ _PROBLEMS = (
     closeout_problems,
     diligence_problems,
     judging_problems,
+    partner_problems,
 )
 
 

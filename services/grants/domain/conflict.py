@@ -47,6 +47,8 @@ PUBLIC_DOMAINS = frozenset(
     ]
 )
 OWN, RELATED = "The applicant is your own organisation", "Your organisation and the applicant are related"
+OWN_PARTNER = "%(name)s, a partner in this case, is your own organisation"
+NAMED = "You are named among the people of %(name)s, a partner in this case"
 _TIES = {
     "employment": "You work or worked for %(name)s",
     "ownership": "You own or owned a part of %(name)s",
@@ -65,6 +67,8 @@ class Firm(Part):
     key: str = ""
     number: str = ""
     domains: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()  # who acts for a partner, by their names as they are compared
+    partner: bool = False
 
 
 def domain_of(email: str) -> str:
@@ -76,6 +80,8 @@ def domain_of(email: str) -> str:
 def derived(own: Firm, interests: Sequence[Interest], firms: Sequence[Firm], today: date) -> Sentence | None:
     """Return the conflict that follows from what is known of a person and of the firms on a case, or None."""
     for firm in firms:
+        if firm.partner and (tie := _of_partner(own, firm)):
+            return tie
         if own.id and own.id == firm.id:
             return Sentence(OWN, code="conflict-own-organisation")
         if own.number and own.number == firm.number:
@@ -86,6 +92,15 @@ def derived(own: Firm, interests: Sequence[Interest], firms: Sequence[Firm], tod
     for interest in interests:
         if interest.counts(today) and any(_meets(interest, firm) for firm in firms):
             return Sentence(_TIES[interest.tie], code=f"conflict-{interest.tie}", name=interest.name)
+    return None
+
+
+def _of_partner(own: Firm, firm: Firm) -> Sentence | None:
+    """Return the conflict with a partner: of one's organisation, or of oneself by name among its people."""
+    if (own.id and own.id == firm.id) or (own.number and own.number == firm.number):
+        return Sentence(OWN_PARTNER, code="conflict-own-partner", name=firm.name)
+    if own.people & firm.people:
+        return Sentence(NAMED, code="conflict-partner-person", name=firm.name)
     return None
 
 

@@ -20,6 +20,7 @@ from shared.events.award_rules import AwardRules
 from shared.events.closeout_rules import CloseoutRules
 from shared.events.decision_rules import DecisionRules
 from shared.events.diligence_rules import CapacitySheet, SpecialCondition
+from shared.events.partner_rules import PartnerRules
 from shared.events.payment_rules import PaymentRules
 from shared.events.reporting_rules import Indicator, Reporting
 from shared.forms import Criterion as EligibilityRule
@@ -122,6 +123,7 @@ class Call(Model):
     budget_lines: tuple[Category, ...] = ()
     budget_rows: Rows = Rows()
     milestones: tuple[MilestoneTemplate, ...] = ()
+    partners: PartnerRules | None = None
     reporting: Reporting | None = None
     indicators: tuple[Indicator, ...] = ()
 

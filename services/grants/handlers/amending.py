@@ -9,7 +9,7 @@ from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.classes import Verdict, classify
 from services.grants.domain.award.terms import AgreedLine, Terms
-from services.grants.handlers import reporting
+from services.grants.handlers import partnering, reporting
 from services.grants.handlers.awarding import award_for
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.drawing import draw, next_version, proposed_lines
@@ -40,6 +40,7 @@ class RequestAmendment(Command):
     administration: str | None = None
     starts_on: date | None = None
     ends_on: date | None = None
+    partners: dict[int, dict[str, Money]] | None = None  # {partner: {line: share}}; who is not named keeps theirs
 
 
 class DecideAmendment(Command):
@@ -72,7 +73,8 @@ def wanted(award: Award, command: RequestAmendment, application: Application) ->
     for name in ("milestones", "lines"):
         given = getattr(command, name)
         update |= {} if given is None else {name: tuple(given)}
-    return now.model_copy(update=update).numbered()
+    made = now.model_copy(update=update).numbered()
+    return made if command.partners is None else partnering.with_shares(made, command.partners)
 
 
 def standing(award: Award, application: Application) -> Terms:
@@ -99,6 +101,7 @@ def request(uow: UnitOfWork, who: Identity, reference: str, command: RequestAmen
         raise InvalidError({"why": "is required: say what it is for, in at most 2,000 characters"})
     terms, frame = wanted(award, command, application), Frame(uow.connection, application)
     award.check_amendment(terms)
+    partnering.must_fit(terms, frame, application.currency)
     verdict = judge(award, terms, application, frame)
     if verdict is None:
         raise InvalidError({"milestones": "say the same as the agreement: nothing is changed"})
@@ -207,6 +210,7 @@ def preview(uow: UnitOfWork, who: Identity, reference: str, command: RequestAmen
     """Return of which class an amendment would be, and keep nothing; raises where it could not be asked for."""
     application, award, role = award_for(uow, who, REQUEST, reference, command.version)
     act_as(uow, role)
-    terms = wanted(award, command, application)
+    terms, frame = wanted(award, command, application), Frame(uow.connection, application)
     award.check_amendment(terms)
-    return judge(award, terms, application, Frame(uow.connection, application))
+    partnering.must_fit(terms, frame, application.currency)
+    return judge(award, terms, application, frame)

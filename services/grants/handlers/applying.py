@@ -20,6 +20,7 @@ from services.grants.domain.form import (
 )
 from services.grants.domain.merging import TITLE, Merged, merge, owner, texts
 from services.grants.domain.pack import BUDGET, DOCUMENTS, Call, Pack
+from services.grants.handlers import partnering
 from services.grants.handlers.base import Command, Frame, act_as, application_for, pack_of
 from services.grants.policy import POLICY
 from services.grants.storage import reads
@@ -252,7 +253,10 @@ def missing(uow: UnitOfWork, application: Application, pack: Pack) -> dict[str, 
     """Return what keeps the application from being handed in now."""
     today = uow.now().astimezone(ZoneInfo(pack.calendar.zone)).date()
     check = asked_problems if application.asked else problems
-    return check(pack.call(application.call), application, today)
+    frame = Frame(uow.connection, application)
+    return check(pack.call(application.call), application, today) | partnering.problems(
+        uow.connection, application, frame
+    )
 
 
 def judged(uow: UnitOfWork, application: Application, pack: Pack) -> list[Judged]:

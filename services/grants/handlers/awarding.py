@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award, Plan, Side
 from services.grants.domain.award.terms import AgreedLine, Terms
-from services.grants.handlers import ledger, reporting
+from services.grants.handlers import ledger, partnering, reporting
 from services.grants.handlers.base import Command, Frame, act_as, application_for, owns
 from services.grants.handlers.capacity import agreed_conditions
 from services.grants.handlers.drawing import draw, next_version, proposed_lines
@@ -34,6 +34,7 @@ class OfferAgreement(Command):
     milestones: list[Plan]
     conditions: str = ""
     lines: list[AgreedLine] | None = None
+    partners: dict[int, dict[str, Money]] | None = None  # {partner: {line: share}}; none: as they were applied for
     dropped: dict[str, str] = {}  # special conditions of due diligence that are left out, each with the reason
     administration: str = ""
     starts_on: date | None = None
@@ -75,7 +76,11 @@ def offer(uow: UnitOfWork, who: Identity, reference: str, command: OfferAgreemen
     step(uow, who, application, MoveApplication(transition=OFFER, version=command.version), role=role)
     conditions = agreed_conditions(uow, application, command.conditions, command.dropped, by)
     terms = _terms(application, command.model_copy(update={"conditions": conditions}), award.amount)
+    terms = partnering.proposed(uow.connection, application, terms, award.amount)
+    if command.partners is not None:
+        terms = partnering.with_shares(terms, command.partners)
     terms.check(award.amount)
+    partnering.must_fit(terms, Frame(uow.connection, application), application.currency)
     version = next_version(uow, award)
     text = draw(uow, application, award, terms, version, by.name, store)
     award.agreement_version = version - 1

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from services.grants.domain.application import Application, Person
 from services.grants.domain.award import Award
 from services.grants.domain.closeout import Closeout, Outcome, Point, Settlement, paying_now, points, settlement
-from services.grants.handlers import ledger
+from services.grants.handlers import ledger, partnering
 from services.grants.handlers.base import MAX_REFERENCE, Command, Frame, act_as, application_for, owns, role_on
 from services.grants.policy import POLICY
 from services.grants.storage import reads
@@ -49,6 +49,7 @@ class Standing:
     points: list[Point]
     settlement: Settlement | None  # None when it has ended
     open: bool  # whether the checklist can be answered now
+    used: list[partnering.Used]  # what each participant used of its share; nothing without partners
 
 
 def held(connection: Connection, application: Application, frame: Frame, award: Award | None) -> Held:
@@ -95,7 +96,9 @@ def standing(uow: UnitOfWork, who: Identity, reference: str) -> Standing:
     if not application.terminal:
         due = settlement(award, ledger.accounts_of(uow, award).balance("commitment"))
     found = _points(uow.connection, application, frame, award, closeout)
-    return Standing(application, award, closeout, found, due, _answerable(application, frame))
+    lead, currency = application.organisation_name, application.currency
+    used = partnering.used_of(uow.connection, award.terms, lead, application.id, currency)
+    return Standing(application, award, closeout, found, due, _answerable(application, frame), used)
 
 
 def _answerable(application: Application, frame: Frame) -> bool:
@@ -194,7 +197,9 @@ def view(found: Standing) -> Mapping[str, object]:
     if found.settlement:
         due = {name: value.model_dump(mode="json") for name, value in _sums(found.settlement).items()}
     version = found.closeout.version if found.closeout else 0
-    return {"items": items, "version": version, "may_be_answered": found.open, "if_it_ended_now": due}
+    return {"items": items, "version": version, "may_be_answered": found.open, "if_it_ended_now": due} | {
+        "used": partnering.used_view(found.used)
+    }
 
 
 def _sums(due: Settlement) -> dict[str, Money]:

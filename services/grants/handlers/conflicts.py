@@ -20,6 +20,7 @@ from services.grants.policy import POLICY
 from services.grants.storage import judging, reads
 from services.grants.storage.cofinancing import find_case
 from services.grants.storage.judging import recusals
+from services.grants.storage.partnerships import find_partnership
 from shared.database import UnitOfWork
 from shared.errors import ForbiddenError, NotFoundError
 from shared.names import folded, number
@@ -87,7 +88,7 @@ def firm_of(row: Mapping[str, Any] | RowMapping | None, domains: Sequence[str] =
 
 
 def derived_for(connection: Connection, users: Sequence[str], application: Application) -> dict[str, Sentence]:
-    """Return the conflict of each of these people that follows from what is known: three statements for all.
+    """Return the conflict of each of these people that follows from what is known: four statements for all.
 
     A tie that has ended counts by how long ago that was when the application was handed in.
     """
@@ -107,16 +108,34 @@ def _derived(connection: Connection, users: Sequence[str], case: Judged, day: da
     applicant = firm_of(known.get(case.organisation), theirs)
     if not applicant.id:
         applicant = applicant.model_copy(update={"id": case.organisation, "key": folded(case.organisation_name)})
+    partners = _partners(connection, case.id)
     found = {}
     for user in users:
         row = persons.get(user)
         own = firm_of(known.get(row["organisation"] or ""), [row["email_domain"] or ""]) if row else Firm()
         if row and not own.id:
             own = own.model_copy(update={"id": row["organisation"] or ""})
-        conflict = derived(own, ties_of(said.get(user)), [applicant], day)
+        own = own.model_copy(update={"people": frozenset({folded(row["name"])})}) if row else own
+        conflict = derived(own, ties_of(said.get(user)), [applicant, *partners], day)
         if conflict:
             found[user] = conflict
     return found
+
+
+def _partners(connection: Connection, reference: str) -> list[Firm]:
+    """Return the partners of a case as conflicts compare them, with the names of their people."""
+    partnership = find_partnership(connection, reference)
+    return [
+        Firm(
+            id=item.organisation or "",
+            name=item.name,
+            key=folded(item.name),
+            number=number(item.registration_number),
+            people=frozenset(folded(name) for name in item.people),
+            partner=True,
+        )
+        for item in (partnership.partners if partnership else [])
+    ]
 
 
 def conflict_of(

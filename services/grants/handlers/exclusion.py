@@ -26,6 +26,7 @@ from services.grants.policy import POLICY
 from services.grants.storage import exclusion as stored
 from services.grants.storage import reads
 from services.grants.storage.exclusion import lists, screenings
+from services.grants.storage.partnerships import find_partnership
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
 from shared.forms import rows_of
@@ -198,6 +199,10 @@ def _subjects(
         else:
             names = [application.answers.get(question, "")]
         found += [_subject(source.kind, name) for name in names if name.strip()]
+    if partnership := find_partnership(connection, application.id):
+        for partner in partnership.partners:
+            found.append(_subject("partner", partner.name, partner.registration_number))
+            found += [_subject("person", name) for name in partner.people]
     found += screening.subjects if screening else []
     return list({(item.key, item.number): item for item in reversed(found)}.values())[::-1]
 

@@ -14,6 +14,7 @@ import typst
 from services.grants.domain.amendment import Amendment
 from services.grants.domain.award import Award
 from services.grants.domain.award.terms import Terms
+from services.grants.domain.partnership import LEAD
 from services.grants.handlers.base import Frame
 from shared.i18n import LOCALES, money_in_words, translate
 from shared.money import Money
@@ -120,7 +121,31 @@ def _tables(frame: Frame, award: Award, terms: Terms, locale: str) -> list[dict[
     heads = ["#", *(words(name) for name in ("Milestone", "Deliverable", "Until", "Tranche"))]
     return [
         _table(words("Budget"), lead, [*lines, sums] if lines else [], "llrr"),
+        *_shares(frame, award, terms, locale),
         _table(words("Milestones and tranches"), heads, plan, "lllrr"),
+    ]
+
+
+def _shares(frame: Frame, award: Award, terms: Terms, locale: str) -> list[dict[str, Any]]:
+    """Return the partners, and whose each budget line is; what no partner has is the recipient's."""
+    if not terms.partners:
+        return []
+
+    def words(message: str) -> str:
+        return translate("grants", message, locale=locale)
+
+    names = {item.id: say(item.name, locale) for item in frame.call.budget_lines}
+    who = {LEAD: award.organisation_name} | {item.number: item.name for item in terms.partners}
+    partners = [[item.name, item.part, _sum(item.share(award.amount.currency), locale)] for item in terms.partners]
+    cells = terms.participants(award.amount.currency)
+    rows = [
+        [names.get(line, line), who[number], _sum(grant, locale)]
+        for (number, line), grant in sorted(cells.items(), key=lambda cell: (cell[0][1], cell[0][0]))
+        if grant
+    ]
+    return [
+        _table(words("Partners"), [words("Partner"), words("What it does"), words("Share")], partners, "llr"),
+        _table(words("Whose share"), [words("Budget line"), words("Organisation"), words("Share")], rows, "llr"),
     ]
 
 

@@ -28,6 +28,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     context = page.context("closeout") | {
         "points": [(point, _said(page, point)) for point in found.points],
         "due": found.settlement,
+        "used": found.used,
         "terminable": bool(page.frame.pack.closeout.termination.moves),
         "version": found.closeout.version if found.closeout else 0,
         "may_answer": found.open and bool(request.app.state.policy.scopes(closing.ANSWER, who)),

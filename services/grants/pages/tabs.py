@@ -34,7 +34,7 @@ def groups_of(
     concluded = award is not None and award.concluded_at is not None
     groups: list[Group] = [
         ("Summary", [("", "Summary")]),
-        ("Application", [("answers", "Answers"), ("documents", f"Documents {len(application.documents)}")]),
+        ("Application", _written(application, call)),
         ("Review", _judged(reviews, call, scores=scores, assesses=assesses) if inside else []),
         ("Agreement and money", _money(award, ledger=inside and concluded, closes=inside and concluded and closes)),
         ("Reports", [("reports", "Reports")] if concluded and call.reporting else []),
@@ -43,6 +43,11 @@ def groups_of(
         ("Timeline", [("timeline", "Timeline"), *([("workflow", "Workflow")] if inside else [])]),
     ]
     return [(name, parts) for name, parts in groups if parts]
+
+
+def _written(application: Application, call: Call) -> list[Tab]:
+    partners = [("partners", "Partners")] if call.partners else []
+    return [("answers", "Answers"), *partners, ("documents", f"Documents {len(application.documents)}")]
 
 
 def _judged(reviews: list[Review], call: Call, *, scores: bool, assesses: bool) -> list[Tab]:

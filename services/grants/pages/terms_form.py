@@ -33,16 +33,41 @@ def filled(terms: Terms, *, blank: int = _BLANK) -> dict[str, Any]:
         for row in terms.lines
     ]
     words = {name: str(getattr(terms, name) or "") for name in WORDS}
+    partners = [
+        {
+            "number": str(item.number),
+            "name": item.name,
+            "shares": {share.line: str(share.grant.amount) for share in item.shares},
+        }
+        for item in terms.partners
+    ]
     return {
         "plan": plan + [dict.fromkeys(PLAN, "")] * blank,
         "lines": lines + [dict.fromkeys(LINE, "")] * blank,
+        "partners": partners,
     } | words
 
 
 def typed(fields: FormData) -> dict[str, Any]:
     """Return what was typed, row by row; rows without a word are left out."""
     words = {name: str(fields.get(name, "")).strip() for name in WORDS}
-    return {"plan": _rows(fields, "m", PLAN, MAX_MILESTONES), "lines": _rows(fields, "l", LINE, MAX_LINES)} | words
+    rows = {"plan": _rows(fields, "m", PLAN, MAX_MILESTONES), "lines": _rows(fields, "l", LINE, MAX_LINES)}
+    return rows | {"partners": _partners(fields)} | words
+
+
+def _partners(fields: FormData) -> list[dict[str, Any]]:
+    """Return what was typed of the partners' shares; names of fields are p.<number>.<line>."""
+    found: dict[str, dict[str, Any]] = {}
+    for field, text in fields.multi_items():
+        kind, _, rest = field.partition(".")
+        number, _, line = rest.partition(".")
+        if kind == "p" and number.isdecimal() and len(number) < 3 and line and isinstance(text, str):
+            row = found.setdefault(number, {"number": number, "name": "", "shares": {}})
+            if line == "name":
+                row["name"] = text[:200]
+            else:
+                row["shares"][line[:60]] = text.strip()[:40]
+    return list(found.values())
 
 
 def _rows(fields: FormData, prefix: str, columns: tuple[str, ...], most: int) -> list[Row]:
@@ -63,4 +88,8 @@ def said(form: dict[str, Any], currency: str) -> dict[str, Any]:
     lines = [{**row, "grant": sum_of(row["grant"]), "own": sum_of(row["own"])} for row in form["lines"]]
     days = {name: form[name] or None for name in ("starts_on", "ends_on")}
     texts = {name: form[name] for name in ("conditions", "administration")}
-    return {"milestones": plan, **({"lines": lines} if lines else {}), **days, **texts}
+    partners = {
+        row["number"]: {line: sum_of(text) for line, text in row["shares"].items()} for row in form.get("partners", [])
+    }
+    rest = ({"lines": lines} if lines else {}) | ({"partners": partners} if partners else {})
+    return {"milestones": plan, **rest, **days, **texts}

@@ -47,6 +47,7 @@ __all__ = [
     "metadata",
     "organisations",
     "panel",
+    "partnerships",
     "payees",
     "publishing",
     "reads",

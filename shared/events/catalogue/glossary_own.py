@@ -111,6 +111,13 @@ OWN: dict[str, tuple[str, Any]] = {
     "exclusion_list.refused": ("How many rows of the file were not taken.", 2),
     "gap.of": ("The source of the missing events.", "grants"),
     "moderation.note": ("What was discussed, and what came of it.", "Both agreed on the budget's weakness"),
+    "partnership.known": ("The ids of those that the house knows, by their numbers.", {"1": "vocational-centre"}),
+    "partnership.lead_share": ("What of the grant stays with the lead.", None),
+    "partnership.partners": ("The partners' names, by their numbers.", {"1": "Vocational Centre"}),
+    "partnership.shares": (
+        "What of the grant is whose, by their numbers.",
+        {"1": {"amount": "10000.00", "currency": "EUR"}},
+    ),
     "organisation.address": ("Where it is.", "Main street 1, Skopje"),
     "organisation.facts": (
         "What is to be another, and how: name, kind, country, numbers.",

@@ -59,11 +59,14 @@ def percent(part: Money, base: Money) -> Decimal:
 
 
 def moved_between(before: Terms, after: Terms, currency: str) -> Money:
-    """Return what budget lines gain of the grant: what one gains another loses, because the grant stays the same."""
-    old, new, none = before.by_line(currency), after.by_line(currency), Money.zero(currency)
+    """Return what is gained of the grant: by a budget line, or by a participant in it.
+
+    What one gains another loses, because the grant stays the same; without partners every line is the recipient's.
+    """
+    old, new, none = before.participants(currency), after.participants(currency), Money.zero(currency)
     moved = none
-    for line in new:
-        gained = new[line][0] - old.get(line, (none, none))[0]
+    for cell, grant in new.items():
+        gained = grant - old.get(cell, none)
         moved = moved + gained if gained > none else moved
     return moved
 
@@ -95,7 +98,7 @@ def _own(terms: Terms, currency: str) -> Money:
 def _kind(item: Difference, *, over: bool) -> Kind:
     if item.what == "administration" or (item.what == "line" and item.field == "note"):
         return "administrative"
-    if item.what == "line":
+    if item.what == "line" or (item.what == "partner" and item.field not in {"name", "part"}):
         return "budget_major" if over else "budget_minor"
     longer = bool(item.before) and item.before < item.after
     if longer and (item.what == "ends_on" or item.field == "due"):

@@ -7,11 +7,12 @@ from datetime import date
 from typing import Literal
 
 from services.grants.domain.award.parts import MAX_MILESTONES, Plan
+from services.grants.domain.partnership import Cells, Share, cells, grants_by_line, share_of, share_problems
 from shared.entity import Part
 from shared.errors import InvalidError, Rule
 from shared.money import Money, total
 
-What = Literal["line", "milestone", "conditions", "administration", "starts_on", "ends_on"]
+What = Literal["line", "partner", "milestone", "conditions", "administration", "starts_on", "ends_on"]
 MAX_LINES = 60
 
 
@@ -22,6 +23,22 @@ class AgreedLine(Part):
     note: str = ""
     grant: Money
     own: Money
+
+
+class AgreedPartner(Part):
+    """An organisation that carries the project out beside the recipient, what it does and its share of each line."""
+
+    number: int
+    name: str
+    organisation: str | None = None
+    country: str = ""
+    registration_number: str = ""
+    part: str = ""
+    shares: tuple[Share, ...] = ()
+
+    def share(self, currency: str) -> Money:
+        """Return what of the grant is this partner's."""
+        return share_of(self, currency)
 
 
 class Terms(Part):
@@ -36,6 +53,11 @@ class Terms(Part):
     administration: str = ""
     starts_on: date | None = None
     ends_on: date | None = None
+    partners: tuple[AgreedPartner, ...] = ()
+
+    def participants(self, currency: str) -> Cells:
+        """Return {(number, line): grant} of the recipient, who leads under 0, and of every partner."""
+        return cells(self.partners, grants_by_line(((row.line, row.grant) for row in self.lines), currency), currency)
 
     def numbered(self) -> Terms:
         """Return the terms with a number for each milestone that has none yet: those after the highest."""
@@ -78,6 +100,9 @@ class Terms(Part):
         if agreed != amount:
             rule = Rule("add up to %(sum)s, but the grant is %(grant)s", sum=agreed, grant=amount)
             raise InvalidError({"lines": rule})
+        lines = grants_by_line(((row.line, row.grant) for row in self.lines), amount.currency)
+        if wrong := share_problems(self.partners, lines, amount.currency):
+            raise InvalidError(wrong)
 
 
 def check_plan(plan: tuple[Plan, ...] | list[Plan], amount: Money) -> None:
@@ -109,7 +134,7 @@ class Difference(Part):
 
 def differences(before: Terms, after: Terms, currency: str) -> list[Difference]:
     """Return in what two versions differ, in the order in which an agreement is read."""
-    found = [*_lines(before, after, currency), *_milestones(before, after)]
+    found = [*_lines(before, after, currency), *_partners(before, after), *_milestones(before, after)]
     for name in ("starts_on", "ends_on", "conditions", "administration"):
         old, new = _text(getattr(before, name)), _text(getattr(after, name))
         if old != new:
@@ -131,6 +156,21 @@ def _lines(before: Terms, after: Terms, currency: str) -> Iterator[Difference]:
         notes = ["; ".join(row.note for row in terms.lines if row.line == line) for terms in (before, after)]
         if notes[0] != notes[1]:
             yield Difference(what="line", of=line, field="note", before=notes[0], after=notes[1])
+
+
+def _partners(before: Terms, after: Terms) -> Iterator[Difference]:
+    old, new = ({item.number: item for item in terms.partners} for terms in (before, after))
+    for number in sorted({*old, *new}):
+        was, now = old.get(number), new.get(number)
+        for field in ("name", "part"):
+            left, right = (_text(getattr(item, field)) if item else "" for item in (was, now))
+            if left != right:
+                yield Difference(what="partner", of=str(number), field=field, before=left, after=right)
+        shares = [{share.line: share.grant for share in item.shares} if item else {} for item in (was, now)]
+        for line in dict.fromkeys([*shares[0], *shares[1]]):
+            left, right = (str(side.get(line, "")) for side in shares)
+            if left != right:
+                yield Difference(what="partner", of=str(number), field=line, before=left, after=right)
 
 
 def _milestones(before: Terms, after: Terms) -> Iterator[Difference]:

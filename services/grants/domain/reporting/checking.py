@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from services.grants.domain.award.terms import Terms
 from services.grants.domain.reporting.costs import (
     ZERO,
     Agreed,
@@ -36,6 +37,13 @@ class Setting:
     agreed: Mapping[str, Agreed]
     earlier: Sequence[Report]
     today: date
+    terms: Terms | None = None
+    lead: str = ""
+
+    @property
+    def partners(self) -> tuple[int, ...]:
+        """Return the partners of the agreement, by their numbers."""
+        return tuple(item.number for item in self.terms.partners) if self.terms else ()
 
     @property
     def parts(self) -> list[str]:
@@ -60,6 +68,7 @@ class Setting:
             period_to=report.period_to,
             lines=self.lines,
             documents=tuple(document.id for document in report.documents),
+            partners=self.partners,
             today=self.today,
         )
 

@@ -33,6 +33,7 @@ class CostEntry(Part):
     exchange_rate: Amount | None = None
     rate_source: str = Field(default="", max_length=200)
     document: str = Field(default="", max_length=80)
+    partner: int = Field(default=0, ge=0, le=99)  # whose cost it is: 0 is the recipient's own
 
     def value(self, currency: str) -> Money:
         """Return what it comes to in the report's currency, at the rate of the day of payment, without the tax."""
@@ -86,6 +87,7 @@ class Frame(Part):
     period_to: date
     lines: tuple[str, ...]
     documents: tuple[str, ...] = ()
+    partners: tuple[int, ...] = ()
     today: date
 
 
@@ -98,6 +100,8 @@ def cost_problems(entry: CostEntry, frame: Frame) -> dict[str, str]:
         wrong["claimed"] = "must be more than nothing"
     elif not 0 <= entry.vat < entry.claimed.amount:
         wrong["vat"] = Rule("must be less than the amount, %(amount)s", amount=entry.claimed)
+    if entry.partner and entry.partner not in frame.partners:
+        wrong["partner"] = "is not a partner of this agreement"
     if entry.document and entry.document not in frame.documents:
         wrong["document"] = "is not a document of this report"
     return wrong | _rate_problems(entry, frame.currency)

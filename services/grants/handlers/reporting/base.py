@@ -113,4 +113,6 @@ def setting_of(uow: UnitOfWork, report: Report) -> Setting:
         agreed=agreed_budget(application, award),
         earlier=[other for other in every if other.number < report.number],
         today=today_in(uow, pack),
+        terms=award.terms if award else None,
+        lead=application.organisation_name,
     )

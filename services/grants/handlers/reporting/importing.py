@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "exchange_rate": ("Exchange rate", "Rate", "Курс"),
     "rate_source": ("Source of the rate", "Источник курса"),
     "document": ("Document", "File", "Документ", "Файл"),
+    "partner": ("Partner", "Партнёр"),
 }
 NEEDED = ("paid_on", "line", "description", "invoice_number", "supplier", "supplier_tax_id", "amount")
 _SOURCES = {"": "grant", "grant": "grant", "грант": "grant", "own": "own", "собственные": "own", "own means": "own"}
@@ -120,6 +121,7 @@ def _entry(
         "vat": given.get("vat") or "0.00",
         "exchange_rate": given.get("exchange_rate") or None,
         "document": documents.get(document.casefold(), document),
+        "partner": given.get("partner") or 0,
     }
     texts = ("description", "invoice_number", "supplier", "supplier_tax_id", "rate_source")
     body |= {name: given.get(name, "") for name in texts}

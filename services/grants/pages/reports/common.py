@@ -12,6 +12,7 @@ from services.grants.domain.pack import Call
 from services.grants.domain.reporting import Report
 from services.grants.domain.reporting.checking import Setting
 from services.grants.domain.reporting.drafting import COSTS, DOCUMENTS, INDICATORS
+from services.grants.handlers import partnering
 from services.grants.handlers.base import owns
 from services.grants.handlers.reporting.base import ACCEPT, REVIEW, WRITE, pack_for, role_on, setting_of
 from services.grants.pages.common import back, show
@@ -64,6 +65,9 @@ class ReportPage:
         self.setting: Setting = setting_of(uow, report)
         self.call: Call = pack_for(uow.connection, report).call(report.call)
         self.own = owns(who, report.organisation)
+        setting = self.setting
+        self.used = partnering.used(setting.terms, setting.lead, setting.earlier, report.currency, report)
+        self.partner_names = {str(row.number): row.name for row in self.used}
 
     def may(self, action: str) -> bool:
         """Return whether the reader may try an act at all."""
@@ -134,6 +138,8 @@ class ReportPage:
             "may_reopen": report.status == "accepted" and self.may(ACCEPT),
             "may_write": report.open and self.own and self.may(WRITE),
             "judged": report.status == "accepted" or not self.own or report.status == "returned",
+            "used": self.used,
+            "partner_names": self.partner_names,
             "errors": {},
             "given": {},
             "conflict": None,

@@ -51,7 +51,7 @@ def costs(request: Request, report_id: str, who: Who, uow: Uow, cost: int | None
         return costs_page(request, uow, who, report_id)
     entry = report.cost(cost)
     given = {name: str(value or "") for name, value in entry if name in CostForm.model_fields}
-    given |= {"amount": str(entry.claimed.amount), "currency": entry.claimed.currency}
+    given |= {"partner": str(entry.partner), "amount": str(entry.claimed.amount), "currency": entry.claimed.currency}
     return costs_page(request, uow, who, report_id, given=given, editing=cost)
 
 
@@ -71,6 +71,7 @@ class CostForm(FormModel):
     exchange_rate: str = ""
     rate_source: str = ""
     document: str = ""
+    partner: str = ""
     number: int | None = None
     version: int
 
@@ -78,7 +79,7 @@ class CostForm(FormModel):
         """Return it as the domain reads it; raises InvalidError with the form's own names."""
         body = self.model_dump(exclude={"csrf", "amount", "currency", "number", "version"})
         body |= {"claimed": {"amount": self.amount, "currency": self.currency}, "vat": self.vat or "0.00"}
-        body |= {"exchange_rate": self.exchange_rate or None}
+        body |= {"exchange_rate": self.exchange_rate or None, "partner": self.partner or 0}
         try:
             return CostEntry.model_validate(body)
         except ValidationError as error:

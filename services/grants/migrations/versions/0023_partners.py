@@ -1,0 +1,30 @@
+"""Partners of applications, with their shares of the grant."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "partnership",
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.String(length=80), nullable=False),
+        sa.Column("updated_by_name", sa.String(length=200), nullable=False),
+        sa.Column("last_changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("programme", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("partnership_pk")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("partnership")
