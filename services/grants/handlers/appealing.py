@@ -102,5 +102,5 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, command: DecideAppeal
     appeal.decide(command.outcome, command.code, command.words, rules, by=by, now=uow.now())
     if command.outcome == "granted":
         move = MoveApplication(transition=rules.move, version=application.version, reason=command.words)
-        step(uow, who, application, move, role=role, frame=frame)
+        step(uow, who, application, move, role=role)
     return appeal

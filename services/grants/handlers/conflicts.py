@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Application
+from services.grants.domain.assessor import Assessor
 from services.grants.domain.conflict import OWN, Firm, Recusal, derived, ties_of
 from services.grants.domain.review import Review
 from services.grants.policy import POLICY
 from services.grants.storage import judging, reads
 from services.grants.storage.judging import recusals
+from services.grants.storage.near import Near, Row, near
 from shared.database import UnitOfWork
 from shared.errors import ForbiddenError, NotFoundError
 from shared.names import folded, number
@@ -71,12 +73,21 @@ def derived_for(connection: Connection, users: Sequence[str], application: Appli
 
     A tie that has ended counts by how long ago that was when the application was handed in.
     """
-    day = (application.submitted_at or application.started_at).date()
     people = judging.people_around(connection, users, application.organisation)
-    persons = {row["id"]: row for row in people if row["id"] in users}
-    ids = {application.organisation, *(row["organisation"] for row in persons.values() if row["organisation"])}
+    ids = {application.organisation, *(row["organisation"] for row in people if row["organisation"])}
     known = judging.organisations_by_id(connection, sorted(ids))
-    said = judging.assessors_by_id(connection, users)
+    return _derived(users, application, people, known, judging.assessors_by_id(connection, users))
+
+
+def _derived(
+    users: Sequence[str],
+    application: Application,
+    people: Sequence[Row],
+    known: Mapping[str, Row],
+    said: Mapping[str, Assessor],
+) -> dict[str, Sentence]:
+    day = (application.submitted_at or application.started_at).date()
+    persons = {row["id"]: row for row in people if row["id"] in users}
     # A reviewer may belong to the applicant too: only those who act for it show its addresses.
     acting = [row for row in people if row["organisation"] == application.organisation and "applicant" in row["roles"]]
     theirs = [row["email_domain"] or "" for row in acting]
@@ -97,18 +108,22 @@ def derived_for(connection: Connection, users: Sequence[str], application: Appli
     return found
 
 
-def conflict_of(
-    connection: Connection, who: Identity, application: Application, reviews: Sequence[Review] | None = None
-) -> Sentence | None:
-    """Return why `who` may not judge this case, or None; `reviews` are the case's, where they are at hand."""
+def conflict_of(connection: Connection, who: Identity, application: Application) -> Sentence | None:
+    """Return why `who` may not judge this case, or None."""
     if who.organisation == application.organisation:
         return Sentence(OWN, code="conflict-own-organisation")
-    recusal = judging.find_recusal(connection, application.id, who.user)
+    return conflict_near(who, application, near(connection, application, who.user))
+
+
+def conflict_near(who: Identity, application: Application, around: Near) -> Sentence | None:
+    """Return the same from what stands around the case for `who`."""
+    if who.organisation == application.organisation:
+        return Sentence(OWN, code="conflict-own-organisation")
+    recusal = around.recusal
     if recusal and recusal.status == "standing":
         return Sentence(DECLARED, code="conflict-declared", nature=recusal.nature)
-    found = derived_for(connection, [who.user], application).get(who.user)
-    every = reads.reviews_of(connection, application.id) if reviews is None else reviews
-    return found or _of_review(every, who)
+    found = _derived([who.user], application, around.people, around.organisations, around.said)
+    return found.get(who.user) or _of_review(around.reviews, who)
 
 
 def _of_review(reviews: Sequence[Review], who: Identity) -> Sentence | None:

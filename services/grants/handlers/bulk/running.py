@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from services.grants.domain.bulk import Bulk, Sayable, sayable
 from services.grants.domain.pack import Pack
-from services.grants.handlers.base import Frame, pack_of, role_on
+from services.grants.handlers.base import pack_of, role_on
 from services.grants.handlers.bulk.planning import moving
 from services.grants.handlers.moving import ASSIGN, MOVE, PARTS_OF_ACTS, AssignOfficer, give, step
 from services.grants.handlers.standing import acting, stand
@@ -95,18 +95,17 @@ class Runner:
         application = kept.get(row["reference"])
         action = MOVE if "transition" in command else ASSIGN
         role = role_on(who, action, application)
-        stand(uow, who, application.programme, application.id, application.officer)
         if application.version != row["version"]:
             raise kept.stale(application.id, row["version"])
         if action == ASSIGN:
+            stand(uow, who, application.programme, application.id, application.officer)
             give(uow, application, role, AssignOfficer(officer=command["officer"], version=row["version"]))
             return
         move, said = moving(command, row["version"])
         if move.transition in PARTS_OF_ACTS:
             raise ConflictError(PARTS_OF_ACTS[move.transition])
         packs = self._packs.setdefault(application.programme, _Kept(self.engine, application.programme))
-        frame = Frame.of(packs, application, uow.connection)
-        step(uow, who, application, move, role=role, said=said, frame=frame)
+        step(uow, who, application, move, role=role, said=said, packs=packs)
 
     def _refused(self, uow: UnitOfWork, bulk: Bulk, row: RowMapping, said: list[dict[str, Any]], problem: str) -> None:
         """Undo what the row began and write down why; the attempt is on the record like every refused one."""
