@@ -93,9 +93,7 @@ class Frame:
         return as_one(self._connection, who, application.programme, application.id)
 
     @classmethod
-    def of(
-        cls, packs: Packs | Mapping[int, Pack], application: Application, near: Near | None = None
-    ) -> Frame:
+    def of(cls, packs: Packs | Mapping[int, Pack], application: Application, near: Near | None = None) -> Frame:
         """Return the frame out of packs that are at hand; with what stands `near` for an act, without for a list's."""
         self = cls.__new__(cls)
         pack = packs[application.pack_version]

@@ -6,9 +6,8 @@ An applicant acting for their own organisation judges nothing, so nothing here c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from services.grants.domain.application import Application
 from services.grants.domain.assessor import Assessor
@@ -55,7 +54,7 @@ class ConflictOfInterestError(ForbiddenError):
     title = "You have a conflict of interest in this case"
 
 
-def firm_of(row: Mapping[str, Any] | RowMapping | None, domains: Sequence[str] = ()) -> Firm:
+def firm_of(row: Row | None, domains: Sequence[str] = ()) -> Firm:
     """Return an organisation as conflicts compare it."""
     if row is None:
         return Firm(domains=frozenset(domains) - {""})

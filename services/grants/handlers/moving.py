@@ -18,7 +18,17 @@ from services.grants.domain.pack import Answer, Pack, mean
 from services.grants.domain.review import Review
 from services.grants.handlers import closing
 from services.grants.handlers.applying import judged, missing
-from services.grants.handlers.base import Command, Frame, act_as, application_for, held_for, nearby, one_person, owns, roles_on
+from services.grants.handlers.base import (
+    Command,
+    Frame,
+    act_as,
+    application_for,
+    held_for,
+    nearby,
+    one_person,
+    owns,
+    roles_on,
+)
 from services.grants.handlers.exclusion import screen
 from services.grants.handlers.holding import Held, holds
 from services.grants.storage import reads

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Application
 from services.grants.domain.assessor import Assessor
@@ -16,7 +16,7 @@ from services.grants.domain.exclusion import Screening
 from services.grants.domain.review import Review
 from shared.engine import ask
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any] | RowMapping
 
 _NEAR = """
 SELECT 'review' AS kind, id, version, state FROM review WHERE application = %(case)s
