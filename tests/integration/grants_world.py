@@ -30,7 +30,7 @@ from shared.settings import Settings
 from shared.testing.clock import MONDAY, StandingClock
 from shared.web.app import create_service_app
 from shared.web.identity import HEADER, Identity, sign
-from tests.integration.payable import payable
+from tests.integration.payable import KEY, payable
 
 ROOT = Path(__file__).parents[2]
 PACK = ROOT / "programmes" / "business-ecosystem"
@@ -131,7 +131,8 @@ class World:
 
     def __init__(self, engine: Engine, home: Path, *, pays: bool = True) -> None:
         self.engine, self.clock, self.key = engine, StandingClock(), OKPKey.generate_key("Ed25519")
-        self.settings = Settings(home=home, base_url="http://127.0.0.1:8400")
+        (home / "payee_key").write_text(KEY)
+        self.settings = Settings(home=home, base_url="http://127.0.0.1:8400", payee_key_file=home / "payee_key")
         self.app = create_service_app(
             service="grants",
             engine=engine,
