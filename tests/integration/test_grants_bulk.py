@@ -208,7 +208,7 @@ def test_a_row_costs_the_same_few_statements(world: World) -> None:
 
 def test_a_move_costs_four_statements(world: World) -> None:
     """Lock and read the case, read what stands around it, write it, write its event: no more, for speed."""
-    (name,), who = copied(world, "ONE", 1), world.officer.identity
+    (name,), who = copied(world, "FOUR", 1), world.officer.identity
     version = world.officer.api("GET", f"/applications/{name}")["version"]
     command = MoveApplication(transition="reject", version=version, reason_code="not-eligible")
     context = Context(actor=who.actor("officer"))

@@ -93,12 +93,12 @@ class Frame:
         return as_one(self._connection, who, application.programme, application.id)
 
     @classmethod
-    def of(cls, packs: Packs | Mapping[int, Pack], application: Application, near: Near | None = None) -> Frame:
-        """Return the frame out of packs that are at hand; with what stands `near` for an act, without for a list's."""
+    def of(cls, packs: Packs | Mapping[int, Pack], application: Application) -> Frame:
+        """Return the frame of a list's row out of packs that are at hand."""
         self = cls.__new__(cls)
         pack = packs[application.pack_version]
         self._hold(pack, packs[application.workflow_pack or application.pack_version], application)
-        self._connection, self._near = None, near
+        self._connection, self._near = None, None
         return self
 
     def _hold(self, pack: Pack, moves: Pack, application: Application) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from services.grants.domain.application import Application, Check, Person
 from services.grants.domain.award import Award
 from services.grants.domain.decision import Said, coded, follow, recommend, wanting
-from services.grants.domain.pack import Answer, Pack, mean
+from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
 from services.grants.handlers import closing
 from services.grants.handlers.applying import judged, missing
@@ -188,14 +188,10 @@ def step(
     *,
     role: str,
     said: Said | None = None,
-    packs: Mapping[int, Pack] | None = None,
 ) -> None:
-    """Make a move of an application that this transaction holds already; `said` is what a panel recommended.
-
-    `packs` are the versions of its programme's pack where somebody keeps them over many moves.
-    """
+    """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
     around = nearby(uow, who, application)
-    frame = Frame.of(packs, application, around) if packs is not None else Frame(uow.connection, application, around)
+    frame = Frame(uow.connection, application, around)
     around.award = closing.take(uow, application, frame, command.transition, around.award)
     held = holds(uow.connection, who, application, frame, around)
     transition, why = chosen(who, application, frame, around.reviews, around.award, command, held)
