@@ -38,8 +38,8 @@ SECONDS = 20.0  # of one tick, so that a worker that is asked to stop does not w
 class Runner:
     """Carries on what is running in one database."""
 
-    def __init__(self, engine: Engine, *, clock: Clock = utc_now, ids: Ids = new_id) -> None:
-        self.engine, self.clock, self.ids = engine, clock, ids
+    def __init__(self, engine: Engine, *, clock: Clock = utc_now, ids: Ids = new_id, lanes: int = LANES) -> None:
+        self.engine, self.clock, self.ids, self.lanes = engine, clock, ids, lanes
 
     def run(self, seconds: float = SECONDS) -> int:
         """Do what waits, for about so long at most, several rows at a time; returns how many were tried."""
@@ -47,8 +47,8 @@ class Runner:
         with asking(self.engine) as connection:
             found = [item for name in stored.running(connection) if (item := stored.find_bulk(connection, name))]
         for bulk in found:
-            with ThreadPoolExecutor(LANES) as lanes:
-                tried += sum(lanes.map(lambda _, bulk=bulk: self._lane(bulk, until), range(LANES)))
+            with ThreadPoolExecutor(self.lanes) as pool:
+                tried += sum(pool.map(lambda _, bulk=bulk: self._lane(bulk, until), range(self.lanes)))
             if monotonic() > until:
                 return tried
             self._finish(bulk)
@@ -69,6 +69,7 @@ class Runner:
             row = stored.take(uow.connection, bulk.id, bulk.owner, self.clock())
             if row is None:
                 return False
+            uow.hold()  # a row that is refused stays this transaction's until that is written
             try:
                 self._act(uow, acting(uow.connection, _present(owner, row), self.clock()), row)
                 uow.go_on(uow.context)  # written here, where what is wrong with it is still this row's refusal
@@ -106,8 +107,7 @@ class Runner:
     def _refused(self, uow: UnitOfWork, bulk: Bulk, row: RowMapping, said: list[dict[str, Any]], problem: str) -> None:
         """Undo what the row began and write down why; the attempt is on the record like every refused one."""
         uow.abandon()
-        if not stored.refuse(uow.connection, bulk.id, row["number"], said, self.clock()):
-            return
+        stored.refuse(uow.connection, bulk.id, row["number"], said)
         action = MOVE if "transition" in row["command"] else ASSIGN
         detail = "; ".join(_plain(one) for one in said)[:500]
         refused = AttemptRefused(
