@@ -15,7 +15,6 @@ import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
-from payable import payable
 from sqlalchemy import Engine, event, text
 
 from services.grants import api, handlers, pages
@@ -29,6 +28,7 @@ from shared.settings import Settings
 from shared.testing.clock import MONDAY, StandingClock
 from shared.web.app import create_service_app
 from shared.web.identity import HEADER, Identity, sign
+from tests.integration.payable import KEY, payable
 
 ROOT = Path(__file__).parents[2]
 PACK = ROOT / "programmes" / "business-ecosystem"
@@ -129,7 +129,8 @@ class World:
 
     def __init__(self, engine: Engine, home: Path, *, pays: bool = True) -> None:
         self.engine, self.clock, self.key = engine, StandingClock(), OKPKey.generate_key("Ed25519")
-        self.settings = Settings(home=home, base_url="http://127.0.0.1:8400")
+        (home / "payee_key").write_text(KEY)
+        self.settings = Settings(home=home, base_url="http://127.0.0.1:8400", payee_key_file=home / "payee_key")
         self.app = create_service_app(
             service="grants",
             engine=engine,
