@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
     "lists": ("services.grants.exclusion_cli", "commands", "Exclusion lists: import a version, list them."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
+    "loan": ("services.loans.cli", "loan", "Loans: compute a repayment schedule."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram, check who may do what, migrate."),
 }
 
