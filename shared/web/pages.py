@@ -67,7 +67,9 @@ class Pages:
         # Macros of parts.html see neither the page's context nor the reader, so these are global and take arguments.
 
     def _gettext(self, message: str) -> str:
-        return i18n.catalogue(self.service, i18n.current_locale.get()).gettext(message)
+        text = i18n.catalogue(self.service, i18n.current_locale.get()).gettext(message)
+        # Jinja fills the places of every text, so a sign that only the translation has must not look like one.
+        return text if "%" in message else text.replace("%", "%%")
 
     def _said(self, text: str) -> str:
         return i18n.said(self.service, text)

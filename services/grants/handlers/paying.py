@@ -173,7 +173,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, number: int, command:
     amount, limit = award.of_milestone(number), limits.get("release")
     if limit is None or amount > limit:
         raise ForbiddenError(
-            "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit or 0)
+            "%(amount)s is above your delegated authority of %(limit)s", amount=amount, limit=limit or 0
         )
     if not award.settles(number):
         reporting.must_have_reported(uow, application)

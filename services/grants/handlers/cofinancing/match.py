@@ -200,9 +200,7 @@ def _within_authority(connection: Connection, who: Identity, case: CoFinancing, 
     if limit is None:
         raise ForbiddenError("You have no delegated authority for this")
     if amount > limit:
-        raise ForbiddenError(
-            "%(amount)s is above your delegated authority of %(limit)s", amount=str(amount), limit=str(limit)
-        )
+        raise ForbiddenError("%(amount)s is above your delegated authority of %(limit)s", amount=amount, limit=limit)
 
 
 # What is paid back and what comes beside: `day` is that of the payment.
