@@ -391,5 +391,5 @@ def test_a_loan_of_several_times_as_much_costs_as_much_more(principal: int, coun
     """The interest of k times the loan is k times the interest, but for the rounding of each row."""
     one = schedule(terms(BASE, principal=str(principal), periods=count, multiple=None))
     many = schedule(terms(BASE, principal=str(principal * factor), periods=count, multiple=None))
-    off = sum(row.interest for row in many) - factor * sum(row.interest for row in one)
+    off = sum((row.interest for row in many), D(0)) - factor * sum((row.interest for row in one), D(0))
     assert abs(off) <= (factor + 1) * count * D("0.01")

@@ -94,7 +94,7 @@ class Asked(BaseModel):
     annual_rate_pct: Number
     n: Count
     start: Day
-    every: Length = Field("1 month", validate_default=True)  # type: ignore[assignment]  # read as what is given is
+    every: Length = Field("1 month", validate_default=True)
     interest: Interest = "declining"
     amortisation: Amortisation = "equal_instalment"
     day_count: DayCount = "per_period"
