@@ -257,11 +257,21 @@ class Case:
         return self
 
     def checks(self, checklist: str, risk: str | None = None) -> None:
-        """Answer a whole checklist well."""
-        answers = {item["id"]: "yes" for item in _pack()["checklists"][checklist]["items"]}
+        """Answer a whole checklist well, with the assessment that it has finished before."""
+        source = _pack()["checklists"][checklist]
+        if "capacity" in source:
+            self.assess(source["capacity"]["questions"])
+        answers = {item["id"]: "yes" for item in source["items"]}
         version = self.seen()["version"]
         for item, answer in (answers | ({"risk": risk} if risk else {})).items():
             version = self.check(checklist, item, answer, version=version)["version"]
+
+    def assess(self, questions: list[dict[str, Any]]) -> None:
+        """Finish the capacity assessment with the best answers, unless there is one."""
+        path = f"{self.path}/capacity"
+        if self.world.officer.api("GET", path)["result"] is None:
+            answers = {item["id"]: {"option": item["options"][0]["id"], "note": "Seen"} for item in questions}
+            self.world.officer.api("PUT", path, answers=answers, finish=True)
 
     def check(self, checklist: str, item: str, answer: str, expect: int = 200, *, version: int = 0) -> Any:
         """Answer one point, as somebody who has just looked at the page unless a version is given."""
