@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "lists": ("services.grants.exclusion_cli", "commands", "Exclusion lists: import a version, list them."),
     "payees": ("services.grants.payee_cli", "commands", "Bank numbers: the keys that seal them, and a newer one."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
+    "loan": ("services.loans.cli", "loan", "Loans: compute a repayment schedule."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram, check who may do what, migrate."),
 }
 
