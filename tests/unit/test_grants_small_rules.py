@@ -9,6 +9,7 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from services.grants import cli
 from services.grants.domain.appeal import is_late
@@ -24,6 +25,7 @@ from shared import i18n
 from shared.errors import ConflictError, InvalidError
 from shared.events.diligence_rules import diligence_problems
 from shared.money import Money
+from shared.web.errors import refusal
 from shared.web.pages import TEMPLATES, Pages
 
 NOW = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -155,3 +157,11 @@ def test_a_file_of_open_data_is_named_as_what_it_is(tmp_path: Path) -> None:
     assert [cli._kind("360giving", Path(f"a{end}"), made).sha256 for end in (".csv", ".json", "")] == [
         *("csv", "json", "json")
     ]
+
+
+def test_a_field_without_end_is_named_so() -> None:
+    """A text above the reader's limit is "too large", and the person is told where their words still are."""
+    told = refusal(HTTPException(400, "Field exceeded maximum size of 1024KB."))
+    assert told.status == 413
+    assert "still stands" in told.message
+    assert i18n.catalogue("grants", "ru").gettext(told.message) != told.message
