@@ -76,18 +76,22 @@ def near(connection: Connection, application: Application, user: str) -> Near:
     return found
 
 
+# Of these there is one beside a case, or none.
+_SINGLE: dict[str, type[Award | Screening | Partnership | Recusal]] = {
+    "award": Award,
+    "screening": Screening,
+    "partnership": Partnership,
+    "recusal": Recusal,
+}
+
+
 def _put(found: Near, kind: str, name: str, version: int, state: Any) -> None:
+    if kind in _SINGLE:
+        setattr(found, kind, _SINGLE[kind].stored(state, version))
+        return
     match kind:
         case "review":
             found.reviews.append(Review.stored(state, version))
-        case "award":
-            found.award = Award.stored(state, version)
-        case "screening":
-            found.screening = Screening.stored(state, version)
-        case "partnership":
-            found.partnership = Partnership.stored(state, version)
-        case "recusal":
-            found.recusal = Recusal.stored(state, version)
         case "assessor":
             found.said[name] = Assessor.stored(state, version)
         case "person":
