@@ -19,6 +19,10 @@ POLICY = Policy(
         "portal.people.read": {"operator": "all"},
         "portal.people.change": {"operator": "all"},
         "portal.programme.read": {"operator": "all"} | dict.fromkeys((*_STAFF, "auditor"), "programme"),
+        # An unpublished call is the programme's managers' alone; who may publish it is asked again at that moment.
+        "portal.call.read": {"programme_manager": "programme"},
+        "portal.call.edit": {"programme_manager": "programme"},
+        "portal.call.publish": {"programme_manager": "programme"},
         "portal.operations.read": {"operator": "all"},
         "portal.catalogue.read": {"signed_in": "all"},
     }

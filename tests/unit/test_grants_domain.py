@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -148,12 +148,15 @@ def test_answers_are_checked_by_their_kind(
 ) -> None:
     """Numbers within their limits, choices among the options, words counted."""
     application.save(title="A", answers=answers, budget=[])
-    assert field in problems(pack.call(application.call), application, NOW.date())
+    assert field in problems(pack.call(application.call), application, NOW)
 
 
 def test_a_closed_call_takes_nothing(application: Application, pack: Pack) -> None:
     """Before the first day of the call nothing is handed in."""
-    assert problems(pack.call(application.call), application, date(2025, 12, 31))["call"] == "is not open today"
+    assert (
+        problems(pack.call(application.call), application, datetime(2025, 12, 31, 23, 59, tzinfo=UTC))["call"]
+        == "is not open now"
+    )
 
 
 @pytest.mark.parametrize(("amount", "ok"), [("4999.99", False), ("5000", True), ("50000", True), ("50000.01", False)])
@@ -162,7 +165,7 @@ def test_the_grant_lies_between_floor_and_ceiling(
 ) -> None:
     """Floor and ceiling of the call are inclusive, to the cent."""
     application.save(title="A", answers={}, budget=[BudgetLine(line="experts", grant=eur(amount), own=eur("0"))])
-    assert ("budget" not in problems(pack.call(application.call), application, NOW.date())) is ok
+    assert ("budget" not in problems(pack.call(application.call), application, NOW)) is ok
 
 
 @pytest.mark.parametrize(("amount", "ok"), [("3000", True), ("3000.01", False)])
@@ -174,7 +177,7 @@ def test_a_category_keeps_its_share(application: Application, pack: Pack, amount
         BudgetLine(line="experts", grant=rest, own=eur("0")),
     ]
     application.save(title="A", answers={}, budget=lines)
-    assert ("budget.equipment" not in problems(pack.call(application.call), application, NOW.date())) is ok
+    assert ("budget.equipment" not in problems(pack.call(application.call), application, NOW)) is ok
 
 
 def test_a_draft_refuses_another_currency(pack: Pack) -> None:
@@ -306,10 +309,10 @@ def test_a_tranche_goes_through_three_hands(application: Application) -> None:
     with pytest.raises(ForbiddenError):
         award.release(1, JOVAN)
     award.release(1, KIRA)
-    award.confirm(1, "TR-1", NOW.date(), NOW.date())
+    award.confirm(1, "TR-1", NOW.date(), NOW)
     assert (award.released(), award.paid()) == (eur("60"), eur("60"))
     with pytest.raises(ConflictError):
-        award.confirm(1, "TR-2", NOW.date(), NOW.date())
+        award.confirm(1, "TR-2", NOW.date(), NOW)
 
 
 def test_a_refused_tranche_can_be_requested_again(application: Application) -> None:

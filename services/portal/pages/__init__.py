@@ -1,8 +1,22 @@
 """The portal's pages."""
 
-from services.portal.pages import account, catalogue, confirm, gate, home, operations, people, programmes, welcome
+from services.portal.pages import (
+    account,
+    call_part,
+    calls,
+    catalogue,
+    confirm,
+    gate,
+    home,
+    operations,
+    people,
+    programmes,
+    versions,
+    welcome,
+)
 
 routers = [
     *(gate.router, welcome.router, home.router, people.router, programmes.router),
+    *(calls.router, call_part.router, versions.router),
     *(operations.router, catalogue.router, account.router, confirm.router),
 ]
