@@ -73,6 +73,7 @@ class CallDraftOpened(Event):
     """Somebody began to write a call in the browser, or to change one. Entity call_draft:<id>."""
 
     TYPE = "portal.call_draft.opened"
+    AUDIENCE = "record"
     draft_id: str
     programme_id: str
     call: str
@@ -84,6 +85,7 @@ class CallDraftEdited(Event):
     """The draft of a call says something else; `parts` are the members that changed. Entity call_draft:<id>."""
 
     TYPE = "portal.call_draft.edited"
+    AUDIENCE = "record"
     draft_id: str
     programme_id: str
     call: str
@@ -94,6 +96,7 @@ class CallDraftHandedIn(Event):
     """The draft of a call waits for a second person to publish it. Entity call_draft:<id>."""
 
     TYPE = "portal.call_draft.handed_in"
+    AUDIENCE = "record"
     draft_id: str
     programme_id: str
     call: str
@@ -103,6 +106,7 @@ class CallDraftReturned(Event):
     """A second person gave the draft of a call back with a reason. Entity call_draft:<id>."""
 
     TYPE = "portal.call_draft.returned"
+    AUDIENCE = "record"
     draft_id: str
     programme_id: str
     call: str
@@ -113,6 +117,7 @@ class CallDraftPublished(Event):
     """The draft of a call became a version of its programme's pack. Entity call_draft:<id>."""
 
     TYPE = "portal.call_draft.published"
+    AUDIENCE = "record"
     draft_id: str
     programme_id: str
     call: str
@@ -125,6 +130,7 @@ class CallDraftDiscarded(Event):
     """The draft of a call was given up. Entity call_draft:<id>."""
 
     TYPE = "portal.call_draft.discarded"
+    AUDIENCE = "record"
     draft_id: str
     programme_id: str
     call: str

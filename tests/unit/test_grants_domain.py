@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -309,10 +309,10 @@ def test_a_tranche_goes_through_three_hands(application: Application) -> None:
     with pytest.raises(ForbiddenError):
         award.release(1, JOVAN)
     award.release(1, KIRA)
-    award.confirm(1, "TR-1", NOW.date(), NOW)
+    award.confirm(1, "TR-1", NOW.date(), NOW.date())
     assert (award.released(), award.paid()) == (eur("60"), eur("60"))
     with pytest.raises(ConflictError):
-        award.confirm(1, "TR-2", NOW.date(), NOW)
+        award.confirm(1, "TR-2", NOW.date(), NOW.date())
 
 
 def test_a_refused_tranche_can_be_requested_again(application: Application) -> None:
@@ -342,3 +342,14 @@ def test_nothing_is_paid_before_both_have_signed(application: Application) -> No
         award.request(1, JOVAN)
     with pytest.raises(ConflictError, match="both sides"):
         award.evidence(1, evidence(), ANA)
+
+
+def test_a_call_closes_at_its_minute(pack: Pack) -> None:
+    """The last day is taken whole, or up to the minute that the call names, in the programme's own time."""
+    call = next(iter(pack.calls.values()))
+    last = call.model_copy(update={"closes_on": date(2026, 5, 29)})
+    assert last.is_open(datetime(2026, 5, 29, 23, 59, 59, tzinfo=UTC))
+    timed = last.model_copy(update={"closes_at": time(17, 0)})
+    assert timed.is_open(datetime(2026, 5, 29, 16, 59, 59, tzinfo=UTC))
+    assert timed.state(datetime(2026, 5, 29, 17, 0, tzinfo=UTC)) == "closed"
+    assert timed.state(datetime(2026, 1, 4, 23, 59, tzinfo=UTC)) == "soon"

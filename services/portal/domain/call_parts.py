@@ -37,6 +37,7 @@ class Field:
     required: bool = False
     choices: str = ""  # the list of what can be chosen, see `pages/call_choices.py`
     columns: tuple[Field, ...] = ()
+    folded: bool = False  # of columns: rarely needed
     key: str = "id"  # of rows: the member by which a row is known
     add: str = ""  # of rows: what the button says that adds one
 
@@ -57,7 +58,7 @@ PARTS = (
         "texts",
         "Name and texts",
         (
-            Field("call.name", "Name", "names", required=True),
+            Field("call.name", "Title", "names", required=True),
             Field("call.summary", "What it is for", "long_names", required=True),
             Field("call.activity", "Activity of the programme", "choice", choices="activities"),
             Field(
@@ -100,7 +101,7 @@ PARTS = (
                 "rows",
                 columns=(
                     Field("id", "Id", hint=_ROW_ID),
-                    Field("name", "Name", "names", required=True),
+                    Field("name", "Title", "names", required=True),
                     Field("max_percent", "At most, % of the grant", "decimal"),
                 ),
                 add="Add a category",
@@ -112,7 +113,7 @@ PARTS = (
                 "Their parts of the award add up to 100 %.",
                 columns=(
                     Field("id", "Id", hint=_ROW_ID),
-                    Field("name", "Name", "names", required=True),
+                    Field("name", "Title", "names", required=True),
                     Field("percent", "Part of the award, %", "decimal", required=True),
                 ),
                 add="Add a milestone",
@@ -136,8 +137,8 @@ PARTS = (
                     Field("any_of", "Answers that pass", "list", "Ids between commas; or a number, below."),
                     Field("at_least", "At least", "decimal"),
                     Field("at_most", "At most", "decimal"),
-                    Field("ask", "The question, for a rule judged from a known fact", "names"),
-                    Field("options", "Its answers", "lines"),
+                    Field("ask", "The question to ask", "names", folded=True),
+                    Field("options", "Its answers", "lines", folded=True),
                 ),
                 add="Add a rule",
             ),
@@ -153,7 +154,7 @@ PARTS = (
                 "rows",
                 columns=(
                     Field("type", "Id", hint=_ROW_ID),
-                    Field("name", "Name", "names", required=True),
+                    Field("name", "Title", "names", required=True),
                     Field("required", "Needed to hand in", "flag"),
                 ),
                 key="type",
@@ -182,7 +183,7 @@ PARTS = (
                 columns=(
                     Field("id", "Id", hint=_ROW_ID),
                     Field("weight", "Weight", "decimal", required=True),
-                    Field("name", "Name", "names", required=True),
+                    Field("name", "Title", "names", required=True),
                     Field("help", "What reviewers ask themselves", "names"),
                     Field(
                         "judges",

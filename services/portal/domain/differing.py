@@ -48,7 +48,7 @@ def _rows(rows: list[Mapping[str, Any]], path: str) -> dict[str, str]:
         name = next((str(row[key]) for key in _IDS if row.get(key)), str(number))
         names.append(name)
         found |= _leaves({k: v for k, v in row.items() if k not in _IDS}, f"{path}.{name}")
-    return found | {f"{path}.#": ", ".join(names)}
+    return found | {f"{path}.order": ", ".join(names)}
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from services.portal.domain.call_shape import shape_problems
 from services.portal.domain.differing import Difference, changed_names, differences
 from services.portal.domain.programme import Programme
 from shared.entity import Entity
@@ -122,6 +123,8 @@ class CallDraft(Entity):
         self._editing()
         if content["call"].get("call") != self.call:
             raise InvalidError({"call.call": Rule("stays %(name)s: copy the call for another", name=self.call)})
+        if wrong := shape_problems(content):
+            raise InvalidError(wrong)
         parts = [*changed_names(self.content["call"], content["call"])]
         parts += [f"scoring.{n}" for n in changed_names(self.content["scoring"], content["scoring"])]
         if not parts:

@@ -11,12 +11,13 @@ from services.portal.pages import (
     operations,
     people,
     programmes,
+    questions,
     versions,
     welcome,
 )
 
 routers = [
     *(gate.router, welcome.router, home.router, people.router, programmes.router),
-    *(calls.router, call_part.router, versions.router),
+    *(calls.router, call_part.router, questions.router, versions.router),
     *(operations.router, catalogue.router, account.router, confirm.router),
 ]
