@@ -30,7 +30,8 @@ def rows_shown(
 def now_of(request: Request, pack: Pack | None) -> datetime:
     """Return the local time where the programme works."""
     moment: datetime = request.app.state.clock()
-    return moment.astimezone(ZoneInfo(pack.calendar.zone if pack else "UTC"))
+    zone: ZoneInfo = ZoneInfo(pack.calendar.zone) if pack else request.app.state.pages.zone
+    return moment.astimezone(zone)
 
 
 def today_of(request: Request, pack: Pack | None) -> date:
