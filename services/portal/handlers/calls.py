@@ -54,8 +54,7 @@ def begin(uow: UnitOfWork, who: Identity, programme_id: str, command: BeginDraft
     facts = {"id": str(uow.ids()), "by": who.user, "by_name": who.name}
     if command.new or command.copy_of:
         draft = CallDraft.new(programme, command.call, command.copy_of, **facts)
-        if (other := drafts.call_elsewhere(uow.connection, programme_id, command.call)) is not None:
-            raise InvalidError({"call": Rule("is the id of a call of another programme: %(name)s", name=other)})
+        _alone(uow, programme_id, command.call)
     else:
         draft = CallDraft.change_of(programme, command.call, **facts)
     return drafts.drafts(uow).add(draft), True
@@ -132,9 +131,17 @@ def publish(uow: UnitOfWork, who: Identity, draft_id: str, version: int) -> Call
         last = drafts.version(uow.connection, programme.id, programme.pack_version)
         raise PublishedMeanwhileError(programme.pack_version, str(last["by_name"]) if last else "", theirs)
     _check(programme, draft)
+    if draft.is_new:
+        _alone(uow, draft.programme, draft.call)
     draft.publish(programme)
     drafts.keep_version(uow, programme, draft.call)
     return draft
+
+
+def _alone(uow: UnitOfWork, programme_id: str, call: str) -> None:
+    """Refuse a new call under an id that another programme has: an address of a call leads to one."""
+    if (other := drafts.call_elsewhere(uow.connection, programme_id, call)) is not None:
+        raise InvalidError({"call": Rule("is the id of a call of another programme: %(name)s", name=other)})
 
 
 def _programme(uow: UnitOfWork, programme_id: str) -> Programme:

@@ -9,6 +9,7 @@ from services.portal.pages import (
     gate,
     home,
     operations,
+    organisations,
     people,
     programmes,
     questions,
@@ -17,7 +18,7 @@ from services.portal.pages import (
 )
 
 routers = [
-    *(gate.router, welcome.router, home.router, people.router, programmes.router),
+    *(gate.router, welcome.router, home.router, people.router, organisations.router, programmes.router),
     *(calls.router, call_part.router, questions.router, versions.router),
     *(operations.router, catalogue.router, account.router, confirm.router),
 ]

@@ -32,4 +32,4 @@ def _question(place: str, content: Mapping[str, Any]) -> str:
         return f"{next(iter(names.values()), parts[3])} ({'.'.join(parts[3:])})"
     if parts[:3] == ["call", "form", "x-sections"]:
         return said("portal", "Sections of the form")
-    return place
+    return said("portal", "Questions of the form") if parts[:2] == ["call", "form"] else place
