@@ -25,7 +25,7 @@ def _published(**changes: Any) -> ProgrammeLoaded:
     programme.loaded_from(pack, canonical_hash(pack))
     draft = CallDraft.new(programme, "services-2026", CALL, id="d", by="u", by_name="Irena")
     draft.edit(draft.content | {"call": draft.content["call"] | changes}, "u")
-    draft.publish(programme)
+    draft.issue(programme)
     event = programme.collect()[-1].event
     assert isinstance(event, ProgrammeLoaded)
     return event

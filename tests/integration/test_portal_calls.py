@@ -151,15 +151,15 @@ def test_the_form_is_edited_as_questions_and_as_text(app: Any) -> None:
     assert _draft(browser, place)["problems"] == {}
     form = _draft(browser, place)["content"]["call"]["form"]
     assert (form["properties"]["followed_up"]["type"], form["required"][-1]) == ("boolean", "followed_up")
-    text_page = _fields(browser.get(f"{place}/json").text)
+    text_page = _fields(browser.get(f"{place}/json/form").text)
     for typed, said_wrong in (
         ('{"a": 1', "line 1, character 8"),
         ('{"properties": 5}', "must be a mapping"),
     ):
-        refused = browser.post(f"{place}/json", text_page | {"text": typed})
+        refused = browser.post(f"{place}/json/form", text_page | {"text": typed})
         assert (refused.status_code, said_wrong in refused.text) == (422, True)
     form["properties"]["followed_up"]["pattern"] = "y"
-    browser.post(f"{place}/json", text_page | {"text": json.dumps(form)})
+    browser.post(f"{place}/json/form", text_page | {"text": json.dumps(form)})
     assert list(_draft(browser, place)["problems"]) == ["call.form.properties.followed_up.pattern"]
 
 

@@ -18,7 +18,8 @@ from services.portal.domain.form_editing import KINDS, columns_text, kind_of, wi
 from services.portal.domain.programme import EditedError, Programme
 from services.portal.handlers.calls import problems
 from services.portal.packs import read_pack
-from services.portal.pages.call_choices import FACT_NAMES, KIND_NAMES
+from services.portal.pages.call_choices import FACT_NAMES
+from services.portal.pages.organisations import KIND_NAMES
 from shared import i18n
 from shared.entity import canonical_hash
 from shared.errors import ConflictError, ForbiddenError, InvalidError
@@ -118,7 +119,7 @@ def test_two_changes_of_one_call_meet() -> None:
     """What was published meanwhile is named; taken over, it stands beside what the draft changed, which wins."""
     programme = _programme()
     mine, theirs = _draft(programme), _draft(programme)
-    _edited(theirs, "call", reference_prefix="BSX", reviewers_needed=3).publish(programme)
+    _edited(theirs, "call", reference_prefix="BSX", reviewers_needed=3).issue(programme)
     _edited(mine, "call", reference_prefix="BSY", expertise=["x"])
     assert {item.path for item in mine.theirs(programme)} == {"call.reference_prefix", "call.reviewers_needed"}
     assert mine.take_over(programme, "u-1") == ["call.reference_prefix"]
@@ -148,7 +149,7 @@ def test_a_copy_has_its_own_sheet_and_no_days() -> None:
     programme = _programme()
     draft = CallDraft.new(programme, "services-2027", CALL, id="d", by="u", by_name="Irena")
     assert set(problems(programme.pack, draft)) == {"call.opens_on"}
-    _edited(draft, "call", opens_on="2027-01-10").publish(programme)
+    _edited(draft, "call", opens_on="2027-01-10").issue(programme)
     assert set(programme.pack["calls"]) == {CALL, "services-2027"}
     assert programme.pack["calls"]["services-2027"]["scoring"] == "services-2027"
     for name in (CALL, "Not an id"):
@@ -159,7 +160,7 @@ def test_a_copy_has_its_own_sheet_and_no_days() -> None:
 def test_files_do_not_undo_what_was_edited_silently() -> None:
     """Other files ask for a choice and name what differs; kept or replaced, nothing else is lost."""
     programme = _programme()
-    _edited(_draft(programme), "call", reference_prefix="BSX").publish(programme)
+    _edited(_draft(programme), "call", reference_prefix="BSX").issue(programme)
     files = deepcopy(_files())
     assert programme.from_files(files, canonical_hash(files), "ask") is programme.pack
     files["programme"] = files["programme"] | {"launched": "2018"}

@@ -118,9 +118,9 @@ def discard(draft_id: str, asked: Asked, who: Who, uow: Uow) -> DraftOut:
 
 
 @router.post("/calls/drafts/{draft_id}/publication", dependencies=[allowed(PUBLISH)])
-def publish(draft_id: str, asked: Asked, who: Who, uow: Uow) -> DraftOut:
+def issue(draft_id: str, asked: Asked, who: Who, uow: Uow) -> DraftOut:
     """Make it the next version of the programme's pack."""
-    return _out(uow, calls.publish(uow, who, draft_id, asked.version))
+    return _out(uow, calls.issue(uow, who, draft_id, asked.version))
 
 
 @router.get("/programmes/{programme_id}/versions", dependencies=[allowed(SEE)])

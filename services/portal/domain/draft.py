@@ -165,10 +165,10 @@ class CallDraft(Entity):
         if by in {*self.editors, self.handed_in_by}:
             raise ForbiddenError("You wrote this draft or handed it in: another programme manager publishes it")
 
-    def publish(self, programme: Programme) -> None:
+    def issue(self, programme: Programme) -> None:
         """Make it the next version of the programme's pack."""
         names = changed_names(self.base.get("call", {}), self.content["call"])
-        programme.publish(self.parts(), self.call)
+        programme.issue(self.parts(), self.call)
         self.status, self.published_version = "published", programme.pack_version
         version = {"pack_version": programme.pack_version, "sha256": programme.sha256}
         self.record(CallDraftPublished(**self._about(), **version, parts=names))

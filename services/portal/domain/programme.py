@@ -72,7 +72,7 @@ class Programme(Entity):
         self._take(pack, whole)
         return True
 
-    def publish(self, parts: Mapping[str, Any], call: str) -> None:
+    def issue(self, parts: Mapping[str, Any], call: str) -> None:
         """Take over parts that were edited in the browser as the next version of the pack."""
         pack = with_parts(self.pack, parts)
         self.edited = self.edited | {part: _mark(content) for part, content in parts.items()}

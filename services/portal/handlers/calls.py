@@ -118,7 +118,7 @@ def take_over(uow: UnitOfWork, who: Identity, draft_id: str, version: int) -> tu
     return draft, draft.take_over(_programme(uow, draft.programme), who.user)
 
 
-def publish(uow: UnitOfWork, who: Identity, draft_id: str, version: int) -> CallDraft:
+def issue(uow: UnitOfWork, who: Identity, draft_id: str, version: int) -> CallDraft:
     """Make the draft the next version of its programme's pack, by the same check as a pack from files.
 
     Raises InvalidError with what is wrong by field, PublishedMeanwhileError when the call changed since the draft
@@ -133,7 +133,7 @@ def publish(uow: UnitOfWork, who: Identity, draft_id: str, version: int) -> Call
     _check(programme, draft)
     if draft.is_new:
         _alone(uow, draft.programme, draft.call)
-    draft.publish(programme)
+    draft.issue(programme)
     drafts.keep_version(uow, programme, draft.call)
     return draft
 

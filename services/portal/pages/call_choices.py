@@ -7,23 +7,17 @@ from typing import Any
 
 from services.portal.domain import ORGANISATION_KINDS
 from services.portal.domain.call_parts import get
+from services.portal.pages.organisations import KIND_NAMES
+from shared.events.call_rules import languages_of
 from shared.forms import FACTS
 from shared.i18n import said
 
-# What applications are judged from without asking, and kinds of organisation, as people read them; gettext ids.
+# What applications are judged from without asking, as people read it; gettext ids.
 FACT_NAMES = {
     "organisation_kind": "Kind of organisation",
     "country": "Country",
     "requested": "Amount asked for",
     "own_share_percent": "Own share, %",
-}
-KIND_NAMES = {
-    "programme_office": "Programme office",
-    "bso": "Business support organisation",
-    "lead_firm": "Lead firm",
-    "msme": "Micro, small or medium-sized enterprise",
-    "finance_partner": "Bank or other lender",
-    "other": "Something else",
 }
 Choices = list[tuple[str, str]]
 
@@ -33,6 +27,12 @@ def in_language(text: Any, locale: str) -> str:
     if isinstance(text, dict):
         return str(text.get(locale) or text.get("en") or next(iter(text.values()), ""))
     return "" if text is None else str(text)
+
+
+def tongues_of(pack: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the languages that are asked for: the programme's, and others in which the call is named already."""
+    names = get(content, "call.name")
+    return tuple(dict.fromkeys([*languages_of(pack), *(names if isinstance(names, Mapping) else ())]))
 
 
 def choices(pack: Mapping[str, Any], content: Mapping[str, Any], locale: str) -> dict[str, Choices]:

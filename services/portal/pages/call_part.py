@@ -16,7 +16,7 @@ from services.portal.domain.differing import Difference, differences
 from services.portal.domain.draft import CallDraft, Content
 from services.portal.handlers import calls
 from services.portal.handlers.calls import EDIT, READ
-from services.portal.pages.call_choices import choices, in_language
+from services.portal.pages.call_choices import choices, in_language, tongues_of
 from services.portal.pages.calls import DRAFT, back, path_of
 from services.portal.pages.programmes import workflow_pictures
 from services.portal.pages.telling import labelled
@@ -24,8 +24,8 @@ from services.portal.storage import drafts
 from shared.database import UnitOfWork
 from shared.entity import canonical_hash
 from shared.errors import InvalidError, NotFoundError
-from shared.events.call_rules import languages_of
 from shared.web.dependencies import Uow, Who, allowed
+from shared.web.kept import keeps_words
 from shared.web.pages import render
 
 router = APIRouter()
@@ -83,7 +83,7 @@ def shown(  # noqa: PLR0917 - what a page is made of
         labels={path: labelled(path, content) for path in wrong},
         theirs=theirs,
         last=drafts.last_change(uow.connection, draft.id),
-        tongues=languages_of(pack),
+        tongues=tongues_of(pack, draft.content),
         choices=choices(pack, content, locale),
         workflows=workflow_pictures({"workflows": flows}, locale) if part.id == "workflow" else [],
         more=more,
@@ -114,12 +114,13 @@ def part_page(request: Request, draft_id: str, name: str, who: Who, uow: Uow, mo
 
 
 @router.post(f"{DRAFT}/parts/{{name}}", dependencies=[allowed(EDIT)], response_model=None)
+@keeps_words
 def save_part(request: Request, draft_id: str, name: str, who: Who, uow: Uow) -> Response:
     """Save a page as it was typed, then go where its button leads."""
     posted, part = posted_of(request), _part(name)
     draft = calls.seen(uow, who, draft_id, action=EDIT, lock=True)
     programme = storage.programmes(uow).get(draft.programme, for_update=False)
-    content = taken(part, posted, draft.content, languages_of(programme.pack))
+    content = taken(part, posted, draft.content, tongues_of(programme.pack, draft.content))
     same = version_of(posted) == draft.version or one(posted, "base") == mark(part, draft.content)
     if not same and (found := _other(part, content, draft.content)):
         return shown(request, uow, draft, part, content, theirs=found)

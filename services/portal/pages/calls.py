@@ -171,10 +171,10 @@ def take_over(request: Request, draft_id: str, form: Annotated[VersionForm, Form
 
 
 @router.post(f"{DRAFT}/publication", dependencies=[STAY, allowed(PUBLISH)], response_model=None)
-def publish(request: Request, draft_id: str, form: Annotated[VersionForm, Form()], who: Who, uow: Uow) -> Response:
+def issue(request: Request, draft_id: str, form: Annotated[VersionForm, Form()], who: Who, uow: Uow) -> Response:
     """Publish the draft as the next version of the programme's pack."""
     try:
-        return back(path_of(calls.publish(uow, who, draft_id, form.version)))
+        return back(path_of(calls.issue(uow, who, draft_id, form.version)))
     except InvalidError:
         return _unready(request, uow, who, draft_id)
 

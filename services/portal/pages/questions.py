@@ -11,26 +11,26 @@ from fastapi.responses import HTMLResponse, Response
 
 from services.portal import storage
 from services.portal.domain import form_editing as editing
-from services.portal.domain.call_parts import PARTS, QUESTIONS, get, part_of
+from services.portal.domain.call_parts import PARTS, QUESTIONS, part_of
 from services.portal.domain.call_reading import one
 from services.portal.domain.draft import CallDraft
 from services.portal.handlers import calls
 from services.portal.handlers.calls import EDIT, READ
-from services.portal.pages.call_choices import in_language
+from services.portal.pages.call_choices import in_language, tongues_of
 from services.portal.pages.call_part import posted_of, version_of
 from services.portal.pages.calls import DRAFT, back, path_of
 from services.portal.pages.telling import labelled
 from services.portal.storage import drafts
 from shared.database import UnitOfWork
 from shared.entity import canonical_hash
-from shared.errors import InvalidError, Rule
-from shared.events.call_rules import languages_of
+from shared.errors import InvalidError, NotFoundError, Rule
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.identity import Identity
+from shared.web.kept import keeps_words
 from shared.web.pages import render
 
 router = APIRouter()
-PAGE, TEXT = f"{DRAFT}/{QUESTIONS}", f"{DRAFT}/json"
+PAGE, TEXT = f"{DRAFT}/{QUESTIONS}", f"{DRAFT}/json/{{what}}"
 MOST_TEXT = 90_000
 
 
@@ -55,7 +55,7 @@ def _page(
         "given": {},
         "last": drafts.last_change(uow.connection, draft.id),
         "mark": canonical_hash(_form(draft)),
-        "tongues": languages_of(pack),
+        "tongues": tongues_of(pack, draft.content),
         "pages": [*((item.id, item.name) for item in PARTS), (QUESTIONS, "Questions of the form")],
         "base": path_of(draft),
         "kinds": {name: label for name, (label, _) in editing.KINDS.items()},
@@ -71,7 +71,7 @@ def _opened(
     """Return the draft, whether its form is the one that was shown, and the programme's languages."""
     draft = calls.seen(uow, who, draft_id, action=EDIT, lock=True)
     same = version_of(posted) == draft.version or one(posted, "base") == canonical_hash(_form(draft))
-    return draft, same, languages_of(storage.programmes(uow).get(draft.programme, for_update=False).pack)
+    return draft, same, tongues_of(storage.programmes(uow).get(draft.programme, for_update=False).pack, draft.content)
 
 
 def _keep(uow: UnitOfWork, who: Identity, draft: CallDraft, form: Any) -> None:
@@ -87,6 +87,7 @@ def questions(request: Request, draft_id: str, who: Who, uow: Uow, more: bool = 
 
 
 @router.post(PAGE, dependencies=[allowed(EDIT)], response_model=None)
+@keeps_words
 def save_sections(request: Request, draft_id: str, who: Who, uow: Uow) -> Response:
     """Save the sections, and do what one of the buttons asks; a new question is opened at once."""
     posted = posted_of(request)
@@ -138,6 +139,7 @@ def _question(  # noqa: PLR0917 - what a page is made of
 
 
 @router.post(f"{PAGE}/{{name}}", dependencies=[allowed(EDIT)], response_model=None)
+@keeps_words
 def save_question(request: Request, draft_id: str, name: str, who: Who, uow: Uow) -> Response:
     """Save one question as it was typed."""
     posted = posted_of(request)
@@ -151,38 +153,58 @@ def save_question(request: Request, draft_id: str, name: str, who: Who, uow: Uow
     return back(path_of(draft, f"{QUESTIONS}/{name}?saved=true"))
 
 
+def _written(draft: CallDraft, what: str) -> dict[str, Any]:
+    """Return what of a draft is edited as text: its form, or all of the call."""
+    if what not in {"form", "call"}:
+        raise NotFoundError("There is no such record")
+    return _form(draft) if what == "form" else draft.content["call"]
+
+
+def _text_page(  # noqa: PLR0917 - what a page is made of
+    request: Request, uow: UnitOfWork, draft: CallDraft, what: str, text: str = "", status: int = 200, **more: Any
+) -> HTMLResponse:
+    stored = json.dumps(_written(draft, what), ensure_ascii=False, indent=2)
+    facts = {"text": text or stored, "stored": stored, "what": what, "mark": canonical_hash(_written(draft, what))}
+    return _page(request, uow, draft, "draft_json.html", status, **(facts | more))
+
+
 @router.get(TEXT, dependencies=[allowed(READ)])
-def text_page(request: Request, draft_id: str, who: Who, uow: Uow) -> HTMLResponse:
-    """Show the form as JSON Schema."""
-    draft = calls.seen(uow, who, draft_id)
-    return _page(request, uow, draft, "draft_json.html", text=_text(draft))
-
-
-def _text(draft: CallDraft) -> str:
-    return json.dumps(get(draft.content, "call.form") or {}, ensure_ascii=False, indent=2)
+def text_page(request: Request, draft_id: str, what: str, who: Who, uow: Uow) -> HTMLResponse:
+    """Show the form as JSON Schema, or all of the call as JSON."""
+    return _text_page(request, uow, calls.seen(uow, who, draft_id), what)
 
 
 @router.post(TEXT, dependencies=[allowed(EDIT)], response_model=None)
-def save_text(request: Request, draft_id: str, who: Who, uow: Uow) -> Response:
-    """Save the form from its text; what is no JSON comes back with the line that is wrong."""
+@keeps_words
+def save_text(request: Request, draft_id: str, what: str, who: Who, uow: Uow) -> Response:
+    """Save the form or the call from its text; what is no JSON comes back with the line that is wrong."""
     posted = posted_of(request)
     typed = one(posted, "text")
-    draft, same, _ = _opened(uow, who, draft_id, posted)
+    draft = calls.seen(uow, who, draft_id, action=EDIT, lock=True)
+    before = _written(draft, what)
+    same = version_of(posted) == draft.version or one(posted, "base") == canonical_hash(before)
     try:
-        form = json.loads(typed)
-    except ValueError as error:
-        wrong = {"text": _no_json(error)}
-        return _page(request, uow, draft, "draft_json.html", 422, text=typed, errors=wrong)
-    if not isinstance(form, dict) or len(typed) > MOST_TEXT:
-        wrong = {"text": "must be a mapping" if len(typed) <= MOST_TEXT else "is too long"}
-        return _page(request, uow, draft, "draft_json.html", 422, text=typed, errors=wrong)
-    if not same and form != _form(draft):
-        return _page(request, uow, draft, "draft_json.html", 409, text=typed, stale=True, stored=_text(draft))
-    try:
-        _keep(uow, who, draft, form)
+        value = _json_of(typed)
+        if not same and value != before:
+            return _text_page(request, uow, draft, what, typed, 409, stale=True)
+        call = value if what == "call" else {**draft.content["call"], "form": value}
+        command = calls.SaveDraft(version=draft.version, call=call, scoring=draft.content["scoring"])
+        calls.save(uow, who, draft.id, command)
     except InvalidError as error:
-        return _page(request, uow, draft, "draft_json.html", 422, text=typed, errors=error.fields)
-    return back(path_of(draft, "json?saved=true"))
+        return _text_page(request, uow, draft, what, typed, 422, errors=error.fields)
+    return back(path_of(draft, f"json/{what}?saved=true"))
+
+
+def _json_of(typed: str) -> dict[str, Any]:
+    if len(typed) > MOST_TEXT:
+        raise InvalidError({"text": "is too long"})
+    try:
+        value = json.loads(typed)
+    except ValueError as error:
+        raise InvalidError({"text": _no_json(error)}) from error
+    if not isinstance(value, dict):
+        raise InvalidError({"text": "must be a mapping"})
+    return value
 
 
 def _no_json(error: ValueError) -> str:
