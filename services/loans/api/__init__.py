@@ -2,8 +2,10 @@
 
 from fastapi import APIRouter
 
-from services.loans.api import proposals, referrals
+from services.loans.api import portfolio, proposals, referrals, tapes
 
 router = APIRouter()
 router.include_router(proposals.router)
 router.include_router(referrals.router)
+router.include_router(tapes.router)
+router.include_router(portfolio.router)

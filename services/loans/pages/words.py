@@ -68,6 +68,12 @@ ACTS: dict[str, str] = {
     "loans.loan.agreed": "Loan agreed",
     "loans.loan.disbursement_reported": "Disbursement reported",
     "loans.loan.disbursement_confirmed": "Disbursement confirmed",
+    "loans.loan.overdue": "Late by the bank's report",
+    "loans.loan.less_overdue": "Less late than before",
+    "loans.loan.caught_up": "No longer late",
+    "loans.loan.restructured": "New terms",
+    "loans.loan.repaid": "Paid back",
+    "loans.loan.written_off": "Written off by the bank",
 }
 # The moves of proposals and referrals as their buttons name them.
 MOVES: dict[str, str] = {
