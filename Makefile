@@ -8,8 +8,16 @@ BENCH_STAMP := .venv-bench/.lock-$(shell sha256sum requirements-bench.lock | cut
 # Against a test that hangs; on a quiet machine of two cores the tests take less than 360.
 SECONDS_OF_TESTS := 1200
 
+# Where people write figures and dates and read refusals; TAMGA_TEST_LANGUAGE=ru make test runs all of them so.
+IN_RUSSIAN := tests/unit/test_{web,words,forms,money,audit_words,workflow}*.py \
+  tests/integration/test_{loans,notifications_web,audit_web,quarantine_web,cofinancing_web,portal_people}*.py \
+  tests/integration/test_grants_{money,rules,queue,form,pages,bulk,agreement,day,alike}.py
+
 help: ## Print this menu
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# No test may need another before it: each run has another order, and says which.
+export TAMGA_TEST_SEED ?= $(shell echo $$RANDOM)
 
 # Tests start many processes: what is compiled once is kept for all of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,9 +85,11 @@ test: setup ## Run all tests; T=path for some of them
 	@deploy/test-machine
 	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest $(or $(T),-n 3 --dist loadfile --no-loadscope-reorder -m "not slow")
 
-test-slow: setup ## Run the tests that need a minute or more: whole starts, a log of 66,000 events
+test-slow: setup ## Run the tests that need a minute or more: whole starts, a log of 66,000 events; and some in Russian
 	@deploy/test-machine
-	@exec timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -n 2 --dist loadfile -m slow
+	@timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -n 2 --dist loadfile -m slow
+	@TAMGA_TEST_LANGUAGE=ru exec timeout --kill-after=30 $(SECONDS_OF_TESTS) \
+	  $(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" $(IN_RUSSIAN)
 
 test-containers: setup ## The integration tests on the images' servers, PostgreSQL 17 and RabbitMQ 4.0, where Docker runs
 	@TAMGA_TEST_SERVERS=containers TAMGA_SIMULATIONS=200 exec timeout --kill-after=30 $(SECONDS_OF_TESTS) \

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("services.grants.cli", "commands", "Open data: publish agreements as 360Giving or IATI."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
     "lists": ("services.grants.exclusion_cli", "commands", "Exclusion lists: import a version, list them."),
+    "payees": ("services.grants.payee_cli", "commands", "Bank numbers: the keys that seal them, and a newer one."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram, check who may do what, migrate."),
 }

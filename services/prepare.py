@@ -25,9 +25,11 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.backbone import broker, queues
+from services.grants.storage import secrets
 from services.launcher import settling
 from services.portal import bootstrap
-from shared import migrations
+from shared import migrations, vault
+from shared.database import engine_for
 from shared.infrastructure import databases, rabbitmq
 from shared.infrastructure.names import database_name
 from shared.infrastructure.refusals import worded
@@ -76,7 +78,23 @@ def prepare_people(settings: Settings) -> dict[str, Any]:
     if settings.signing_key_file is None or settings.identity_key_file is None:
         raise RuntimeError("the settings name no key files")
     ensure_keys(settings.signing_key_file, settings.identity_key_file)
+    if settings.payee_key_file is not None:
+        vault.ensure_key(settings.payee_key_file)
+    prepare_secrets(settings)
     return add_people(settings)
+
+
+def prepare_secrets(settings: Settings) -> dict[str, Any]:
+    """Seal bank numbers under the newest key; raises VaultError while a key that sealed some is missing."""
+    engine = engine_for(settings.owner_database_urls["grants"], pool_size=1, application_name="tamga prepare")
+    try:
+        with engine.begin() as connection:
+            keys = vault.vault_of(settings.payee_key_file)
+            secrets.must_be_openable(connection, keys)
+            done = secrets.rekey(connection, keys)
+    finally:
+        engine.dispose()
+    return {"sealed anew": done.numbers + done.files}
 
 
 def add_people(settings: Settings) -> dict[str, Any]:
@@ -128,6 +146,7 @@ def once(settings: Settings) -> int:
     """Bring everything up to this release and end; harmless when all is there. Returns the exit code."""
     steps: dict[str, Callable[[], dict[str, Any]]] = {
         "databases": lambda: prepare_databases(settings, settings.database_admin_url),
+        "secrets": lambda: prepare_secrets(settings),
         "programmes": lambda: {"people": len(bootstrap.ensure(settings, people=False))},
         "broker": lambda: prepare_broker(settings),
     }

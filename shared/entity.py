@@ -53,21 +53,24 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    _later: dict[str, Any] = PrivateAttr(default_factory=dict)
+    # Of the class, because a private attribute costs each part as much as reading it; a part has one of its own only
+    # when there is something to keep.
+    _later: ClassVar[Mapping[str, Any]] = {}
 
     @model_validator(mode="wrap")
     @classmethod
     def _read(cls, data: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
-        if info.context != STORED or not isinstance(data, dict):
+        known = cls.__pydantic_fields__.keys()
+        if info.context is not STORED or not isinstance(data, dict) or data.keys() <= known:
             return read(data)
-        later = {name: value for name, value in data.items() if name not in cls.model_fields}
-        part = read({name: value for name, value in data.items() if name not in later})
-        part._later = later  # noqa: SLF001 - of its own class
+        part = read({name: value for name, value in data.items() if name in known})
+        part.__dict__["_later"] = {name: value for name, value in data.items() if name not in known}
         return part
 
     @model_serializer(mode="wrap")
     def _write(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {**write(self), **self._later}
+        written: dict[str, Any] = write(self)
+        return {**written, **self._later} if self._later else written
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -100,10 +103,11 @@ class Entity(BaseModel):
     @classmethod
     def stored(cls, state: Mapping[str, Any], version: int) -> Self:
         """Return the entity as it was stored; what a later release wrote beside the known is kept and stored again."""
-        later = {name: value for name, value in state.items() if name not in cls.model_fields}
-        known = {name: value for name, value in state.items() if name not in later}
+        fields = cls.__pydantic_fields__.keys()
+        known = {name: value for name, value in state.items() if name in fields}
         entity = cls.model_validate(known | {"version": version}, context=STORED)
-        entity._later = later  # noqa: SLF001 - of its own class
+        if len(known) < len(state):
+            entity._later = {name: value for name, value in state.items() if name not in fields}  # noqa: SLF001 - its own
         return entity
 
     def state(self) -> dict[str, Any]:

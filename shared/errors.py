@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 
@@ -20,6 +21,18 @@ class Rule(str):
     def __new__(cls, message: str, /, **params: Any) -> Self:
         self = super().__new__(cls, message % params)
         self.message, self.params = message, params
+        return self
+
+
+class Figure(str):
+    """An amount in a message whose currency stands elsewhere: written as English does, and so that others can."""
+
+    __slots__ = ("value",)
+    value: Decimal
+
+    def __new__(cls, value: Decimal, /) -> Self:
+        self = super().__new__(cls, f"{value:,.2f}")
+        self.value = round(value, 2)
         return self
 
 

@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import Translations
 
-from shared.errors import Rule
+from shared.errors import Figure, Rule
 from shared.money import Money, decimals_of
 
 LOCALES = ("en", "ru")
@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Set once a request (or once a letter) at the edge; templates and error pages read it.
 current_locale: ContextVar[str] = ContextVar("current_locale", default=DEFAULT)
+# The time zone in which this request's page says its times; "" is that of the house.
+current_zone: ContextVar[str] = ContextVar("current_zone", default="")
 
 
 class Catalogue(NullTranslations):
@@ -98,7 +100,16 @@ def money_in_words(amount: Decimal, currency: str, locale: str) -> str:
 def _worded(service: str, value: Any, locale: str) -> Any:
     if isinstance(value, Rule):
         return translate(service, value.message, value.params, locale=locale)
-    return money_in_words(value.amount, value.currency, locale) if isinstance(value, Money) else value
+    if isinstance(value, Money):
+        return money_in_words(value.amount, value.currency, locale)
+    exact = value.value if isinstance(value, Figure) else value
+    return _number_in_words(exact, locale) if isinstance(exact, Decimal) and exact.is_finite() else value
+
+
+def _number_in_words(number: Decimal, locale: str) -> str:
+    """Return a number with as many decimals as it has, grouped and pointed as the language does it."""
+    places = max(0, -int(number.as_tuple().exponent))
+    return str(format_decimal(number, format="#,##0" + ("." + "0" * places if places else ""), locale=locale))
 
 
 def said(service: str, text: str) -> str:

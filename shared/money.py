@@ -13,6 +13,7 @@ from shared.errors import Rule
 
 # Minor units by ISO 4217; everything not named here has two.
 _DECIMALS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "UGX": 0, "XAF": 0, "XOF": 0, "BHD": 3, "KWD": 3, "TND": 3}
+_UNITS = {places: Decimal(1).scaleb(-places) for places in (0, 2, 3)}
 
 MAX_DIGITS = 20
 
@@ -36,6 +37,7 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}([, ])\d{3}(\1\d{3})*(\.\d+)?")
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([ .])\d{3}(\2\d{3})*),\d{1,2}")
 _POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3}){2,}")
 _AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+_STORED = re.compile(r"-?\d+(\.\d{1,2})?")  # as we write them: can be read in one way alone
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009", " "))
 
 
@@ -62,7 +64,7 @@ def _to_decimal(value: Any) -> Decimal:
             "write the amount as text or a whole number, never as a binary float"
         )
     try:
-        amount = Decimal(_plain(value) if isinstance(value, str) else value)
+        amount = Decimal(_plain(value) if isinstance(value, str) and not _STORED.fullmatch(value) else value)
     except (InvalidOperation, TypeError) as error:
         raise ValueError("is not an amount: write digits, with a point before the decimals") from error
     if not amount.is_finite():
@@ -99,8 +101,8 @@ class Money(BaseModel):
         if len(self.currency) != 3 or not self.currency.isascii() or not self.currency.isalpha():
             raise ValueError("currency is not a three-letter ISO 4217 code")
         places = decimals_of(self.currency)
-        exact = self.amount.quantize(Decimal(1).scaleb(-places)) if self.amount.adjusted() < MAX_DIGITS else None
-        if exact is None or len(exact.as_tuple().digits) > MAX_DIGITS:
+        exact = self.amount.quantize(_UNITS[places]) if self.amount.adjusted() < MAX_DIGITS else None
+        if exact is None or exact.adjusted() + places >= MAX_DIGITS:
             raise ValueError(Rule("has more than %(digits)s digits", digits=MAX_DIGITS))
         if exact != self.amount:
             raise ValueError(
@@ -112,7 +114,7 @@ class Money(BaseModel):
     @classmethod
     def of(cls, amount: Decimal | str | int, currency: str) -> Money:
         """Return `amount` rounded half-even to the currency's minor unit."""
-        exact = Decimal(amount).quantize(Decimal(1).scaleb(-decimals_of(currency)), rounding=ROUND_HALF_EVEN)
+        exact = Decimal(amount).quantize(_UNITS[decimals_of(currency)], rounding=ROUND_HALF_EVEN)
         return cls(amount=exact, currency=currency)
 
     @classmethod
@@ -155,7 +157,9 @@ class Money(BaseModel):
 
 def total(amounts: Iterable[Money], currency: str) -> Money:
     """Return the sum of `amounts`, which all are in `currency`; raises CurrencyMismatchError otherwise."""
-    result = Money.zero(currency)
+    result = Decimal(0)
     for amount in amounts:
-        result = result + amount
-    return result
+        if amount.currency != currency:
+            raise CurrencyMismatchError(currency, amount.currency)
+        result += amount.amount
+    return Money.of(result, currency)

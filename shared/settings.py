@@ -51,6 +51,7 @@ class Settings(BaseModel):
     mail_from: str = "Tamga <no-reply@tamga.example>"
     signing_key_file: Path | None = None  # portal only: Ed25519 private key (PEM)
     identity_key_file: Path | None = None  # every service: its public half (PEM)
+    payee_key_file: Path | None = None  # grants only: the keys under which bank numbers are sealed, one a line
     documents: Path | None = None
     clamd: str = ""  # a virus scanner that sees each document first: host:port, or the path of its socket
     backups: Path | None = None

@@ -13,7 +13,9 @@ from sqlalchemy import Engine
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.events import Actor
+from shared.testing import language
 from shared.testing.lender import Lender
+from shared.testing.order import Shuffled
 from shared.testing.scenario_report import ScenarioReport
 from shared.testing.stand import Stand
 
@@ -46,6 +48,8 @@ LONGEST = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have the lines of the reliability suite printed, and the servers started, by the process that reports."""
+    abroad = language.moved_abroad()
+    config.pluginmanager.register(Shuffled(abroad))
     if hasattr(config, "workerinput"):
         return
     config.pluginmanager.register(ScenarioReport(config))
@@ -75,6 +79,13 @@ def uow_for() -> UowFor:
         return UnitOfWork(engine, service, Context(actor=actor or system(service)), clock=clock)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _people_read(request: pytest.FixtureRequest) -> Iterator[None]:
+    about_words = request.node.get_closest_marker("english") is not None
+    with language.reading_in("en" if about_words else language.LANGUAGE):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from deploy.compose import engine, facts, files, keeping
 from deploy.compose.keeping import CONTAINER, KeepingError
 from deploy.compose.terminal import refuse
 
-KEEPING = frozenset({"backup", "drill"})  # the words that begin commands of the container of backups
+KEEPING = frozenset({"backup", "drill", "payees"})  # the words that begin commands of the container of backups
 WITHOUT_SERVERS = (["backup", "list"], ["backup", "verify"])
 
 

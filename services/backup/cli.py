@@ -191,6 +191,12 @@ def _say_restored(done: Restored) -> None:
         console.print(f"[red]✗[/red] {finding}", soft_wrap=True)
     if done.keys_left:
         console.print(f"Not put in place: {', '.join(done.keys_left)}. Everybody signs in again.", soft_wrap=True)
+    if place.PAYEE_SECRET in done.keys_left:
+        console.print(
+            f"[red]✗[/red] The bank numbers are sealed with a key that is not in secrets/{place.PAYEE_SECRET}:"
+            " add the line of your copy below those that are there, before Tamga starts.",
+            soft_wrap=True,
+        )
     console.print(
         f"Start Tamga now (`{here('make run')}`); `{here('tamga reconcile')}` says when everything has arrived."
         f" Then make a backup: `{here('tamga backup create')}`.",

@@ -16,6 +16,7 @@ from services.backbone import queues
 from services.backup import place
 from services.backup.creating import ENTITY, note
 from services.backup.reviving import Backup, Revived, revived
+from shared import vault
 from shared.clock import utc_now
 from shared.commands import here
 from shared.database import Context, UnitOfWork
@@ -159,7 +160,7 @@ def _put_keys(known: Settings, folder: Path) -> list[str]:
         (folder / Path(place.SIGNING).name, known.signing_key_file, False),
         (folder / Path(place.IDENTITY).name, known.identity_key_file, False),
     ]
-    left = []
+    left = _payee_keys(folder / Path(place.PAYEES).name, known.payee_key_file)
     for source, target, needed in wanted:
         if target and source.exists() and (needed or not target.exists()):
             try:
@@ -169,6 +170,23 @@ def _put_keys(known: Settings, folder: Path) -> list[str]:
                     raise _keys_missing(target, error) from error
                 left.append(target.name)
     return left
+
+
+def _payee_keys(source: Path, target: Path | None) -> list[str]:
+    """Add the keys under which the restored bank numbers are sealed to those that are here, the latter first."""
+    if target is None or not source.exists():
+        return []
+    here = vault.lines_of(target) if target.exists() else []
+    missing = [line for line in vault.lines_of(source) if line not in here]
+    if not missing:
+        return []
+    draft = source.with_name("payee.key.whole")
+    draft.write_text("\n".join([*here, *missing]) + "\n")
+    try:
+        _put(draft, target)
+    except OSError:
+        return [target.name]
+    return []
 
 
 def _put(source: Path, target: Path) -> None:

@@ -53,6 +53,7 @@ def _started(home: Path, stack: ExitStack) -> Settings:
             "amqp_api_url": broker.api_url,
             "signing_key_file": keys / "identity-private.pem",
             "identity_key_file": keys / "identity-public.pem",
+            "payee_key_file": keys / "payee.key",
             "documents": home / "documents",
         }
     )

@@ -11,11 +11,13 @@ from services.grants.figures import figures
 from services.grants.policy import POLICY
 from shared.database import engine_for
 from shared.settings import Settings
+from shared.vault import vault_of
 from shared.web.app import create_service_app
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the app that is mounted at /grants."""
+    """Return the app that is mounted at /grants; raises SettingsError without the key of bank numbers."""
+    vault_of(settings.payee_key_file)
     return create_service_app(
         service="grants",
         engine=engine_for(settings.database_url("grants"), application_name="grants web"),

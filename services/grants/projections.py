@@ -32,6 +32,7 @@ OTHERS: dict[str, str] = {
     "bulk_row": "what came of each case of an act on many: written with the case, in the row's own transaction",
     "cofinancing_claim": "which case has claimed a document or payment: written with the entity, in its transaction",
     "payee_number": "the numbers of bank details, only ever added: kept apart from what is shown, told and exported",
+    "sealed_file": "the keys of kept bank files, sealed: written with the bank file, in its transaction",
     "ledger_line": "what each act did to the accounts of an award: written with the award, in its transaction",
     "saved_view": "searches that people keep under a name for their own convenience: no case depends on them",
 }

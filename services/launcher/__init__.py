@@ -132,6 +132,7 @@ class Launcher:
             "smtp_url": given or f"smtp://127.0.0.1:{self._mail_port}",
             "signing_key_file": str(keys / "identity-private.pem"),
             "identity_key_file": str(keys / "identity-public.pem"),
+            "payee_key_file": str(keys / "payee.key"),
             "documents": str(self.home / "documents"),
             "programmes": str(Path("programmes").resolve()),
             "metrics_urls": self._metrics_urls() | ({"broker": broker.metrics_url} if broker.metrics_url else {}),

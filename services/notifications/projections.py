@@ -26,6 +26,10 @@ PROJECTIONS: dict[str, Projection] = {
             "portal.user.deactivated": learning.deactivate_person,
         },
     ),
+    "standins": Projection(
+        ("standin",),
+        {"grants.delegation.made": learning.keep_standin, "grants.delegation.ended": learning.keep_standin},
+    ),
     "organisations": Projection(("organisation",), {"portal.organisation.registered": learning.learn_organisation}),
 }
 # Tables that are neither a projection nor entities, and why.

@@ -323,6 +323,13 @@ def programme_list(connection: Connection) -> list[RowMapping]:
     return list(connection.execute(select(*columns).order_by(programme.c.id).limit(200)).mappings())
 
 
+def zones(connection: Connection) -> dict[str, str]:
+    """Return the time zone of each programme that names one."""
+    zone = programme.c.state["pack"]["programme"]["settings"]["timezone"].astext
+    rows = connection.execute(select(programme.c.id, zone.label("zone")).where(zone.is_not(None)).limit(1000))
+    return {row.id: row.zone for row in rows}
+
+
 def programme_pack(connection: Connection, programme_id: str) -> RowMapping | None:
     """Return a programme's state and version."""
     query = select(programme.c.id, programme.c.state, programme.c.updated_at).where(programme.c.id == programme_id)

@@ -26,6 +26,7 @@ TUNING = {
     "log_min_duration_statement": "1s",
     "timezone": "UTC",
     "password_encryption": "scram-sha-256",
+    "lc_messages": "C",  # who starts it may live in any language; what it refuses is recognised by its words
 }
 # Several processes of a test run may share one, and each keeps a few connections to many databases.
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "600"}

@@ -129,7 +129,8 @@ class Stand:
         name = f"test_{self.token}_{service}_{len(self._databases)}"
         with admin_engine(self.admin_url).connect() as connection:
             template, owner = self._templates[service], owner_role(service)
-            statement = "CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}"
+            # On a server that never waits for its disk, to copy files takes less than half of what the log would.
+            statement = "CREATE DATABASE {name} TEMPLATE {template} OWNER {owner} STRATEGY FILE_COPY"
             run(connection, statement, name=name, template=template, owner=owner)
             run(connection, "GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {app}", name=name, app=app_role(service))
         self._databases.append(name)

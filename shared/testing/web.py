@@ -10,6 +10,7 @@ from joserfc.jwk import OKPKey
 from starlette.types import ASGIApp
 
 from shared.settings import Settings
+from shared.testing.language import also_opens, language, reader
 from shared.web.identity import HEADER, Identity, sign
 
 ORIGIN = "http://127.0.0.1:8400"
@@ -23,7 +24,7 @@ def web_settings(**changes: Any) -> Settings:
 
 
 def person(role: str, user: str = "u-1", **changes: Any) -> Identity:
-    """Return a person in one role: programme "business-ecosystem", English, organisation of their own."""
+    """Return a person in one role: programme "business-ecosystem", organisation of their own."""
     values: dict[str, Any] = {
         "user": user,
         "name": user.title(),
@@ -61,13 +62,17 @@ class Browser:
 
     def _headers(self, extra: dict[str, str] | None) -> dict[str, str]:
         headers = {"accept": "text/html", "sec-fetch-site": "same-origin", "origin": self.origin}
+        headers["accept-language"] = language()
         if self.who is not None:
-            headers[HEADER] = sign(self.who, KEY)
+            headers[HEADER] = sign(reader(self.who), KEY)
         return headers | (extra or {})
 
     def get(self, path: str, *, headers: dict[str, str] | None = None) -> httpx.Response:
         """Open a page."""
-        return self.send("GET", path, headers=self._headers(headers))
+        answer = self.send("GET", path, headers=self._headers(headers))
+        if answer.status_code == 200:
+            also_opens(lambda: self.send("GET", path, headers=self._headers(headers)))
+        return answer
 
     def post(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from shared.money import Money
@@ -19,12 +20,8 @@ def authority_limits(delegations: Iterable[Mapping[str, Any]], roles: Iterable[s
     """
     held = set(roles)
     limits: dict[str, Money] = {}
-    for line in delegations:
-        limit = Money.model_validate(line["up_to"])
-        if line["role"] not in held or limit.currency != currency:
-            continue
-        act = str(line["act"])
-        if act not in limits or limits[act] < limit:
+    for role, act, limit in _lines(delegations, currency):
+        if role in held and (act not in limits or limits[act] < limit):
             limits[act] = limit
     return limits
 
@@ -33,8 +30,22 @@ def authority_levels(
     delegations: Iterable[Mapping[str, Any]], workflow: Workflow, currency: str
 ) -> dict[str, dict[str, Money]]:
     """Return {transition: {role: highest amount}} for the roles that `workflow` lets make that move."""
-    lines, levels = list(delegations), dict[str, dict[str, Money]]()
-    for move in workflow.transitions:
-        limits = {role: authority_limits(lines, [role], currency).get(move.id) for role in move.roles}
-        levels[move.id] = {role: limit for role, limit in limits.items() if limit is not None}
+    may = {move.id: move.roles for move in workflow.transitions}
+    levels: dict[str, dict[str, Money]] = {act: {} for act in may}
+    for role, act, limit in _lines(delegations, currency):
+        if role in may.get(act, ()) and (role not in levels[act] or levels[act][role] < limit):
+            levels[act][role] = limit
     return levels
+
+
+def _lines(delegations: Iterable[Mapping[str, Any]], currency: str) -> Iterator[tuple[str, str, Money]]:
+    """Give (role, act, highest amount) of the lines in that currency."""
+    for line in delegations:
+        limit = _limit(**line["up_to"])
+        if limit.currency == currency:
+            yield line["role"], str(line["act"]), limit
+
+
+@lru_cache(maxsize=1024)  # every row of a list asks for the same few amounts of its programme
+def _limit(amount: str, currency: str) -> Money:
+    return Money(amount=amount, currency=currency)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from fastapi.routing import APIRoute
 from starlette.routing import Mount
 
 from shared.settings import SERVICES, Settings
+from shared.vault import ensure_key
 from shared.web.dependencies import Allowed
 
 
 def application(service: str) -> FastAPI:
     """Return a service's app; its database is never asked for anything."""
     urls = dict.fromkeys(SERVICES, "postgresql+psycopg://nobody@127.0.0.1:1/none")
-    app: FastAPI = importlib.import_module(f"services.{service}.application").create_app(Settings(database_urls=urls))
+    key = Path(tempfile.mkdtemp()) / "payee.key"
+    ensure_key(key)
+    settings = Settings(database_urls=urls, payee_key_file=key)
+    app: FastAPI = importlib.import_module(f"services.{service}.application").create_app(settings)
     return app
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from payable import payable
 from sqlalchemy import Engine, text
 
 from services.grants.domain.cofinancing import CoFinancing
@@ -24,6 +23,7 @@ from shared.money import Money
 from shared.testing.stand import Stand
 from shared.testing.web import person
 from shared.web.identity import Identity
+from tests.integration.payable import payable
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PACK = Path(__file__).parents[2] / "programmes" / "business-ecosystem"

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from argon2 import PasswordHasher
 from consumer_store import Store
 from sqlalchemy import Engine
 
+from services.portal import passwords
 from shared.testing.backbone import consumer_database, empty
 from shared.testing.stand import Stand
 
 Pair = tuple[Engine, Engine]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _passwords_cost_little() -> Iterator[None]:
+    """Let the passwords of a pack's people cost little; what a hash must cost, the unit tests say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="module")

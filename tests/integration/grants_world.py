@@ -15,7 +15,6 @@ import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
-from payable import payable
 from sqlalchemy import Engine, event, text
 
 from services.grants import api, handlers, pages
@@ -27,8 +26,10 @@ from shared.events.envelope import Body
 from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserRegistered
 from shared.settings import Settings
 from shared.testing.clock import MONDAY, StandingClock
+from shared.testing.language import also_opens, language, reader
 from shared.web.app import create_service_app
 from shared.web.identity import HEADER, Identity, sign
+from tests.integration.payable import KEY, payable
 
 ROOT = Path(__file__).parents[2]
 PACK = ROOT / "programmes" / "business-ecosystem"
@@ -96,8 +97,9 @@ class Person:
         """Return the headers of a request: scripts come with a key, whose statement has no form token."""
         # They have just given their password, unless the test says when.
         fresh = {"confirmed_at": self.confirmed_at or int(self.world.clock().timestamp())}
-        identity = self.identity.model_copy(update=fresh | ({"csrf": ""} if script else {}))
-        return {HEADER: sign(identity, self.world.key), "accept": "application/json"}
+        identity = reader(self.identity).model_copy(update=fresh | ({"csrf": ""} if script else {}))
+        signed = sign(identity, self.world.key)
+        return {HEADER: signed, "accept": "application/json", "accept-language": language()}
 
     def api(self, method: str, path: str, expect: int | None = None, **body: Any) -> Any:
         """Call the JSON API and return what it said."""
@@ -113,6 +115,8 @@ class Person:
         """Open a page and return its HTML."""
         answer = self.request("GET", path, headers={"accept": "text/html"})
         assert answer.status_code == expect, answer.text
+        if expect == 200 and not self.world.counting:
+            also_opens(lambda: self.request("GET", path, headers={"accept": "text/html"}))
         return answer.text
 
     def post(self, path: str, expect: int = 303, **fields: Any) -> httpx.Response:
@@ -129,7 +133,8 @@ class World:
 
     def __init__(self, engine: Engine, home: Path, *, pays: bool = True) -> None:
         self.engine, self.clock, self.key = engine, StandingClock(), OKPKey.generate_key("Ed25519")
-        self.settings = Settings(home=home, base_url="http://127.0.0.1:8400")
+        (home / "payee_key").write_text(KEY)
+        self.settings = Settings(home=home, base_url="http://127.0.0.1:8400", payee_key_file=home / "payee_key")
         self.app = create_service_app(
             service="grants",
             engine=engine,
@@ -143,6 +148,7 @@ class World:
         self.outer = FastAPI()
         self.outer.mount("/grants", self.app)
         self.people: dict[str, Person] = {}
+        self.counting = False
         self.learn(PROGRAMME, read_pack())
         if pays:
             payable(engine, self.clock, "chamber-of-crafts", "lead-firm")
@@ -251,21 +257,30 @@ class Case:
         return self
 
     def checks(self, checklist: str, risk: str | None = None) -> None:
-        """Answer a whole checklist well."""
-        items = [item["id"] for item in read_pack()["checklists"][checklist]["items"]]
-        for item in items:
-            self.check(checklist, item, "yes")
-        if risk:
-            self.check(checklist, "risk", risk)
+        """Answer a whole checklist well, with the assessment that it has finished before."""
+        source = _pack()["checklists"][checklist]
+        if "capacity" in source:
+            self.assess(source["capacity"]["questions"])
+        answers = {item["id"]: "yes" for item in source["items"]}
+        version = self.seen()["version"]
+        for item, answer in (answers | ({"risk": risk} if risk else {})).items():
+            version = self.check(checklist, item, answer, version=version)["version"]
 
-    def check(self, checklist: str, item: str, answer: str, expect: int = 200) -> Any:
-        """Answer one point."""
+    def assess(self, questions: list[dict[str, Any]]) -> None:
+        """Finish the capacity assessment with the best answers, unless there is one."""
+        path = f"{self.path}/capacity"
+        if self.world.officer.api("GET", path)["result"] is None:
+            answers = {item["id"]: {"option": item["options"][0]["id"], "note": "Seen"} for item in questions}
+            self.world.officer.api("PUT", path, answers=answers, finish=True)
+
+    def check(self, checklist: str, item: str, answer: str, expect: int = 200, *, version: int = 0) -> Any:
+        """Answer one point, as somebody who has just looked at the page unless a version is given."""
         body = {
             "checklist": checklist,
             "item": item,
             "answer": answer,
             "note": "Seen",
-            "version": self.seen()["version"],
+            "version": version or self.seen()["version"],
         }
         return self.world.officer.api("POST", f"{self.path}/checks", expect=expect, **body)
 
@@ -299,7 +314,7 @@ class Case:
     def score(self, reviewer: str, points: int = 4, expect: int = 200, **more: Any) -> Any:
         """Score every criterion alike and hand the review in."""
         review = self.review_of(reviewer)
-        criteria = [item["id"] for item in read_pack()["scoring"]["bso-grant"]["criteria"]]
+        criteria = [item["id"] for item in _pack()["scoring"]["bso-grant"]["criteria"]]
         body = {
             "scores": {name: {"points": points, "comment": "Because."} for name in criteria},
             "summary": "Good.",
@@ -355,5 +370,7 @@ def counted(world: World) -> Iterator[list[str]]:
         seen.append(statement)
 
     event.listen(world.engine, "before_cursor_execute", note)
+    world.counting = True
     yield seen
+    world.counting = False
     event.remove(world.engine, "before_cursor_execute", note)

@@ -176,7 +176,6 @@ class World:
             name=item["name"],
             organisation=organisation,
             organisation_name=names.get(organisation or ""),
-            locale="en",
         )
         setattr(self, item["key"], Browser(self.app, who))
 

@@ -10,8 +10,11 @@ from services.grants.domain.payee import Details, Letter, Payee
 from services.grants.storage import payees
 from shared.clock import Clock
 from shared.database import Context, UnitOfWork, system
+from shared.vault import Vault
 
 IBAN = "MK07250120000058984"
+KEY = "k" * 43
+VAULT = Vault([KEY])
 
 
 def payable(engine: Engine, clock: Clock, *organisations: str) -> None:
@@ -37,4 +40,4 @@ def payable(engine: Engine, clock: Clock, *organisations: str) -> None:
     with UnitOfWork(engine, "grants", Context(actor=system("grants")), clock=clock) as uow:
         for name in organisations:
             payees.payees(uow).add(Payee(id=name, name=name, programme="business-ecosystem", details=[item]))
-            payees.keep_number(uow.connection, name, 1, IBAN)
+            payees.keep_number(uow.connection, VAULT, name, 1, IBAN)

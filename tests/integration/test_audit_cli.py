@@ -88,6 +88,7 @@ def test_hashes_are_whole_on_a_narrow_terminal(engine: Engine, monkeypatch: pyte
     assert root in "".join(shown.split())
 
 
+@pytest.mark.english
 def test_a_result_is_kept_with_who_asked_for_it(engine: Engine, tmp_path: Path) -> None:
     """The auditor's page shows what the command found and who ran it, and the log has it; --no-record keeps nothing."""
     nothing = RUNNER.invoke(cli.commands, ["verify", "--no-record"])

@@ -140,6 +140,7 @@ def test_odd_filters_are_answered(auditor: Browser, query: str) -> None:
     assert auditor.json("GET", f"/api/search?{query}").status_code == 200
 
 
+@pytest.mark.english
 def test_pages_show_the_story(auditor: Browser) -> None:
     """Explorer, event and case page name the acts in words, show changes and proof, and escape what people wrote."""
     page = auditor.get("/")
@@ -203,6 +204,7 @@ def test_a_tampered_log_is_shown_as_such(stand: Stand, engine: Engine, auditor: 
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (409, "unprovable")
 
 
+@pytest.mark.english
 @pytest.mark.parametrize("role", ["officer", "programme_manager", "finance_officer"])
 def test_staff_see_cases_of_their_programmes_alone(app: FastAPI, role: str) -> None:
     """Staff get the timeline of their programmes' cases; of others, and of cases that are not, the same 404."""
@@ -227,6 +229,7 @@ def test_others_see_nothing(app: FastAPI, role: str) -> None:
     assert Browser(app).json("GET", "/api/search").status_code == 401
 
 
+@pytest.mark.english
 def test_an_operator_verifies_but_does_not_read(engine: Engine, app: FastAPI) -> None:
     """An operator runs a verification and sees its result, which is recorded, and can't search."""
     operator = Browser(app, person("operator"))
@@ -239,6 +242,7 @@ def test_an_operator_verifies_but_does_not_read(engine: Engine, app: FastAPI) ->
     assert operator.json("GET", "/api/verification").json()["ok"] is True
 
 
+@pytest.mark.english
 def test_findings_are_shown(stand: Stand, engine: Engine, auditor: Browser) -> None:
     """What a verification finds stands on its page and on the explorer."""
     with stand.superuser(engine).begin() as connection:
@@ -291,6 +295,7 @@ def test_the_operator_sees_what_is_held_by_what_went_wrong(app: FastAPI, engine:
     assert auditor.json("GET", "/api/quarantine").status_code == 403
 
 
+@pytest.mark.english
 def test_home_is_told_how_the_log_stands(auditor: Browser) -> None:
     """The part for the home page says how long the log is, and that nobody verified it yet."""
     part = auditor.get("/fragments/home").text

@@ -27,6 +27,7 @@ def browser(app: FastAPI, role: str = "applicant", **changes: Any) -> Browser:
     return Browser(app, person(role, **changes))
 
 
+@pytest.mark.english
 def test_every_event_stands_on_the_page_with_its_picture(app: FastAPI) -> None:
     """The page lists every event under its service and shows who hears whom, without a script."""
     page = browser(app).get("/docs/events")
@@ -50,6 +51,7 @@ def test_an_event_is_one_line_until_it_is_opened(app: FastAPI) -> None:
     assert '<b>loans</b> <span lang="en">Remember that an organisation holds an award' in opened
 
 
+@pytest.mark.english
 def test_events_are_found_by_type_and_service(app: FastAPI) -> None:
     """The search is an address: part of a type, several words, one service; nothing found is said, not shown empty."""
     found = browser(app).get("/docs/events?q=application.submitted").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from services.grants import api, pages
 from services.grants.handlers import cofinancing as act
 from services.grants.policy import POLICY
 from shared.database import reading
+from shared.testing.language import word
 from shared.testing.web import KEY, Browser, web_settings
 from shared.web.app import create_service_app
 from shared.web.identity import Identity
@@ -67,6 +69,7 @@ def send(app: FastAPI, who: Identity, path: str, form: dict[str, Any], **how: An
     return browser.post(path, form | {"version": version(page)}, **how).status_code
 
 
+@pytest.mark.english
 def test_the_story_in_pages(app: FastAPI, desk: Desk) -> None:
     """Firm, officer, manager and two of finance take a case from concept to release, each by the forms they see."""
     firm = Browser(app, FIRM)
@@ -112,6 +115,7 @@ def test_a_release_above_the_match_answers_with_the_arithmetic(app: FastAPI, des
         assert connection.execute(query, {"case": reference}).scalar_one() == 2
 
 
+@pytest.mark.english
 def test_wrong_answers_come_back_with_the_form(app: FastAPI, desk: Desk) -> None:
     """A contribution with several mistakes is shown again with what was typed and each field's rule; nothing stays."""
     reference = desk.agreed()
@@ -171,6 +175,7 @@ def test_an_illegal_move_names_the_legal_ones(app: FastAPI, desk: Desk) -> None:
     assert (problem.status_code, problem.json()["legal"]) == (409, ["propose", "withdraw"])
 
 
+@pytest.mark.english
 def test_a_reason_is_asked_again(app: FastAPI, desk: Desk) -> None:
     """Withdrawing without a reason shows the form again with status 422."""
     reference = desk.start()
@@ -244,6 +249,7 @@ def test_the_case_speaks_russian(app: FastAPI, desk: Desk) -> None:
         assert heading not in page
 
 
+@pytest.mark.english
 def test_a_foreign_invoice_needs_the_rate_of_its_day(app: FastAPI, desk: Desk) -> None:
     """The form asks for rate, day and source; a rate of another day comes back with the rule, the right one counts."""
     reference = desk.agreed()
@@ -262,6 +268,7 @@ def test_a_foreign_invoice_needs_the_rate_of_its_day(app: FastAPI, desk: Desk) -
         assert words in shown
 
 
+@pytest.mark.english
 def test_look_alikes_are_for_the_verifier_alone(app: FastAPI, desk: Desk) -> None:
     """The officer reads which contribution has the same invoice number, on the page and by API; the firm does not."""
     reference, other = desk.agreed(), desk.agreed()
@@ -273,6 +280,7 @@ def test_look_alikes_are_for_the_verifier_alone(app: FastAPI, desk: Desk) -> Non
         assert ("alike" in Browser(app, who).json("GET", data).json()["contributions"][0]) is sees
 
 
+@pytest.mark.english
 def test_the_outcome_in_pages(app: FastAPI, desk: Desk) -> None:
     """Manager, officer and finance approve a market value, reverse, record refund and loan by the forms they see."""
     reference = desk.agreed()
@@ -317,7 +325,12 @@ def test_the_same_acts_by_api(app: FastAPI, desk: Desk) -> None:
         return {"amount": amount, "currency": "EUR"}
 
     much = act_by(OFFICER, "terms", total=money("100000"), in_kind=money("0"), grant=money("70000"))
-    assert much.json()["errors"] == [{"field": "grant", "rule": "is above the 60,000.00 that the rules give"}]
+    assert much.json()["errors"] == [
+        {
+            "field": "grant",
+            "rule": word("grants", "is above the %(most)s that the rules give", most=Decimal("60000.00")),
+        }
+    ]
     assert act_by(OFFICER, "terms", total=money("100000"), in_kind=money("0"), grant=money("50000")).status_code == 200
     for who, transition in ((OFFICER, "offer-agreement"), (MANAGER, "approve-agreement"), (FIRM, "accept-agreement")):
         desk.move(who, reference, transition)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from grants_world import Case, World, counted
 
 from shared.testing.stand import Stand
 
 
-@pytest.fixture(scope="module")
-def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Give a grants service with people and a pack."""
-    return World(stand.database("grants"), tmp_path_factory.mktemp("grants"))
+@pytest.fixture
+def world(stand: Stand, tmp_path: Path) -> World:
+    """Give a grants service with people and a pack, on its first day: time passes in each test."""
+    return World(stand.database("grants"), tmp_path)
 
 
+@pytest.mark.english
 def test_row_10_whose_turn_since_when_and_the_pauses(world: World) -> None:
     """Days used before a pause stay used, the pause does not count, and both are told by the case and the report."""
     case = Case(world).submitted()

@@ -32,6 +32,7 @@ def test_a_name_is_compared_without_script_and_legal_form() -> None:
     assert folded("Çamber") == "camber"
 
 
+@pytest.mark.english
 def test_what_looks_alike_is_shown_by_its_reason_and_decided(world: World) -> None:
     """The same organisation again, or another one under its number, is shown; a decision needs words and stays."""
     first, second = Case(world).submitted(), Case(world).submitted()
@@ -56,6 +57,7 @@ def test_what_looks_alike_is_shown_by_its_reason_and_decided(world: World) -> No
     world.officer.api("POST", f"{second.path}/alike", 404, other="BSO-1999-0001", verdict="linked", why="No")
 
 
+@pytest.mark.english
 def test_colleagues_write_together(world: World) -> None:
     """A colleague is asked by a letter's event, each sees who else is writing, a stranger can't be asked."""
     boris = joined(world, "boris-too", "Boris Petrov", world.applicant.identity.organisation or "")
@@ -70,6 +72,7 @@ def test_colleagues_write_together(world: World) -> None:
     world.msme.api("POST", f"{case.path}/editors", 404, colleague="boris-too")
 
 
+@pytest.mark.english
 def test_the_applicant_reads_where_it_stands_in_plain_words(world: World) -> None:
     """Now, next and by when: writing, with us, asked, late, and closed by their own withdrawal."""
     case = Case(world).draft()

@@ -61,6 +61,12 @@ def test_a_bank_file_says_each_payment_once_and_stays_as_it_is(world: World) -> 
     xml = [world.finance.request("GET", f"{path}.xml").content for _ in range(2)]
     assert xml[0] == xml[1]
     assert hashlib.sha256(xml[0]).hexdigest() == file["xml_sha256"]
+    world.finance.confirmed_at = 1
+    assert world.finance.api("GET", f"/bank-files/{file['id']}/file.xml", 403)["type"].endswith("step-up-required")
+    assert f"/confirm?next=/grants/bank-files/{file['id']}" in world.finance.page(f"/bank-files/{file['id']}")
+    world.finance.confirmed_at = 0
+    kept = [path.read_bytes() for path in world.settings.documents_folder.rglob("*") if path.is_file()]
+    assert not any(IBAN.encode() in content for content in kept)
     root = ET.fromstring(xml[0])  # noqa: S314 - ours
     amounts = [Decimal(item.text or "") for item in root.iterfind(".//p:InstdAmt", NAMES)]
     assert amounts == [Decimal(16000)] * 2

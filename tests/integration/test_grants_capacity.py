@@ -36,6 +36,7 @@ def assess(case: Case, chosen: dict[str, str], expect: int = 200, **more: Any) -
     return case.world.officer.api("PUT", f"{case.path}/capacity", expect=expect, **body)
 
 
+@pytest.mark.english
 def test_the_assessment_is_scored_and_its_conditions_reach_the_agreement(world: World) -> None:
     """Points are counted by the pack; conditions name their source; leaving one out needs a reason and is recorded."""
     case, officer = in_diligence(world), world.officer
@@ -77,6 +78,7 @@ def test_the_assessment_is_scored_and_its_conditions_reach_the_agreement(world: 
     assert "grants.capacity.condition_dropped" in world.events(case.reference)
 
 
+@pytest.mark.english
 def test_an_assessment_is_taken_over_while_it_is_valid(world: World) -> None:
     """Another application is offered the earlier one, has nothing until it is taken over, and can't when it is old."""
     first, second, third = (in_diligence(world) for _ in range(3))

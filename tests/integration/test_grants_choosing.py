@@ -32,6 +32,7 @@ def far_apart(world: World) -> Case:
     return case
 
 
+@pytest.mark.english
 def test_the_rule_chooses_by_expertise_then_load_and_says_why(world: World) -> None:
     """Who knows the field comes first, who is away, full or in conflict is not asked, and each has a reason."""
     profile(world.reviewer_one, expertise=["finance"], limit=9)
@@ -54,6 +55,7 @@ def test_the_rule_chooses_by_expertise_then_load_and_says_why(world: World) -> N
     assert "Chosen because:" in page
 
 
+@pytest.mark.english
 def test_the_rule_refuses_with_its_count(world: World) -> None:
     """Somebody away and somebody full leave nobody: the refusal says how many are needed and how many are free."""
     profile(world.reviewer_one, limit=9, away_since="2026-03-01", away_until="2026-03-30")
@@ -68,6 +70,7 @@ def test_the_rule_refuses_with_its_count(world: World) -> None:
     profile(world.reviewer_two, limit=9)
 
 
+@pytest.mark.english
 def test_scores_far_apart_wait_for_moderation(world: World) -> None:
     """Forty points of difference hold the panel until somebody records what came of talking it over."""
     case = far_apart(world)
@@ -85,6 +88,7 @@ def test_scores_far_apart_wait_for_moderation(world: World) -> None:
     assert "grants.moderation.recorded" in world.events(case.reference)
 
 
+@pytest.mark.english
 def test_row_09_who_reviews_does_not_moderate(world: World) -> None:
     """An officer who scored the case is one of those who differ: another person records what came of it."""
     case = far_apart(world)

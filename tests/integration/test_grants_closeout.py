@@ -52,6 +52,7 @@ def points(world: World, case: Case) -> dict[str, Any]:
     return {item["item"]: item for item in world.officer.api("GET", f"{case.path}/closeout")["items"]}
 
 
+@pytest.mark.english
 def test_closing_waits_for_everything_and_nothing_moves_after_it(world: World) -> None:
     """Closing names what is missing with figures and gives the rest back; a closed grant moves only when reopened."""
     case = Case(world).concluded()

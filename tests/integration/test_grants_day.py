@@ -21,6 +21,7 @@ def case(world: World) -> Case:
     return Case(world).submitted()
 
 
+@pytest.mark.english
 def test_a_task_is_given_done_and_found(world: World, case: Case) -> None:
     """A task counts the programme's working days, stands on the assignee's day and is found by the queue's search."""
     dana = world.officer_two.identity.user
@@ -44,6 +45,7 @@ def test_a_task_is_given_done_and_found(world: World, case: Case) -> None:
     assert world.applicant.request("GET", f"/api{case.path}/tasks").status_code == 403
 
 
+@pytest.mark.english
 def test_a_task_that_can_t_be_kept_comes_back_as_typed(world: World, case: Case) -> None:
     """A day off, a past day, both ways of saying the day and a stranger are refused by name; nothing is lost."""
     monday = "2026-05-25"
@@ -64,6 +66,7 @@ def test_a_task_that_can_t_be_kept_comes_back_as_typed(world: World, case: Case)
     world.reviewer_one.api("POST", "/tasks", 403, **ask)
 
 
+@pytest.mark.english
 def test_a_note_tells_whom_it_names_and_keeps_what_it_said(world: World, case: Case) -> None:
     """Staff's notes are not for the applicant, @ names only who may read it, and a change leaves the former words."""
     told = world.officer.api("POST", f"{case.path}/notes", text="Ask @Irena Nikolova, and @dana.", audience="staff")

@@ -36,6 +36,7 @@ def unpacked(person: Person, case: Case) -> tuple[dict[str, bytes], Any]:
     return files, json.loads(files["manifest.json"])
 
 
+@pytest.mark.english
 def test_a_dossier_is_whole_and_the_asking_is_on_record(world: World) -> None:
     """Every part is there, every hash is right, and the record has the manifest's own hash beside who asked."""
     case = Case(world).in_review("reviewer_one", "reviewer_two")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from grants_world import ANSWERS, BUDGET, PDF, Case, World
 
+from shared.testing.language import word
 from shared.testing.stand import Stand
 
 CHECK = "/calls/bso-grants-2026/check"
@@ -56,12 +57,13 @@ def test_a_question_appears_when_its_answer_calls_for_it(world: World) -> None:
     assert answer.headers["location"].endswith("/form?saved=true#f-a.service_kind")
     assert 'name="a.improvement"' in world.applicant.page(f"{case.path}/form")
     refused = case.move(world.applicant, "submit", 422)
-    assert refused["errors"] == [{"field": "answers.improvement", "rule": "is required"}]
+    assert refused["errors"] == [{"field": "answers.improvement", "rule": word("grants", "is required")}]
     case.save(answers={"improvement": "Evening courses too"})
     case.move(world.applicant, "submit")
     assert "Evening courses too" in world.officer.page(f"{case.path}/answers")
 
 
+@pytest.mark.english
 def test_rows_are_added_and_taken_out_without_script(world: World) -> None:
     """A button adds a row, another takes one out, and those after it close up; nothing else that was typed is lost."""
     case = Case(world).draft()
@@ -85,17 +87,19 @@ def test_rows_are_added_and_taken_out_without_script(world: World) -> None:
     assert [item["field"] for item in refused] == ["answers.partner_shares.6.name"]
 
 
+@pytest.mark.english
 def test_sums_must_agree_before_handing_in(world: World) -> None:
     """The total cost is the grant and the own share, 48,000, to the cent; the difference is named with both figures."""
     case = Case(world).draft()
     assert "The total cost is the grant asked for and your own share." in world.applicant.page(f"{case.path}/form")
     case.save(answers={"total_cost": "48000.01"})
     refused = case.move(world.applicant, "submit", 422)["errors"]
-    assert refused == [{"field": "answers.total_cost", "rule": "is 48000.01, but must be the same as 48000.00"}]
+    assert refused == [{"field": "answers.total_cost", "rule": "is 48,000.01, but must be the same as 48,000.00"}]
     case.save(answers={"total_cost": "48,000.00"})
     case.move(world.applicant, "submit")
 
 
+@pytest.mark.english
 def test_two_windows_keep_what_each_changed(world: World) -> None:
     """Different fields merge and the page says what the other window changed; nobody has to choose."""
     case = Case(world).draft()
@@ -108,6 +112,7 @@ def test_two_windows_keep_what_each_changed(world: World) -> None:
     assert (stored["problem"], stored["approach"]) == ("From the other window", "From this window")
 
 
+@pytest.mark.english
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [("mine", "Mine"), ("stored", "Theirs"), ("both", "Mine\n\nTheirs")],
@@ -189,7 +194,7 @@ def test_row_14_only_the_sections_asked_for_reopen(world: World) -> None:
         body = {"title": "Labour-force training service", "answers": {}, "budget": BUDGET, **change}
         body["version"] = case.seen(world.applicant)["version"]
         refused = world.applicant.api("PUT", f"{case.path}/answers", 422, **body)["errors"]
-        assert [item["rule"] for item in refused] == ["is locked: it was not asked for"]
+        assert [item["rule"] for item in refused] == [word("grants", "is locked: it was not asked for")]
     files = {"file": ("x.pdf", PDF, "application/pdf")}
     attached = world.applicant.request("POST", f"/api{case.path}/documents", data={"kind": "other"}, files=files)
     assert attached.status_code == 409
@@ -198,6 +203,7 @@ def test_row_14_only_the_sections_asked_for_reopen(world: World) -> None:
     assert case.seen(world.applicant)["answers"]["members"] == ANSWERS["members"]
 
 
+@pytest.mark.english
 def test_row_14_earlier_versions_of_the_answers_stay_readable(world: World) -> None:
     """What was handed in stays as it was: staff read it during the answer, and both versions after it."""
     case = asked(world, "service", "documents")
@@ -227,6 +233,7 @@ def test_an_answer_with_holes_is_not_sent(world: World) -> None:
     assert [item["field"] for item in refused["errors"]] == ["answers.problem"]
 
 
+@pytest.mark.english
 def test_a_request_taken_back_leaves_what_was_handed_in(world: World) -> None:
     """What was written and not sent does not count, and is kept to be read."""
     case = asked(world, "service")
@@ -247,6 +254,7 @@ def test_sections_are_asked_for_by_name_and_by_a_request(world: World, transitio
     assert case.seen()["stage"] == "screening"
 
 
+@pytest.mark.english
 def test_the_officer_ticks_the_sections_on_the_page(world: World) -> None:
     """The form of the request lists the parts by name, and what is ticked opens."""
     case = Case(world).submitted()
@@ -285,6 +293,7 @@ def test_anybody_checks_whether_they_may_apply(world: World) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM outbox").scalar_one() == before
 
 
+@pytest.mark.english
 def test_screening_sees_the_rules_judged_again(world: World) -> None:
     """At submission the same rules are judged from the real answers and the organisation's record; staff read it."""
     case = Case(world).draft()
@@ -313,6 +322,7 @@ def test_the_api_gives_the_form_as_json_schema(world: World) -> None:
     assert json.dumps(schema)
 
 
+@pytest.mark.english
 def test_a_session_that_ended_loses_no_word(world: World) -> None:
     """A form sent after the session ended comes back whole and is kept once sent again; no other site gets that."""
     case = Case(world).draft()

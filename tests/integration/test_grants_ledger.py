@@ -31,6 +31,7 @@ def unit_of_work(world: World) -> UnitOfWork:
     return UnitOfWork(world.engine, "grants", Context(actor=system("grants")), clock=world.clock)
 
 
+@pytest.mark.english
 def test_the_money_of_a_case_stands_in_its_ledger(world: World) -> None:
     """Commitment, release, payment and accepted costs are entered with their acts; page, CSV and JSON say the same."""
     case = Case(world).concluded()

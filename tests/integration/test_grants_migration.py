@@ -46,6 +46,7 @@ def put(case: Case, expect: int = 200, **more: Any) -> Any:
     return case.world.manager.api("POST", f"{case.path}/workflow", expect, **body)
 
 
+@pytest.mark.english
 def test_a_case_is_moved_by_an_act_with_a_preview(world: World) -> None:
     """The preview counts cases by stage; the act renames the stage, keeps the clock and its days, and is recorded."""
     case = Case(world).submitted()
@@ -73,6 +74,7 @@ def test_a_case_is_moved_by_an_act_with_a_preview(world: World) -> None:
     assert case.move(world.officer, "pass-screening")["stage"] == "due_diligence"
 
 
+@pytest.mark.english
 def test_a_moved_case_shows_its_stage_in_the_queue(world: World) -> None:
     """The list, whose rows are judged by each case's own workflow, knows the renamed stage and its next step."""
     case = Case(world).submitted()
@@ -94,6 +96,7 @@ def test_what_the_calls_documents_do_not_carry_is_blocked(world: World) -> None:
     assert case.seen()["stage"] == "screening"
 
 
+@pytest.mark.english
 def test_only_what_was_looked_at_is_done(world: World) -> None:
     """No reason, a stale case, another version than the one shown, another role, or nothing newer: nothing moves."""
     case = Case(world).submitted()
@@ -108,6 +111,7 @@ def test_only_what_was_looked_at_is_done(world: World) -> None:
     assert case.seen()["stage"] == "screening"
 
 
+@pytest.mark.english
 def test_the_page_moves_one_case(world: World) -> None:
     """The manager does it in the browser, and the officer sees why it is not theirs to do."""
     case = Case(world).submitted()

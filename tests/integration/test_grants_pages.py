@@ -50,6 +50,7 @@ def move(person: Person, path: str, transition: str, expect: int = 303, **more: 
     return person.post(f"{path}/moves", expect=expect, transition=transition, version=version, **more).text
 
 
+@pytest.mark.english
 def test_the_story_through_pages(world: World) -> None:
     """Everybody does their part with forms alone, and the case ends paid."""
     path = started(world)
@@ -96,6 +97,7 @@ def test_the_story_through_pages(world: World) -> None:
     assert case.reference in world.applicant.page("/mine")
 
 
+@pytest.mark.english
 def test_the_latest_acts_leave_out_noise(world: World) -> None:
     """Savings in a row are one entry, and staff's case page does not show who else knocked at the door."""
     path = started(world)
@@ -109,6 +111,7 @@ def test_the_latest_acts_leave_out_noise(world: World) -> None:
     assert "Refused:" in world.auditor.page(f"{path}/timeline")
 
 
+@pytest.mark.english
 def test_one_bad_cell_does_not_lose_the_other_answers(world: World) -> None:
     """What can be kept is kept; the bad amount comes back as typed, beside its rule, and the stored budget stays."""
     path = started(world)
@@ -128,6 +131,7 @@ def test_one_bad_cell_does_not_lose_the_other_answers(world: World) -> None:
     assert 'value="13000.00"' in world.applicant.page(f"{path}/form")
 
 
+@pytest.mark.english
 @pytest.mark.parametrize("to", ["form", "documents"])
 def test_a_refused_document_is_named_at_its_field(world: World, to: str) -> None:
     """The page with the form comes back, with the reason beside the file and the kind as it was chosen."""
@@ -141,6 +145,7 @@ def test_a_refused_document_is_named_at_its_field(world: World, to: str) -> None
     assert "budget_quotes.pdf" in world.applicant.page(f"{path}/documents")
 
 
+@pytest.mark.english
 def test_words_typed_for_a_move_that_is_gone_are_shown_back(world: World) -> None:
     """Who was slower has their own words to copy; where the form is still open they stand in it."""
     case = Case(world).submitted()
@@ -158,6 +163,7 @@ def test_words_typed_for_a_move_that_is_gone_are_shown_back(world: World) -> Non
     assert ">Which &lt;firms&gt; will take part?</textarea>" in page
 
 
+@pytest.mark.english
 def test_a_title_without_end_is_refused(world: World) -> None:
     """A title of more than 200 characters comes back with the rule beside its field."""
     path = started(world)

@@ -112,6 +112,7 @@ def test_each_term_narrows_the_list(world: World, query: str, expected: set[str]
     assert found(world.officer, query) == named(world, *expected)
 
 
+@pytest.mark.english
 def test_a_wrong_search_is_answered_with_its_place(world: World) -> None:
     """The page stays, marks the term and offers the right one; the API says 422 with place and rule."""
     page = world.officer.page("/?q=stage:reviw+training")
@@ -123,6 +124,14 @@ def test_a_wrong_search_is_answered_with_its_place(world: World) -> None:
     assert problem["rule"].startswith("at 3, stage:reviw: there is no “reviw” here. There are: draft, screening")
     assert "score" in world.finance.page("/?q=score:%3E60")
     assert "scores are not for your role" in world.finance.page("/?q=score:%3E60")
+
+
+def test_scores_are_not_found_by_who_has_a_conflict(world: World) -> None:
+    """An interest in the applicant takes its cases out of every search by score, whichever way it is asked."""
+    assert found(world.manager, "score:>=70 state:all")
+    world.manager.api("POST", "/assessor/interests", organisation="chamber-of-crafts", tie="board", version=0)
+    assert found(world.manager, "score:>=70 state:all") == set()
+    assert found(world.manager, "score:<70 state:all") == set()
     russian = world.officer.request("GET", "/?q=amount:x", headers={"accept": "text/html", "cookie": "locale=ru"}).text
     assert russian.count("<mark>") == 1
     world.officer.api("GET", "/applications?sort=name", 422)
@@ -164,6 +173,7 @@ def test_a_reviewer_among_staff_stays_blind(world: World) -> None:
             connection.commit()
 
 
+@pytest.mark.english
 def test_a_row_says_whose_turn_since_when_and_what_is_next(world: World) -> None:
     """Days used of the days given, the move that carries the case on, and what it still needs, in two languages."""
     page = world.officer.page("/?q=stage:screening")
@@ -196,6 +206,7 @@ def test_links_sort_filter_and_page_without_script(world: World) -> None:
     world.officer.api("GET", f"/applications?limit=1&sort=-due&cursor={first}", 422)
 
 
+@pytest.mark.english
 def test_the_board_has_columns_with_counts(world: World) -> None:
     """Stages in the workflow's order, each with its count and cards, of the same search; both addresses show it."""
     page = world.officer.page("/board?q=state:all")
@@ -207,6 +218,7 @@ def test_the_board_has_columns_with_counts(world: World) -> None:
     assert "<mark>" in world.officer.page("/board?q=stage:x")
 
 
+@pytest.mark.english
 def test_views_are_kept_shared_and_taken_away(world: World) -> None:
     """One's own view is a link; a shared one is everybody's of the programme; only who may takes it away."""
     officer, other, manager = world.officer, world.officer_two, world.manager
@@ -231,6 +243,7 @@ def test_views_are_kept_shared_and_taken_away(world: World) -> None:
     assert "All of review" not in other.page("/")
 
 
+@pytest.mark.english
 def test_the_file_is_the_list_and_no_formula(world: World) -> None:
     """Every row of the search in its order, with names that a spreadsheet would execute made harmless."""
     with world.engine.connect() as connection:
@@ -273,3 +286,6 @@ def test_a_page_costs_the_same_statements_at_10_and_at_200_rows(world: World) ->
         answer = world.officer.request("GET", "/queue.csv?q=stage:review")
     assert answer.text.count("\n") == MANY + 2
     assert len(seen) <= 14
+    with world.engine.connect() as connection:
+        connection.execute(text("DELETE FROM application WHERE id LIKE 'COPY-%'"))
+        connection.commit()

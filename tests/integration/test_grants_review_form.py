@@ -43,6 +43,7 @@ def test_the_total_counts_what_is_scored() -> None:
     assert sheet.so_far({"a": 4, "b": 5}) == Decimal("88.00")
 
 
+@pytest.mark.english
 def test_a_review_is_kept_as_it_is_written(world: World) -> None:
     """Autosave keeps points and lone comments; another window is not overwritten; handing in leads to the next."""
     first, second = (Case(world).in_review("reviewer_one") for _ in range(2))

@@ -54,6 +54,7 @@ def test_row_09_a_delegation_does_not_get_round_two_persons(world: World) -> Non
     assert (done["role"], done["by_name"]) == ("programme_manager", "Dana Kuzmina (for Irena Nikolova)")
 
 
+@pytest.mark.english
 def test_row_09_the_stand_in_decides_for_who_is_away(world: World) -> None:
     """The stand-in sees the turns of who is away, each act says for whom, and the end takes it all back."""
     case = Case(world).submitted()
@@ -75,6 +76,7 @@ def test_row_09_the_stand_in_decides_for_who_is_away(world: World) -> None:
     assert "ended by Goran Ristov" in world.officer_two.page("/delegations")
 
 
+@pytest.mark.english
 def test_who_may_let_whom_stand_in(world: World) -> None:
     """Another's absence is the manager's to say; nobody stands in for themselves, at second hand, or too long."""
     two, goran = world.officer_two, world.officer.identity.user

@@ -24,6 +24,7 @@ def version_in(page: str) -> str:
     return found[1]
 
 
+@pytest.mark.english
 def test_the_story_by_forms_alone(world: World) -> None:
     """Every act of the loan story can be done by opening pages and sending their forms."""
     msme, bank = world.msme, world.bank_one
@@ -79,6 +80,7 @@ def test_the_story_by_forms_alone(world: World) -> None:
     assert world.msme.get(f"/loans/proposals/{reference}").status_code == 200
 
 
+@pytest.mark.english
 def test_mistakes_come_back_with_what_was_typed(world: World) -> None:
     """A wrong amount answers 422 with the field's rule, keeps the other answers, and saves nothing."""
     reference = drafted(world)
@@ -91,6 +93,7 @@ def test_mistakes_come_back_with_what_was_typed(world: World) -> None:
     assert call(world.msme, "GET", f"/proposals/{reference}")["title"] == PLAN["request"]["title"]
 
 
+@pytest.mark.english
 def test_an_offer_with_a_mistake_comes_back_open(world: World) -> None:
     """The bank's offer form stays open with its values and says which one is wrong."""
     referral = refer(world, submitted(world), "bank-one")["reference"]
@@ -107,6 +110,7 @@ def test_an_offer_with_a_mistake_comes_back_open(world: World) -> None:
     assert "choose at least one of" in answer.text
 
 
+@pytest.mark.english
 def test_figures_follow_while_typing(world: World) -> None:
     """The preview of a section shows the figures of what is typed and keeps nothing."""
     reference = drafted(world)
@@ -165,6 +169,7 @@ def test_lists_and_pages_for_each_role(world: World) -> None:
     assert world.officer.get("/loans/").headers["location"] == "/loans/proposals"
 
 
+@pytest.mark.english
 def test_a_stale_form_stays_on_the_page_with_what_was_typed(world: World) -> None:
     """An overtaken offer is answered 409 on the referral's page, its words kept and the attempt recorded."""
     reference = submitted(world)
@@ -183,6 +188,7 @@ def test_a_stale_form_stays_on_the_page_with_what_was_typed(world: World) -> Non
     assert "loans.attempt.refused" in world.events(made)
 
 
+@pytest.mark.english
 def test_an_act_that_is_over_says_what_is_possible(world: World) -> None:
     """Acknowledging twice shows the referral's page with the moves that are possible now, by their names."""
     made = refer(world, submitted(world), "bank-one")["reference"]

@@ -59,6 +59,7 @@ OPERATOR = person("operator", "operator")
 STRANGER = person("officer", "stranger", programmes=("elsewhere",))
 
 
+@pytest.mark.english
 def test_inbox_shows_my_letters_and_the_bell_counts_them(site: Site) -> None:
     """The inbox lists my unread letters with a way to the case; what people wrote stands there as text."""
     site.world.deliver(site.world.submitted())
@@ -72,6 +73,7 @@ def test_inbox_shows_my_letters_and_the_bell_counts_them(site: Site) -> None:
     assert "<b>" not in site.browser(person("applicant", "nobody")).get("/bell").text
 
 
+@pytest.mark.english
 def test_opening_a_letter_marks_it_read_and_leads_to_the_case(site: Site) -> None:
     """Open: 303 to the case's page on this site; afterwards nothing is unread, and unread can be set again."""
     site.world.deliver(site.world.submitted())
@@ -107,6 +109,7 @@ def test_nothing_without_a_session_or_a_token(site: Site) -> None:
     assert site.browser(ANA).post("/inbox/read", {"csrf": "wrong"}).status_code == 403
 
 
+@pytest.mark.english
 def test_preferences(site: Site) -> None:
     """Free categories can be switched off, locked ones not, unknown ones are refused by name."""
     ana = site.browser(ANA)
@@ -121,6 +124,7 @@ def test_preferences(site: Site) -> None:
     assert recorded[0].body["data"] == {"user_id": "applicant", "muted": ["progress", "trouble"]}
 
 
+@pytest.mark.english
 def test_delivery_page_says_why(site: Site) -> None:
     """The operator sees attempts and the decision in sentences; the address is masked; the view is recorded."""
     submitted = site.world.submitted()
@@ -159,6 +163,7 @@ def test_deliveries_are_scoped_to_the_programme(site: Site) -> None:
     assert site.browser(GORAN).post(f"/deliveries/{letter.id}/resend").status_code == 403
 
 
+@pytest.mark.english
 def test_resend_from_the_page(site: Site) -> None:
     """The operator sends a failed letter again with one button; a letter that did not fail is refused with 409."""
     site.world.deliver(site.world.moved("approve", parties={"applicant": PARTIES["applicant"]}))
@@ -209,6 +214,7 @@ def test_mail_page_shows_what_went_out(site: Site) -> None:
     assert operator.get("/mail/..%2F..%2Fetc%2Fpasswd").status_code == 404
 
 
+@pytest.mark.english
 def test_empty_pages_say_what_to_do(site: Site) -> None:
     """Empty inbox, empty list and empty mail each say why they are empty."""
     assert "Your inbox is empty" in site.browser(ANA).get("/inbox").text

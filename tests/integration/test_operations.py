@@ -171,6 +171,7 @@ def test_what_waits_is_held_or_missing_has_its_line(known: Settings, engines: di
     assert gaps["says"][0] == "loans: alarmed: 1, not yet: 2."
 
 
+@pytest.mark.english
 def test_the_page_speaks_the_readers_language(operator: Browser, known: Settings, engines: dict[str, Engine]) -> None:
     """State and sentence stand there as words, in English and in Russian, with the zone of the times."""
     page = operator.get("/operations").text
@@ -183,6 +184,7 @@ def test_the_page_speaks_the_readers_language(operator: Browser, known: Settings
     assert "в порядке" in russian
 
 
+@pytest.mark.english
 def test_the_quarantines_are_gathered_on_one_page(operator: Browser) -> None:
     """Every consuming service with what it holds and the way there; one that is silent is named so."""
     page = operator.get("/operations/quarantine").text
@@ -224,6 +226,7 @@ def test_a_broker_without_its_plugin_is_not_called_ill(known: Settings, engines:
     assert line(found, "topology")["state"] == "look"
 
 
+@pytest.mark.english
 def test_a_frozen_broker_is_said_at_once(operator: Browser, node: PrivateBroker) -> None:
     """A broker that hangs takes the page a second and not the reader's patience; it is bad in words."""
     with frozen(node):

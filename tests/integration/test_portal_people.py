@@ -127,6 +127,7 @@ def test_a_broken_pack_is_refused_by_its_file(tmp_path: Path, stand: Stand, name
     assert name in refused.value.fields
 
 
+@pytest.mark.english
 def test_the_operator_adds_a_person_and_mistakes_are_named(engine: Engine) -> None:
     """Each mistake is at its field with what was typed; a right form shows the password once, and offers a link."""
     operator = _browser(engine, "operator")
@@ -147,6 +148,7 @@ def test_the_operator_adds_a_person_and_mistakes_are_named(engine: Engine) -> No
     assert (link.status_code, "/welcome/" in link.text) == (201, True)
 
 
+@pytest.mark.english
 def test_search_words_are_words_and_no_patterns(engine: Engine) -> None:
     """Per cent, underscore, quotes and backslashes are looked for as they are."""
     operator = _browser(engine, "operator")
@@ -168,6 +170,7 @@ def test_people_and_operations_are_for_the_operator(engine: Engine, role: str) -
     )
 
 
+@pytest.mark.english
 def test_programmes_are_seen_by_those_who_work_in_them(engine: Engine) -> None:
     """A manager sees the own programme; of another one they learn nothing; applicants see none."""
     manager = _browser(engine, "programme_manager")
@@ -184,6 +187,7 @@ def test_programmes_are_seen_by_those_who_work_in_them(engine: Engine) -> None:
     assert _browser(engine, "applicant").get("/programmes").status_code == 403
 
 
+@pytest.mark.english
 def test_operations_degrade_card_by_card(engine: Engine) -> None:
     """With no service and no broker answering, the page is there and says so in each place."""
     page = _browser(engine, "operator").get("/operations")
@@ -276,6 +280,7 @@ def test_the_portals_pages_are_all_under_the_policy(engine: Engine) -> None:
     assert opened == {"/sign-in", "/health"}
 
 
+@pytest.mark.english
 def test_a_programme_shows_its_workflows(engine: Engine) -> None:
     """Each workflow stands there as a picture with ids of its own, and as a table in words for who can't see it."""
     page = _browser(engine, "operator").get("/programmes/business-ecosystem").text

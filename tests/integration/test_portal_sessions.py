@@ -285,20 +285,21 @@ def test_a_person_ends_their_own_sessions_and_nobody_elses(house: House) -> None
     assert first.get("/").status_code == 303
 
 
+@pytest.mark.english
 def test_changing_the_password_needs_the_present_one(house: House) -> None:
     """Without the present password nothing changes; with it other sessions end and the new one opens."""
-    browser, other = house.signed_in("bank_one"), house.signed_in("bank_one")
+    browser, other = house.signed_in("mfi_one"), house.signed_in("mfi_one")
     token = token_of(browser.get("/account"))
     new = {"csrf": token, "password": "lanterns over the canal", "again": "lanterns over the canal"}
     wrong = browser.post("/account/password", new | {"present": "a guess"})
     assert wrong.status_code == 422
     assert "is not your present password" in wrong.text
-    present = house.people["bank_one"].password
+    present = house.people["mfi_one"].password
     assert browser.post("/account/password", new | {"present": present, "again": "x"}).status_code == 422
     assert browser.post("/account/password", new | {"present": present}).status_code == 303
     assert other.get("/").status_code == 303
-    assert sign_in(house.browser(), house.people["bank_one"].email, "lanterns over the canal").status_code == 303
-    assert sign_in(house.browser(), house.people["bank_one"].email, present).status_code == 401
+    assert sign_in(house.browser(), house.people["mfi_one"].email, "lanterns over the canal").status_code == 303
+    assert sign_in(house.browser(), house.people["mfi_one"].email, present).status_code == 401
 
 
 def test_without_the_database_the_door_says_so(house: House) -> None:

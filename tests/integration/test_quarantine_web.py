@@ -58,6 +58,7 @@ def _state(engine: Engine, row: str) -> str:
         return str(connection.execute(text("SELECT state FROM quarantine WHERE id = :id"), {"id": row}).scalar_one())
 
 
+@pytest.mark.english
 def test_what_is_held_stands_in_groups_and_can_be_narrowed(engine: Engine, operator: Browser) -> None:
     """Failures of one kind are one line with their number; a search shows single events and the two decisions."""
     for entity in "abc":
@@ -85,6 +86,7 @@ def test_one_event_is_shown_whole_and_its_bytes_can_be_had(engine: Engine, opera
     assert "attachment" in download.headers["content-disposition"]
 
 
+@pytest.mark.english
 def test_replay_asks_nothing_and_is_on_record_with_the_person(engine: Engine, operator: Browser) -> None:
     """One click hands the event back; the record names who did it, and the page says that it waits."""
     row = _hold(engine, event_of("a", 1), ValueError("no such bank"))
@@ -98,6 +100,7 @@ def test_replay_asks_nothing_and_is_on_record_with_the_person(engine: Engine, op
         assert connection.execute(said).scalar_one() == "Olga Operator"
 
 
+@pytest.mark.english
 def test_a_dry_run_counts_and_changes_nothing(engine: Engine, operator: Browser) -> None:
     """Trying a decision out on a whole group says how many it would be; the real one takes all of them."""
     rows = [_hold(engine, event_of(entity, 1), ValueError("no such bank")) for entity in "abc"]
@@ -111,6 +114,7 @@ def test_a_dry_run_counts_and_changes_nothing(engine: Engine, operator: Browser)
     assert {_state(engine, row) for row in rows} == {"replayed"}
 
 
+@pytest.mark.english
 def test_a_discard_needs_a_reason(engine: Engine, operator: Browser) -> None:
     """Without one the page says so and nothing is done; with one the reason is on the row and in the record."""
     row = _hold(engine, event_of("a", 1), ValueError("no such bank"))
@@ -125,6 +129,7 @@ def test_a_discard_needs_a_reason(engine: Engine, operator: Browser) -> None:
         assert connection.execute(reason).scalar_one() == "a test of March"
 
 
+@pytest.mark.english
 def test_what_cannot_be_read_stays_held_and_says_why(engine: Engine, operator: Browser) -> None:
     """A replay of bytes that are no event is refused with the reason; the others of the choice go on."""
     good = _hold(engine, event_of("a", 1), ValueError("no"))
@@ -134,6 +139,7 @@ def test_what_cannot_be_read_stays_held_and_says_why(engine: Engine, operator: B
     assert (_state(engine, good), _state(engine, bad)) == ("replayed", "held")
 
 
+@pytest.mark.english
 def test_missing_events_stand_above(engine: Engine, operator: Browser) -> None:
     """A gap that was alarmed shows its numbers and what the source said; the part for the portal has it too."""
     with engine.begin() as connection:

@@ -65,6 +65,7 @@ def test_the_language_is_chosen_by_person_then_browser(
     assert i18n.choose_locale(candidates, header) == expected
 
 
+@pytest.mark.english
 def test_money_dates_and_times_are_written_as_the_reader_writes_them() -> None:
     """Groups, decimals and months follow the language; the currency's code always stands there."""
     amount = Money(amount="48200.00", currency="EUR")
@@ -149,6 +150,7 @@ def test_times_name_their_zone() -> None:
     assert Pages("portal", folder, lambda: summer).zone_named() == "UTC"
 
 
+@pytest.mark.english
 def test_rules_with_figures_are_said_in_the_reader_s_language() -> None:
     """A rule is a message and its values: English as it stands, Russian with the figures and money written its way."""
     asked = Money(amount="48200.00", currency="EUR")

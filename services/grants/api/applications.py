@@ -20,6 +20,7 @@ from services.grants.handlers import queue as queueing
 from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
+from shared.vault import Vault, vault_of
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 from shared.web.paging import MAX_LIMIT
@@ -31,6 +32,11 @@ def store(request: Request) -> DocumentStore:
     """Return where documents are kept."""
     settings = request.app.state.settings
     return DocumentStore(settings.documents_folder, clamd=settings.clamd)
+
+
+def vault(request: Request) -> Vault:
+    """Return what seals and opens bank numbers."""
+    return vault_of(request.app.state.settings.payee_key_file)
 
 
 def _view(uow: UnitOfWork, who: Identity, application: Application) -> ApplicationView:

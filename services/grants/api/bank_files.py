@@ -7,13 +7,12 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.grants.api.applications import store
+from services.grants.api.applications import store, vault
 from services.grants.domain.bank_file import BankFile, FileKind
 from services.grants.domain.bulk import Sayable
 from services.grants.handlers import bank_confirming, bank_files, listing
 from services.grants.storage import bank_files as stored
 from shared.database import UnitOfWork
-from shared.documents import DocumentStore
 from shared.i18n import translate
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
@@ -38,16 +37,16 @@ def view(uow: UnitOfWork, file: BankFile) -> dict[str, Any]:
     return file.model_dump(mode="json") | about | {"payments": payments, "left_out": left}
 
 
-def file_of(uow: UnitOfWork, who: Identity, file_id: str, kind: FileKind, place: DocumentStore) -> Response:
+def file_of(request: Request, uow: UnitOfWork, who: Identity, file_id: str, kind: FileKind) -> Response:
     """Return the kept bytes as a download."""
-    file, sha256 = bank_files.download(uow, who, file_id, kind)
+    file, sha256, content = bank_files.download(uow, who, file_id, kind, store(request), vault(request))
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(f'{file.id}.{kind}')}",
         "x-content-type-options": "nosniff",
         "etag": f'"{sha256}"',
         "cache-control": "private, no-store",
     }
-    return Response(place.get(sha256), media_type=TYPES[kind], headers=headers)
+    return Response(content, media_type=TYPES[kind], headers=headers)
 
 
 @router.get("/waiting", dependencies=READ)
@@ -83,7 +82,7 @@ def listed(who: Who, connection: Reader, programme: Programme = "") -> list[dict
 @router.post("", status_code=201, dependencies=[allowed(bank_files.MAKE)])
 def make(request: Request, command: bank_files.MakeBankFile, who: Who, uow: Uow) -> dict[str, Any]:
     """Put released tranches into a file; `left_out` names those that may not be paid now, each with the reason."""
-    return view(uow, bank_files.make(uow, who, command, store(request)))
+    return view(uow, bank_files.make(uow, who, command, store(request), vault(request)))
 
 
 @router.get("/{file_id}", dependencies=READ)
@@ -94,8 +93,11 @@ def seen(file_id: str, who: Who, uow: Uow) -> dict[str, Any]:
 
 @router.get("/{file_id}/file.{kind}", dependencies=[allowed(bank_files.TAKE)])
 def download(request: Request, file_id: str, kind: FileKind, who: Who, uow: Uow) -> Response:
-    """Download the ISO 20022 message or the CSV, the same bytes each time; each download is recorded."""
-    return file_of(uow, who, file_id, kind, store(request))
+    """Download the ISO 20022 message or the CSV, the same bytes each time; each download is recorded.
+
+    Where a release asks for the password again, this does too: `POST /api/confirm` of the portal first.
+    """
+    return file_of(request, uow, who, file_id, kind)
 
 
 @router.post("/{file_id}/cancellation", dependencies=[allowed(bank_files.CANCEL)])

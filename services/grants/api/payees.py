@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
-from services.grants.api.applications import file_answer, store
+from services.grants.api.applications import file_answer, store, vault
 from services.grants.domain.payee import Payee
 from services.grants.handlers import payees
 from shared.database import UnitOfWork
@@ -21,10 +21,10 @@ _OF = "/organisations/{organisation}/bank"
 _ONE = _OF + "/{number}"
 
 
-def view(uow: UnitOfWork, who: Identity, organisation: str) -> dict[str, Any]:
+def view(request: Request, uow: UnitOfWork, who: Identity, organisation: str) -> dict[str, Any]:
     """Return an organisation's bank details as `who` may see them."""
     uow.flush()  # so that the answer carries the version that the next act must name
-    seen = payees.seen(uow, who, organisation)
+    seen = payees.seen(uow, who, organisation, vault(request))
     known = seen.payee
     about = {"organisation": seen.organisation, "name": seen.name, "cooling_off_hours": seen.hours}
     items = []
@@ -51,9 +51,9 @@ def listed(who: Who, connection: Reader, *, waiting: bool = False) -> list[dict[
 
 
 @router.get(_OF, dependencies=[allowed(payees.READ)])
-def details(organisation: str, who: Who, uow: Uow) -> dict[str, Any]:
+def details(request: Request, organisation: str, who: Who, uow: Uow) -> dict[str, Any]:
     """Return all bank details that an organisation has or had."""
-    return view(uow, who, organisation)
+    return view(request, uow, who, organisation)
 
 
 @router.post(_OF, status_code=201, dependencies=[allowed(payees.ENTER)])
@@ -75,36 +75,46 @@ def enter(  # noqa: PLR0917 - a form's fields beside what every route has
     given = {"holder": holder, "iban": iban, "bic": bic, "country": country, "account": account, "bank": bank}
     command = payees.EnterDetails(**given, version=version)
     name = file.filename or ""
-    payees.enter(uow, who, organisation, command, store=store(request), name=name, content=file.file)
-    return view(uow, who, organisation)
+    payees.enter(
+        uow, who, organisation, command, vault=vault(request), store=store(request), name=name, content=file.file
+    )
+    return view(request, uow, who, organisation)
 
 
 @router.post(_ONE + "/confirmation", dependencies=[allowed(payees.CONFIRM)])
-def confirm(organisation: str, number: int, command: payees.Confirmation, who: Who, uow: Uow) -> dict[str, Any]:
+def confirm(  # noqa: PLR0917 - what names an account, beside what every route has
+    request: Request, organisation: str, number: int, command: payees.Confirmation, who: Who, uow: Uow
+) -> dict[str, Any]:
     """Confirm what another person entered; 422 on `note` says what has to be made sure of."""
-    payees.confirm(uow, who, organisation, number, command)
-    return view(uow, who, organisation)
+    payees.confirm(uow, who, organisation, number, command, vault(request))
+    return view(request, uow, who, organisation)
 
 
 @router.post(_ONE + "/refusal", dependencies=[allowed(payees.REFUSE)])
-def refuse(organisation: str, number: int, command: payees.Because, who: Who, uow: Uow) -> dict[str, Any]:
+def refuse(  # noqa: PLR0917 - what names an account, beside what every route has
+    request: Request, organisation: str, number: int, command: payees.Because, who: Who, uow: Uow
+) -> dict[str, Any]:
     """Do not confirm, or take back, with the reason."""
     payees.refuse(uow, who, organisation, number, command)
-    return view(uow, who, organisation)
+    return view(request, uow, who, organisation)
 
 
 @router.post(_ONE + "/lift", dependencies=[allowed(payees.LIFT)])
-def lift(organisation: str, number: int, command: payees.Because, who: Who, uow: Uow) -> dict[str, Any]:
+def lift(  # noqa: PLR0917 - what names an account, beside what every route has
+    request: Request, organisation: str, number: int, command: payees.Because, who: Who, uow: Uow
+) -> dict[str, Any]:
     """Let payments of one's programme begin before the cooling-off is over, with the reason."""
     payees.lift(uow, who, organisation, number, command)
-    return view(uow, who, organisation)
+    return view(request, uow, who, organisation)
 
 
 @router.post(_ONE + "/block", dependencies=[allowed(payees.BLOCK)])
-def block(organisation: str, number: int, command: payees.Because, who: Who, uow: Uow) -> dict[str, Any]:
+def block(  # noqa: PLR0917 - what names an account, beside what every route has
+    request: Request, organisation: str, number: int, command: payees.Because, who: Who, uow: Uow
+) -> dict[str, Any]:
     """Pay no more to an account in use, with the reason."""
     payees.block(uow, who, organisation, number, command)
-    return view(uow, who, organisation)
+    return view(request, uow, who, organisation)
 
 
 @router.get(_ONE + "/letter", dependencies=[allowed(payees.REVEAL)])

@@ -11,7 +11,7 @@ from services.grants.domain.application import Calendar, Document, Done, Person
 from services.grants.domain.cofinancing_case import Case
 from services.grants.domain.contribution import BankLoan, Contribution, Refund, Release, worth
 from services.grants.domain.terms import Terms, draw
-from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
+from shared.errors import ConflictError, Figure, ForbiddenError, InvalidError, Rule
 from shared.events.grants import cofinancing as events
 from shared.money import Money
 from shared.workflow import Transition, Workflow
@@ -269,7 +269,7 @@ class CoFinancing(Case):
         owed = self.position().overpaid
         problems: dict[str, str] = {}
         if not 0 < amount.amount <= owed:
-            problems["amount"] = Rule("must be more than nothing and at most %(owed)s", owed=f"{owed:,.2f}")
+            problems["amount"] = Rule("must be more than nothing and at most %(owed)s", owed=Figure(owed))
         if paid_on > today:
             problems["paid_on"] = Rule("can't be in the future")
         if problems:

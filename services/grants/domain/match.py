@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_DOWN, Decimal
 
-from shared.errors import ConflictError
+from shared.errors import ConflictError, Figure
 
 CENT = Decimal("0.01")
 HUNDRED = Decimal(100)
@@ -234,8 +234,8 @@ class MatchTooSmallError(ConflictError):
             "too_much": wanted - position.allowed,
         }
         self.currency = currency
-        said = {name: f"{number:,.2f}" for name, number in self.numbers.items()}
-        said |= {"evidenced": str(evidenced_percent(position.match, wanted)), "required": str(position.required)}
+        said: dict[str, object] = {name: Figure(number) for name, number in self.numbers.items()}
+        said |= {"evidenced": evidenced_percent(position.match, wanted), "required": position.required}
         super().__init__(_refusal(position), currency=currency, **said)
 
     def extras(self) -> dict[str, str]:

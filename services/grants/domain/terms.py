@@ -10,7 +10,7 @@ from typing import Any, Literal
 from services.grants.domain import match
 from services.grants.domain.application import Person
 from shared.entity import Part
-from shared.errors import InvalidError, Rule
+from shared.errors import Figure, InvalidError, Rule
 from shared.events.cofinancing_rules import METHODS, CofinancingRules, Method
 from shared.money import Amount, Money
 
@@ -198,19 +198,19 @@ def _grant_problems(rules: Rules, most: Decimal, grant: Money | None) -> dict[st
     if asked <= 0:
         return {"grant": Rule("must be more than nothing")}
     if asked > most:
-        return {"grant": Rule("is above the %(most)s that the rules give", most=f"{most:,.2f}")}
+        return {"grant": Rule("is above the %(most)s that the rules give", most=Figure(most))}
     if rules.share_cap is not None and asked > rules.share_cap:
         field = "total" if grant is None else "grant"
-        cap = f"{rules.share_cap:,.2f}"
+        cap = Figure(rules.share_cap)
         said = "makes the programme's share %(share)s, above its cap of %(cap)s"
-        return {field: Rule(said, share=f"{asked:,.2f}", cap=cap)}
+        return {field: Rule(said, share=Figure(asked), cap=cap)}
     return {}
 
 
 def _in_kind_problems(rules: Rules, firm: Decimal, in_kind: Decimal, total: Decimal) -> dict[str, str]:
     cash, least = firm - in_kind, match.part(firm, rules.cash_minimum_percent)
     if in_kind < 0 or cash < least:
-        amounts = {"cash": f"{cash:,.2f}", "least": f"{least:,.2f}", "firm": f"{firm:,.2f}"}
+        amounts = {"cash": Figure(cash), "least": Figure(least), "firm": Figure(firm)}
         return {"in_kind": Rule("leaves %(cash)s of cash; at least %(least)s of %(firm)s must be cash", **amounts)}
     counts = rules.creditable(cash, in_kind, total)
-    return {"in_kind": Rule("only %(counts)s of it would count", counts=f"{counts:,.2f}")} if counts < in_kind else {}
+    return {"in_kind": Rule("only %(counts)s of it would count", counts=Figure(counts))} if counts < in_kind else {}

@@ -35,13 +35,15 @@ from services.grants.handlers.standing import stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage import bank_files as stored
 from services.grants.storage import payees as accounts
+from services.grants.storage import secrets
 from services.grants.storage.tables import awards
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule, TamgaError
 from shared.events.payment_rules import PayeeRules
 from shared.money import Money
-from shared.web.identity import Identity
+from shared.vault import Vault
+from shared.web.identity import Identity, has_confirmed, must_have_confirmed
 from shared.workflow.clock import is_working_day
 
 READ, MAKE, TAKE = "grants.bank_file.read", "grants.bank_file.make", "grants.bank_file.download"
@@ -144,7 +146,7 @@ def _unpayable(payee: Payee | None, award: Award, hours: int, now: datetime) -> 
     return None
 
 
-def make(uow: UnitOfWork, who: Identity, command: MakeBankFile, store: DocumentStore) -> BankFile:
+def make(uow: UnitOfWork, who: Identity, command: MakeBankFile, store: DocumentStore, vault: Vault) -> BankFile:
     """Put released tranches into one bank file; those that may not be paid now are left out and named with the reason.
 
     Raises ConflictError when somebody was faster with one of them, or when nothing is left to be paid.
@@ -159,7 +161,7 @@ def make(uow: UnitOfWork, who: Identity, command: MakeBankFile, store: DocumentS
         raise ConflictError("The programme names no account to pay from: state `debtor` in its payments.yaml")
     _payable_on(pack, command.execution_day, now)
     found = _chosen(uow, programme, command.tranches)
-    ready, left = _sorted_out(uow, who, pack, found)
+    ready, left = _sorted_out(uow, who, pack, found, vault)
     file_id = f"BF-{now:%y%m%d-%H%M%S}-{uow.ids().hex[-6:]}"
     by = _acting(uow, who, programme, file_id, role)
     rows = [(_payment(award, tranche, account), account) for award, tranche, account in ready]
@@ -170,7 +172,7 @@ def make(uow: UnitOfWork, who: Identity, command: MakeBankFile, store: DocumentS
     for award, tranche, _ in ready:
         award.put_in_batch(tranche.number, file.id)
     xml, table = bank_text.message(file, debtor, rows, now), bank_text.table(file, rows)
-    file.made(store.keep(xml), store.keep(table))
+    file.made(*(secrets.keep(uow.connection, store, vault, content) for content in (xml, table)))
     return stored.bank_files(uow).add(file)
 
 
@@ -220,7 +222,7 @@ def _free(award: Award, number: int) -> Tranche:
 
 
 def _sorted_out(
-    uow: UnitOfWork, who: Identity, pack: Pack, found: list[Found]
+    uow: UnitOfWork, who: Identity, pack: Pack, found: list[Found], vault: Vault
 ) -> tuple[list[tuple[Award, Tranche, accounts.Account]], list[LeftOut]]:
     connection, now = uow.connection, uow.now()
     packs = Packs(connection, found[0][0].programme)
@@ -234,7 +236,7 @@ def _sorted_out(
         refusal = _in_the_way(who, case, frame, tranche)
         refusal = refusal or _unpayable(known.get(award.organisation), award, hours, now)
         refusal = refusal or _excluded(uow, case, frame)
-        account = None if refusal else accounts.account_of(connection, award.organisation)
+        account = None if refusal else accounts.account_of(connection, vault, award.organisation)
         if account:
             ready.append((award, tranche, account))
         else:
@@ -296,10 +298,20 @@ def holding(
     return stored.bank_files(uow).get(found.id, expected=version), by, role
 
 
-def download(uow: UnitOfWork, who: Identity, file_id: str, kind: FileKind) -> tuple[BankFile, str]:
-    """Return a file and the hash of what is taken out; that it was is recorded."""
+def asks_again(connection: Connection, who: Identity, programme: str, now: datetime) -> bool:
+    """Return whether a file is taken out only by who gave their password again: where a release asks for it."""
+    return "release" in _pack(connection, programme).payments.step_up and not has_confirmed(who, now)
+
+
+def download(  # noqa: PLR0917 - which, of which kind, from where and with which keys
+    uow: UnitOfWork, who: Identity, file_id: str, kind: FileKind, store: DocumentStore, vault: Vault
+) -> tuple[BankFile, str, bytes]:
+    """Return a file, its hash and its content, which is kept sealed; that it was taken out is recorded."""
     file, by, _ = holding(uow, who, TAKE, file_id)
-    return file, file.download(kind, by, uow.now())
+    if asks_again(uow.connection, who, file.programme, uow.now()):
+        must_have_confirmed(who, uow.now())
+    sha256 = file.download(kind, by, uow.now())
+    return file, sha256, secrets.get(uow.connection, store, vault, sha256)
 
 
 def locked(uow: UnitOfWork, payments: Iterable[Payment]) -> dict[str, Award]:

@@ -15,10 +15,12 @@ from services.grants.handlers import closing
 from services.grants.handlers.base import Frame, roles_on
 from services.grants.handlers.conflicts import conflict_of
 from services.grants.storage import judging
+from services.grants.storage.appeals import find_appeal
 from services.grants.storage.exclusion import find_screening
 from shared.web.identity import Identity
 from shared.workflow.requirements import NO_HITS, Sentence
 
+APPEALED = "%(who)s has appealed: decide the appeal, which takes the case up if it is granted"
 SETTLING = "The programme office has something to settle before this"
 # By transition: why this person can't make it.
 Holds = dict[str, tuple[Sentence, ...]]
@@ -42,10 +44,24 @@ def holds(  # noqa: PLR0917 - a case has as many sides
     if roles <= {"applicant"}:
         return hits
     conflict = conflict_of(connection, who, application, reviews)
+    hits |= _appealed(connection, application, frame)
     for name, missing in closing.held(connection, application, frame, award).items():
         hits[name] = (*hits.get(name, ()), *missing)
     barred = {item.id: (conflict,) for item in frame.workflow.transitions if item.id not in own} if conflict else {}
     return {name: (*barred.get(name, ()), *hits.get(name, ())) for name in barred.keys() | hits.keys()}
+
+
+def _appealed(connection: Connection, application: Application, frame: Frame) -> Holds:
+    """Return that a rejected case is taken up by deciding its appeal while one is open, not by the move alone."""
+    rules = frame.pack.closeout.appeals
+    if rules is None or not application.terminal:
+        return {}
+    if rules.move not in {move.id for move in frame.workflow.leaving(application.stage)}:
+        return {}
+    appeal = find_appeal(connection, application.id)
+    if appeal is None or appeal.outcome:
+        return {}
+    return {rules.move: (Sentence(APPEALED, code="appeal-open", who=appeal.lodged_by_name),)}
 
 
 def _apart(connection: Connection, application: Application, frame: Frame, reviews: Sequence[Review]) -> Holds:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from sqlalchemy import Connection
@@ -22,6 +23,7 @@ from services.grants.handlers.base import Command, Frame, act_as, application_fo
 from services.grants.handlers.exclusion import screen
 from services.grants.handlers.holding import Held, holds
 from services.grants.storage import reads
+from services.grants.storage.capacity import find_capacity
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.events.decision_rules import Reason
@@ -285,6 +287,7 @@ def check(uow: UnitOfWork, who: Identity, reference: str, command: AnswerCheck) 
     if application.stage not in checked_at(frame):
         raise ConflictError("A checklist is answered while the case is at its stage")
     items = [*_points(frame, command)]
+    _must_be_proved(uow, application, frame, command)
     by = act_as(uow, role)
     answered = Check(answer=command.answer, note=command.note, by=by.id, by_name=by.name, at=uow.now())
     application.check(key(command.checklist, command.item), answered, items=items)
@@ -295,6 +298,21 @@ def checked_at(frame: Frame) -> dict[str, str]:
     """Return {stage: checklist} of the call, by the stages' ids of the case's own version of the workflow."""
     known = {stage: name for stage, name in frame.call.checklists.items() if name in frame.pack.checklists}
     return {frame.renamed.get(stage, stage): name for stage, name in known.items()}
+
+
+def _must_be_proved(uow: UnitOfWork, application: Application, frame: Frame, command: AnswerCheck) -> None:
+    """Raise InvalidError for a yes that stands on an assessment, while there is no finished one that is valid."""
+    checklist = frame.pack.checklists[command.checklist]
+    proved = any(item.id == command.item and item.proof for item in checklist.items)
+    if not proved or command.answer != "yes":
+        return
+    made = find_capacity(uow.connection, application.id)
+    if made is None or made.result is None:
+        raise InvalidError({"answer": Rule("can be yes when the capacity assessment is finished; it is not")})
+    until = made.result.valid_until
+    if until < uow.now().astimezone(ZoneInfo(frame.calendar.zone)).date():
+        rule = Rule("can't be yes: the capacity assessment was valid until %(day)s", day=until.isoformat())
+        raise InvalidError({"answer": rule})
 
 
 def _points(frame: Frame, command: AnswerCheck) -> list[str]:

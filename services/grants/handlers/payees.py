@@ -22,6 +22,7 @@ from shared.documents import DocumentStore
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule
 from shared.events.grants import RecordViewed
 from shared.events.payment_rules import PayeeRules
+from shared.vault import Vault
 from shared.web.identity import Identity, must_have_confirmed
 
 READ, LIST, REVEAL = "grants.payee.read", "grants.payee.list", "grants.payee.reveal"
@@ -108,7 +109,7 @@ def hours_of(connection: Connection, programme: str) -> int:
     return (rules or PayeeRules()).cooling_off_hours
 
 
-def seen(uow: UnitOfWork, who: Identity, organisation: str) -> Seen:
+def seen(uow: UnitOfWork, who: Identity, organisation: str, vault: Vault) -> Seen:
     """Return an organisation's bank details; whole numbers to finance, whose look is recorded, and to the owner."""
     place = _place(uow.connection, who, READ, organisation)
     payee, own = stored.find(uow.connection, place.id), owns(who, place.id)
@@ -121,8 +122,8 @@ def seen(uow: UnitOfWork, who: Identity, organisation: str) -> Seen:
         places=place.places,
         own=own,
         payee=payee,
-        numbers=stored.numbers(uow.connection, place.id) if whole else {},
-        shared_with={} if own else stored.others_with(uow.connection, place.id),
+        numbers=stored.numbers(uow.connection, vault, place.id) if whole else {},
+        shared_with={} if own else stored.others_with(uow.connection, vault, place.id),
         hours=hours_of(uow.connection, place.programme),
         programme=place.programme,
     )
@@ -154,6 +155,7 @@ def enter(
     organisation: str,
     command: EnterDetails,
     *,
+    vault: Vault,
     store: DocumentStore,
     name: str,
     content: BinaryIO | None,
@@ -163,15 +165,13 @@ def enter(
     account = _read(command)
     if not place.programme:
         raise ConflictError("Bank details are asked for when there is something to pay: apply first")
-    if content is None or not name:
-        raise InvalidError({"file": "is required: the bank's letter or a statement that shows the account"})
-    letter = store.put(name, content)
+    letter = _letter(store, name, content)
     stored.lock(uow.connection, place.id)
     repository = stored.payees(uow)
     payee = repository.find(place.id, expected=command.version or None, for_update=True)
     if payee is None:
         payee = repository.add(Payee(id=place.id, name=place.name, programme=place.programme))
-    _unused(uow, payee, account.value)
+    _unused(uow, vault, payee, account.value)
     payee.name = place.name
     item = payee.enter(
         _acting(uow, who, place),
@@ -184,10 +184,16 @@ def enter(
         bank=command.bank,
         holder=command.holder,
         resembles=round(fuzz.token_sort_ratio(folded(command.holder), folded(place.name))),
-        letter=Letter.model_validate(letter.model_dump()),
+        letter=letter,
     )
-    stored.keep_number(uow.connection, place.id, item.number, account.value)
+    stored.keep_number(uow.connection, vault, place.id, item.number, account.value)
     return payee
+
+
+def _letter(store: DocumentStore, name: str, content: BinaryIO | None) -> Letter:
+    if content is None or not name:
+        raise InvalidError({"file": "is required: the bank's letter or a statement that shows the account"})
+    return Letter.model_validate(store.put(name, content).model_dump())
 
 
 def _read(command: EnterDetails) -> bank_account.Read:
@@ -205,10 +211,10 @@ def _read(command: EnterDetails) -> bank_account.Read:
     return return_
 
 
-def _unused(uow: UnitOfWork, payee: Payee, value: str) -> None:
+def _unused(uow: UnitOfWork, vault: Vault, payee: Payee, value: str) -> None:
     """Refuse the account that is in use already: there is nothing to change."""
     current = payee.current
-    if current and stored.numbers(uow.connection, payee.id).get(current.number) == value:
+    if current and stored.numbers(uow.connection, vault, payee.id).get(current.number) == value:
         raise ConflictError("The account %(masked)s is in use already: nothing changes", masked=current.masked)
 
 
@@ -231,13 +237,15 @@ def _not_theirs(who: Identity, place: _Place) -> None:
         raise ForbiddenError("You belong to the recipient's organisation; another person must do this")
 
 
-def confirm(uow: UnitOfWork, who: Identity, organisation: str, number: int, command: Confirmation) -> Payee:
+def confirm(  # noqa: PLR0917 - whose, which and with which keys, beside what every act has
+    uow: UnitOfWork, who: Identity, organisation: str, number: int, command: Confirmation, vault: Vault
+) -> Payee:
     """Confirm bank details that another person entered, and who is not of that organisation."""
     place = _place(uow.connection, who, CONFIRM, organisation)
     _not_theirs(who, place)
     payee = _payee(uow, place, command.version)
     item = payee.entry(number)
-    about = doubts(item, stored.others_with(uow.connection, place.id).get(number, []))
+    about = doubts(item, stored.others_with(uow.connection, vault, place.id).get(number, []))
     hours = hours_of(uow.connection, place.programme)
     by = _acting(uow, who, place, command.note or None)
     payee.confirm(number, by, uow.now(), note=command.note, doubts=about, programme=place.programme, hours=hours)

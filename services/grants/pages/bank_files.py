@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.grants.api.applications import store
+from services.grants.api.applications import store, vault
 from services.grants.api.bank_files import file_of
 from services.grants.domain.bank_file import BankFile, FileKind, Payment
 from services.grants.domain.bulk import Sayable
@@ -21,7 +22,7 @@ from services.grants.policy import POLICY
 from services.grants.storage import bank_files as stored
 from services.grants.storage import reads
 from shared.database import UnitOfWork
-from shared.errors import ConflictError, InvalidError
+from shared.errors import ConflictError, InvalidError, StepUpError
 from shared.i18n import translate
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
@@ -79,7 +80,7 @@ def make(request: Request, fields: Posted, who: Who, uow: Uow) -> Response:
     day = str(fields.get("execution_day", ""))
     try:
         asked = MakeBankFile(programme=programme, tranches=ticked[:500], execution_day=_day(day))
-        file = bank_files.make(uow, who, asked, store(request))
+        file = bank_files.make(uow, who, asked, store(request), vault(request))
     except InvalidError as error:
         uow.abandon()
         more = {"errors": error.fields, "ticked": ticked, "given": {"execution_day": day}, "status_code": 422}
@@ -109,6 +110,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, file_id: str, **more
         "may": _may(who, bank_files.MAKE, file.programme),
         "mine": file.made_by == f"user:{who.user}",
         "step_up": again,
+        "asks_again": bank_files.asks_again(uow.connection, who, file.programme, uow.now()),
         "base": f"{HERE}/{file.id}",
         "errors": {},
         "given": {},
@@ -148,8 +150,12 @@ STAY = stay(_page_stays)
 
 @router.get("/{file_id}/file.{kind}", dependencies=[allowed(bank_files.TAKE)])
 def download(request: Request, file_id: str, kind: FileKind, who: Who, uow: Uow) -> Response:
-    """Download the file; that it was taken out is recorded."""
-    return file_of(uow, who, file_id, kind, store(request))
+    """Download the file; that it was taken out is recorded. Who must give their password first comes back here."""
+    try:
+        return file_of(request, uow, who, file_id, kind)
+    except StepUpError:
+        uow.abandon()
+        return RedirectResponse(f"/confirm?next={quote(f'{HERE}/{file_id}')}", 303)
 
 
 class WhyForm(FormModel):

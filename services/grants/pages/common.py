@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
@@ -22,7 +22,7 @@ from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import InvalidError
 from shared.forms import rows_of, shown
-from shared.i18n import translate
+from shared.i18n import current_zone, translate
 from shared.money import Money
 from shared.web.forms import rule_of
 from shared.web.identity import Identity
@@ -38,6 +38,10 @@ HOLDERS = {
     "programme_manager": "Programme manager",
     "finance_officer": "Finance officer",
 }
+
+
+# What somebody looks for, typed into the search of the page's top.
+Words = Annotated[str, Query(max_length=200)]
 
 
 def show(request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
@@ -115,6 +119,7 @@ class CasePage:
         self.request, self.who, self.application = request, who, application
         self.connection = uow.connection
         self.frame = Frame(uow.connection, application)
+        current_zone.set(self.frame.calendar.zone)
         self.reviews = reads.reviews_of(uow.connection, application.id)
         self.award = reads.find_award(uow.connection, application.id)
         self.roles = roles_on(who, application)

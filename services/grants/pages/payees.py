@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
 
-from services.grants.api.applications import file_answer, store
+from services.grants.api.applications import file_answer, store, vault
 from services.grants.domain.bank_account import grouped
 from services.grants.domain.payee import Details, Payee
 from services.grants.handlers import payees
@@ -25,7 +25,7 @@ from shared.web.identity import Identity, has_confirmed
 router = APIRouter()
 _OF = "/organisations/{organisation}/bank"
 _ONE = _OF + "/{number}"
-Act = Callable[[UnitOfWork, Identity, str, int, Any], Payee]
+Act = Callable[..., Payee]
 
 
 def path(organisation: str) -> str:
@@ -34,7 +34,7 @@ def path(organisation: str) -> str:
 
 
 def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, **more: Any) -> HTMLResponse:
-    seen = payees.seen(uow, who, organisation)
+    seen = payees.seen(uow, who, organisation, vault(request))
     payee, now = seen.payee, uow.now()
     context: dict[str, Any] = {
         "seen": seen,
@@ -99,12 +99,12 @@ def enter(  # noqa: PLR0917 - a form with a file beside what every route has
 ) -> Response:
     """Enter bank details; refused, the form comes back as it was typed, with the rule at each field."""
     given = {name: str(fields.get(name, "")).strip() for name in _LIMITS}
-    place = store(request)
     name, content = (file.filename or "", file.file) if file else ("", None)
 
     def act() -> Payee:
         command = _command(given, str(fields.get("version", "")))
-        return payees.enter(uow, who, organisation, command, store=place, name=name, content=content)
+        place, keys = store(request), vault(request)
+        return payees.enter(uow, who, organisation, command, vault=keys, store=place, name=name, content=content)
 
     return _answer(request, uow, who, given, act)
 
@@ -155,7 +155,8 @@ def _add(name: str, action: str, form_of: type[FormModel], command_of: type[Comm
     ) -> Response:
         given = form.model_dump(exclude={"csrf"})
         command = command_of.model_validate(given)
-        return _answer(request, uow, who, given, lambda: act(uow, who, organisation, number, command))
+        keys = (vault(request),) if act is payees.confirm else ()  # whoever confirms is told who else has the number
+        return _answer(request, uow, who, given, lambda: act(uow, who, organisation, number, command, *keys))
 
     endpoint.__doc__ = act.__doc__
     endpoint.__annotations__["form"] = Annotated[form_of, Form()]

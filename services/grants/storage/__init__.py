@@ -51,5 +51,6 @@ __all__ = [
     "reads",
     "reports",
     "reviews",
+    "secrets",
     "views",
 ]

@@ -93,6 +93,13 @@ def latest_bulks(connection: Connection, programmes: Sequence[str]) -> list[Bulk
     return [Bulk.stored(row["state"], row["version"]) for row in rows]
 
 
+def of_panel(connection: Connection, programme: str, panel: str) -> list[Bulk]:
+    """Return the acts that carry out what a panel recommends and were not thrown away, newest first."""
+    query = select(bulk).where(b.programme == programme, b.status != "discarded", b.state["panel"].astext == panel)
+    rows = connection.execute(query.order_by(b.id.desc())).mappings()
+    return [Bulk.stored(row["state"], row["version"]) for row in rows]
+
+
 def running(connection: Connection) -> list[str]:
     """Return the ids of what is to be carried on, oldest first."""
     return list(connection.execute(select(b.id).where(b.status == "running").order_by(b.id)).scalars())

@@ -1,7 +1,7 @@
 """Tables and queries of bank details.
 
-The numbers stand in `payee_number` alone, which only this service's database role reads, and to which it only adds:
-no entity, event, log or export carries them. What pays asks `account_of`.
+The numbers stand in `payee_number` alone, sealed under a key that is not in the database; this service's role reads
+the table and only adds to it. No entity, event, log or export carries them. What pays asks `account_of`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from services.grants.storage import cofinancing as cofinanced
 from services.grants.storage import tables as t
 from services.grants.storage.base import metadata
 from shared.database import Repository, UnitOfWork, entity_table
+from shared.vault import Vault
 
 MOST = 300
 payee = entity_table(
@@ -45,8 +46,9 @@ payee_number = Table(
     metadata,
     Column("payee", String(80), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("value", String(40), nullable=False),
-    Index("payee_number_value", "value"),
+    Column("value", String(200), nullable=False),  # sealed; `key` says under which key, none of what was kept before
+    Column("key", String(8)),
+    Column("mark", String(64), index=True),  # the same of the same number
     info={"app_may": "SELECT, INSERT"},
 )
 n = payee_number.c
@@ -81,18 +83,34 @@ def lock(connection: Connection, organisation: str) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"payee:{organisation}", 0))))
 
 
-def keep_number(connection: Connection, organisation: str, number: int, value: str) -> None:
+def about(organisation: str, number: int) -> str:
+    """Return what a number's seal is bound to."""
+    return f"payee_number:{organisation}:{number}"
+
+
+def sealed(vault: Vault, organisation: str, number: int, value: str) -> dict[str, str]:
+    """Return a number as it is stored."""
+    content = value.encode()
+    mark = vault.marks(content)[0]
+    return {"value": vault.seal(content, about(organisation, number)), "key": vault.newest, "mark": mark}
+
+
+def keep_number(connection: Connection, vault: Vault, organisation: str, number: int, value: str) -> None:
     """Keep the number of one of the details; it is never changed."""
-    connection.execute(insert(payee_number).values(payee=organisation, number=number, value=value))
+    row = sealed(vault, organisation, number, value)
+    connection.execute(insert(payee_number).values(payee=organisation, number=number, **row))
 
 
-def numbers(connection: Connection, organisation: str) -> dict[int, str]:
+def numbers(connection: Connection, vault: Vault, organisation: str) -> dict[int, str]:
     """Return all numbers that an organisation has or had."""
-    query = select(n.number, n.value).where(n.payee == organisation)
-    return {row.number: row.value for row in connection.execute(query)}
+    query = select(n.number, n.value, n.key).where(n.payee == organisation)
+    return {
+        row.number: vault.open(row.value, about(organisation, row.number)).decode() if row.key else row.value
+        for row in connection.execute(query)
+    }
 
 
-def account_of(connection: Connection, organisation: str) -> Account | None:
+def account_of(connection: Connection, vault: Vault, organisation: str) -> Account | None:
     """Return the confirmed account of an organisation with its whole number, for a payment; None without one.
 
     Whether it may be paid to now is `handlers.payees.must_be_payable`.
@@ -101,28 +119,26 @@ def account_of(connection: Connection, organisation: str) -> Account | None:
     item = found.current if found else None
     if item is None:
         return None
-    about = {name: getattr(item, name) for name in ("kind", "bic", "bank", "country", "holder", "masked")}
-    return Account(value=numbers(connection, organisation)[item.number], **about)
+    facts = {name: getattr(item, name) for name in ("kind", "bic", "bank", "country", "holder", "masked")}
+    return Account(value=numbers(connection, vault, organisation)[item.number], **facts)
 
 
-def others_with(connection: Connection, organisation: str) -> dict[int, list[str]]:
+def others_with(connection: Connection, vault: Vault, organisation: str) -> dict[int, list[str]]:
     """Return {number of the details: names of other organisations that entered the same account}."""
-    other = payee_number.alias()
+    own = numbers(connection, vault, organisation)
+    # While keys change, one number has a mark by each of them.
+    marks = {number: set(vault.marks(value.encode())) for number, value in own.items()}
     query = (
-        select(n.number, payee.c.state["name"].astext.label("name"))
-        .select_from(
-            payee_number.join(other, (other.c.value == n.value) & (other.c.payee != n.payee)).join(
-                payee, payee.c.id == other.c.payee
-            )
-        )
-        .where(n.payee == organisation)
+        select(n.mark, payee.c.state["name"].astext.label("name"))
+        .select_from(payee_number.join(payee, payee.c.id == n.payee))
+        .where(n.mark.in_(sorted(set().union(*marks.values()))), n.payee != organisation)
         .distinct()
+        .order_by("name")
         .limit(MOST)
     )
-    found: dict[int, list[str]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.number, []).append(row.name)
-    return found
+    rows = connection.execute(query).all() if own else []
+    found = {number: sorted({row.name for row in rows if row.mark in known}) for number, known in marks.items()}
+    return {number: names for number, names in found.items() if names}
 
 
 def places(connection: Connection, organisation: str) -> list[str]:

@@ -229,10 +229,10 @@ class Loan(Entity):
         if amount > left:
             raise ConflictError(
                 "%(amount)s can't be disbursed: %(agreed)s agreed - %(paid)s disbursed = %(left)s left",
-                amount=str(amount),
-                agreed=str(self.amount),
-                paid=str(paid),
-                left=str(left),
+                amount=amount,
+                agreed=self.amount,
+                paid=paid,
+                left=left,
             )
         item = Disbursement(number=len(self.disbursements) + 1, amount=amount, on=on, reported_at=now, reported_by=by)
         self.disbursements = [*self.disbursements, item]

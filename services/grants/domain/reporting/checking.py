@@ -23,6 +23,7 @@ from services.grants.domain.reporting.results import Count, Figure, field_names,
 from shared.errors import Rule
 from shared.events.reporting_rules import Indicator, Reporting
 from shared.forms import answer_problems
+from shared.money import Money
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _cost_problems(setting: Setting, report: Report) -> dict[str, str]:
 
 
 def _unexplained(state: LineState, currency: str) -> Rule:
-    facts = {"spent": f"{state.so_far:,} {currency}", "agreed": f"{state.agreed:,} {currency}"}
+    facts = {"spent": Money.of(state.so_far, currency), "agreed": Money.of(state.agreed, currency)}
     if state.percent is None:
         return Rule("needs an explanation: %(spent)s spent, nothing agreed", spent=facts["spent"])
     return Rule(
