@@ -45,6 +45,7 @@ __all__ = [
     "ledger",
     "likeness",
     "metadata",
+    "organisations",
     "panel",
     "payees",
     "publishing",
