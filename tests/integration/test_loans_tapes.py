@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import xlsxwriter
+from babel.messages.extract import extract_from_file
 from loans_world import World, call, offered, submitted
 from sqlalchemy import text
 
+from shared import i18n
 from shared.testing.stand import Stand
 
 HEAD = "as_of,loan,principal_paid,interest_paid,fees_paid,outstanding,days_past_due,restructured,written_off,paid_on"
@@ -204,3 +207,61 @@ def test_new_terms_and_the_table_as_a_file(world: World) -> None:
     lines = [line.split(",") for line in table.splitlines()]
     assert lines[1][1:7] == ["all", "", "", "EUR", "1", "40000.0000"]
     assert ["sex", "female"] in [line[1:3] for line in lines]
+
+
+def test_the_story_by_pages(world: World) -> None:
+    """A bank sends a file, reads its lines, lets it count; portfolio and loan show it to each who may see it."""
+    loan = lent(world)
+    world.clock.forward(days=65)  # 6 May
+    bank = world.bank_one
+    assert loan in bank.get("/loans/tapes/form.csv").text
+    content = f"{HEAD}\n2026-05-05,{loan},928.57,400,0,39000,3,no,no,2026-04-02\n".encode()
+    file = {"file": ("may.csv", content, "text/csv")}
+    refused = bank.post("/loans/tapes", {"as_of": "2027-01-01"}, files=file)
+    assert refused.status_code == 422
+    assert "must not be in the future" in refused.text
+    sent = bank.post("/loans/tapes", {}, files=file)
+    address = sent.headers["location"]
+    assert bank.post("/loans/tapes", {}, files=file).headers["location"] == f"{address}?same=1"
+    page = bank.get(address).text
+    assert "which counts" in page
+    assert "Let it count" in page
+    done = bank.post(f"{address}/apply", {"version": version_in(page)})
+    assert done.status_code == 303, done.text
+    again = bank.post(f"{address}/apply", {"version": version_in(page)})
+    assert again.status_code == 409
+    seen = world.manager.get("/loans/portfolio").text
+    assert "100.0\u00a0%" in seen
+    assert loan in seen
+    assert f"/loans/agreements/{loan}" not in world.auditor.get("/loans/portfolio").text
+    own = world.msme.get(f"/loans/agreements/{loan}").text
+    assert "the tape says" in own
+    assert "Days late" in own
+    terms = {"on": "2026-05-05", "principal": "39071.43", "interest_paid": "400", "rate_percent": "12"}
+    path, version = f"/loans/agreements/{loan}", version_in(bank.get(f"/loans/agreements/{loan}").text)
+    wrong = bank.post(f"{path}/restructure", terms | {"term_months": "0", "version": version})
+    assert wrong.status_code == 422
+    assert bank.post(f"{path}/restructure", terms | {"term_months": "48", "version": version}).status_code == 303
+    assert "New terms" in bank.get(path).text
+    assert world.msme.get("/loans/tapes").status_code == 403
+
+
+def version_in(page: str) -> str:
+    """Return the version that a form of the page carries."""
+    found = re.search(r'name="version" value="(\d+)"', page)
+    assert found, page
+    return found[1]
+
+
+@pytest.mark.parametrize("name", ["tapes.html", "tape.html", "portfolio.html", "loan.html"])
+def test_every_word_has_its_russian(name: str) -> None:
+    """No sentence of these pages, and no rule of a tape, reaches a Russian reader in English."""
+    options = {"trim_blocks": "true", "newstyle_gettext": "true", "silent": "false"}
+    found = extract_from_file(
+        "jinja2.ext:babel_extract", i18n.ROOT / "services" / "loans" / "templates" / name, options=options
+    )
+    words = {message for _, message, _, _ in found if isinstance(message, str)}
+    rules = (i18n.ROOT / "services" / "loans" / "domain" / "tape_rows.py").read_text()
+    words |= set(re.findall(r'line\.(?:wrong|differs)\([^,]*, "([^"]+)"', rules))
+    catalogue = i18n.catalogue("loans", "ru")
+    assert sorted(word for word in words - {"CSV", "PAR30"} if catalogue.gettext(word) == word) == []

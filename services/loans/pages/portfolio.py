@@ -61,7 +61,7 @@ def read(  # noqa: PLR0917 - what the page is asked for
         most=max((item["n"] for item in funnel.steps), default=0) or 1,
         declined=sum(item["n"] for item in funnel.reasons) or 1,
         programmes=[(name, name) for name in who.programmes],
-        links="auditor" not in who.roles or len(who.roles) > 1,
+        may_open="auditor" not in who.roles or len(who.roles) > 1,
         today=access.today(uow),
         **asked,
     )
@@ -95,8 +95,6 @@ def _groups(found: portfolio.Portfolio) -> list[tuple[str, list[tuple[str, str, 
 
 
 @router.get("/portfolio.csv", dependencies=READ)
-def as_csv(  # noqa: PLR0917 - what the file is asked for
-    who: Who, uow: Uow, programme: Text = "", as_of: Text = "", known: Text = ""
-) -> StreamingResponse:
+def as_csv(who: Who, uow: Uow, programme: Text = "", as_of: Text = "", known: Text = "") -> StreamingResponse:
     found = portfolio.portfolio(uow, who, programme=programme, **_days(as_of=as_of, known=known))
     return StreamingResponse(csv_pieces(table(found)), media_type=CSV_TYPE, headers=attachment(found))
