@@ -21,6 +21,7 @@ from services.grants.storage import (
     publishing,
     reads,
     reports,
+    secrets,
     views,
 )
 from services.grants.storage.base import metadata

@@ -14,7 +14,7 @@ from services.loans.domain.tape_rows import SETTLED, Position
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
 from shared.events import loans as events
-from shared.money import Money, total
+from shared.money import Money, decimals_of, total
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,13 @@ class Loan(Entity):
         if self.restructurings:
             return self.followed()[0]
         start = min((item.on for item in self.disbursements), default=self.agreed_on)
-        terms = Terms(principal=self.amount.amount, annual_rate=self.rate, periods=self.term_months, start=start)
+        terms = Terms(
+            principal=self.amount.amount,
+            annual_rate=self.rate,
+            periods=self.term_months,
+            start=start,
+            cent=Decimal(1).scaleb(-decimals_of(self.amount.currency)),
+        )
         return schedule(terms)
 
     def standing(self) -> str:

@@ -150,8 +150,7 @@ def read(line: Line, as_of: date, currency: str) -> None:
     for name, text in given.items():
         if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text):
             line.wrong(name, "looks like a formula: write plain text and digits")
-    if line.problems:
-        return
+            return
     if (said := given.get("currency", "").upper()) and said != currency:
         line.wrong("currency", "is %(said)s, but the loan is in %(currency)s", said=said[:10], currency=currency)
     principal, interest, fees, outstanding = (_amount(line, name, currency) for name in AMOUNTS)

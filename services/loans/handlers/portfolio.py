@@ -36,6 +36,7 @@ class Portfolio:
     """What the page and the API show."""
 
     programme: str
+    programme_name: str
     bank: str | None
     as_of: date
     known: datetime
@@ -84,6 +85,7 @@ def portfolio(
     month = f"{day:%Y-%m}"
     return Portfolio(
         programme=name,
+        programme_name=storage.programme_name(uow.connection, name),
         bank=bank,
         as_of=day,
         known=moment,

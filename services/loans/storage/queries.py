@@ -43,6 +43,11 @@ def programmes(connection: Connection) -> list[str]:
     return list(connection.execute(select(programme.c.id).order_by(programme.c.id)).scalars())
 
 
+def programme_name(connection: Connection, programme_id: str) -> str:
+    """Return what a programme is called."""
+    return connection.execute(select(programme.c.name).where(programme.c.id == programme_id)).scalar_one_or_none() or ""
+
+
 def supporters(connection: Connection, programmes: Sequence[str]) -> list[Any]:
     """Return the organisations that hold an award in these programmes and so support MSMEs."""
     query = select(supporters_table).where(supporters_table.c.programme.in_(programmes))
