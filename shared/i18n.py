@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Set once a request (or once a letter) at the edge; templates and error pages read it.
 current_locale: ContextVar[str] = ContextVar("current_locale", default=DEFAULT)
+# The time zone in which this request's page says its times; "" is that of the house.
+current_zone: ContextVar[str] = ContextVar("current_zone", default="")
 
 
 class Catalogue(NullTranslations):

@@ -12,6 +12,12 @@ _STAFF = {"officer": "programme", "programme_manager": "programme"}
 POLICY = Policy(
     {
         "loans.home.read": {"applicant": "all", "finance_partner": "all", "officer": "all", "programme_manager": "all"},
+        "loans.schedule.preview": {
+            "applicant": "all",
+            "finance_partner": "all",
+            "officer": "all",
+            "programme_manager": "all",
+        },
         "loans.supporter.list": {"applicant": "all"},
         "loans.partner.list": {"applicant": "all", **_STAFF},
         "loans.proposal.mine": {"applicant": "all"},

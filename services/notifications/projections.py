@@ -26,7 +26,14 @@ PROJECTIONS: dict[str, Projection] = {
             "portal.user.deactivated": learning.deactivate_person,
         },
     ),
-    "organisations": Projection(("organisation",), {"portal.organisation.registered": learning.learn_organisation}),
+    "standins": Projection(
+        ("standin",),
+        {"grants.delegation.made": learning.keep_standin, "grants.delegation.ended": learning.keep_standin},
+    ),
+    "organisations": Projection(
+        ("organisation",),
+        dict.fromkeys(("portal.organisation.registered", "portal.organisation.changed"), learning.learn_organisation),
+    ),
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {

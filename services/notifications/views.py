@@ -48,6 +48,7 @@ SENTENCES = {
     "other_programme": "%(person)s has the role named as %(party)s, but not in this programme.",
     "named_twice": "%(person)s, named as %(party)s too, is told once.",
     "told": "%(person)s is told, named as %(party)s (%(address)s).",
+    "stands_in": "%(person)s stands in for %(name)s now, and is told too.",
     "language": "Wanted language: %(wanted)s; written in: %(chosen)s.",
 }
 SUPPRESSED_BECAUSE = {

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 # A signed statement is used again for so many seconds while the session's row says the same.
 REUSE_SECONDS = 20
 MAX_CACHED = 2000
+# So many seconds a programme's time zone is believed without looking again.
+ZONES_SECONDS = 60
 
 
 def cookie_name(settings: Settings) -> str:
@@ -57,6 +59,7 @@ class FrontDoor:
     ) -> None:
         self.app, self.settings, self.engine, self.key, self.clock = app, settings, engine, key, clock
         self._signed: dict[Identity, tuple[float, str]] = {}
+        self._zones: tuple[float, dict[str, str]] = (-ZONES_SECONDS, {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +88,21 @@ class FrontDoor:
         if token is None:
             return None
         row = await run_in_threadpool(self._row, hash_of(token), by_key=by_key)
-        return self._signed_statement(identity_of(row)) if row is not None else None
+        if row is None:
+            return None
+        identity = identity_of(row)
+        zone = await run_in_threadpool(self._zone_of, identity.programmes)
+        return self._signed_statement(identity.model_copy(update={"zone": zone}))
+
+    def _zone_of(self, programmes: tuple[str, ...]) -> str:
+        """Return the one time zone of these programmes, "" where they differ."""
+        looked, known = self._zones
+        if time.monotonic() - looked >= ZONES_SECONDS:
+            with reading(self.engine) as connection:
+                known = storage.zones(connection)
+            self._zones = (time.monotonic(), known)
+        found = {known[name] for name in programmes if name in known}
+        return found.pop() if len(found) == 1 else ""
 
     def _row(self, hashed: str, *, by_key: bool) -> RowMapping | None:
         now = self.clock()

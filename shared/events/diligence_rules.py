@@ -19,6 +19,7 @@ from shared.errors import Rule
 Names = dict[str, str]
 Said = Annotated[Names, Field(min_length=1)]
 _MONTHS = 12
+PROOFS = ("capacity",)  # what a point of a checklist can stand on
 
 
 class Model(BaseModel):
@@ -105,6 +106,7 @@ def _problems(source: Mapping[str, Any]) -> dict[str, str]:
     wrong: dict[str, str] = {}
     if "capacity" in source:
         wrong |= _misread("capacity", lambda: CapacitySheet.model_validate(source["capacity"], extra="forbid"))
+    wrong |= _proofs(source)
     risk = source.get("risk")
     by_risk = risk.get("conditions", {}) if isinstance(risk, Mapping) else {}
     wrong |= _misread("risk.conditions", lambda: _BY_RISK.validate_python(by_risk, extra="forbid"))
@@ -115,6 +117,23 @@ def _problems(source: Mapping[str, Any]) -> dict[str, str]:
             f"risk.conditions.{name}": Rule("must be one of: %(names)s", names=", ".join(map(str, known)))
             for name in strange
         }
+    return wrong
+
+
+def _proofs(source: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with the points that stand on the assessment."""
+    points = source.get("items")
+    proved = {
+        number: item["proof"]
+        for number, item in enumerate(points if isinstance(points, list | tuple) else ())
+        if isinstance(item, Mapping) and item.get("proof") is not None
+    }
+    wrong: dict[str, str] = {}
+    for number, proof in proved.items():
+        if proof not in PROOFS:
+            wrong[f"items.{number}.proof"] = Rule("must be one of: %(names)s", names=", ".join(PROOFS))
+        elif "capacity" not in source:
+            wrong[f"items.{number}.proof"] = Rule("needs a capacity assessment in this checklist")
     return wrong
 
 

@@ -36,6 +36,7 @@ class Identity(BaseModel):
     organisation_name: str | None = None
     programmes: tuple[str, ...] = ()
     locale: str = "en"
+    zone: str = ""  # the time zone of their programmes, "" where these differ or there are none
     session: str = ""  # hash of the session
     csrf: str = ""  # what forms of this session carry in their `csrf` field
     confirmed_at: int | None = None  # when they last gave their password, in seconds since 1970

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import telemetry
 from shared.clock import new_id
 from shared.errors import InvalidError
-from shared.i18n import choose_locale, current_locale
+from shared.i18n import choose_locale, current_locale, current_zone
 from shared.telemetry import Span
 from shared.web import figures
 from shared.web.csrf import SAFE, CrossSiteError, same_origin
@@ -93,6 +93,7 @@ class Frame:
         locale = choose_locale(chosen, headers.get("accept-language", ""))
         state.locale = locale
         current_locale.set(locale)
+        current_zone.set(state.identity.zone if state.identity else "")
         return span
 
     def _span(self, request: Request) -> Span:

@@ -32,10 +32,10 @@ def _moment_value(value: datetime | str) -> datetime:
 
 
 class Pages:
-    """Renders a service's templates over the shared ones. `zone` is the time zone that people read."""
+    """Renders a service's templates over the shared ones. `zone` is that of the house, for who has no other."""
 
     def __init__(self, service: str, templates: Path, clock: Clock, zone: str = "UTC") -> None:
-        self.service, self.clock, self.zone = service, clock, ZoneInfo(zone)
+        self.service, self.clock, self._zone = service, clock, ZoneInfo(zone)
         self.env = Environment(
             loader=ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(TEMPLATES)]),
             autoescape=True,
@@ -65,6 +65,12 @@ class Pages:
         }
         self.env.globals["zone"] = self.zone_named
         # Macros of parts.html see neither the page's context nor the reader, so these are global and take arguments.
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone of this page's times: the programme's that it is about, else the house's."""
+        named = i18n.current_zone.get()
+        return ZoneInfo(named) if named else self._zone
 
     def _gettext(self, message: str) -> str:
         text = i18n.catalogue(self.service, i18n.current_locale.get()).gettext(message)

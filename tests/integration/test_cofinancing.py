@@ -16,14 +16,19 @@ from cofinancing_world import (
     MANAGER,
     NOW,
     OFFICER,
+    OFFICER_TWO,
     OTHER_FIRM,
     Desk,
     desk,
     eur,
 )
 
+from services.grants.domain.ledger import Ledger
 from services.grants.domain.match import MatchTooSmallError
 from services.grants.handlers import cofinancing as act
+from services.grants.handlers.conflicts import ConflictOfInterestError
+from services.grants.handlers.ledger_views import of_cofinancing
+from shared.database import reading
 from shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -300,6 +305,49 @@ def test_what_was_found_later_is_paid_back_before_the_end(desk: Desk) -> None:
     position = desk.look(reference).position()
     assert (position.earned, position.out, position.reduction) == (30000, 30000, 30000)
     assert desk.enter(desk.agreed(), "4000.00", invoice_number="A 1", supplier_tax_id="MK1") == 1
+
+
+def test_match_and_money_stand_in_the_ledger(desk: Desk) -> None:
+    """Every act enters a balanced pair; refund and unspent share come back; a book begun late is equal."""
+    reference = desk.agreed()
+    desk.matched(reference, "20000.00")
+    number = desk.enter(reference, "4000.00", invoice_number="B 1", supplier_tax_id="MK1")
+    desk.do(OFFICER, act.decide, reference, number, good=True, note="")
+    desk.released(reference, "36000.00")
+    desk.move(OFFICER, reference, "start-reconciliation")
+    desk.do(OFFICER, act.reverse, reference, number, note="The invoice was cancelled")
+    with reading(desk.engine) as connection:
+        book = of_cofinancing(connection, FINANCE, reference)
+    assert [row["kind"] for row in book.lines if row["line"] == 1] == [
+        *("committed", "match_verified", "match_verified", "match_released", "match_reversed", "match_unearned")
+    ]
+    assert (book.accounts.balance("match"), book.accounts.balance("refund_due")) == (eur("20000"), eur("6000"))
+    late = Ledger("EUR")
+    for kind, amount, _ in desk.look(reference).opening():
+        late.enter(kind, amount)
+    assert late.balances == book.accounts.balances
+    desk.do(FINANCE, act.record_refund, reference, amount=eur("6000"), day=NOW.date(), payment="RF-2")
+    desk.move(FINANCE, reference, "close", comment="All accounted for")
+    with reading(desk.engine) as connection:
+        figures = of_cofinancing(connection, FINANCE, reference).accounts.figures()
+    assert (figures["paid"], figures["left"], figures["refund_due"]) == (eur("30000"), eur("0"), eur("0"))
+
+
+def test_whoever_has_a_conflict_of_interest_decides_nothing(desk: Desk) -> None:
+    """Staff who step back are refused every act with the reason; the firm's own acts are not touched by it."""
+    reference = desk.agreed()
+    number = desk.enter(reference, "1000.00")
+    version = desk.look(reference).version
+    with desk.work(OFFICER) as uow:
+        act.step_back(uow, OFFICER, reference, version, "My brother runs it")
+    found = refused(desk, ConflictOfInterestError, OFFICER, act.decide, reference, number, good=True, note="")
+    assert "My brother runs it" in str(found)
+    stopped = refused(desk, IllegalTransitionError, OFFICER, act.move, reference, "start-reconciliation")
+    assert "My brother" in str(stopped)
+    with reading(desk.engine) as connection:
+        moves = act.moves_for(connection, OFFICER, desk.look(reference))
+    assert not any(move.allowed for move in moves)
+    desk.do(OFFICER_TWO, act.decide, reference, number, good=True, note="")
 
 
 def test_a_bank_loan_is_reported_apart(desk: Desk) -> None:

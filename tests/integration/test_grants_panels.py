@@ -108,6 +108,11 @@ def test_a_record_is_frozen_followed_and_carried_out(world: World) -> None:
     assert (plan["total"], plan["expected"]) == (3, 3)
     world.manager.api("POST", f"/bulk/{plan['id']}/start", 202, version=plan["version"])
     Runner(world.engine, clock=world.clock).run()
+    again = world.manager.api("POST", f"/panels/{panel['id']}/carrying-out", 409, version=version)
+    assert "was carried out already" in again["detail"]
+    done = world.manager.page(f"/panels/{panel['id']}")
+    assert "Try out what is recommended" not in done
+    assert "3 of 3 cases followed" in done
     made = world.manager.api("GET", f"/applications/{middle}/decision")["recommendation"]
     assert (made["amount"]["amount"], made["outcome"], made["panel"]) == ("30000.00", "fund_less", panel["id"])
     assert world.manager.api("GET", f"/applications/{last}")["stage"] == "rejected"

@@ -124,6 +124,14 @@ def test_a_wrong_search_is_answered_with_its_place(world: World) -> None:
     assert problem["rule"].startswith("at 3, stage:reviw: there is no “reviw” here. There are: draft, screening")
     assert "score" in world.finance.page("/?q=score:%3E60")
     assert "scores are not for your role" in world.finance.page("/?q=score:%3E60")
+
+
+def test_scores_are_not_found_by_who_has_a_conflict(world: World) -> None:
+    """An interest in the applicant takes its cases out of every search by score, whichever way it is asked."""
+    assert found(world.manager, "score:>=70 state:all")
+    world.manager.api("POST", "/assessor/interests", organisation="chamber-of-crafts", tie="board", version=0)
+    assert found(world.manager, "score:>=70 state:all") == set()
+    assert found(world.manager, "score:<70 state:all") == set()
     russian = world.officer.request("GET", "/?q=amount:x", headers={"accept": "text/html", "cookie": "locale=ru"}).text
     assert russian.count("<mark>") == 1
     world.officer.api("GET", "/applications?sort=name", 422)

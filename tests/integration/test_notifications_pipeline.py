@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from services.notifications.handlers.sending import LEASE, Sender, send_due
 from shared import settings as settings_module
 from shared.database import reading
 from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.events import Envelope
+from shared.events.grants.day import DelegationEnded, DelegationMade
 from shared.events.portal import UserChanged, UserDeactivated
 from shared.infrastructure.system import free_port
 from shared.messaging.inbox import Outcome
@@ -60,6 +63,29 @@ def test_submission_reaches_everybody_in_their_language(world: World, server: tu
     assert "48\u00a0200,00\u00a0EUR" in dana.get_body(("plain",)).get_content()
     assert "Training &lt;b&gt;service&lt;/b&gt;" in dana.get_body(("html",)).get_content()
     assert {item.status for item in world.deliveries(channel="email")} == {Status.SENT}
+
+
+def test_who_stands_in_is_told_beside_who_is_away(world: World) -> None:
+    """From the first day to the last, in the role and programme of the delegation; not after it was ended."""
+    about = {"delegation_id": "d1", "delegated_role": "officer", "delegator_id": "officer", "delegator_name": "Goran"}
+    about |= {"delegate_id": "manager", "delegate_name": "Irena"}
+    days = {"first_day": date(2026, 1, 1), "last_day": date(2027, 12, 31)}
+    world.arrive(DelegationMade(**about, **days), "delegation:d1", programme="business-ecosystem")
+    during, after = world.submitted(), world.submitted()
+    world.deliver(during)
+    [rule] = {item.rule for item in world.deliveries() if item.recipient == "officer"}
+    [told] = [step for step in world.decision(during.id, rule)["trace"] if step["code"] == "stands_in"]
+    assert (told["facts"]["name"], _inboxes(world, during)) == (
+        "Goran Ristov",
+        {"applicant", "officer", "officer_two", "manager"},
+    )
+    world.arrive(DelegationEnded(**about, **days), "delegation:d1", programme="business-ecosystem")
+    world.deliver(after)
+    assert "manager" not in _inboxes(world, after)
+
+
+def _inboxes(world: World, about: Envelope) -> set[str]:
+    return {item.recipient for item in world.deliveries(channel="inbox") if item.event_id == str(about.id)}
 
 
 def test_event_delivered_three_times_makes_one_letter(world: World, server: tuple[MailServer, str]) -> None:

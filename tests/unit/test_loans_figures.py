@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.loans.domain.appraisal import appraise, effective_annual_rate, irr
+from services.loans.domain.appraisal import appraise, irr
 from services.loans.domain.blocks import Flows, Funding, Plan, Projection, Request, Use
 from services.loans.domain.cashflow import cash_flow, loan_rows, years
 from services.loans.domain.ratios import ratios
@@ -31,58 +31,6 @@ def terms(**changes: object) -> Terms:
     return Terms(**(base | changes))  # type: ignore[arg-type]
 
 
-def test_equal_instalments_of_a_declining_loan() -> None:
-    """A level of 305.00 repays 5,000 at 12 % in eighteen months, the last instalment taking the rounding."""
-    rows = schedule(terms())
-    assert {row.due for row in rows[:-1]} == {Decimal("305.00")}
-    assert (rows[-1].principal, rows[-1].interest, rows[-1].on) == (
-        Decimal("300.22"),
-        Decimal("3.00"),
-        date(2024, 5, 1),
-    )
-    assert (rows[0].balance, rows[8].balance, rows[-1].balance) == (Decimal("4745.00"), Decimal("2611.02"), Decimal(0))
-    assert sum(row.interest for row in rows) == Decimal("488.22")
-
-
-def test_equal_principal() -> None:
-    """Equal principal parts of 277.78 with falling interest; the last part is 277.74."""
-    rows = schedule(terms(amortisation="equal_principal"))
-    assert [row.due for row in rows[:3]] == [Decimal("327.78"), Decimal("325.00"), Decimal("322.22")]
-    assert (rows[-1].principal, rows[-1].due) == (Decimal("277.74"), Decimal("280.52"))
-    assert sum(row.interest for row in rows) == Decimal("475.00")
-
-
-def test_grace_on_principal_and_on_interest_payment() -> None:
-    """In grace only interest is due; interest whose payment is deferred falls due together afterwards."""
-    rows = schedule(terms(grace_principal=3))
-    assert [row.due for row in rows[:4]] == [Decimal("50.00"), Decimal("50.00"), Decimal("50.00"), Decimal("361.00")]
-    assert (rows[-1].due, sum(row.interest for row in rows)) == (Decimal("354.87"), Decimal("558.87"))
-    rows = schedule(terms(grace_principal=6, grace_interest_payment=3))
-    assert [row.due for row in rows[:7]] == [
-        Decimal(0),
-        Decimal(0),
-        Decimal(0),
-        Decimal("200.00"),
-        Decimal("50.00"),
-        Decimal("50.00"),
-        Decimal("444.00"),
-    ]
-    assert (rows[-1].due, sum(row.interest for row in rows)) == (Decimal("447.09"), Decimal("631.09"))
-
-
-def test_no_interest_rounded_to_whole_units() -> None:
-    """1,000 without interest in six whole instalments: five of 167 and one of 165."""
-    rows = schedule(terms(principal=Decimal(1000), annual_rate=Decimal(0), periods=6, start=date(2023, 9, 1)))
-    assert [row.due for row in rows] == [Decimal("167.00")] * 5 + [Decimal("165.00")]
-
-
-def test_flat_interest_rounds_half_to_even() -> None:
-    """Flat interest is charged on the whole principal each month; 0.125 becomes 0.12."""
-    rows = schedule(terms(principal=Decimal("12.50"), periods=3, interest="flat", multiple=Decimal("0.01")))
-    assert [row.interest for row in rows] == [Decimal("0.12")] * 3
-    assert sum(row.principal for row in rows) == Decimal("12.50")
-
-
 def test_month_ends_are_seeded_by_the_first_date() -> None:
     """A loan of the 31st falls due on the last day of shorter months and on the 31st again after them."""
     assert [add_months(date(2023, 1, 31), k).isoformat() for k in (1, 2, 3, 13)] == [
@@ -98,7 +46,7 @@ def test_month_ends_are_seeded_by_the_first_date() -> None:
 )
 def test_impossible_terms_are_refused(changes: dict[str, object]) -> None:
     """A schedule can't be asked for nothing, for no time, or with no period left to repay in."""
-    with pytest.raises(ValueError, match=r"above zero|at least one"):
+    with pytest.raises(ValueError, match=r"above zero|at least one|between 1"):
         terms(**changes)
 
 
@@ -189,15 +137,6 @@ def test_the_worked_example_of_project_flows() -> None:
     assert (figures.npv, figures.irr, figures.mirr) == (Decimal("8807.60"), Decimal("0.193853"), Decimal("0.155479"))
     assert (figures.profitability_index, figures.payback_years) == (Decimal("1.1468"), Decimal("3.30"))
     assert figures.discounted_payback_years == Decimal("4.43")
-
-
-def test_what_a_loan_truly_costs() -> None:
-    """12 % nominal is 12.68 % effective, and 15.69 % with two per cent paid upfront."""
-    assert round(effective_annual_rate(terms()) or Decimal(0), 4) == Decimal("0.1268")
-    assert round(effective_annual_rate(terms(), fee=Decimal(100)) or Decimal(0), 4) == Decimal("0.1569")
-    assert round(effective_annual_rate(terms(grace_principal=6, grace_interest_payment=3)) or Decimal(0), 4) == Decimal(
-        "0.1262"
-    )
 
 
 def test_cash_flow_balances_every_month() -> None:

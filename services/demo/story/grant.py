@@ -93,8 +93,18 @@ def _screen(grant: Grant) -> None:
     _check(grant, "eligibility", ("complete", "registered", "msme_services", "budget_adds_up", "no_arrears"))
     grant.move("officer", "passes screening", "pass-screening")
     items = ("sanctions", "owners", "accounts", "bank", "capacity", "double_funding", "references")
+    _assess(grant)
     _check(grant, "due-diligence", items)
     _check(grant, "due-diligence", ("risk",), answer="low")
+
+
+def _assess(grant: Grant) -> None:
+    """Assess the chamber's capacity, on which a point of due diligence stands."""
+    path = f"{grant.path}/capacity"
+    asked = grant.stage.get("officer", path)["questions"]["questions"]
+    answers = {item["id"]: {"option": item["options"][0]["id"], "note": "Seen in the file"} for item in asked}
+    whole = {"answers": answers, "finish": True}
+    grant.stage.act("officer", "assesses the chamber's capacity", "PUT", path, json=whole)
 
 
 def _clear(grant: Grant) -> None:

@@ -81,6 +81,13 @@ class Reasoned(Command):
     note: str = Field(max_length=2000)
 
 
+class StepBack(Command):
+    """A conflict of interest, declared by staff."""
+
+    version: Version
+    nature: str = Field(max_length=2000)
+
+
 class Refunded(Command):
     """What the firm paid back, when, and the reference of the payment."""
 
@@ -274,6 +281,14 @@ def settle(reference: str, number: int, command: Decide, who: Who, uow: Uow) -> 
     """Release what another person asked for, or refuse it."""
     case = act.settle_release(uow, who, reference, command.version, number, good=command.good, note=command.note)
     return view(uow, who, case)
+
+
+@router.post("/{reference}/recusals", status_code=201, dependencies=[allowed(act.STEP_BACK)])
+def step_back(reference: str, command: StepBack, who: Who, uow: Uow) -> dict[str, Any]:
+    """Declare a conflict of interest: one decides nothing in this case from now on."""
+    made = act.step_back(uow, who, reference, command.version, command.nature)
+    uow.flush()
+    return made.model_dump(mode="json")
 
 
 @router.get("/{reference}/documents/{document_id}", dependencies=[allowed("grants.cofinancing.read")])

@@ -21,6 +21,14 @@ def case_ledger(reference: str, who: Who, uow: Uow) -> dict[str, Any]:
     return {"reference": found.award.id, **views.accounts_view(found.accounts), "lines": lines}
 
 
+@router.get("/cofinancing/{reference}/ledger", dependencies=READ)
+def match_ledger(reference: str, who: Who, connection: Reader) -> dict[str, Any]:
+    """Return balances, figures and every line of a co-financing's ledger."""
+    found = views.of_cofinancing(connection, who, reference)
+    lines = [views.line_view(row) for row in found.lines]
+    return {"reference": found.case.id, **views.accounts_view(found.accounts), "lines": lines}
+
+
 @router.get("/ledger", dependencies=READ)
 def fund_ledger(who: Who, connection: Reader, programme: str = "", call: str = "") -> dict[str, Any]:
     """Return the funds of a programme by call and currency: balances, figures, budget and what is uncommitted of it."""

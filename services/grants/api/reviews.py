@@ -84,6 +84,14 @@ def excuse(review_id: str, command: reviewing.Excuse, who: Who, uow: Uow) -> Rev
     return review_view(review, scores=False)
 
 
+@router.post("/reviews/{review_id}/reassignment", status_code=201, dependencies=[allowed("grants.review.assign")])
+def reassign(review_id: str, command: reviewing.Reassign, who: Who, uow: Uow) -> ReviewView:
+    """Ask another person for a review instead of who has it; returns the new review."""
+    review = reviewing.reassign(uow, who, review_id, command)
+    uow.flush()
+    return review_view(review, scores=False)
+
+
 @router.get("/applications/{reference}/reviewers", dependencies=[allowed("grants.review.assign")])
 def candidates(reference: str, who: Who, uow: Uow) -> list[dict[str, Any]]:
     """Return who could be asked, in the order of the rule, each with why or why not."""

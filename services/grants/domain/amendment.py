@@ -10,6 +10,7 @@ from services.grants.domain.application import Person
 from services.grants.domain.award import Award, Side, Signature
 from services.grants.domain.award.classes import Verdict
 from services.grants.domain.award.terms import Terms
+from services.grants.domain.parties import parties_of
 from shared.entity import Entity
 from shared.errors import ConflictError, ForbiddenError
 from shared.events.grants.amendment import (
@@ -103,12 +104,7 @@ class Amendment(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {
-            "applicant": [f"org:{self.organisation}"],
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "manager": ["role:programme_manager"],
-            "finance": ["role:finance_officer"],
-        }
+        return parties_of(self.organisation, self.officer, "manager", "finance")
 
     @classmethod
     def request(cls, award: Award, terms: Terms, verdict: Verdict, by: Person, now: datetime, **fields: Any) -> Self:

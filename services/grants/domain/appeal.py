@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application, Calendar, Person
+from services.grants.domain.parties import parties_of
 from shared.entity import Entity
 from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
 from shared.events.closeout_rules import Appeals
@@ -47,14 +48,12 @@ class Appeal(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {
-            "applicant": [f"org:{self.organisation}"],
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "manager": ["role:programme_manager"],
-        }
+        return parties_of(self.organisation, self.officer, "manager")
 
     @classmethod
-    def lodge(cls, application: Application, grounds: str, last_day: date, by: Person, now: datetime) -> Appeal:
+    def lodge(  # noqa: PLR0917 - an act has as many sides
+        cls, application: Application, grounds: str, last_day: date, calendar: Calendar, by: Person, now: datetime
+    ) -> Appeal:
         """Lodge the appeal of a rejected application; who made the decision can't decide on it again."""
         about = ("id", "programme", "title", "organisation", "organisation_name", "officer")
         made = {"lodged_by": by.id, "lodged_by_name": by.name, "lodged_at": now}
@@ -64,7 +63,7 @@ class Appeal(Entity):
             **made,
             grounds=grounds,
             rejected_by=[rejection.by, *(item.by for item in application.approvals)],
-            rejected_on=rejection.at.date(),
+            rejected_on=rejection.at.astimezone(ZoneInfo(calendar.zone)).date(),
             until=last_day,
         )
         fact = appeal._facts(["officer", "manager"])
@@ -102,7 +101,12 @@ def last_day(application: Application, rules: Appeals, calendar: Calendar) -> da
     return found
 
 
+def is_late(until: date, now: datetime, calendar: Calendar) -> bool:
+    """Return whether the last day is over where the programme is."""
+    return now.astimezone(ZoneInfo(calendar.zone)).date() > until
+
+
 def must_be_in_time(until: date, now: datetime, calendar: Calendar) -> None:
     """Raise ConflictError when the days are over."""
-    if now.astimezone(ZoneInfo(calendar.zone)).date() > until:
+    if is_late(until, now, calendar):
         raise ConflictError("An appeal could be made until %(day)s", day=until.isoformat())

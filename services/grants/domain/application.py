@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 
 from services.grants.domain.decision import Approval, Recommendation
+from services.grants.domain.parties import parties_of
 from services.grants.domain.pieces import BudgetLine, Calendar, Check, Document, Done, Handed, Person
 from shared.entity import Entity
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -83,13 +84,8 @@ class Application(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {
-            "applicant": [f"org:{self.organisation}"],
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "reviewer": [f"user:{reviewer}" for reviewer in self.reviewers],
-            "manager": ["role:programme_manager"],
-            "finance": ["role:finance_officer"],
-        }
+        reviewers = {"reviewer": [f"user:{reviewer}" for reviewer in self.reviewers]}
+        return parties_of(self.organisation, self.officer, "manager", "finance") | reviewers
 
     @property
     def amount(self) -> Money:

@@ -48,6 +48,11 @@ class Bulk(Entity):
     done: int = 0
     refused: int = 0
 
+    @property
+    def carried_out(self) -> bool:
+        """Return whether nothing of it is left to be done: it runs, or every row followed."""
+        return self.status == "running" or (self.status == "finished" and not self.refused)
+
     def programme_id(self) -> str:
         return self.programme
 

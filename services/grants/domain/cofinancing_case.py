@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
@@ -10,7 +10,9 @@ from typing import Any, ClassVar, TypeVar
 from services.grants.domain import match
 from services.grants.domain.application import Calendar, Document, Done
 from services.grants.domain.contribution import BankLoan, Contribution, Refund, Release
+from services.grants.domain.ledger import Kind
 from services.grants.domain.match import Position
+from services.grants.domain.parties import parties_of
 from services.grants.domain.terms import Rules, Terms
 from shared.entity import Entity
 from shared.errors import ConflictError, NotFoundError
@@ -66,14 +68,8 @@ class Case(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        firm = [f"org:{self.organisation}"]
-        return {
-            "applicant": firm,
-            "lead_firm": firm,
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "manager": ["role:programme_manager"],
-            "finance": ["role:finance_officer"],
-        }
+        firm = {"lead_firm": [f"org:{self.organisation}"]}
+        return parties_of(self.organisation, self.officer, "manager", "finance") | firm
 
     # --- what is known ---------------------------------------------------------
 
@@ -86,7 +82,7 @@ class Case(Entity):
 
         Without a day the plan of tranches is not looked at.
         """
-        verified = [item for item in self.contributions if item.status == "verified"]
+        verified = self._with("verified")
         cash = sum((item.value for item in verified if item.form == "cash"), match.ZERO)
         in_kind = sum((item.value for item in verified if item.form == "in_kind"), match.ZERO)
         released = sum((item.amount for item in self.releases if item.status == "released"), match.ZERO)
@@ -122,6 +118,28 @@ class Case(Entity):
         """Return the local day on which both sides had accepted the agreement; cases of long ago know it by UTC."""
         last = [done.at.date() for done in self.history if done.transition == self.rules.agreed_by["firm"]]
         return self.agreed_on or (last[-1] if last else None)
+
+    def opening(self) -> Iterator[tuple[Kind, Money, str]]:
+        """Yield what a ledger that begins now has to enter of the time before it; nothing before the agreement."""
+        if self.terms is None or self.agreed_day() is None:
+            return
+        position = self.position()
+        sums: list[tuple[Kind, Any, str]] = [
+            ("committed", self.terms.programme_share, f"version {self.terms.version}"),
+            *(("match_verified", one.value, f"contribution {one.number}") for one in self._with("verified")),
+            *(
+                ("match_released", one.amount, f"release {one.number}")
+                for one in self.releases
+                if one.status == "released"
+            ),
+            ("match_unearned", position.refunded + position.overpaid, ""),
+            *(("refund_received", one.amount, one.reference) for one in self.refunds),
+            ("closed", self.terms.programme_share - position.released if self.terminal else match.ZERO, ""),
+        ]
+        yield from ((kind, self.money(amount), about) for kind, amount, about in sums if amount)
+
+    def _with(self, status: str) -> list[Contribution]:
+        return [item for item in self.contributions if item.status == status]
 
     def values(self) -> dict[str, Any]:
         """Return the facts that the workflow's guards read."""

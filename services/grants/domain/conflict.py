@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
 from services.grants.domain.assessor import Assessor, Interest
+from services.grants.domain.parties import parties_of
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.events.grants.recusal import RecusalDeclared, RecusalLifted
@@ -127,7 +128,7 @@ class Recusal(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {"officer": ["role:officer"], "manager": ["role:programme_manager"]}
+        return parties_of(None, None, "manager")
 
     def _facts(self) -> dict[str, Any]:
         return {

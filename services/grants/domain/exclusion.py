@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
 from services.grants.domain.application import Person
+from services.grants.domain.parties import parties_of
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.events.grants.exclusion import CaseScreened, HitDecided, ListImported, SubjectAdded
@@ -142,7 +143,7 @@ class Screening(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {"officer": [f"user:{self.officer}"] if self.officer else ["role:officer"]}
+        return parties_of(None, self.officer)
 
     def count(self, status: str) -> int:
         """Return how many hits stand so."""

@@ -1,4 +1,4 @@
-"""The ledger of a grant: double entry in one currency, entries that are added and never changed.
+"""The ledger of a grant or of a co-financing: double entry in one currency, entries that are added and never changed.
 
 Amounts are debits; a credit is a debit below nothing. Every entry adds up to nothing, and no account turns to the
 side that it can't be on: what would do so is refused and changes nothing.
@@ -25,6 +25,8 @@ Account = Literal[
     "due_to_grantee",
     "expenditure",
     "refund_due",
+    "match",
+    "match_given",
 ]
 Kind = Literal[
     "committed",
@@ -41,7 +43,14 @@ Kind = Literal[
     "refund_due",
     "refund_dropped",
     "refund_received",
+    "match_verified",
+    "match_reversed",
+    "match_released",
+    "match_unearned",
+    "match_earned",
 ]
+# The fund of what is agreed with lead firms; that of a grant is its call.
+COFINANCING = ":cofinancing"
 # Where an account stands: on the debit side (+1) or on the credit side (-1); never on the other.
 SIDES: dict[Account, int] = {
     "fund_budget": -1,  # what the fund keeps aside for the open commitment
@@ -53,6 +62,8 @@ SIDES: dict[Account, int] = {
     "due_to_grantee": -1,  # accepted costs that no payment covers yet
     "expenditure": 1,  # costs of the recipient that were accepted
     "refund_due": 1,  # what the recipient has to pay back
+    "match": 1,  # of a co-financing: what the firm brought and somebody verified; no money of the programme
+    "match_given": -1,  # by whom that was given: the firm
 }
 # The recipient's account: an advance while they have more than they spent, else what is due to them.
 _RECIPIENT = "recipient"
@@ -72,6 +83,12 @@ _PAIRS: dict[Kind, tuple[tuple[str, str], ...]] = {
     "refund_due": (("refund_due", _RECIPIENT),),
     "refund_dropped": ((_RECIPIENT, "refund_due"),),
     "refund_received": (("bank", "refund_due"),),
+    "match_verified": (("match", "match_given"),),
+    "match_reversed": (("match_given", "match"),),
+    # A matched release pays for costs that the match has proved, so that nothing of it is an advance.
+    "match_released": (("fund_budget", "commitment"), ("expenditure", "bank")),
+    "match_unearned": (("refund_due", "expenditure"),),
+    "match_earned": (("expenditure", "refund_due"),),
 }
 
 

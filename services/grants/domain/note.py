@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from services.grants.domain.application import Application, Person
+from services.grants.domain.parties import parties_of
 from shared.entity import Entity, Part
 from shared.errors import ForbiddenError, InvalidError, Rule
 from shared.events.grants.day import NoteEdited, NoteWritten
@@ -53,11 +54,8 @@ class Note(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        shared = {"applicant": [f"org:{self.organisation}"]} if self.audience == "applicant" else {}
-        return shared | {
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "colleague": [f"user:{user}" for user in self.mentioned],
-        }
+        shared = self.organisation if self.audience == "applicant" else None
+        return parties_of(shared, self.officer) | {"colleague": [f"user:{user}" for user in self.mentioned]}
 
     def _facts(self, mentioned: list[str], *notify: str) -> dict[str, Any]:
         return {

@@ -159,12 +159,16 @@ class Call(Model):
 
 
 class CheckItem(Model):
-    """A point of a checklist; `must` means that `no` fails the checklist."""
+    """A point of a checklist; `must` means that `no` fails the checklist.
+
+    With `proof` the answer yes stands on a finished capacity assessment.
+    """
 
     id: str
     text: Names
     must: bool = True
     may_skip: bool = False
+    proof: Literal["capacity"] | None = None
 
 
 class Risk(Model):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from services.grants.domain.pack import Sheet
+from services.grants.domain.parties import parties_of
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, ForbiddenError, InvalidError, Rule
 from shared.events.grants.review import (
@@ -84,11 +85,7 @@ class Review(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {
-            "reviewer": [f"user:{self.reviewer}"],
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "manager": ["role:programme_manager"],
-        }
+        return {"reviewer": [f"user:{self.reviewer}"]} | parties_of(None, self.officer, "manager")
 
     @property
     def may_read(self) -> bool:

@@ -258,6 +258,7 @@ FIELDS: dict[str, _Field] = {
     "state": _Field(_choice("open", "closed", "draft", "all")),
     "overdue": _Field(_choice("yes", "no"), single=True),
     "task": _Field(_choice("overdue", "today", "open", "mine", "none"), single=True),
+    "has": _Field(_choice("amendment", "hit", "appeal")),
     "amount": _Field(_amount, compared=True),
     "score": _Field(_score, compared=True),
     "updated": _Field(_when, compared=True),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from services.grants.domain.appeal import Appeal, Outcome, last_day, must_be_in_time
+from services.grants.domain.appeal import Appeal, Outcome, is_late, last_day, must_be_in_time
 from services.grants.domain.application import Application
 from services.grants.handlers.base import MAX_REFERENCE, Command, Frame, act_as, application_for, role_on
 from services.grants.handlers.moving import MoveApplication, step
@@ -45,6 +46,7 @@ class Standing:
     frame: Frame
     appeal: Appeal | None
     until: date | None  # None when there is nothing to appeal against
+    late: bool = False  # whether that day is over where the programme is
 
 
 def rules_of(frame: Frame) -> Appeals:
@@ -71,7 +73,8 @@ def standing(uow: UnitOfWork, who: Identity, reference: str) -> Standing:
     frame = Frame(uow.connection, application)
     rules = frame.pack.closeout.appeals
     until = last_day(application, rules, frame.calendar) if rules and rejected(application, frame) else None
-    return Standing(application, frame, find_appeal(uow.connection, application.id), until)
+    late = until is not None and is_late(until, uow.now(), frame.calendar)
+    return Standing(application, frame, find_appeal(uow.connection, application.id), until, late)
 
 
 def lodge(uow: UnitOfWork, who: Identity, reference: str, command: LodgeAppeal) -> Appeal:
@@ -80,12 +83,13 @@ def lodge(uow: UnitOfWork, who: Identity, reference: str, command: LodgeAppeal) 
     frame, kept = Frame(uow.connection, application), appeals(uow)
     rules = rules_of(frame)
     if earlier := kept.find(application.id):
-        raise ConflictError("An appeal was made on %(day)s already", day=earlier.lodged_at.date().isoformat())
+        day = earlier.lodged_at.astimezone(ZoneInfo(frame.calendar.zone)).date()
+        raise ConflictError("An appeal was made on %(day)s already", day=day.isoformat())
     if not rejected(application, frame):
         raise ConflictError("Only a rejection can be appealed; the stage is %(stage)s", stage=application.stage)
     until = last_day(application, rules, frame.calendar)
     must_be_in_time(until, uow.now(), frame.calendar)
-    return kept.add(Appeal.lodge(application, command.grounds, until, act_as(uow, role), uow.now()))
+    return kept.add(Appeal.lodge(application, command.grounds, until, frame.calendar, act_as(uow, role), uow.now()))
 
 
 def decide(uow: UnitOfWork, who: Identity, reference: str, command: DecideAppeal) -> Appeal:
@@ -101,6 +105,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, command: DecideAppeal
     by = act_as(uow, role, command.words)
     appeal.decide(command.outcome, command.code, command.words, rules, by=by, now=uow.now())
     if command.outcome == "granted":
+        uow.flush()  # an appeal that is open holds the very move
         move = MoveApplication(transition=rules.move, version=application.version, reason=command.words)
-        step(uow, who, application, move, role=role, frame=frame)
+        step(uow, who, application, move, role=role)
     return appeal

@@ -6,16 +6,21 @@ An applicant acting for their own organisation judges nothing, so nothing here c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import Protocol
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from services.grants.domain.application import Application
+from services.grants.domain.assessor import Assessor, Interest
+from services.grants.domain.cofinancing import CoFinancing
 from services.grants.domain.conflict import OWN, Firm, Recusal, derived, ties_of
 from services.grants.domain.review import Review
 from services.grants.policy import POLICY
 from services.grants.storage import judging, reads
+from services.grants.storage.cofinancing import find_case
 from services.grants.storage.judging import recusals
+from services.grants.storage.near import Near, Row, near
 from shared.database import UnitOfWork
 from shared.errors import ForbiddenError, NotFoundError
 from shared.names import folded, number
@@ -46,6 +51,22 @@ JUDGING = frozenset(
 )
 
 
+class Judged(Protocol):
+    """What is judged: a case of an organisation."""
+
+    @property
+    def id(self) -> str:
+        """Its reference."""
+
+    @property
+    def organisation(self) -> str:
+        """Whose it is."""
+
+    @property
+    def organisation_name(self) -> str:
+        """What they are called."""
+
+
 class ConflictOfInterestError(ForbiddenError):
     """This person has a conflict of interest in this case."""
 
@@ -53,7 +74,7 @@ class ConflictOfInterestError(ForbiddenError):
     title = "You have a conflict of interest in this case"
 
 
-def firm_of(row: Mapping[str, Any] | RowMapping | None, domains: Sequence[str] = ()) -> Firm:
+def firm_of(row: Row | None, domains: Sequence[str] = ()) -> Firm:
     """Return an organisation as conflicts compare it."""
     if row is None:
         return Firm(domains=frozenset(domains) - {""})
@@ -71,20 +92,35 @@ def derived_for(connection: Connection, users: Sequence[str], application: Appli
 
     A tie that has ended counts by how long ago that was when the application was handed in.
     """
-    day = (application.submitted_at or application.started_at).date()
-    people = judging.people_around(connection, users, application.organisation)
-    persons = {row["id"]: row for row in people if row["id"] in users}
-    ids = {application.organisation, *(row["organisation"] for row in persons.values() if row["organisation"])}
+    return _asked(connection, users, application, _day_of(application))
+
+
+def _day_of(application: Application) -> date:
+    return (application.submitted_at or application.started_at).date()
+
+
+def _asked(connection: Connection, users: Sequence[str], case: Judged, day: date) -> dict[str, Sentence]:
+    people = judging.people_around(connection, users, case.organisation)
+    ids = {case.organisation, *(row["organisation"] for row in people if row["organisation"])}
     known = judging.organisations_by_id(connection, sorted(ids))
-    said = judging.assessors_by_id(connection, users)
+    return _derived(users, case, day, people, known, judging.assessors_by_id(connection, users))
+
+
+def _derived(  # noqa: PLR0917 - a case has as many sides
+    users: Sequence[str],
+    case: Judged,
+    day: date,
+    people: Sequence[Row],
+    known: Mapping[str, Row],
+    said: Mapping[str, Assessor],
+) -> dict[str, Sentence]:
+    persons = {row["id"]: row for row in people if row["id"] in users}
     # A reviewer may belong to the applicant too: only those who act for it show its addresses.
-    acting = [row for row in people if row["organisation"] == application.organisation and "applicant" in row["roles"]]
+    acting = [row for row in people if row["organisation"] == case.organisation and "applicant" in row["roles"]]
     theirs = [row["email_domain"] or "" for row in acting]
-    applicant = firm_of(known.get(application.organisation), theirs)
+    applicant = firm_of(known.get(case.organisation), theirs)
     if not applicant.id:
-        applicant = applicant.model_copy(
-            update={"id": application.organisation, "key": folded(application.organisation_name)}
-        )
+        applicant = applicant.model_copy(update={"id": case.organisation, "key": folded(case.organisation_name)})
     found = {}
     for user in users:
         row = persons.get(user)
@@ -97,18 +133,74 @@ def derived_for(connection: Connection, users: Sequence[str], application: Appli
     return found
 
 
-def conflict_of(
-    connection: Connection, who: Identity, application: Application, reviews: Sequence[Review] | None = None
-) -> Sentence | None:
-    """Return why `who` may not judge this case, or None; `reviews` are the case's, where they are at hand."""
+def conflict_of(connection: Connection, who: Identity, application: Application) -> Sentence | None:
+    """Return why `who` may not judge this case, or None."""
     if who.organisation == application.organisation:
         return Sentence(OWN, code="conflict-own-organisation")
-    recusal = judging.find_recusal(connection, application.id, who.user)
+    return conflict_near(who, application, near(connection, application, who.user))
+
+
+def conflict_near(who: Identity, application: Application, around: Near) -> Sentence | None:
+    """Return the same from what stands around the case for `who`."""
+    if who.organisation == application.organisation:
+        return Sentence(OWN, code="conflict-own-organisation")
+    recusal = around.recusal
     if recusal and recusal.status == "standing":
         return Sentence(DECLARED, code="conflict-declared", nature=recusal.nature)
-    found = derived_for(connection, [who.user], application).get(who.user)
-    every = reads.reviews_of(connection, application.id) if reviews is None else reviews
-    return found or _of_review(every, who)
+    known = (around.people, around.organisations, around.said)
+    found = _derived([who.user], application, _day_of(application), *known)
+    return found.get(who.user) or _of_review(around.reviews, who)
+
+
+def conflict_on(connection: Connection, who: Identity, case: Judged, day: date) -> Sentence | None:
+    """Return why `who` may not judge a case that has no reviews, or None; ties count as of that day."""
+    if who.organisation == case.organisation:
+        return Sentence(OWN, code="conflict-own-organisation")
+    recusal = judging.find_recusal(connection, case.id, who.user)
+    if recusal and recusal.status == "standing":
+        return Sentence(DECLARED, code="conflict-declared", nature=recusal.nature)
+    return _asked(connection, [who.user], case, day).get(who.user)
+
+
+def barred_from(connection: Connection, who: Identity, cases: Sequence[Judged], day: date) -> frozenset[str]:
+    """Return which of these cases `who` may not judge: five statements for any number; reviews are not asked."""
+    if not cases:
+        return frozenset()
+    own, ties = _self(connection, who)
+    firms = _firms(connection, sorted({case.organisation for case in cases}))
+    out = judging.recused_from(connection, who.user)
+    found = set()
+    for case in cases:
+        about = {"id": case.organisation, "key": folded(case.organisation_name)}
+        firm = firms.get(case.organisation) or Firm().model_copy(update=about)
+        if case.id in out or who.organisation == case.organisation or derived(own, ties, [firm], day):
+            found.add(case.id)
+    return frozenset(found)
+
+
+def barred_by(connection: Connection, who: Identity) -> tuple[str, ...]:
+    """Return the organisations whose cases `who` may not judge, whenever their ties ended: for lists of any length."""
+    own, ties = _self(connection, who)
+    firms = _firms(connection, judging.organisations_near(connection, own, ties))
+    close = {name for name, firm in firms.items() if derived(own, ties, [firm], date.min)}
+    return tuple(sorted(close | ({who.organisation} if who.organisation else set())))
+
+
+def _self(connection: Connection, who: Identity) -> tuple[Firm, list[Interest]]:
+    """Return a person's own organisation as conflicts compare it, and their ties."""
+    row = reads.find_person(connection, who.user)
+    known = judging.organisations_by_id(connection, [who.organisation] if who.organisation else [])
+    domains = [row["email_domain"] or ""] if row else []
+    own = firm_of(known.get(who.organisation or ""), domains)
+    said = judging.assessors_by_id(connection, [who.user])
+    return own.model_copy(update={"id": who.organisation or ""}), ties_of(said.get(who.user))
+
+
+def _firms(connection: Connection, ids: Sequence[str]) -> dict[str, Firm]:
+    """Return organisations as conflicts compare them, with the domains from which those who act for them write."""
+    domains = judging.domains_of(connection, ids)
+    known = judging.organisations_by_id(connection, ids)
+    return {name: firm_of(row, domains.get(name, ())) for name, row in known.items()}
 
 
 def _of_review(reviews: Sequence[Review], who: Identity) -> Sentence | None:
@@ -123,7 +215,7 @@ def must_be_free(connection: Connection, who: Identity, application: Application
         raise ConflictOfInterestError(conflict.message, **conflict.params)
 
 
-def declare(uow: UnitOfWork, who: Identity, application: Application, nature: str) -> Recusal:
+def declare(uow: UnitOfWork, who: Identity, application: Application | CoFinancing, nature: str) -> Recusal:
     """Step back from a case as staff or approver."""
     recusal = recusals(uow).find(f"{application.id}:{who.user}", for_update=True)
     if recusal is not None:
@@ -146,7 +238,7 @@ def declare(uow: UnitOfWork, who: Identity, application: Application, nature: st
 def lifted(uow: UnitOfWork, who: Identity, recusal_id: str, reason: str, version: int) -> Recusal:
     """Lift another's recusal."""
     reference = recusal_id.rpartition(":")[0]
-    application = reads.find_application(uow.connection, reference[:80])
+    application = reads.find_application(uow.connection, reference[:80]) or find_case(uow.connection, reference[:80])
     if application is None:
         POLICY.require("grants.recusal.lift", who)
         raise NotFoundError("There is no such record")

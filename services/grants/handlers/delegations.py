@@ -45,6 +45,8 @@ def make(uow: UnitOfWork, who: Identity, command: MakeDelegation) -> Delegation:
     away = command.delegator or who.user
     if away != who.user and not _manages(who, programme):
         raise ForbiddenError("Only the programme manager lets people stand in for others than themselves")
+    if command.role == "reviewer":
+        raise InvalidError({"role": "A review is personal: nobody stands in for it. An officer asks another reviewer"})
     if command.role not in LENDABLE:
         raise InvalidError({"role": Rule("must be one of: %(names)s", names=", ".join(LENDABLE))})
     delegator = _person(uow.connection, away, programme, "delegator")

@@ -7,7 +7,8 @@ costs of a recipient calls `costs_accepted`; an amendment calls `amended`, closi
 from __future__ import annotations
 
 from services.grants.domain.award import Award
-from services.grants.domain.ledger import Entry, Kind, Ledger
+from services.grants.domain.cofinancing import CoFinancing
+from services.grants.domain.ledger import COFINANCING, Entry, Kind, Ledger
 from services.grants.storage import ledger as stored
 from shared.database import UnitOfWork
 from shared.money import Money
@@ -16,14 +17,14 @@ MOST_ABOUT = 200
 
 
 class Book:
-    """The accounts of an award that this transaction holds locked."""
+    """The accounts of an award or of a co-financing that this transaction holds locked."""
 
-    def __init__(self, uow: UnitOfWork, award: Award) -> None:
-        self.uow, self.award = uow, award
-        found = stored.balances(uow.connection, award.id)
-        self.accounts = Ledger(award.amount.currency, found)
+    def __init__(self, uow: UnitOfWork, case: Award | CoFinancing) -> None:
+        self.uow, self.case = uow, case
+        found = stored.balances(uow.connection, case.id)
+        self.accounts = Ledger(case.amount.currency if isinstance(case, Award) else case.currency, found)
         # Enter what was agreed, released and paid before there was a ledger.
-        for kind, amount, about in () if found else award.opening():
+        for kind, amount, about in () if found else case.opening():
             self.enter(kind, amount, about)
 
     def enter(self, kind: Kind, amount: Money, about: str = "") -> Entry:
@@ -32,7 +33,7 @@ class Book:
         actor, uow = self.uow.context.actor, self.uow
         common = {
             "entry": uow.ids(),
-            "programme": self.award.programme,
+            "programme": self.case.programme,
             "kind": kind,
             "currency": amount.currency,
             "about": about[:MOST_ABOUT],
@@ -42,7 +43,7 @@ class Book:
         }
         numbered = enumerate(entry.lines, 1)
         lines = [{**common, "line": n, "account": line.account, "amount": line.amount} for n, line in numbered]
-        stored.add(uow.connection, self.award.id, lines)
+        stored.add(uow.connection, self.case.id, lines, None if isinstance(self.case, Award) else COFINANCING)
         return entry
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Application
 from services.grants.domain.award import Award
+from services.grants.domain.cofinancing import CoFinancing
 from services.grants.domain.ledger import SIDES, Ledger
 from services.grants.handlers import ledger
 from services.grants.handlers.base import MAX_REFERENCE, act_as, pack_of, role_on
@@ -17,6 +18,7 @@ from services.grants.handlers.listing import programme_of
 from services.grants.policy import POLICY
 from services.grants.storage import ledger as stored
 from services.grants.storage import reads
+from services.grants.storage.cofinancing import find_case
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
 from shared.money import Money
@@ -86,16 +88,53 @@ def _budget(budget: Money | None, currency: str) -> Money | None:
 
 
 def fund_lines(
-    connection: Connection, who: Identity, programme: str, call: str, cursor: str | None, *, limit: int = 200
+    connection: Connection,
+    who: Identity,
+    programme: str,
+    call: str,
+    cursor: str | None,
+    *,
+    limit: int = 200,
+    newest: bool = False,
 ) -> Page[RowMapping]:
-    """Return a page of the lines of a programme's funds."""
+    """Return a page of the lines of a programme's funds; with `newest` whole entries, the latest first."""
     chosen = programme_of(connection, who, READ, programme)
     if chosen is None:
         return Page([], None)
     after = decode_cursor(cursor, 1)
     start = int(after[0]) if after and str(after[0]).isdigit() else None
-    rows = stored.lines_of_fund(connection, chosen, call, after=start, limit=limit)
-    return page_of(rows, limit, lambda row: [row["id"]])
+    rows = stored.lines_of_fund(connection, chosen, call, after=start, limit=limit, newest=newest)
+    page = page_of(rows, limit, lambda row: [row["id"]])
+    if newest and page.next and rows[limit]["entry"] == rows[limit - 1]["entry"]:
+        whole = [row for row in page.items if row["entry"] != rows[limit]["entry"]]
+        page = page_of([*whole, rows[limit]], len(whole), lambda row: [row["id"]]) if whole else page
+    return page
+
+
+@dataclass(frozen=True)
+class MatchLedger:
+    """The accounts of a co-financing and every line that made them."""
+
+    case: CoFinancing
+    accounts: Ledger
+    lines: Sequence[RowMapping]
+
+
+def of_cofinancing(connection: Connection, who: Identity, reference: str) -> MatchLedger:
+    """Return the ledger of a co-financing that `who` may see; raises NotFoundError while nothing is agreed."""
+    case = find_case(connection, reference[:MAX_REFERENCE])
+    if case is None:
+        POLICY.require(READ, who)
+        raise NotFoundError("There is no such record")
+    POLICY.role_for(READ, who, programme=case.programme)
+    lines = stored.lines_of(connection, case.id)
+    accounts = Ledger(case.currency, stored.balances(connection, case.id))
+    if not lines:
+        for kind, amount, _ in case.opening():
+            accounts.enter(kind, amount)
+    if not accounts.figures()["committed"]:
+        raise NotFoundError("There is no concluded agreement yet, so there is no ledger")
+    return MatchLedger(case, accounts, lines)
 
 
 def every_line(connection: Connection, programme: str, call: str = "") -> Iterator[list[RowMapping]]:

@@ -74,17 +74,21 @@ def _after(cursor: str | None) -> list[Any] | None:
         raise InvalidError({"cursor": "is not a cursor that this list gave"}) from error
 
 
-def mine(connection: Connection, who: Identity, cursor: str | None, limit: int = 50) -> Page[RowMapping]:
-    """Return a page of the applications of one's own organisation."""
+def mine(
+    connection: Connection, who: Identity, cursor: str | None, limit: int = 50, *, q: str = ""
+) -> Page[RowMapping]:
+    """Return a page of the applications of one's own organisation; `q` stands in reference or title."""
     if who.organisation is None:
         return Page([], None)
-    rows = reads.of_organisation(connection, who.organisation, after=_after(cursor), limit=limit)
+    rows = reads.of_organisation(connection, who.organisation, q=q, after=_after(cursor), limit=limit)
     return page_of(rows, limit, _key)
 
 
-def my_reviews(connection: Connection, who: Identity, cursor: str | None, limit: int = 50) -> Page[Review]:
-    """Return a page of the reviews that were asked of `who`."""
-    rows = reads.reviews_for(connection, who.user, after=decode_cursor(cursor, 2), limit=limit)
+def my_reviews(
+    connection: Connection, who: Identity, cursor: str | None, limit: int = 50, *, q: str = ""
+) -> Page[Review]:
+    """Return a page of the reviews that were asked of `who`; `q` stands in reference, title or organisation."""
+    rows = reads.reviews_for(connection, who.user, q=q, after=decode_cursor(cursor, 2), limit=limit)
     return page_of(rows, limit, lambda review: [review.status, review.id])
 
 

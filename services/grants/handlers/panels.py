@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from services.grants.domain.review import Review
 from services.grants.handlers import bulk
 from services.grants.handlers.base import Command, Packs, act_as
 from services.grants.handlers.bulk.planning import keep
+from services.grants.handlers.conflicts import barred_from
 from services.grants.handlers.listing import programmes_of
 from services.grants.policy import POLICY
 from services.grants.storage import bulk as rows
@@ -124,7 +126,7 @@ def laid(connection: Connection, who: Identity, programme: str, call_id: str, pa
         ranking = Ranking.model_validate(panel.selection["ranking"])
     else:
         _must_have_reviewed(who, reviews)
-    return Session(panel, pack, call, ranking, _conflicts(cases, reviews), _hidden(who, cases, reviews))
+    return Session(panel, pack, call, ranking, _conflicts(cases, reviews), _hidden(connection, who, cases, ranking))
 
 
 def _ranking(
@@ -186,13 +188,21 @@ def _conflicts(cases: Sequence[Application], reviews: Mapping[str, list[Review]]
     }
 
 
-def _hidden(who: Identity, cases: Sequence[Application], reviews: Mapping[str, list[Review]]) -> frozenset[str]:
-    recused = {item.application for found in reviews.values() for item in found if _is_out(item, who)}
-    return frozenset(recused | {case.id for case in cases if who.organisation == case.organisation})
+@dataclass(frozen=True)
+class _Laid:
+    """A case of the ranking as conflicts of interest look at it."""
+
+    id: str
+    organisation: str
+    organisation_name: str
 
 
-def _is_out(review: Review, who: Identity) -> bool:
-    return review.reviewer == who.user and review.status == "recused"
+def _hidden(connection: Connection, who: Identity, cases: Sequence[Application], ranking: Ranking) -> frozenset[str]:
+    """Return the cases whose scores this person may not know: of the ranking, which a frozen record keeps."""
+    laid = [line.candidate for line in ranking.lines]
+    about = [_Laid(item.reference, item.organisation, item.organisation_name) for item in laid]
+    days = [(case.submitted_at or case.started_at).date() for case in cases]
+    return barred_from(connection, who, about, min(days, default=date.min))
 
 
 def opened(uow: UnitOfWork, who: Identity, command: OpenPanel) -> Panel:
@@ -298,6 +308,10 @@ def carry_out(uow: UnitOfWork, who: Identity, panel_id: str, command: FreezePane
     if panel.status != "frozen":
         raise ConflictError("The record of this panel is not frozen yet")
     POLICY.role_for(bulk.BULK, who, programme=panel.programme)
+    for done in rows.of_panel(uow.connection, panel.programme, panel.id):
+        if done.carried_out:
+            said = "%(panel)s was carried out already, by %(who)s: %(cases)s cases"
+            raise ConflictError(said, panel=panel.id, who=done.owner_name, cases=done.total)
     pack = Packs(uow.connection, panel.programme).newest
     moves = pack.decisions.panel.carried_out_by if pack else {}
     meant = {name: item for name, item in panel.proposals.items() if item.outcome in moves}

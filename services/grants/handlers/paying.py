@@ -127,9 +127,10 @@ def _coded(rules: PaymentRules, code: str) -> str:
 
 def request(uow: UnitOfWork, who: Identity, reference: str, number: int, command: RequestTranche) -> Award:
     """Ask that a tranche be paid."""
-    application, award, role = award_for(uow, who, REQUEST, reference, command.version)
+    application, award, role = award_for(uow, who, REQUEST, reference, command.version, number)
     no_relation(who, application)
-    reporting.must_have_reported(uow, application)
+    if not award.settles(number):
+        reporting.must_have_reported(uow, application)
     award.request(number, act_as(uow, role))
     return award
 

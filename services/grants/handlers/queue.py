@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,12 +18,13 @@ from services.grants.domain.mainline import main_line
 from services.grants.domain.pack import Pack
 from services.grants.domain.search import MAX_TEXT, Known, Search, parse, quoted
 from services.grants.handlers.base import Frame, Packs, roles_on
+from services.grants.handlers.conflicts import barred_by
 from services.grants.handlers.listing import QUEUE, programmes_of
 from services.grants.handlers.moving import facts_for
 from services.grants.handlers.standing import stands_for
 from services.grants.policy import POLICY
+from services.grants.storage import judging, reads
 from services.grants.storage import queue as stored
-from services.grants.storage import reads
 from services.grants.storage.conditions import Asking
 from shared.clock import Clock, utc_now
 from shared.errors import InvalidError, NotFoundError
@@ -70,6 +71,11 @@ class Listing:
     sort: str
 
     @property
+    def zone(self) -> str:
+        """Return the time zone of the programme, "" without one."""
+        return self.packs.newest.calendar.zone if self.packs.newest else ""
+
+    @property
     def pack(self) -> Pack | None:
         """Return the programme's newest pack: it names stages and calls."""
         return self.packs.newest
@@ -100,6 +106,9 @@ def asked(connection: Connection, who: Identity, query: Query, clock: Clock = ut
     search = parse(text, _known(packs.newest, mine, scores=_may_see_scores(who)))
     zone = ZoneInfo(packs.newest.calendar.zone if packs.newest else "UTC")
     asking = Asking(user=who.user, roles=who.roles, now=clock(), zone=zone, also=tuple(stands_for(who)))
+    if search.of("score"):
+        out = tuple(sorted(judging.recused_from(connection, who.user)))
+        asking = replace(asking, out=out, barred=barred_by(connection, who))
     return Listing(programme, mine, packs, search, asking, query.sort)
 
 

@@ -58,6 +58,15 @@ class SaveReview(Command):
     version: int
 
 
+class Reassign(Command):
+    """A review is asked of another person instead, and why; `version` is the review's."""
+
+    reviewer: str
+    reason: str
+    due: date | None = None
+    version: int
+
+
 class Excuse(Command):
     """A reviewer is let go, and why."""
 
@@ -174,6 +183,23 @@ def _must_be_apart(uow: UnitOfWork, review: Review, sheet: Sheet) -> None:
     every = reads.reviews_of(uow.connection, review.application)
     if apart(every, sheet, judging.find_moderation(uow.connection, review.application)) is None:
         raise ConflictError("This review is %(status)s; it can't be changed", status=review.status)
+
+
+def reassign(uow: UnitOfWork, who: Identity, review_id: str, command: Reassign) -> Review:
+    """Ask another person for a review instead of who has it: one is let go and the other asked, or neither."""
+    seen = reads.find_review(uow.connection, review_id[:80])
+    if seen is None:
+        POLICY.require(ASSIGN, who)
+        raise NotFoundError("There is no such record")
+    application, role = application_for(uow, who, ASSIGN, seen.application)
+    if command.reviewer in {review.reviewer for review in reads.reviews_of(uow.connection, application.id)}:
+        raise InvalidError({"reviewer": "was asked for a review of this case already"})
+    let_go = Excuse(reason=command.reason, version=command.version)
+    excuse(uow, who, review_id, let_go)
+    act_as(uow, role, command.reason)
+    asked = AskForReviews(reviewers=[command.reviewer], due=command.due or seen.due, version=application.version)
+    [made] = ask(uow, who, application.id, asked)
+    return made
 
 
 def excuse(uow: UnitOfWork, who: Identity, review_id: str, command: Excuse) -> Review:

@@ -13,11 +13,11 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from services.grants.domain.ageing import CLASSES, Age
 from services.grants.handlers import ageing
-from services.grants.handlers.listing import programme_of
+from services.grants.handlers.listing import programme_of, programmes_of
 from services.grants.pages.common import HOLDERS, case_path, show
 from services.grants.pages.table import harmless
 from shared.database import reading
-from shared.i18n import translate
+from shared.i18n import current_zone, translate
 from shared.web.dependencies import Reader, Who, allowed
 from shared.web.identity import Identity
 
@@ -51,6 +51,7 @@ def page(request: Request, who: Who, connection: Reader, programme: str = "") ->
     locale = request.state.locale
     context: dict[str, Any] = {"report": found, "classes": _classes(locale), "bars": [], "oldest": [], "programmes": []}
     if found:
+        current_zone.set(found.pack.calendar.zone)
         labels = {s.id: f.label(s.id, locale) for f in found.pack.workflows.values() for s in f.stages}
         most = max((row.count for row in found.rows), default=1)
         context |= {
@@ -62,7 +63,7 @@ def page(request: Request, who: Who, connection: Reader, programme: str = "") ->
                 {"row": row, "age": age, "stage": frame.workflow.label(age.stage, locale), "path": case_path(row["id"])}
                 for row, age, frame in found.oldest
             ],
-            "programmes": list(who.programmes),
+            "programmes": programmes_of(connection, who, ageing.READ),
         }
     return show(request, "ageing.html", **context)
 

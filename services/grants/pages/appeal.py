@@ -27,13 +27,12 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     found = appealing.standing(uow, who, reference)
     page = CasePage(request, uow, who, found.application)
     policy, appeal = request.app.state.policy, found.appeal
-    late = found.until is not None and request.app.state.clock().date() > found.until
     mine = appeal is not None and f"user:{who.user}" in appeal.rejected_by
     context = page.context("appeal") | {
         "appeal": appeal,
         "until": found.until,
-        "late": late,
-        "may_lodge": not page.inside and appeal is None and found.until is not None and not late,
+        "late": found.late,
+        "may_lodge": not page.inside and appeal is None and found.until is not None and not found.late,
         "may_decide": bool(page.inside and appeal and not appeal.outcome and policy.scopes(appealing.DECIDE, who)),
         "mine": mine,
         "rules": page.frame.pack.closeout.appeals,

@@ -12,6 +12,7 @@ from services.grants.handlers import assessing
 from services.grants.handlers.base import Command
 from services.grants.pages.common import back, case_path, show
 from services.grants.storage import judging
+from services.grants.storage.cofinancing import find_case
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
 from shared.web.conflicts import stay
@@ -159,4 +160,6 @@ class LiftForm(FormModel):
 def lift(recusal_id: str, form: Annotated[LiftForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Lift another person's recusal."""
     recusal = assessing.lift(uow, who, recusal_id, assessing.LiftRecusal(**form.model_dump(exclude={"csrf"})))
+    if find_case(uow.connection, recusal.application):
+        return back(f"/grants/cofinancing/{recusal.application}#conflicts")
     return back(case_path(recusal.application, "reviews"))

@@ -104,13 +104,16 @@ def _checklists(page: CasePage) -> list[dict[str, Any]]:
                 "text": item.text,
                 "options": ["yes", "no", *(["not_applicable"] if item.may_skip else [])],
                 "check": application.checks.get(key(name, item.id)),
+                "proof": item.proof,
             }
             for item in checklist.items
         ]
         if checklist.risk:
             text = {"en": "Risk rating", "ru": "Оценка риска"}
             check = application.checks.get(key(name, RISK))
-            points.append({"id": RISK, "text": text, "options": list(checklist.risk.ratings), "check": check})
+            points.append(
+                {"id": RISK, "text": text, "options": list(checklist.risk.ratings), "check": check, "proof": None}
+            )
         answered = sum(1 for point in points if point["check"])
         now = may and stage == application.stage
         found.append({"id": name, "name": checklist.name, "points": points, "answered": answered, "open": now})

@@ -16,9 +16,10 @@ from services.grants.domain.terms import Rules
 from services.grants.handlers import cofinancing as act
 from services.grants.pages import cofinancing_forms as forms
 from services.grants.pages.cofinancing_forms import Posted, parsed
-from services.grants.storage import reads
+from services.grants.storage import judging, reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.i18n import current_zone
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
@@ -113,6 +114,7 @@ def read(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
 def case_page(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancing, **more: Any) -> HTMLResponse:
     connection, locale = uow.connection, request.state.locale
     pack = act.pack_for(connection, case)
+    current_zone.set(pack.calendar.zone)
     workflow, firm = pack.workflows[case.workflow], set(who.roles) <= {"applicant"}
     current, position = case.turn(workflow, pack.calendar, uow.now()), case.position(act.today_of(uow, case))
     context = {
@@ -132,11 +134,24 @@ def case_page(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancin
         "timeline": _timeline(connection, case.id, who.organisation if firm else None),
         "picture": Markup(svg(workflow, locale, case.stage, public=firm)),  # noqa: S704 - names in it are escaped
         "tones": TONES,
+        **_recusals(connection, who, case, firm=firm),
         "conflict": None,
         "move_names": {item.id: say(item.name, locale) for item in workflow.transitions},
     }
     status = 422 if more.get("errors") else 409 if more.get("conflict") else 200
     return render(request, "cofinancing/case.html", status_code=status, **(context | more))
+
+
+def _recusals(connection: Connection, who: Identity, case: CoFinancing, *, firm: bool) -> dict[str, Any]:
+    """Return why this reader judges nothing here, who else is out of the case, and whether they may step back."""
+    if firm:
+        return {"barred": None, "may_recuse": False}
+    return {
+        "barred": act.barred(connection, who, case),
+        "recusals": judging.recusals_of(connection, case.id),
+        "may_recuse": act.may(who, act.STEP_BACK, case),
+        "roles": act.roles_on(who, case),
+    }
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:

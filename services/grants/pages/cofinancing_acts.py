@@ -193,6 +193,15 @@ def settle(  # noqa: PLR0917 - what every route has
     return _act(request, uow, who, reference, posted, do)
 
 
+@router.post("/{reference}/recusals", dependencies=[STAY, allowed(act.STEP_BACK)])
+def step_back(request: Request, reference: str, posted: Posted, who: Who, uow: Uow) -> Response:
+    def do() -> None:
+        form = parsed(forms.RecusalForm, posted)
+        act.step_back(uow, who, reference, form.version, form.nature)
+
+    return _act(request, uow, who, reference, posted, do)
+
+
 @router.get("/{reference}/documents/{document_id}", dependencies=[allowed("grants.cofinancing.read")])
 def download(request: Request, reference: str, document_id: str, who: Who, uow: Uow) -> Response:
     return file_answer(*act.read_evidence(uow, who, reference, document_id, store(request)))

@@ -110,6 +110,12 @@ class ReasonForm(Versioned):
     note: str = Field(default="", max_length=2000)
 
 
+class RecusalForm(Versioned):
+    """A conflict of interest, declared by staff."""
+
+    nature: str = Field(default="", max_length=2000)
+
+
 class RefundForm(Versioned):
     """What the firm paid back."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
-from services.grants.handlers import listing, tasks
+from services.grants.handlers import listing, panels, tasks
 from services.grants.pages.common import case_path
 from services.grants.storage import figures
 from services.grants.storage import reports as stored_reports
@@ -28,15 +29,14 @@ def home(request: Request, who: Who, connection: Reader) -> HTMLResponse:
     found = [figure for role in who.roles for figure in _figures(request, connection, who, role)]
     found += _reports(request, connection, who)
     if {"officer", "programme_manager", "finance_officer"} & set(who.roles):
-        found = [*_tasks(request, connection, who), *found]
+        found = [*_tasks(request, connection, who), *found, *_decisions(connection, who)]
     lines = _own(request, connection, who) if "applicant" in who.roles else []
     return render(request, "home_part.html", figures=list(dict.fromkeys(found)), cases=lines)
 
 
 def _figures(request: Request, connection: Connection, who: Identity, role: str) -> list[Figure]:
     if role in ("officer", "programme_manager"):
-        zone = ZoneInfo(request.app.state.settings.time_zone)
-        today = request.app.state.clock().astimezone(zone).date()
+        today = _today(request)
         return _of_staff(figures.cases(connection, who.programmes, role, who.user, today), role)
     if role == "reviewer":
         return [Figure("Reviews to do", figures.reviews(connection, who.user), "/grants/reviews", "go")]
@@ -44,6 +44,13 @@ def _figures(request: Request, connection: Connection, who: Identity, role: str)
         count = figures.payments(connection, who.programmes)
         return [Figure("Grants with money to release or confirm", count, "/grants/payments", "go")]
     return []
+
+
+def _today(request: Request) -> date:
+    """Return today in the time zone of this person's pages."""
+    moment: datetime = request.app.state.clock()
+    zone: ZoneInfo = request.app.state.pages.zone
+    return moment.astimezone(zone).date()
 
 
 def _tasks(request: Request, connection: Connection, who: Identity) -> list[Figure]:
@@ -54,6 +61,21 @@ def _tasks(request: Request, connection: Connection, who: Identity) -> list[Figu
         Figure("Your tasks for today", len(day.now), "/grants/day", "warn"),
         Figure("Your tasks until Sunday", len(day.week), "/grants/day"),
     ]
+
+
+def _decisions(connection: Connection, who: Identity) -> list[Figure]:
+    """Return what else waits for a word of this person: nothing that is at nought."""
+    office = bool({"officer", "programme_manager"} & set(who.roles))
+    counts = figures.decisions(connection, who.programmes, who.roles, who.user)
+    found = [Figure("Amendments to decide about", counts["amendments"], "/grants/?q=has:amendment", "go")]
+    if office:
+        laid = sum(sitting.waiting for sitting in panels.sittings(connection, who))
+        found.append(Figure("Cases before a panel", laid, "/grants/panels", "go"))
+        found.append(Figure("Hits on exclusion lists to settle", counts["hits"], "/grants/?q=has:hit", "warn"))
+    if "programme_manager" in who.roles:
+        link = "/grants/?q=has:appeal+state:all"
+        found.append(Figure("Appeals to decide about", counts["appeals"], link, "go"))
+    return [figure for figure in found if figure.count]
 
 
 def _of_staff(counts: Any, role: str) -> list[Figure]:
@@ -86,7 +108,7 @@ def _own(request: Request, connection: Connection, who: Identity) -> list[Line]:
 
 def _reports(request: Request, connection: Connection, who: Identity) -> list[Figure]:
     """Return what waits of reports: for staff those to review, for a recipient those to write."""
-    day = request.app.state.clock().astimezone(ZoneInfo(request.app.state.settings.time_zone)).date()
+    day = _today(request)
     if {"officer", "programme_manager"} & set(who.roles):
         counts = stored_reports.counts(connection, day, programmes=who.programmes)
         review = Figure("Reports to review", counts["review"], "/grants/reports", "go")

@@ -7,12 +7,13 @@ import io
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy import RowMapping
 
-from services.grants.domain.ledger import SIDES, Ledger
+from services.grants.domain.ledger import COFINANCING, SIDES, Ledger
 from services.grants.handlers import ledger_views as views
 from services.grants.pages.common import CasePage, show
 from services.grants.pages.table import harmless
@@ -33,6 +34,8 @@ ACCOUNTS = {
     "due_to_grantee": "Due to the recipient",
     "expenditure": "Accepted expenditure",
     "refund_due": "Refund due",
+    "match": "Match of the firm, verified",
+    "match_given": "Brought by the firm",
 }
 KINDS = {
     "committed": "Agreement concluded",
@@ -49,9 +52,15 @@ KINDS = {
     "refund_due": "Refund due",
     "refund_dropped": "Refund dropped",
     "refund_received": "Refund received",
+    "match_verified": "Contribution verified",
+    "match_reversed": "Verification taken back",
+    "match_released": "Matched release",
+    "match_unearned": "Not earned by the match: to be paid back",
+    "match_earned": "Earned by the match after all",
 }
 HEADINGS = ("Entry", "When", "Case", "What", "Account", "Debit", "Credit", "Currency", "About", "Who")
 WIDTH = 600
+ON_A_PAGE = 60  # lines of the funds' ledger, newest first
 
 
 def bar(accounts: Ledger, whole: Money | None = None) -> list[dict[str, Any]]:
@@ -85,10 +94,14 @@ def entries(rows: Iterable[RowMapping]) -> list[dict[str, Any]]:
     for row in rows:
         if not found or found[-1]["entry"] != row["entry"]:
             about = {name: row[name] for name in ("entry", "at", "case", "about", "by_name")}
+            part = "cofinancing" if row["call"] == COFINANCING else "applications"
+            about["path"] = f"/grants/{part}/{row['case']}/ledger"
             found.append(about | {"name": KINDS.get(row["kind"], row["kind"]), "lines": []})
         amount = Money.of(abs(row["amount"]), row["currency"])
-        line = {"account": ACCOUNTS.get(row["account"], row["account"]), "debit": None, "credit": None}
-        found[-1]["lines"].append(line | {"debit" if row["amount"] > 0 else "credit": amount})
+        line: dict[str, Any] = {"account": ACCOUNTS.get(row["account"], row["account"]), "debit": None, "credit": None}
+        found[-1]["lines"].append(line | {"debit" if row["amount"] > 0 else "credit": amount, "place": row["line"]})
+    for entry in found:
+        entry["lines"].sort(key=lambda line: line["place"])
     return found
 
 
@@ -115,18 +128,36 @@ def case_csv(request: Request, reference: str, who: Who, uow: Uow) -> StreamingR
     return _file(f"ledger-{found.award.id}", _lines(request, [list(found.lines)]))
 
 
+@router.get("/cofinancing/{reference}/ledger", dependencies=READ, include_in_schema=False)
+def match_ledger(request: Request, reference: str, who: Who, connection: Reader) -> HTMLResponse:
+    """Show the ledger of a co-financing: what the firm brought beside what the programme owes and has paid."""
+    found = views.of_cofinancing(connection, who, reference)
+    more: dict[str, Any] = {"bar": bar(found.accounts), "entries": entries(found.lines)}
+    more |= {"balances": balances(found.accounts)}
+    figures = found.accounts.figures() | {"match": found.accounts.balance("match")}
+    return show(request, "ledger_match.html", case=found.case, figures=figures, width=WIDTH, **more)
+
+
+@router.get("/cofinancing/{reference}/ledger.csv", dependencies=READ, include_in_schema=False)
+def match_csv(request: Request, reference: str, who: Who, connection: Reader) -> StreamingResponse:
+    """Give the lines of a co-financing as CSV."""
+    found = views.of_cofinancing(connection, who, reference)
+    return _file(f"ledger-{found.case.id}", _lines(request, [list(found.lines)]))
+
+
 @router.get("/ledger", dependencies=READ)
 def funds(  # noqa: PLR0917 - a query as long as its filters
     request: Request, who: Who, connection: Reader, programme: str = "", call: str = "", cursor: str | None = None
 ) -> HTMLResponse:
     """Show the funds of a programme: what of each is committed, paid, accounted for and left."""
     chosen, found = views.funds(connection, who, programme, call)
-    page = views.fund_lines(connection, who, chosen, call, cursor)
+    page = views.fund_lines(connection, who, chosen, call, cursor, limit=ON_A_PAGE, newest=True)
     shown = [
         {"fund": fund, "bar": bar(fund.accounts, fund.budget), "figures": fund.accounts.figures()} for fund in found
     ]
-    query = f"?programme={chosen}" + (f"&call={call}" if call and found else "")
+    query = "?" + urlencode({"programme": chosen} | ({"call": call} if call and found else {}))
     more: dict[str, Any] = {"entries": entries(page.items), "page": page, "width": WIDTH, "query": query}
+    more |= {"first": cursor is None, "cofinancing": COFINANCING}
     return show(request, "ledger_funds.html", programme=chosen, funds=shown, call=call, **more)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.grants.handlers import applying, listing
-from services.grants.pages.common import back, case_path, show
+from services.grants.pages.common import Words, back, case_path, show
 from services.grants.pages.rows import rows_shown, today_of
 from services.grants.storage import reads
 from shared.web.dependencies import Reader, Uow, Who, allowed
@@ -18,12 +18,12 @@ router = APIRouter()
 
 
 @router.get("/mine", dependencies=[allowed("grants.application.mine")])
-def mine(request: Request, who: Who, connection: Reader, cursor: str | None = None) -> HTMLResponse:
+def mine(request: Request, who: Who, connection: Reader, q: Words = "", cursor: str | None = None) -> HTMLResponse:
     """Show one's own organisation's applications in plain words."""
-    page = listing.mine(connection, who, cursor)
+    page = listing.mine(connection, who, cursor, q=q.strip())
     packs = {name: listing.latest(connection, name) for name in {row["programme"] for row in page.items}}
     rows = [item for row in page.items for item in rows_shown(request, [row], packs[row["programme"]], public=True)]
-    return show(request, "mine.html", rows=rows, page=page)
+    return show(request, "mine.html", rows=rows, page=page, q=q.strip())
 
 
 @router.get("/calls", dependencies=[allowed("grants.call.read")])

@@ -13,6 +13,7 @@ from services.grants.handlers import bulk, panels
 from services.grants.handlers.panels import SAT_WITH, Session
 from services.grants.pages.common import HOLDERS, back, case_path, money_in, show
 from services.grants.pages.posted import posted
+from services.grants.storage import bulk as bulk_rows
 from services.grants.storage import panel as stored
 from services.grants.storage import reads
 from shared.errors import InvalidError, NotFoundError
@@ -87,6 +88,7 @@ def _page(request: Request, who: Identity, session: Session, connection: Any, **
         and panel.programme in who.programmes,
         "proof": panels.replay(panel) if panel.status == "frozen" else None,
         "errors": {},
+        "acts": bulk_rows.of_panel(connection, panel.programme, panel.id) if panel.status == "frozen" else [],
     }
     return show(request, "panel.html", **(context | _shown(who, session) | more))
 

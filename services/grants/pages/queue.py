@@ -21,7 +21,7 @@ from services.grants.pages import table
 from services.grants.pages.common import HOLDERS, back, show
 from services.grants.pages.files import FileKind, answer
 from services.grants.pages.rows import cases_shown, rows_shown
-from shared.i18n import translate
+from shared.i18n import current_zone, translate
 from shared.money import Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import FormModel
@@ -85,6 +85,7 @@ def listed(request: Request, who: Who, connection: Reader, query: Annotated[queu
     if request.query_params.get("as") == "board":
         return board(request, who, connection, query)
     listing = queue.asked(connection, who, query, request.app.state.clock)
+    current_zone.set(listing.zone)
     page = queue.page(connection, listing, query)
     standings = queue.standings(connection, who, listing, page.items)
     rows = cases_shown(request, listing, page.items, standings)
@@ -99,6 +100,7 @@ def listed(request: Request, who: Who, connection: Reader, query: Annotated[queu
 def board(request: Request, who: Who, connection: Reader, query: Annotated[queue.Query, Query()]) -> HTMLResponse:
     """Show the cases of the same search by stage: how many, and those that are there longest."""
     listing = queue.asked(connection, who, query, request.app.state.clock)
+    current_zone.set(listing.zone)
     address, names = Address(BOARD, listing), dict(_stages(request, listing))
     columns = [
         {

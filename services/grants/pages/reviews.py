@@ -16,7 +16,7 @@ from services.grants.domain.moderation import apart, spread
 from services.grants.domain.pack import Sheet
 from services.grants.domain.review import Review, Score
 from services.grants.handlers import choosing, listing, reviewing, viewing
-from services.grants.pages.common import CasePage, back, case_path, show
+from services.grants.pages.common import CasePage, Words, back, case_path, show
 from services.grants.pages.form import Posted
 from services.grants.storage import judging, reads
 from shared.database import UnitOfWork
@@ -39,10 +39,10 @@ def _path(review_id: str) -> str:
 
 
 @router.get("/reviews", dependencies=[allowed("grants.review.mine")])
-def mine(request: Request, who: Who, connection: Reader, cursor: str | None = None) -> HTMLResponse:
+def mine(request: Request, who: Who, connection: Reader, q: Words = "", cursor: str | None = None) -> HTMLResponse:
     """Show the reviews that were asked of me."""
-    page = listing.my_reviews(connection, who, cursor)
-    return show(request, "reviews_mine.html", reviews=page.items, page=page)
+    page = listing.my_reviews(connection, who, cursor, q=q.strip())
+    return show(request, "reviews_mine.html", reviews=page.items, page=page, q=q.strip())
 
 
 @router.get("/reviews/{review_id}", dependencies=READ)
@@ -238,6 +238,21 @@ def excuse(review_id: str, form: Annotated[ExcuseForm, Form()], who: Who, uow: U
     """Let a reviewer go."""
     review = reviewing.excuse(uow, who, review_id, reviewing.Excuse(**form.model_dump(exclude={"csrf"})))
     return back(case_path(review.application, "reviews"))
+
+
+class ReassignForm(FormModel):
+    """The form that asks another person for a review instead."""
+
+    reviewer: str = ""
+    reason: str = ""
+    version: int
+
+
+@router.post("/reviews/{review_id}/reassignment", dependencies=[allowed("grants.review.assign")])
+def reassign(review_id: str, form: Annotated[ReassignForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+    """Ask another person for a review instead of who has it."""
+    made = reviewing.reassign(uow, who, review_id, reviewing.Reassign(**form.model_dump(exclude={"csrf"})))
+    return back(case_path(made.application, "reviews"))
 
 
 @router.get("/applications/{reference}/reviews", dependencies=READ)

@@ -30,7 +30,8 @@ def rows_shown(
 def today_of(request: Request, pack: Pack | None) -> date:
     """Return the day where the programme works."""
     moment: datetime = request.app.state.clock()
-    return moment.astimezone(ZoneInfo(pack.calendar.zone if pack else "UTC")).date()
+    zone: ZoneInfo = ZoneInfo(pack.calendar.zone) if pack else request.app.state.pages.zone
+    return moment.astimezone(zone).date()
 
 
 def _shown(request: Request, row: RowMapping, pack: Pack | None, today: date, *, public: bool) -> dict[str, Any]:

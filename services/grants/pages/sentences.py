@@ -113,16 +113,20 @@ ANSWERS = {
     "high": "High",
 }
 DECLARED = {True: "Conflict of interest declared", False: "Declared: no conflict of interest"}
-SAVED = "grants.application.saved"
+SAVED, VIEWED = "grants.application.saved", "grants.record.viewed"
 # Where the reason of an act stands in its data.
 _DETAILS = ("reason", "comment", "why", "note", "nature")
 
 
 def latest(acts: Sequence[Mapping[str, Any]], most: int) -> list[dict[str, Any]]:
-    """Return the newest acts for a case's first page: savings in a row as one, attempts of outsiders left out."""
+    """Return the newest acts for a case's first page: savings in a row as one.
+
+    Attempts of outsiders and who looked at the case stand on its timeline.
+    """
     found: list[dict[str, Any]] = []
     for act in acts:
-        if act["type"] == "grants.attempt.refused" and act["data"].get("problem") == "not-found":
+        outside = act["type"] == "grants.attempt.refused" and act["data"].get("problem") == "not-found"
+        if outside or act["type"] == VIEWED:
             continue
         if act["type"] == SAVED and found and found[-1]["type"] == SAVED and found[-1]["who"] == act["who"]:
             found[-1]["data"] |= {"times": found[-1]["data"].get("times", 1) + 1}

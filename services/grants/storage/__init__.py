@@ -21,6 +21,7 @@ from services.grants.storage import (
     publishing,
     reads,
     reports,
+    secrets,
     views,
 )
 from services.grants.storage.base import metadata
@@ -45,6 +46,7 @@ __all__ = [
     "ledger",
     "likeness",
     "metadata",
+    "organisations",
     "panel",
     "payees",
     "publishing",

@@ -14,7 +14,10 @@ from sqlalchemy import ColumnElement, Numeric, and_, false, func, not_, or_, sel
 
 from services.grants.domain.search import WORDS, Term
 from services.grants.storage import tables as t
+from services.grants.storage.agreements import amendment
+from services.grants.storage.appeals import appeal
 from services.grants.storage.day import task
+from services.grants.storage.exclusion import screening
 from shared.money import Money
 
 c = t.application.c
@@ -31,6 +34,9 @@ class Asking:
     now: datetime
     zone: ZoneInfo
     also: tuple[str, ...] = ()  # the officers for whom this person stands in
+    # In a conflict of interest with these cases, and with all of these organisations: their scores stay unknown.
+    out: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
 
     @property
     def officers(self) -> tuple[str, ...]:
@@ -95,7 +101,8 @@ def _score(term: Term, value: Decimal, asking: Asking) -> ColumnElement[bool]:
     mean = func.avg(r.state["score"].astext.cast(Numeric)).filter(r.status == "submitted")
     own = func.bool_or(and_(r.reviewer == asking.user, r.status != "submitted"))
     scored = select(r.application).where(r.application == c.id).group_by(r.application)
-    return scored.having(_OPS[term.op](func.round(mean, 2), value), not_(func.coalesce(own, false()))).exists()
+    known = scored.having(_OPS[term.op](func.round(mean, 2), value), not_(func.coalesce(own, false()))).exists()
+    return and_(known, c.id.not_in(asking.out), c.organisation.not_in(asking.barred))
 
 
 def _time(of: Any) -> Callable[[Term, Any, Asking], ColumnElement[bool]]:
@@ -145,6 +152,16 @@ def _task(_term: Term, value: Any, asking: Asking) -> ColumnElement[bool]:
     return not_(found.exists()) if value == "none" else found.exists()
 
 
+def _has_open(_term: Term, value: Any, _asking: Asking) -> ColumnElement[bool]:
+    """Return whether something of a case waits for a decision: an amendment, a hit on an exclusion list, an appeal."""
+    waiting = {
+        "amendment": select(amendment.c.id).where(amendment.c.application == c.id, amendment.c.status == "requested"),
+        "hit": select(screening.c.id).where(screening.c.id == c.id, screening.c.open_hits > 0),
+        "appeal": select(appeal.c.id).where(appeal.c.id == c.id, appeal.c.state["outcome"].astext.is_(None)),
+    }
+    return waiting[value].exists()
+
+
 def _is(of: Any) -> Callable[[Term, Any, Asking], ColumnElement[bool]]:
     return lambda _term, value, _asking: of == value
 
@@ -159,6 +176,7 @@ _CONDITIONS: dict[str, Callable[[Term, Any, Asking], ColumnElement[bool]]] = {
     "state": _state,
     "overdue": _overdue,
     "task": _task,
+    "has": _has_open,
     "amount": _amount,
     "score": _score,
     "updated": _time(c.updated_at),

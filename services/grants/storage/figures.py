@@ -6,10 +6,27 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Float, RowMapping, Select, Table, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Float,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    func,
+    literal,
+    not_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from services.grants.storage import tables as t
+from services.grants.storage.agreements import amendment
+from services.grants.storage.appeals import appeal
 from services.grants.storage.cofinancing import cofinancing
+from services.grants.storage.exclusion import screening
 
 OPEN_REVIEWS = ("assigned", "open")
 
@@ -32,6 +49,27 @@ def reviews(connection: Connection, reviewer: str) -> int:
     c = t.review.c
     query = select(func.count()).where(c.reviewer == reviewer, c.status.in_(OPEN_REVIEWS))
     return connection.execute(query).scalar_one()
+
+
+def decisions(connection: Connection, programmes: Sequence[str], roles: Sequence[str], user: str) -> RowMapping:
+    """Return how many amendments these roles decide about, hits on exclusion lists and appeals wait, of open cases.
+
+    What somebody asked for or decided before themselves waits for another person.
+    """
+    m, s, a, p = amendment.c, screening.c, t.application.c, appeal.c
+    mine = m.state["approvers"].op("?|")(array(list(roles), type_=ARRAY(Text)))
+    asked = (m.status == "requested", m.state["programme"].astext.in_(programmes), mine)
+    counts = {
+        "amendments": select(func.count()).where(*asked, m.state["requested_by"].astext != f"user:{user}"),
+        "hits": select(func.count()).where(s.programme.in_(programmes), s.open_hits > 0, s.id == a.id, a.is_open),
+        "appeals": select(func.count()).where(
+            p.programme.in_(programmes),
+            p.state["outcome"].astext.is_(None),
+            not_(p.state["rejected_by"].contains([f"user:{user}"])),
+        ),
+    }
+    query = select(*(count.scalar_subquery().label(name) for name, count in counts.items()))
+    return connection.execute(query).mappings().one()
 
 
 def payments(connection: Connection, programmes: Sequence[str]) -> int:

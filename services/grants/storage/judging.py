@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Column, Connection, Index, RowMapping, String, and_, func, or_, select
 
-from services.grants.domain.assessor import Assessor
-from services.grants.domain.conflict import Recusal
+from services.grants.domain.assessor import Assessor, Interest
+from services.grants.domain.conflict import Firm, Recusal
 from services.grants.domain.moderation import Moderation
 from services.grants.storage import tables as t
 from services.grants.storage.base import metadata
@@ -92,6 +92,38 @@ def organisations_by_id(connection: Connection, ids: Sequence[str]) -> dict[str,
     """Return what is known of several organisations."""
     rows = connection.execute(select(t.organisation).where(t.organisation.c.id.in_(ids))).mappings()
     return {row["id"]: row for row in rows}
+
+
+def recused_from(connection: Connection, user: str) -> frozenset[str]:
+    """Return the cases that a person is out of, by their own word on the case or on a review of it."""
+    r, v = recusal.c, t.review.c
+    said = select(r.application).where(r.person == user, r.status == "standing")
+    reviewed = select(v.application).where(v.reviewer == user, v.status == "recused")
+    return frozenset(connection.execute(said.union(reviewed)).scalars())
+
+
+def domains_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the domains from which those who act for these organisations write."""
+    c = t.person.c
+    query = select(c.organisation, c.email_domain).distinct()
+    query = query.where(c.organisation.in_(ids), c.roles.contains(["applicant"]), c.email_domain.is_not(None))
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.organisation, []).append(row.email_domain)
+    return found
+
+
+def organisations_near(connection: Connection, own: Firm, ties: Sequence[Interest]) -> list[str]:
+    """Return organisations that may have to do with a person: by the domain of mail, a number, or a declared tie.
+
+    Names are compared as `shared.names` folds them, which no index knows: with a tie, or a number of one's own
+    organisation, every organisation is looked at.
+    """
+    o, p = t.organisation.c, t.person.c
+    if ties or own.number:
+        return list(connection.execute(select(o.id)).scalars())
+    by_mail = select(p.organisation).where(p.email_domain.in_(sorted(own.domains)), p.organisation.is_not(None))
+    return list(connection.execute(by_mail.distinct()).scalars())
 
 
 def open_reviews(connection: Connection, users: Sequence[str]) -> dict[str, int]:

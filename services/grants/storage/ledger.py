@@ -75,9 +75,9 @@ def fund_balances(connection: Connection, programme: str, call: str = "") -> dic
     return found
 
 
-def add(connection: Connection, case: str, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Write the lines of an entry; the fund is that of the case's call."""
-    call = select(t.application.c.call).where(t.application.c.id == case).scalar_subquery()
+def add(connection: Connection, case: str, lines: Sequence[Mapping[str, Any]], fund: str | None = None) -> None:
+    """Write the lines of an entry; the fund is that of the case's call, unless it is named."""
+    call = fund or select(t.application.c.call).where(t.application.c.id == case).scalar_subquery()
     connection.execute(insert(ledger_line).values([{**line, "case": case, "call": call} for line in lines]))
 
 
@@ -87,12 +87,21 @@ def lines_of(connection: Connection, case: str) -> list[RowMapping]:
 
 
 def lines_of_fund(
-    connection: Connection, programme: str, call: str = "", *, after: int | None = None, limit: int = MOST
+    connection: Connection,
+    programme: str,
+    call: str = "",
+    *,
+    after: int | None = None,
+    limit: int = MOST,
+    newest: bool = False,
 ) -> list[RowMapping]:
-    """Return `limit + 1` lines of a programme's funds, or of one call's, after the line `after`."""
+    """Return `limit + 1` lines of a programme's funds, or of one call's, after the line `after`.
+
+    `newest` turns their order round: the latest line first.
+    """
     query = select(ledger_line).where(c.programme == programme)
     if call:
         query = query.where(c.call == call)
     if after is not None:
-        query = query.where(c.id > after)
-    return list(connection.execute(query.order_by(c.id).limit(limit + 1)).mappings())
+        query = query.where(c.id < after if newest else c.id > after)
+    return list(connection.execute(query.order_by(c.id.desc() if newest else c.id).limit(limit + 1)).mappings())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, RowMapping, Select, Text, func, literal, select, tuple_
+from sqlalchemy import ARRAY, Connection, RowMapping, Select, Text, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.grants.domain.application import Application
@@ -47,10 +47,13 @@ def reviews_of(connection: Connection, reference: str) -> list[Review]:
 
 
 def of_organisation(
-    connection: Connection, organisation: str, *, after: Sequence[Any] | None = None, limit: int = 50
+    connection: Connection, organisation: str, *, q: str = "", after: Sequence[Any] | None = None, limit: int = 50
 ) -> list[RowMapping]:
-    """Return `limit + 1` rows of an organisation's own applications."""
-    query = select(*LISTED).where(t.application.c.organisation == organisation)
+    """Return `limit + 1` rows of an organisation's own applications; `q` stands in reference or title."""
+    c = t.application.c
+    query = select(*LISTED).where(c.organisation == organisation)
+    if q:
+        query = query.where(or_(c.id.icontains(q, autoescape=True), c.title.icontains(q, autoescape=True)))
     return _page(connection, query, after, limit)
 
 
@@ -62,11 +65,14 @@ def _page(connection: Connection, query: Select[Any], after: Sequence[Any] | Non
 
 
 def reviews_for(
-    connection: Connection, reviewer: str, *, after: Sequence[Any] | None = None, limit: int = 50
+    connection: Connection, reviewer: str, *, q: str = "", after: Sequence[Any] | None = None, limit: int = 50
 ) -> list[Review]:
-    """Return `limit + 1` of a reviewer's reviews, those to do first."""
+    """Return `limit + 1` of a reviewer's reviews, those to do first; `q` stands in reference, title or organisation."""
     c = t.review.c
     query = select(t.review).where(c.reviewer == reviewer)
+    if q:
+        named = (c.application, c.state["title"].astext, c.state["organisation_name"].astext)
+        query = query.where(or_(*(place.icontains(q, autoescape=True) for place in named)))
     if after is not None:
         query = query.where(tuple_(c.status, c.id) > tuple_(after[0], after[1]))
     rows = connection.execute(query.order_by(c.status, c.id).limit(limit + 1)).mappings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -236,7 +235,7 @@ class InstalmentOut(BaseModel):
 
     @classmethod
     def of(cls, row: Instalment) -> InstalmentOut:
-        return cls(**asdict(row), due=row.due)
+        return cls(**row._asdict(), due=row.due)
 
 
 class LoanOut(BaseModel):

@@ -1,4 +1,4 @@
-"""What a row of yearly flows is worth, and what a loan truly costs: NPV, IRR, MIRR, payback, effective rate."""
+"""What a row of yearly flows is worth, and what an offer truly costs: NPV, IRR, MIRR, payback, effective rate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from datetime import date
 from decimal import Decimal, localcontext
 from itertools import pairwise
 
-from services.loans.domain.schedule import Terms, schedule
+from services.loans.domain.schedule import Terms, effective_rate
 
 _PRECISION = 34
 _STEPS = 120  # halvings of [-0.99, 10]: far below the sixteenth decimal
-_MONTHS_A_YEAR = 12
 
 
 @dataclass(frozen=True)
@@ -94,18 +93,7 @@ def appraise(flows: Sequence[Decimal], rate: Decimal, reinvest: Decimal) -> Wort
         )
 
 
-def effective_annual_rate(terms: Terms, fee: Decimal = Decimal(0)) -> Decimal | None:
-    """Return what the loan costs in a year as a fraction, compounded, an upfront `fee` included."""
-    rows = schedule(terms)
-    flows = [terms.principal - fee, *(-row.due for row in rows)]
-    monthly = irr(flows)
-    if monthly is None:
-        return None
-    with localcontext() as context:
-        context.prec = _PRECISION
-        return (1 + monthly) ** (Decimal(_MONTHS_A_YEAR) / terms.every_months) - 1
-
-
 def offer_cost(amount: Decimal, rate: Decimal, months: int, fee: Decimal, start: date) -> Decimal | None:
-    """Return the effective annual cost of a bank's offer with equal monthly instalments."""
-    return effective_annual_rate(Terms(principal=amount, annual_rate=rate, periods=months, start=start), fee)
+    """Return the effective annual cost of a bank's offer with equal monthly instalments, its fee paid at once."""
+    terms = Terms(principal=amount, annual_rate=rate, periods=months, start=start)
+    return effective_rate(terms, ((start, fee),))

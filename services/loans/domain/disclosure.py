@@ -61,7 +61,7 @@ def content(plan: Plan, documents: Sequence[ProposalDocument]) -> dict[str, dict
     months = [asdict(month) | {"closing": month.closing} for month in cash_flow(plan)]
     derived = {
         "ratios": asdict(ratios(plan)),
-        "cash_flow": {"months": months, "schedule": [asdict(row) | {"due": row.due} for row in loan_rows(plan)]},
+        "cash_flow": {"months": months, "schedule": [row._asdict() | {"due": row.due} for row in loan_rows(plan)]},
         "documents": {"files": [item.model_dump(mode="json") for item in documents]},
     }
     plain: dict[str, dict[str, Any]] = _JSON.dump_python(derived, mode="json")

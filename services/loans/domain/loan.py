@@ -10,7 +10,7 @@ from services.loans.domain.schedule import Instalment, Terms, schedule
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
 from shared.events import loans as events
-from shared.money import Money, total
+from shared.money import Money, decimals_of, total
 
 
 class Disbursement(Part):
@@ -80,7 +80,13 @@ class Loan(Entity):
     def repayment(self) -> list[Instalment]:
         """Return the schedule from the first payment on, or from the agreement while nothing is paid out."""
         start = min((item.on for item in self.disbursements), default=self.agreed_on)
-        terms = Terms(principal=self.amount.amount, annual_rate=self.rate, periods=self.term_months, start=start)
+        terms = Terms(
+            principal=self.amount.amount,
+            annual_rate=self.rate,
+            periods=self.term_months,
+            start=start,
+            cent=Decimal(1).scaleb(-decimals_of(self.amount.currency)),
+        )
         return schedule(terms)
 
     def agree(self) -> None:

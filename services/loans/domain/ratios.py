@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from services.loans.domain.appraisal import Worth, appraise, effective_annual_rate
+from services.loans.domain.appraisal import Worth, appraise
 from services.loans.domain.blocks import Plan
 from services.loans.domain.cashflow import Running, cash_flow, loan_terms, years
+from services.loans.domain.schedule import effective_rate
 
 _ZERO = Decimal(0)
 SCENARIOS = (Decimal("-0.10"), Decimal("-0.20"))
@@ -108,7 +109,7 @@ def ratios(plan: Plan) -> Ratios:
         profitability_index=_to(worth.profitability, 4) if worth else None,
         payback_years=_to(worth.payback, 2) if worth else None,
         discounted_payback_years=_to(worth.discounted_payback, 2) if worth else None,
-        effective_annual_rate=_to(effective_annual_rate(terms), 4) if terms else None,
+        effective_annual_rate=_to(effective_rate(terms), 4) if terms else None,
     )
 
 

@@ -10,6 +10,7 @@ from services.notifications.handlers.learning import (
     learn_organisation,
     learn_person,
     learn_rules,
+    learn_standin,
 )
 from services.notifications.handlers.sending import send_due
 from shared.database import UnitOfWork
@@ -26,10 +27,11 @@ _PORTAL: dict[str, Handler] = {
     "portal.user.changed": learn_person,
     "portal.user.deactivated": deactivate_person,
     "portal.organisation.registered": learn_organisation,
+    "portal.organisation.changed": learn_organisation,
     "portal.programme.loaded": learn_rules,
 }
 ON: dict[str, Handler] = _PORTAL | {name: tell for name, _ in sorted(event_types()) if name.split(".")[0] in _TOLD_OF}
 
-ON |= gaps.ON
+ON |= {"grants.delegation.made": learn_standin, "grants.delegation.ended": learn_standin} | gaps.ON
 
 TIMERS = ((1.0, send_due), *gaps.TIMERS)

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.notifications import storage
 from services.notifications.counting import tally
-from services.notifications.domain.audience import PARTIES, Person, Step, left_out, step, wanted_parties
+from services.notifications.domain.audience import PARTIES, ROLE_OF_PARTY, Person, Step, left_out, step, wanted_parties
 from services.notifications.domain.delivery import Delivery
 from services.notifications.domain.ruleset import Channel, Rule, RuleSet
 from services.notifications.rendering import choose, fill, render, version_of
+from services.notifications.storage.standins import standins_on
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.events.envelope import UnknownEventError
@@ -105,6 +107,28 @@ class Telling:
                 self.told.add(person.id)
                 self.note("told", party=party, address=address, person=person.name)
                 self.write(person, party, address)
+                self.tell_standins(person, party)
+
+    def tell_standins(self, away: Person, party: str) -> None:
+        """Tell whoever acts for somebody who was told, too."""
+        for delegator, role, delegate in self.standins:
+            if delegator != away.id or (role != ROLE_OF_PARTY[party] and party != "colleague"):
+                continue
+            for person in storage.people_at(self.uow.connection, f"user:{delegate}"):
+                not_actor = self.envelope.actor.id if self.rule.not_actor else None
+                address = f"user:{person.id}"
+                if left_out(person, party, address, self.envelope.programme, not_actor) or person.id in self.told:
+                    continue
+                self.told.add(person.id)
+                self.note("stands_in", person=person.name, name=away.name)
+                self.write(person, party, address)
+
+    @cached_property
+    def standins(self) -> list[tuple[str, str, str]]:
+        """Return (who is away, role, who acts) in the event's programme when it happened."""
+        happened = self.envelope.time
+        day = happened.astimezone(ZoneInfo(self.rules.timezone)).date()
+        return standins_on(self.uow.connection, self.envelope.programme or "", day, happened)
 
     def write(self, person: Person, party: str, address: str) -> None:
         """Write the letter in the person's language, once for each channel."""

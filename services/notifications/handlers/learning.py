@@ -8,9 +8,12 @@ from services.notifications.domain.programme import ProgrammeRules
 from services.notifications.domain.ruleset import RuleSet, UnreadableRulesError, read_pack
 from services.notifications.handlers.deciding import tell
 from services.notifications.linting import lint
+from services.notifications.storage.standins import end_standin
+from services.notifications.storage.standins import keep_standin as store_standin
 from shared.database import UnitOfWork
 from shared.events import Envelope
-from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserChanged, UserDeactivated, UserRegistered
+from shared.events.grants.day import DelegationEnded, DelegationMade
+from shared.events.portal import OrganisationChanged, ProgrammeLoaded, UserChanged, UserDeactivated, UserRegistered
 
 
 def learn_person(uow: UnitOfWork, envelope: Envelope) -> None:
@@ -45,9 +48,33 @@ def deactivate_person(uow: UnitOfWork, envelope: Envelope) -> None:
 
 
 def learn_organisation(uow: UnitOfWork, envelope: Envelope) -> None:
-    """Keep an organisation's name."""
-    event = OrganisationRegistered.model_validate(envelope.data)
+    """Keep an organisation's name, or what it is called now."""
+    event = OrganisationChanged.model_validate(envelope.data)  # of one newly registered, the same members
     storage.save_organisation(uow.connection, event.organisation_id, event.name, event.kind)
+
+
+def learn_standin(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Keep who stands in for whom, and tell both of it as of any other event."""
+    keep_standin(uow, envelope)
+    tell(uow, envelope)
+
+
+def keep_standin(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Keep who stands in for whom, or that it was ended."""
+    event = envelope.event()
+    if isinstance(event, DelegationEnded):
+        end_standin(uow.connection, event.delegation_id, envelope.time)
+    elif isinstance(event, DelegationMade) and envelope.programme:
+        known = {
+            "id": event.delegation_id,
+            "programme": envelope.programme,
+            "role": event.delegated_role,
+            "delegator": event.delegator_id,
+            "delegate": event.delegate_id,
+            "first_day": event.first_day,
+            "last_day": event.last_day,
+        }
+        store_standin(uow.connection, known)
 
 
 def learn_rules(uow: UnitOfWork, envelope: Envelope) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from services.grants.domain.application import Application, Document, Person
 from services.grants.domain.award.parts import Milestone, Plan, Side, Signature, Tranche, milestone_of, numbered
 from services.grants.domain.award.terms import Terms
+from services.grants.domain.parties import parties_of
 from shared.entity import Entity
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.events.grants.award import (
@@ -55,12 +56,7 @@ class Agreement(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {
-            "applicant": [f"org:{self.organisation}"],
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "manager": ["role:programme_manager"],
-            "finance": ["role:finance_officer"],
-        }
+        return parties_of(self.organisation, self.officer, "manager", "finance")
 
     @classmethod
     def of(cls, application: Application, amount: Money) -> Self:

@@ -122,7 +122,8 @@ class Award(Account):
     def _keep(self, tranche: Tranche, rest: Money) -> int:
         """Keep what is not released as a tranche of its own; returns its number."""
         number = max(item.number for item in self.tranches) + 1
-        self.tranches = [*self.tranches, Tranche(number=number, amount=rest, of=milestone_of(tranche))]
+        kept = Tranche(number=number, amount=rest, of=milestone_of(tranche), settles=tranche.settles)
+        self.tranches = [*self.tranches, kept]
         return number
 
     def refuse(self, number: int, why: str, by: Person, code: str = "") -> None:
@@ -133,8 +134,9 @@ class Award(Account):
         if by.is_one_of(tranche.requested_by):
             raise ForbiddenError("You requested this tranche; another person must decide about it")
         self._in_no_file(tranche)
-        fresh = Tranche(number=number, amount=tranche.amount, of=tranche.of, reversals=tranche.reversals)
-        self._replace(fresh.model_copy(update={"refused": why, "refused_code": code, "hold": tranche.hold}))
+        kept = tranche.model_dump(include={"number", "amount", "of", "settles"})
+        said = {"refused": why, "refused_code": code, "hold": tranche.hold, "reversals": tranche.reversals}
+        self._replace(Tranche(**kept).model_copy(update=said))
         self.record(TrancheRefused(**self._tranche_fact(tranche, ["officer"]), why=why, code=code or None))
 
     def put_on_hold(self, number: int, hold: Hold) -> None:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from services.grants.domain.application import Document, Person
+from services.grants.domain.parties import parties_of
 from services.grants.domain.reporting.costs import ZERO, Cost, CostEntry, total_of
 from services.grants.domain.reporting.results import Figure, Target
 from services.grants.domain.reporting.schedule import Planned
@@ -110,12 +111,7 @@ class Draft(Entity):
         return self.programme
 
     def parties(self) -> dict[str, list[str]]:
-        return {
-            "applicant": [f"org:{self.organisation}"],
-            "officer": [f"user:{self.officer}"] if self.officer else ["role:officer"],
-            "manager": ["role:programme_manager"],
-            "finance": ["role:finance_officer"],
-        }
+        return parties_of(self.organisation, self.officer, "manager", "finance")
 
     @property
     def open(self) -> bool:

@@ -13,7 +13,19 @@ from services.grants.handlers.cofinancing.agreement import (
     start_concept,
     workflow_of,
 )
-from services.grants.handlers.cofinancing.case import listed_for, look_at, may, moves_for, pack_for, row_view, today_of
+from services.grants.handlers.cofinancing.case import (
+    STEP_BACK,
+    barred,
+    listed_for,
+    look_at,
+    may,
+    moves_for,
+    pack_for,
+    roles_on,
+    row_view,
+    step_back,
+    today_of,
+)
 from services.grants.handlers.cofinancing.match import (
     EnterContribution,
     add_evidence,
@@ -31,10 +43,12 @@ from shared.database import UnitOfWork
 from shared.events import Envelope
 
 __all__ = [
+    "STEP_BACK",
     "Concept",
     "EnterContribution",
     "add_evidence",
     "approve_market_value",
+    "barred",
     "decide",
     "draw_terms",
     "enter",
@@ -49,11 +63,13 @@ __all__ = [
     "record_refund",
     "request_release",
     "reverse",
+    "roles_on",
     "row_view",
     "rules_of",
     "save_concept",
     "settle_release",
     "start_concept",
+    "step_back",
     "today_of",
     "workflow_of",
 ]

@@ -10,7 +10,16 @@ from sqlalchemy import Connection
 from services.grants.domain.cofinancing import CoFinancing
 from services.grants.domain.terms import Rules
 from services.grants.handlers.base import Command, act_as, pack_of
-from services.grants.handlers.cofinancing.case import case_for, facts_for, impartial, pack_for, roles_on, same_currency
+from services.grants.handlers.cofinancing.booking import MatchBook
+from services.grants.handlers.cofinancing.case import (
+    barred,
+    case_for,
+    facts_for,
+    impartial,
+    pack_for,
+    roles_on,
+    same_currency,
+)
 from services.grants.storage import reads
 from services.grants.storage.cofinancing import cases
 from shared.database import UnitOfWork
@@ -104,7 +113,7 @@ def draw_terms(
 ) -> CoFinancing:
     """Settle the shares of the agreement: the most that the rules give, or a smaller `grant`."""
     case, actor = case_for(uow, who, "grants.cofinancing.draw", reference, version)
-    impartial(who, case)
+    impartial(uow, who, case)
     same_currency(case, total=total, in_kind=in_kind, **({} if grant is None else {"grant": grant}))
     case.draw_terms(total, in_kind, actor, uow.now(), grant=grant)
     return case
@@ -124,10 +133,17 @@ def move(
     case, _ = case_for(uow, who, "grants.cofinancing.move", reference, version)
     pack, roles = pack_for(uow.connection, case), roles_on(who, case)
     workflow = pack.workflows[case.workflow]
-    chosen = workflow.move(transition, case.stage, roles, facts_for(pack, who, case, reason, comment))
+    conflict = None if roles == ["applicant"] else barred(uow.connection, who, case)
+    facts = facts_for(pack, who, case, reason, comment, conflict)
+    chosen = workflow.move(transition, case.stage, roles, facts)
     role = next(role for role in roles if role in chosen.roles)
     actor = act_as(uow, role, reason)
     if role != "applicant":
-        impartial(who, case)
+        impartial(uow, who, case)
+    before, ended = MatchBook(uow, case), case.terminal
     case.move(chosen, workflow, pack.calendar, actor, uow.now(), reason=reason, comment=comment)
+    if before.book:
+        before.moved(ended=ended)
+    else:
+        MatchBook(uow, case)  # an agreement that was just concluded opens its book
     return case

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Person
 from services.grants.domain.cofinancing import CoFinancing
+from services.grants.domain.conflict import Recusal
 from services.grants.domain.pack import Pack
 from services.grants.handlers.base import MAX_REFERENCE, STAFF, act_as, owns, pack_of
+from services.grants.handlers.conflicts import ConflictOfInterestError, conflict_on, declare
 from services.grants.handlers.standing import stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage.cofinancing import cases, find_case, listed
@@ -21,6 +23,9 @@ from shared.money import Money
 from shared.web.identity import Identity
 from shared.web.paging import Page, decode_cursor, page_of
 from shared.workflow import Facts, Move, authority_levels, authority_limits
+from shared.workflow.requirements import Sentence
+
+STEP_BACK = "grants.recusal.declare"
 
 
 def role_on(who: Identity, action: str, case: CoFinancing) -> str:
@@ -60,10 +65,23 @@ def case_for(
     return case, act_as(uow, role, reason)
 
 
-def impartial(who: Identity, case: CoFinancing) -> None:
-    """Raise ForbiddenError when the case is that of the person's own organisation."""
+def impartial(uow: UnitOfWork, who: Identity, case: CoFinancing) -> None:
+    """Raise ForbiddenError for the person's own organisation's case, and for any other conflict of interest."""
     if owns(who, case.organisation):
         raise ForbiddenError("This is your own organisation's case; somebody else must decide about it")
+    if conflict := barred(uow.connection, who, case):
+        raise ConflictOfInterestError(conflict.message, **conflict.params)
+
+
+def barred(connection: Connection, who: Identity, case: CoFinancing) -> Sentence | None:
+    """Return why `who` decides nothing in this case as staff, or None."""
+    return conflict_on(connection, who, case, case.started_at.date())
+
+
+def step_back(uow: UnitOfWork, who: Identity, reference: str, version: int, nature: str) -> Recusal:
+    """Declare a conflict of interest in a co-financing as staff: one decides nothing in it from now on."""
+    case, _ = case_for(uow, who, STEP_BACK, reference, version)
+    return declare(uow, who, case, nature)
 
 
 def pack_for(connection: Connection, case: CoFinancing) -> Pack:
@@ -71,9 +89,18 @@ def pack_for(connection: Connection, case: CoFinancing) -> Pack:
     return pack_of(connection, case.programme, case.pack_version)
 
 
-def facts_for(pack: Pack, who: Identity, case: CoFinancing, reason: str | None, comment: str | None) -> Facts:
-    """Return what the workflow must know of the case and of who asks."""
+def facts_for(  # noqa: PLR0917 - a case has as many sides
+    pack: Pack,
+    who: Identity,
+    case: CoFinancing,
+    reason: str | None,
+    comment: str | None,
+    conflict: Sentence | None = None,
+) -> Facts:
+    """Return what the workflow must know of the case and of who asks, whom a conflict of interest keeps from it."""
+    staff = [item for item in pack.workflows[case.workflow].transitions if "applicant" not in item.roles]
     return Facts(
+        held={item.id: (conflict,) for item in staff} if conflict else {},
         actor=f"user:{who.user}",
         one_with=frozenset(f"user:{tie.user}" for tie in ties_of(who, case.programme)),
         values=case.values(),
@@ -89,7 +116,9 @@ def facts_for(pack: Pack, who: Identity, case: CoFinancing, reason: str | None, 
 def moves_for(connection: Connection, who: Identity, case: CoFinancing) -> list[Move]:
     """Return what this person may do now, the blocked moves with what blocks them."""
     pack = pack_for(connection, case)
-    return pack.workflows[case.workflow].moves(case.stage, roles_on(who, case), facts_for(pack, who, case, None, None))
+    roles = roles_on(who, case)
+    conflict = None if roles == ["applicant"] else barred(connection, who, case)
+    return pack.workflows[case.workflow].moves(case.stage, roles, facts_for(pack, who, case, None, None, conflict))
 
 
 def today_of(uow: UnitOfWork, case: CoFinancing) -> date:

@@ -15,6 +15,7 @@ from services.grants.domain.contribution import Alike, Claim, Contribution, Valu
 from services.grants.domain.terms import Form
 from services.grants.handlers import payees
 from services.grants.handlers.base import Command, act_as
+from services.grants.handlers.cofinancing.booking import MatchBook
 from services.grants.handlers.cofinancing.case import (
     case_for,
     impartial,
@@ -128,10 +129,13 @@ def decide(
     `code` names the rule by which the cost is not eligible; it is a reason by itself.
     """
     case, actor = case_for(uow, who, "grants.cofinancing.verify", reference, version, reason=note or code or None)
-    impartial(who, case)
+    impartial(uow, who, case)
     _reasoned(note or code, good=good)
+    book = MatchBook(uow, case)
     case.decide(number, actor, uow.now(), good=good, note=note, code=code, today=today_of(uow, case))
-    if not good:
+    if good:
+        book.enter("match_verified", case.contribution(number).value, f"contribution {number}")
+    else:
         _free(uow, case, number)
     return case
 
@@ -149,7 +153,7 @@ def approve_market_value(
     """Let property count at its market value above its book value; the reason is on record."""
     action = "grants.cofinancing.approve-market-value"
     case, actor = case_for(uow, who, action, reference, version, reason=note or None)
-    impartial(who, case)
+    impartial(uow, who, case)
     _reasoned(note, good=False)
     case.approve_market_value(number, actor, uow.now(), note)
     return case
@@ -158,9 +162,11 @@ def approve_market_value(
 def reverse(uow: UnitOfWork, who: Identity, reference: str, version: int, number: int, *, note: str) -> CoFinancing:
     """Take back a verification, with the reason; what is out above the match is then to be paid back."""
     case, actor = case_for(uow, who, "grants.cofinancing.verify", reference, version, reason=note or None)
-    impartial(who, case)
+    impartial(uow, who, case)
     _reasoned(note, good=False)
+    book = MatchBook(uow, case)
     case.reverse(number, actor, uow.now(), note=note, today=today_of(uow, case))
+    book.enter("match_reversed", case.contribution(number).value, f"contribution {number}")
     _free(uow, case, number)
     return case
 
@@ -173,7 +179,7 @@ def _reasoned(note: str, *, good: bool) -> None:
 def request_release(uow: UnitOfWork, who: Identity, reference: str, version: int, amount: Money) -> CoFinancing:
     """Ask for a matched release; raises MatchTooSmallError with the arithmetic."""
     case, actor = case_for(uow, who, "grants.cofinancing.request-release", reference, version)
-    impartial(who, case)
+    impartial(uow, who, case)
     same_currency(case, amount=amount)
     case.request_release(amount, actor, uow.now(), today=today_of(uow, case))
     return case
@@ -184,13 +190,16 @@ def settle_release(
 ) -> CoFinancing:
     """Release what another person asked for, within one's authority, or refuse it with a reason."""
     case, actor = case_for(uow, who, "grants.cofinancing.release", reference, version, reason=note or None)
-    impartial(who, case)
+    impartial(uow, who, case)
     _reasoned(note, good=good)
     if good:
         _within_authority(uow.connection, who, case, case.money(case.release(number).amount))
         rules = pack_for(uow.connection, case).payments.payee
         payees.must_be_payable(uow, case.organisation, case.organisation_name, case.programme, rules)
+    book = MatchBook(uow, case)
     case.settle_release(number, actor, uow.now(), good=good, note=note, today=today_of(uow, case))
+    if good:
+        book.enter("match_released", case.release(number).amount, f"release {number}")
     return case
 
 
@@ -211,11 +220,13 @@ def record_refund(
 ) -> CoFinancing:
     """Record what the firm paid back, with the reference of the payment."""
     case, actor = case_for(uow, who, "grants.cofinancing.refund", reference, version)
-    impartial(who, case)
+    impartial(uow, who, case)
     same_currency(case, amount=amount)
     if not payment.strip():
         raise InvalidError({"payment": Rule("is required")})
+    book = MatchBook(uow, case)
     case.refund(amount, day, payment.strip(), actor, uow.now(), today=today_of(uow, case))
+    book.enter("refund_received", amount.amount, payment.strip())
     return case
 
 
@@ -224,7 +235,7 @@ def record_loan(
 ) -> CoFinancing:
     """Record a bank's loan that came beside the co-financing."""
     case, actor = case_for(uow, who, "grants.cofinancing.record-loan", reference, version)
-    impartial(who, case)
+    impartial(uow, who, case)
     same_currency(case, amount=amount)
     if not lender.strip():
         raise InvalidError({"lender": Rule("is required")})

@@ -33,9 +33,11 @@ from services.notifications.domain.preference import Preference
 from services.notifications.domain.programme import ProgrammeRules
 from services.notifications.domain.retry import Answer, Verdict
 from services.notifications.domain.ruleset import Category, RuleSet
-from shared.database import Repository, UnitOfWork, entity_table, service_metadata
+from services.notifications.storage.base import metadata
+from services.notifications.storage.standins import standin
+from shared.database import Repository, UnitOfWork, entity_table
 
-metadata = service_metadata()
+TABLES = (standin,)  # of modules beside this one: they belong to the same metadata
 
 person = Table(
     "person",

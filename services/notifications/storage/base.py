@@ -1,0 +1,7 @@
+"""What all tables of notifications stand on."""
+
+from __future__ import annotations
+
+from shared.database import service_metadata
+
+metadata = service_metadata()

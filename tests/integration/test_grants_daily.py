@@ -1,0 +1,90 @@
+"""What people meet in a day: proofs of a checklist, reviews given on, open appeals, searches, home cards."""
+
+from __future__ import annotations
+
+import pytest
+from grants_world import Case, World, read_pack
+
+from shared.testing.stand import Stand
+
+
+@pytest.fixture(scope="module")
+def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Give a grants service with people and a pack."""
+    return World(stand.database("grants"), tmp_path_factory.mktemp("grants"))
+
+
+def test_capacity_is_assessed_before_the_checklist_says_so(world: World) -> None:
+    """The point that stands on the assessment takes a yes when that is finished, and a no at any time."""
+    case = Case(world).submitted()
+    case.checks("eligibility")
+    case.move(world.officer, "pass-screening")
+    refused = case.check("due-diligence", "capacity", "yes", 422)
+    assert "it is not" in refused["errors"][0]["rule"]
+    case.check("due-diligence", "capacity", "no")
+    case.checks("due-diligence", "low")
+    assert "Change the answer" in world.officer.page(case.path)
+
+
+def test_a_review_is_given_to_another_person(world: World) -> None:
+    """One act lets go who has it and asks the other; nobody is asked twice, and delegations do not reach reviews."""
+    case = Case(world).in_review("reviewer_one", "reviewer_two")
+    officer, mine = world.officer, case.review_of("reviewer_one")
+    path = f"/reviews/{mine['id']}/reassignment"
+    again = {"reviewer": world.reviewer_two.identity.user, "reason": "Ill", "version": mine["version"]}
+    assert officer.api("POST", path, 422, **again)["errors"][0]["field"] == "reviewer"
+    page = officer.page(f"{case.path}/reviews")
+    assert "Reassign" in page
+    other = next(
+        item for key, item in world.people.items() if key.startswith("reviewer") and key[-3:] not in {"one", "two"}
+    )
+    officer.post(path, reviewer=other.identity.user, reason="Ill", version=mine["version"])
+    every = officer.api("GET", f"{case.path}/reviews")
+    states = {item["reviewer_name"]: item["status"] for item in every}
+    assert states[world.reviewer_one.identity.name] == "excused"
+    assert states[other.identity.name] in {"assigned", "recused"}
+    days = {"first_day": "2026-03-03", "last_day": "2026-03-04"}
+    lent = {"role": "reviewer", "delegate": officer.identity.user, **days}
+    answer = world.manager.api("POST", "/delegations", 422, **lent)
+    assert "personal" in answer["errors"][0]["rule"]
+
+
+def test_an_open_appeal_holds_the_move_that_would_pass_by_it(world: World) -> None:
+    """Taking the case up directly is refused while the appeal waits, which the manager's home counts."""
+    case = Case(world).submitted()
+    case.move(world.officer, "reject", reason="The registration is missing")
+    world.applicant.api("POST", f"{case.path}/appeal", 201, grounds="It was attached")
+    refused = case.move(world.manager, "reconsider", 409, reason="Let us look")
+    assert "decide the appeal" in str(refused)
+    assert "Appeals to decide about" in world.manager.page("/fragments/home")
+    assert case.reference in world.manager.page("/?q=has:appeal+state:all")
+    decision = {"outcome": "granted", "code": "facts-overlooked", "words": "It was there", "version": 1}
+    world.manager.api("POST", f"{case.path}/appeal/decision", **decision)
+    assert case.seen()["stage"] == "screening"
+    assert "Appeals to decide about" not in world.manager.page("/fragments/home")
+
+
+def test_the_search_of_the_top_finds_one_s_own(world: World) -> None:
+    """Applicants and reviewers find by words what is theirs, and are told when nothing is."""
+    case = Case(world).submitted()
+    assert case.reference in world.applicant.page(f"/mine?q={case.reference.lower()}")
+    nothing = world.applicant.page("/mine?q=100%25_sure")
+    assert "Nothing of yours has" in nothing
+    assert case.reference not in nothing
+    assert "No review of yours" in world.reviewer_one.page("/reviews?q=nowhere")
+
+
+def test_the_auditor_s_ageing_has_every_programme(world: World) -> None:
+    """Who sees all programmes sees their tabs, of which the first is the present one."""
+    other = {name: part for name, part in _second().items() if name != "people"}
+    world.learn("second", other | {"people": {"organisations": [], "people": []}})
+    Case(world).submitted()
+    page = world.auditor.page("/ageing")
+    assert 'href="/grants/ageing?programme=second"' in page
+    assert 'aria-current="page">business-ecosystem' in page
+
+
+def _second() -> dict[str, object]:
+    pack = read_pack()
+    pack["programme"] |= {"programme": "second"}
+    return pack
