@@ -21,6 +21,10 @@ def test_capacity_is_assessed_before_the_checklist_says_so(world: World) -> None
     case.move(world.officer, "pass-screening")
     refused = case.check("due-diligence", "capacity", "yes", 422)
     assert "it is not" in refused["errors"][0]["rule"]
+    form = {"checklist": "due-diligence", "item": "capacity", "answer": "yes", "note": "I saw it all"}
+    again = world.officer.post(f"{case.path}/checks", 422, **form, version=case.seen()["version"]).text
+    assert "can be yes when" in again
+    assert 'value="I saw it all"' in again
     case.check("due-diligence", "capacity", "no")
     case.checks("due-diligence", "low")
     assert "Change the answer" in world.officer.page(case.path)
