@@ -53,6 +53,17 @@ def test_a_review_is_given_to_another_person(world: World) -> None:
     assert "personal" in answer["errors"][0]["rule"]
 
 
+def test_what_was_ticked_survives_the_letter_and_a_stale_page(world: World) -> None:
+    """Parts to be opened again stay ticked on the page of the letters, and when somebody was faster."""
+    case = Case(world).submitted()
+    version = case.seen()["version"]
+    asked = {"transition": "request-information", "reason": "Which firms?", "sections": ["budget", "documents"]}
+    for path, status, at in (("letter", 200, version), ("moves", 409, version - 1)):
+        page = world.officer.post(f"{case.path}/{path}", status, **asked, version=at).text
+        assert page.count('" checked> <span>') == 2
+        assert 'value="budget" checked' in page
+
+
 def test_an_open_appeal_holds_the_move_that_would_pass_by_it(world: World) -> None:
     """Taking the case up directly is refused while the appeal waits, which the manager's home counts."""
     case = Case(world).submitted()

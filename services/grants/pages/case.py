@@ -75,7 +75,9 @@ def _open(checklist: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
-    more = {"conflict": problem, "given": request.state.typed, "status_code": 409}
+    ticked = [value for name, value in request.state.posted if name == "sections"]
+    given = request.state.typed | {"sections": ticked}
+    more = {"conflict": problem, "given": given, "status_code": 409}
     return _summary(request, uow, who, request.path_params["reference"], **more)
 
 
