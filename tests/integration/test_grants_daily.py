@@ -90,10 +90,18 @@ def test_the_search_of_the_top_finds_one_s_own(world: World) -> None:
 
 
 def test_the_auditor_s_ageing_has_every_programme(world: World) -> None:
-    """Who sees all programmes sees their tabs, of which the first is the present one."""
+    """Who sees all programmes sees their tabs; reviewers of another programme are none of this one's choices."""
     other = {name: part for name, part in _second().items() if name != "people"}
-    world.learn("second", other | {"people": {"organisations": [], "people": []}})
-    Case(world).submitted()
+    stranger = {
+        "key": "stranger",
+        "name": "Someone Else",
+        "email": "s@example.org",
+        "locale": "en",
+        "roles": ["reviewer"],
+    }
+    world.learn("second", other | {"people": {"organisations": [], "people": [stranger]}})
+    case = Case(world).submitted()
+    assert "Someone Else" not in str(world.officer.api("GET", f"{case.path}/reviewers"))
     page = world.auditor.page("/ageing")
     assert 'href="/grants/ageing?programme=second"' in page
     assert 'aria-current="page">business-ecosystem' in page
