@@ -29,7 +29,7 @@ from shared.safekeeping import keeping
 from shared.safekeeping.refusals import SafekeepingError, of_disk
 from shared.safekeeping.restoring import Server
 from shared.safekeeping.showing import Steps
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _put_keys(known: Settings, folder: Path) -> list[str]:
         (folder / Path(place.SIGNING).name, known.signing_key_file, False),
         (folder / Path(place.IDENTITY).name, known.identity_key_file, False),
     ]
-    left = _payee_keys(folder / Path(place.PAYEES).name, known.payee_key_file)
+    left = payee_keys(folder / Path(place.PAYEES).name, known.payee_key_file)
     for source, target, needed in wanted:
         if target and source.exists() and (needed or not target.exists()):
             try:
@@ -172,11 +172,14 @@ def _put_keys(known: Settings, folder: Path) -> list[str]:
     return left
 
 
-def _payee_keys(source: Path, target: Path | None) -> list[str]:
+def payee_keys(source: Path, target: Path | None) -> list[str]:
     """Add the keys under which the restored bank numbers are sealed to those that are here, the latter first."""
     if target is None or not source.exists():
         return []
-    here = vault.lines_of(target) if target.exists() else []
+    try:
+        here = vault.lines_of(target) if target.exists() else []
+    except SettingsError:  # the operator mends it: what stands there is theirs
+        return [target.name]
     missing = [line for line in vault.lines_of(source) if line not in here]
     if not missing:
         return []

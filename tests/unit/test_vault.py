@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.backup.restoring import payee_keys
 from shared.settings import SettingsError
 from shared.vault import (
     Vault,
@@ -70,6 +71,21 @@ def test_a_bad_key_file_is_refused_with_its_name(tmp_path: Path, content: str | 
         lines_of(file)
     assert str(file) in str(refused.value)
     assert OLD not in str(refused.value)
+
+
+def test_a_restore_adds_the_keys_of_what_it_brings_back(tmp_path: Path) -> None:
+    """Keys that are here stay first; those of the backup come after them once; a place that is closed is named."""
+    kept, here = tmp_path / "kept" / "payee.key", tmp_path / "here" / "payee_key"
+    kept.parent.mkdir()
+    kept.write_text(f"{OLD}\n")
+    assert payee_keys(kept, here) == []
+    assert lines_of(here) == [OLD]
+    here.write_text(f"{NEW}\n")
+    assert payee_keys(kept, here) == []
+    assert lines_of(here) == [NEW, OLD]
+    assert payee_keys(kept, here) == []
+    assert payee_keys(kept, tmp_path / "here" / "payee_key" / "inside") == ["inside"]
+    assert payee_keys(tmp_path / "none", here) == []
 
 
 def test_a_first_key_is_made_once(tmp_path: Path) -> None:
