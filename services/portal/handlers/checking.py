@@ -30,6 +30,7 @@ _PROBLEMS = (
     closeout_problems,
     diligence_problems,
     judging_problems,
+    partner_problems,
     call_rule_problems,
 )
 
