@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from services.portal import passwords
 from shared.testing.backbone import consumer_database, empty
+from shared.testing.routes import worked_out_once
 from shared.testing.stand import Stand
 
 Pair = tuple[Engine, Engine]
@@ -21,6 +22,14 @@ def _passwords_cost_little() -> Iterator[None]:
     """Let the passwords of a pack's people cost little; what a hash must cost, the unit tests say."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _apps_cost_little() -> Iterator[None]:
+    """Let the apps of a file share what is the same in each."""
+    with pytest.MonkeyPatch.context() as patch:
+        worked_out_once(patch)
         yield
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,17 +58,26 @@ class Log:
                 assert connection.execute(text(statement)).rowcount > 0, statement
 
 
-@pytest.fixture
-def log(stand: Stand, tmp_path: Path) -> Log:
-    """Give a signed log of 600 entries in three batches and one refused message."""
+@pytest.fixture(scope="module")
+def written(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> Log:
+    """Give a signed log of 600 entries in three batches and one refused message, which no test may touch."""
     engine = stand.database("audit")
     for start, end in ((1, 300), (300, 301), (301, SIZE)):
         take_in(engine, [act(n, causation_id=uuid4(), traceparent="00-1") for n in range(start, end)])
     with engine.begin() as connection:
         ingest(connection, [Raw({"from": "nowhere"}, b"poison")])
-    made = Log(engine, stand.superuser(engine), Keys(tmp_path / "keys", "log.example/audit"))
+    keys = Keys(tmp_path_factory.mktemp("log") / "keys", "log.example/audit")
+    made = Log(engine, stand.superuser(engine), keys)
     made.sign()
     return made
+
+
+@pytest.fixture
+def log(stand: Stand, written: Log, tmp_path: Path) -> Log:
+    """Give a copy of that log with its keys, to do anything to."""
+    engine = stand.copy(written.engine, "audit")
+    shutil.copytree(written.keys.folder, tmp_path / "keys")
+    return Log(engine, stand.superuser(engine), Keys(tmp_path / "keys", "log.example/audit"))
 
 
 def named(report: Report) -> set[tuple[str, int | None, str | None]]:

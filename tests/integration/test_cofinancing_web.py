@@ -144,16 +144,16 @@ def test_wrong_answers_come_back_with_the_form(app: FastAPI, desk: Desk) -> None
     assert desk.enter(reference, "5", invoice_number="1", supplier_tax_id="2") == 1
 
 
-@pytest.mark.parametrize("amount", ["", "abc", "-5", "1e400", "NaN", "9" * 30, "0", "1.001"])
-def test_no_odd_amount_becomes_a_release(app: FastAPI, desk: Desk, amount: str) -> None:
+def test_no_odd_amount_becomes_a_release(app: FastAPI, desk: Desk) -> None:
     """Empty, wordy, negative, endless and too exact amounts are refused by field, in form and API."""
     reference = desk.agreed()
     case, browser = f"/grants/cofinancing/{reference}", Browser(app, FINANCE)
     at = version(browser.get(case).text)
-    assert browser.post(f"{case}/releases", {"amount": amount, "version": at}).status_code == 422
-    body = {"version": int(at), "amount": {"amount": amount, "currency": "EUR"}}
-    assert browser.json("POST", f"/grants/api/cofinancing/{reference}/releases", body).status_code == 422
-    assert desk.look(reference).releases == []
+    for amount in ("", "abc", "-5", "1e400", "NaN", "9" * 30, "0", "1.001"):
+        assert browser.post(f"{case}/releases", {"amount": amount, "version": at}).status_code == 422, amount
+        body = {"version": int(at), "amount": {"amount": amount, "currency": "EUR"}}
+        assert browser.json("POST", f"/grants/api/cofinancing/{reference}/releases", body).status_code == 422, amount
+        assert desk.look(reference).releases == [], amount
 
 
 def test_an_old_page_is_told_who_was_faster(app: FastAPI, desk: Desk) -> None:

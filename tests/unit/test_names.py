@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.grants.domain import likeness
 from shared.names import folded, number
 
 
@@ -35,3 +36,9 @@ def test_different_names_stay_different() -> None:
 def test_numbers_are_compared_by_letters_and_digits() -> None:
     """A tax number with its country's letters, spaces and dashes is the number."""
     assert number("MK 4030-995.110024") == "MK4030995110024"
+
+
+def test_capitals_of_turkish_words_are_the_same_words() -> None:
+    """The dotless i is an i, where names are compared with lists and with other applications' names alike."""
+    for compared in (folded, likeness.folded):
+        assert compared("IŞIK VAKFI İSTANBUL") == compared("Işık Vakfı İstanbul")

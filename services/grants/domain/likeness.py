@@ -16,6 +16,7 @@ Verdict = Literal["linked", "dismissed"]
 _LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяѓѕјљњќџ"
 _LATIN = "a b v g d e e zh z i y k l m n o p r s t u f h ts ch sh sch - y - e yu ya g dz j lj nj k dz"
 _CYRILLIC = {letter: latin.strip("-") for letter, latin in zip(_LETTERS, _LATIN.split(), strict=True)}
+_LEVELLED = _CYRILLIC | {"ı": "i"}  # Turkish: the small letter of I, which is no i with an accent
 # Words that say what kind of organisation it is, not which.
 _FORMS = frozenset(
     ("ltd", "llc", "inc", "doo", "dooel", "ad", "ooo", "oao", "zao", "gmbh", "nvo", "ngo", "co", "company", "limited")
@@ -25,7 +26,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 def folded(name: str) -> str:
     """Return a name as it is compared: small Latin letters, without accents, signs and legal forms."""
-    latin = "".join(_CYRILLIC.get(letter, letter) for letter in name.casefold())
+    latin = "".join(_LEVELLED.get(letter, letter) for letter in name.casefold())
     plain = "".join(c for c in unicodedata.normalize("NFKD", latin) if not unicodedata.combining(c))
     return " ".join(word for word in _WORD.findall(plain.replace(".", "")) if word not in _FORMS)
 
