@@ -21,6 +21,10 @@ def test_capacity_is_assessed_before_the_checklist_says_so(world: World) -> None
     case.move(world.officer, "pass-screening")
     refused = case.check("due-diligence", "capacity", "yes", 422)
     assert "it is not" in refused["errors"][0]["rule"]
+    form = {"checklist": "due-diligence", "item": "capacity", "answer": "yes", "note": "I saw it all"}
+    again = world.officer.post(f"{case.path}/checks", 422, **form, version=case.seen()["version"]).text
+    assert "can be yes when" in again
+    assert 'value="I saw it all"' in again
     case.check("due-diligence", "capacity", "no")
     case.checks("due-diligence", "low")
     assert "Change the answer" in world.officer.page(case.path)
@@ -49,6 +53,17 @@ def test_a_review_is_given_to_another_person(world: World) -> None:
     assert "personal" in answer["errors"][0]["rule"]
 
 
+def test_what_was_ticked_survives_the_letter_and_a_stale_page(world: World) -> None:
+    """Parts to be opened again stay ticked on the page of the letters, and when somebody was faster."""
+    case = Case(world).submitted()
+    version = case.seen()["version"]
+    asked = {"transition": "request-information", "reason": "Which firms?", "sections": ["budget", "documents"]}
+    for path, status, at in (("letter", 200, version), ("moves", 409, version - 1)):
+        page = world.officer.post(f"{case.path}/{path}", status, **asked, version=at).text
+        assert page.count('" checked> <span>') == 2
+        assert 'value="budget" checked' in page
+
+
 def test_an_open_appeal_holds_the_move_that_would_pass_by_it(world: World) -> None:
     """Taking the case up directly is refused while the appeal waits, which the manager's home counts."""
     case = Case(world).submitted()
@@ -75,10 +90,18 @@ def test_the_search_of_the_top_finds_one_s_own(world: World) -> None:
 
 
 def test_the_auditor_s_ageing_has_every_programme(world: World) -> None:
-    """Who sees all programmes sees their tabs, of which the first is the present one."""
+    """Who sees all programmes sees their tabs; reviewers of another programme are none of this one's choices."""
     other = {name: part for name, part in _second().items() if name != "people"}
-    world.learn("second", other | {"people": {"organisations": [], "people": []}})
-    Case(world).submitted()
+    stranger = {
+        "key": "stranger",
+        "name": "Someone Else",
+        "email": "s@example.org",
+        "locale": "en",
+        "roles": ["reviewer"],
+    }
+    world.learn("second", other | {"people": {"organisations": [], "people": [stranger]}})
+    case = Case(world).submitted()
+    assert "Someone Else" not in str(world.officer.api("GET", f"{case.path}/reviewers"))
     page = world.auditor.page("/ageing")
     assert 'href="/grants/ageing?programme=second"' in page
     assert 'aria-current="page">business-ecosystem' in page

@@ -19,7 +19,7 @@ from services.grants.domain.ledger import Account, Kind, Ledger
 from services.grants.domain.parties import parties_of
 from services.grants.domain.publishing import Publication
 from services.grants.domain.publishing.publication import Stored
-from services.grants.pages.ledger import ACCOUNTS, KINDS, entries
+from services.grants.pages.ledger import ACCOUNTS, KINDS, about_in, entries
 from services.grants.pages.sentences import latest
 from shared import i18n
 from shared.errors import ConflictError, InvalidError
@@ -123,6 +123,7 @@ def test_a_co_financing_s_entry_leads_to_its_own_ledger() -> None:
     [entry] = entries(lines)
     assert entry["path"] == "/grants/cofinancing/COF-1/ledger"
     assert [line["place"] for line in entry["lines"]] == [1, 2]
+    assert (about_in("release 2", "ru"), about_in("release of May", "ru")) == ("выплата 2", "release of May")
 
 
 def test_a_point_stands_on_an_assessment_that_there_is() -> None:

@@ -64,13 +64,14 @@ class Candidate:
 
 
 def candidates(uow: UnitOfWork, application: Application, frame: Frame) -> list[Candidate]:
-    """Return everybody who reviews, those first whom the rule would choose first; nine statements for all of them.
+    """Return who reviews in the programme, those first whom the rule would choose first; nine statements for all.
 
     The order is the rule: no hindrance, most of the call's expertise, least open reviews, then name and id, so that
     the same question always has the same answer.
     """
     asked = {review.reviewer for review in reads.reviews_of(uow.connection, application.id)}
-    people = {row["id"]: row["name"] for row in reads.people_with(uow.connection, "reviewer") if row["id"] not in asked}
+    there = reads.people_with(uow.connection, "reviewer", application.programme)
+    people = {row["id"]: row["name"] for row in there if row["id"] not in asked}
     users = sorted(people)
     known = judging.assessors_by_id(uow.connection, users)
     load = judging.open_reviews(uow.connection, users)

@@ -101,8 +101,9 @@ def ask(
 
 def _ask_one(uow: UnitOfWork, application: Application, reviewer: str, due: date | None, because: str) -> Review:
     person = reads.find_person(uow.connection, reviewer[:80])
-    if person is None or not person["active"] or "reviewer" not in person["roles"]:
-        raise InvalidError({"reviewers": "has somebody who is not a reviewer"})
+    fits = person is not None and person["active"] and "reviewer" in person["roles"]
+    if not fits or person is None or application.programme not in person["programmes"]:
+        raise InvalidError({"reviewers": "has somebody who is not a reviewer of this programme"})
     review = Review.ask(
         id=str(uow.ids()),
         application=application.id,

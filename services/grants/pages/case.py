@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.grants.domain.ageing import age_of
 from services.grants.handlers import deciding, lettering, listing, moving, viewing
@@ -19,12 +19,13 @@ from services.grants.pages.sentences import ANSWERS, latest, lines
 from services.grants.pages.status import status
 from services.grants.storage import reads
 from shared.database import UnitOfWork
-from shared.errors import ConflictError
+from shared.errors import ConflictError, InvalidError
 from shared.forms import shown, words
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel
 from shared.web.identity import Identity
+from shared.web.kept import keeps_words
 
 router = APIRouter(prefix="/applications/{reference}")
 READ = [allowed("grants.application.read")]
@@ -53,6 +54,7 @@ def _summary(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         "age": _age(page),
         "status": [] if page.inside else status(page, today_of(request, page.frame.pack)),
         "guide": guide(page),
+        "check_errors": {},
         "rules": told(request, page.frame.call, page.application.eligibility) if page.inside else [],
     }
     context["homeless"] = _homeless(context, more.get("given", {}))
@@ -73,7 +75,9 @@ def _open(checklist: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
-    more = {"conflict": problem, "given": request.state.typed, "status_code": 409}
+    ticked = [value for name, value in request.state.posted if name == "sections"]
+    given = request.state.typed | {"sections": ticked}
+    more = {"conflict": problem, "given": given, "status_code": 409}
     return _summary(request, uow, who, request.path_params["reference"], **more)
 
 
@@ -184,6 +188,7 @@ class MoveForm(FormModel):
 
 
 @router.post("/moves", dependencies=[STAY, allowed("grants.application.move")])
+@keeps_words
 def move(reference: str, form: Annotated[MoveForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
     """Make a move."""
     moving.move(uow, who, reference, form.command(viewing.application_seen(uow, who, reference).currency))
@@ -240,7 +245,13 @@ class CheckForm(FormModel):
 
 
 @router.post("/checks", dependencies=[STAY, allowed("grants.application.check")])
-def check(reference: str, form: Annotated[CheckForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
-    """Answer one point of a checklist."""
-    moving.check(uow, who, reference, moving.AnswerCheck(**form.model_dump(exclude={"csrf"})))
+@keeps_words
+def check(request: Request, reference: str, form: Annotated[CheckForm, Form()], who: Who, uow: Uow) -> Response:
+    """Answer one point of a checklist; refused, the form comes back with what was typed."""
+    try:
+        moving.check(uow, who, reference, moving.AnswerCheck(**form.model_dump(exclude={"csrf"})))
+    except InvalidError as error:
+        uow.abandon()
+        more = {"check_errors": error.fields, "given": form.model_dump(), "status_code": 422}
+        return _summary(request, uow, who, reference, **more)
     return back(case_path(reference) + "#checks")

@@ -18,6 +18,7 @@ from shared.errors import InvalidError
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import FormModel
 from shared.web.identity import Identity
+from shared.web.kept import keeps_words
 
 router = APIRouter()
 DAY = "/grants/day"
@@ -143,6 +144,7 @@ def _of_case(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
 
 
 @router.post("/applications/{reference}/notes", dependencies=[allowed(notes.WRITE)])
+@keeps_words
 def write(request: Request, reference: str, form: Annotated[NoteForm, Form()], who: Who, uow: Uow) -> Response:
     """Write a note; one that can't be kept comes back as it was typed."""
     if form.audience not in {"staff", "applicant"}:

@@ -17,6 +17,7 @@ from services.grants.domain.ledger import COFINANCING, SIDES, Ledger
 from services.grants.handlers import ledger_views as views
 from services.grants.pages.common import CasePage, show
 from services.grants.pages.table import harmless
+from shared import i18n
 from shared.database import reading
 from shared.i18n import translate
 from shared.money import Money
@@ -58,6 +59,13 @@ KINDS = {
     "match_unearned": "Not earned by the match: to be paid back",
     "match_earned": "Earned by the match after all",
 }
+ABOUT = {
+    "version": "version %(number)s",
+    "tranche": "tranche %(number)s",
+    "refund": "refund %(number)s",
+    "contribution": "contribution %(number)s",
+    "release": "release %(number)s",
+}
 HEADINGS = ("Entry", "When", "Case", "What", "Account", "Debit", "Credit", "Currency", "About", "Who")
 WIDTH = 600
 ON_A_PAGE = 60  # lines of the funds' ledger, newest first
@@ -95,6 +103,7 @@ def entries(rows: Iterable[RowMapping]) -> list[dict[str, Any]]:
         if not found or found[-1]["entry"] != row["entry"]:
             about = {name: row[name] for name in ("entry", "at", "case", "about", "by_name")}
             part = "cofinancing" if row["call"] == COFINANCING else "applications"
+            about["about"] = about_in(row["about"], i18n.current_locale.get())
             about["path"] = f"/grants/{part}/{row['case']}/ledger"
             found.append(about | {"name": KINDS.get(row["kind"], row["kind"]), "lines": []})
         amount = Money.of(abs(row["amount"]), row["currency"])
@@ -103,6 +112,13 @@ def entries(rows: Iterable[RowMapping]) -> list[dict[str, Any]]:
     for entry in found:
         entry["lines"].sort(key=lambda line: line["place"])
     return found
+
+
+def about_in(text: str, locale: str) -> str:
+    """Return what an entry is about in the reader's language, where the house wrote it; a bank's reference as it is."""
+    word, _, number = text.partition(" ")
+    known = ABOUT.get(word) if number.isdigit() else None
+    return translate("grants", known, {"number": number}, locale=locale) if known else text
 
 
 def balances(accounts: Ledger) -> list[tuple[str, Money, bool]]:
@@ -178,7 +194,7 @@ def _lines(request: Request, pages: Iterable[list[RowMapping]]) -> Iterator[str]
     locale = request.state.locale
 
     def said(word: str) -> str:
-        return translate("grants", word, locale=locale)
+        return about_in(translate("grants", word, locale=locale), locale)
 
     yield "\ufeff" + _written([[said(name) for name in HEADINGS]])
     for rows in pages:
@@ -204,7 +220,7 @@ def _cells(row: RowMapping, said: Any) -> list[Any]:
         credit,
         row["currency"],
     ]
-    return [*numbers, harmless(row["about"]), harmless(row["by_name"])]
+    return [*numbers, harmless(said(row["about"])), harmless(row["by_name"])]
 
 
 def _file(name: str, pieces: Iterator[str]) -> StreamingResponse:

@@ -113,6 +113,7 @@ ANSWERS = {
     "high": "High",
 }
 DECLARED = {True: "Conflict of interest declared", False: "Declared: no conflict of interest"}
+REFUSED, STALE = "grants.attempt.refused", "stale-version"
 SAVED, VIEWED = "grants.application.saved", "grants.record.viewed"
 # Where the reason of an act stands in its data.
 _DETAILS = ("reason", "comment", "why", "note", "nature")
@@ -121,12 +122,12 @@ _DETAILS = ("reason", "comment", "why", "note", "nature")
 def latest(acts: Sequence[Mapping[str, Any]], most: int) -> list[dict[str, Any]]:
     """Return the newest acts for a case's first page: savings in a row as one.
 
-    Attempts of outsiders and who looked at the case stand on its timeline.
+    Attempts of outsiders, stale pages and who looked at the case stand on its timeline.
     """
     found: list[dict[str, Any]] = []
     for act in acts:
-        outside = act["type"] == "grants.attempt.refused" and act["data"].get("problem") == "not-found"
-        if outside or act["type"] == VIEWED:
+        noise = act["type"] == REFUSED and act["data"].get("problem") in {"not-found", STALE}
+        if noise or act["type"] == VIEWED:
             continue
         if act["type"] == SAVED and found and found[-1]["type"] == SAVED and found[-1]["who"] == act["who"]:
             found[-1]["data"] |= {"times": found[-1]["data"].get("times", 1) + 1}
@@ -161,6 +162,8 @@ def _act(request: Request, act: Mapping[str, Any], workflow: Workflow, inside: b
     elif "times" in data:
         what = _said(request, "Draft saved, %(times)s times", data)
     else:
+        if act["type"] == REFUSED and data.get("problem") == STALE:
+            data["detail"] = _said(request, "Somebody changed this while the page was open")
         if act["type"] == "grants.application.checked":
             data["answer"] = _said(request, ANSWERS.get(str(data["answer"]), str(data["answer"])))
         what = _said(request, ACTS.get(act["type"], act["type"]), data)
