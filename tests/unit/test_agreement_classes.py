@@ -10,9 +10,8 @@ import pytest
 from services.grants.domain.award.classes import Verdict, classify
 from services.grants.domain.award.parts import Plan
 from services.grants.domain.award.terms import AgreedLine, Terms
-from services.portal.packs import award_rule_problems
 from shared.errors import InvalidError
-from shared.events.award_rules import Amendments, AwardRules
+from shared.events.award_rules import Amendments, AwardRules, award_rule_problems
 from shared.money import Money
 
 RULES = Amendments()
