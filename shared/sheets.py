@@ -21,6 +21,8 @@ from shared.errors import InvalidError, Rule
 MAX_BYTES = 5 * 1024 * 1024
 MAX_UNPACKED = 50 * 1024 * 1024
 MAX_ROWS = 2000
+MAX_STREAMED = 300 * 1024 * 1024
+MAX_LINE = 10_000
 MAX_COLUMNS = 60
 _NS = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -40,6 +42,24 @@ def read_rows(name: str, source: BinaryIO) -> list[list[str]]:
     if len(rows) > MAX_ROWS:
         raise InvalidError({"file": Rule("has more than %(most)s rows", most=MAX_ROWS)})
     return rows
+
+
+def stream_rows(name: str, content: bytes, most: int) -> Iterator[tuple[int, list[str]]]:
+    """Give (line number, cells) of a large table one by one; memory grows with the file, not with its rows.
+
+    Raises InvalidError, when it comes to it, that says what is wrong with the file.
+    """
+    if not content.strip():
+        raise InvalidError({"file": "is empty"})
+    rows = _xlsx_stream(content) if content.startswith(b"PK\x03\x04") else _csv_stream(name, content)
+    given = 0
+    for number, cells in rows:
+        if not any(cells):
+            continue
+        given += 1
+        if given > most + 1:
+            raise InvalidError({"file": Rule("has more than %(most)s rows", most=most)})
+        yield number, cells
 
 
 def day_of(text: str) -> str:
@@ -66,6 +86,51 @@ def _csv(name: str, content: bytes) -> list[list[str]]:
     except csv.Error as error:
         raise InvalidError({"file": "is not a table of rows"}) from error
     return [[cell.strip() for cell in row[:MAX_COLUMNS]] for row in rows if any(cell.strip() for cell in row)]
+
+
+def _csv_stream(name: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    if not name.lower().endswith((".csv", ".txt")):
+        raise InvalidError({"file": "must be a .csv or .xlsx file"})
+    first = content[:MAX_LINE].partition(b"\n")[0].decode("utf-8", "replace")
+    delimiter = max(";,\t", key=first.count)
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, [cell.strip() for cell in row[:MAX_COLUMNS]]
+    except csv.Error as error:
+        raise InvalidError({"file": "is not a table of rows"}) from error
+    except UnicodeDecodeError as error:
+        raise InvalidError({"file": "is not text in UTF-8"}) from error
+
+
+def _xlsx_stream(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Read the first sheet while it is unpacked; of a part no more is unpacked than its archive declares."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(item.file_size for item in archive.infolist()) > MAX_STREAMED:
+                raise InvalidError({"file": "is too large when unpacked"})
+            texts = [
+                "".join(text.text or "" for text in item.iter(f"{_NS}t"))
+                for item in _elements(archive, "xl/sharedStrings.xml", "si")
+            ]
+            for place, row in enumerate(_elements(archive, _first_sheet(archive), "row"), 1):
+                yield int(row.get("r") or place), _cells(row, texts)
+    except (zipfile.BadZipFile, KeyError, etree.XMLSyntaxError, ValueError, IndexError, EOFError) as error:
+        raise InvalidError({"file": "is not an .xlsx file that can be read"}) from error
+
+
+def _elements(archive: zipfile.ZipFile, name: str, tag: str) -> Iterator[etree._Element]:
+    """Give the elements of that name one by one, each forgotten when the next is asked for."""
+    if tag == "si" and name not in archive.namelist():
+        return
+    safe = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+    with archive.open(name) as part:
+        for _, element in etree.iterparse(part, events=("end",), tag=f"{_NS}{tag}", **safe):
+            yield element
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
 
 
 def _decoded(content: bytes) -> str:
@@ -114,14 +179,19 @@ def _shared(archive: zipfile.ZipFile) -> list[str]:
 
 def _rows(sheet: etree._Element, texts: list[str]) -> Iterator[list[str]]:
     for row in sheet.iter(f"{_NS}row"):
-        cells: dict[int, str] = {}
-        for place, cell in enumerate(row.iter(f"{_NS}c")):
-            named = _CELL.fullmatch(cell.get("r") or "")
-            index = _column(named[1]) if named else place
-            if index < MAX_COLUMNS:
-                cells[index] = _value(cell, texts).strip()
-        if any(cells.values()):
-            yield [cells.get(index, "") for index in range(max(cells) + 1)]
+        cells = _cells(row, texts)
+        if any(cells):
+            yield cells
+
+
+def _cells(row: etree._Element, texts: list[str]) -> list[str]:
+    cells: dict[int, str] = {}
+    for place, cell in enumerate(row.iter(f"{_NS}c")):
+        named = _CELL.fullmatch(cell.get("r") or "")
+        index = _column(named[1]) if named else place
+        if index < MAX_COLUMNS:
+            cells[index] = _value(cell, texts).strip()
+    return [cells.get(index, "") for index in range(max(cells, default=-1) + 1)]
 
 
 def _column(letters: str) -> int:

@@ -1,14 +1,20 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-OWNS = ("loan", "proposal", "referral")
+OWNS = ("loan", "proposal", "referral", "tape")
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
     "loans.gap.alarmed",
     "loans.gap.closed",
     "loans.loan.agreed",
+    "loans.loan.caught_up",
     "loans.loan.disbursement_confirmed",
     "loans.loan.disbursement_reported",
+    "loans.loan.less_overdue",
+    "loans.loan.overdue",
+    "loans.loan.repaid",
+    "loans.loan.restructured",
+    "loans.loan.written_off",
     "loans.outbox.dropped",
     "loans.projection.rebuilt",
     "loans.proposal.document_added",
@@ -35,6 +41,10 @@ PUBLISHES = (
     "loans.referral.submitted",
     "loans.referral.turned_down",
     "loans.referral.withdrawn",
+    "loans.tape.applied",
+    "loans.tape.checked",
+    "loans.tape.discarded",
+    "loans.tape.superseded",
 )
 CONSUMES = (
     "portal.user.#",

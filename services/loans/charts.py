@@ -75,3 +75,49 @@ def cash_chart(closings: Sequence[tuple[str, Decimal]], label: str, number: Call
         parts.append(_text(80, 154, number(bottom, 0), "end", "var(--bad)"))
     parts.append(Markup('<path d="M88 {}H618" stroke="var(--line)" fill="none"/>').format(zero))
     return _svg(182, label, parts)
+
+
+_TONES = ("var(--accent)", "var(--bad)", "var(--warn)")
+_LEFT, _BASE, _HIGH = 88, 150, 120
+
+
+def share_chart(
+    points: Sequence[tuple[str, dict[str, Decimal | None]]],
+    names: dict[str, str],
+    label: str,
+    number: Callable[[Decimal, int], str],
+) -> Markup:
+    """Return a line a share over months, from zero; what is not known leaves a gap. `names` are the lines' words."""
+    known = [value for _, values in points for value in values.values() if value is not None]
+    if not known:
+        return Markup()
+    top, step = max(*known, Decimal("0.05")), Decimal(500) / max(len(points) - 1, 1)
+    parts = [Markup('<path d="M88 150H618" stroke="var(--line)" fill="none"/>')]
+    parts += [
+        _text(80, 154, "0", "end", "var(--soft)"),
+        _text(80, 34, f"{number(top * 100, 1)} %", "end", "var(--soft)"),
+    ]
+    for index, (month, _) in enumerate(points):
+        if index % max(len(points) // 6, 1) == 0:
+            anchor = "middle" if index else "start"
+            parts.append(_text(f"{_LEFT + index * step:.0f}", 172, month, anchor, "var(--soft)"))
+    for place, (name, words) in enumerate(names.items()):
+        seen = [
+            (_LEFT + index * step, _BASE - value / top * _HIGH, f"{words}, {month}: {number(value * 100, 1)} %")
+            for index, (month, values) in enumerate(points)
+            if (value := values.get(name)) is not None
+        ]
+        parts += _line(place, words, seen)
+    return _svg(204, label, parts)
+
+
+def _line(place: int, words: str, seen: list[tuple[Decimal, Decimal, str]]) -> list[Markup]:
+    """Return one line with a dot a month, and its word below the picture."""
+    tone, left = _TONES[place % len(_TONES)], _LEFT + place * 110
+    path = " ".join(f"{'L' if index else 'M'}{x:.0f} {y:.1f}" for index, (x, y, _) in enumerate(seen))
+    dashes = Markup(' stroke-dasharray="{}"').format(place * 4) if place else Markup()
+    parts = [Markup('<path d="{}" stroke="{}" stroke-width="2" fill="none"{}/>').format(path, tone, dashes)]
+    dot = Markup('<circle cx="{:.0f}" cy="{:.1f}" r="3.5" fill="{}"><title>{}</title></circle>')
+    parts += [dot.format(x, y, tone, said) for x, y, said in seen]
+    parts.append(Markup('<rect x="{}" y="188" width="14" height="4" fill="{}"/>').format(left, tone))
+    return [*parts, _text(left + 19, 194, words, "start")]

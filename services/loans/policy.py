@@ -39,5 +39,11 @@ POLICY = Policy(
         "loans.loan.read": {"finance_partner": "org", "applicant": "own", **_STAFF},
         "loans.loan.disburse": {"finance_partner": "org"},
         "loans.loan.confirm": {"applicant": "own"},
+        "loans.loan.restructure": {"finance_partner": "org"},
+        "loans.tape.list": {"finance_partner": "all", "auditor": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.tape.read": {"finance_partner": "org", "auditor": "programme", **_STAFF},
+        "loans.tape.check": {"finance_partner": "all"},
+        "loans.tape.apply": {"finance_partner": "org"},
+        "loans.portfolio.read": {"finance_partner": "all", "auditor": "all", **dict.fromkeys(_STAFF, "all")},
     }
 )

@@ -30,5 +30,8 @@ PROJECTIONS: dict[str, Projection] = {
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {
+    "tape_line": "the lines of repayment tapes: written with the tape's own entity and never changed",
+    "tape_sum": "the sums of those lines",
+    "funnel": "what becomes of proposals, counted anew from the entities",
     "locked_proposal": "what of a proposal was shown to a bank: written with the entity and never changed",
 }

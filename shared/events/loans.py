@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from pydantic import BaseModel, ConfigDict
+
 from shared.events.base import Event, attempt_and_view
 from shared.money import Money
 
@@ -242,3 +244,118 @@ class DisbursementConfirmed(_LoanFact):
     amount: Money
     confirmed: Money
     agreed: Money
+
+
+class _FollowedFact(_LoanFact):
+    as_of: date
+    tape_id: str | None
+    outstanding: Money
+
+
+class LoanOverdue(_FollowedFact):
+    """By its own schedule and what was paid, a loan is late, or later by a class: over 0, 30, 60, 90 days."""
+
+    TYPE = "loans.loan.overdue"
+    days: int
+    owed: Money
+    early: bool
+
+
+class LoanLessOverdue(_FollowedFact):
+    """A late loan is late by fewer days than before, in a lower class."""
+
+    TYPE = "loans.loan.less_overdue"
+    AUDIENCE = "record"
+    days: int
+    owed: Money
+    early: bool
+
+
+class LoanCaughtUp(_FollowedFact):
+    """A loan is no longer what it `was`: late, or by a correction repaid or written off."""
+
+    TYPE = "loans.loan.caught_up"
+    was: str
+
+
+class LoanRestructured(_FollowedFact):
+    """What is owed has new terms; without `rate` and `term_months` only the bank's tape says so."""
+
+    TYPE = "loans.loan.restructured"
+    rate: str | None = None
+    term_months: int | None = None
+
+
+class LoanRepaid(_FollowedFact):
+    """All of a loan is paid back."""
+
+    TYPE = "loans.loan.repaid"
+
+
+class LoanWrittenOff(_FollowedFact):
+    """The bank has written off what is outstanding; it is counted apart from then on."""
+
+    TYPE = "loans.loan.written_off"
+    early: bool
+
+
+class _TapeFact(Event):
+    tape_id: str
+    bank_id: str
+    bank_name: str
+    as_of: date
+    sha256: str
+    notify: list[str] = []
+
+
+class TapeFigure(BaseModel):
+    """A tape's sums in one currency; shares at risk are decimal fractions of the outstanding principal."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    currency: str
+    loans: int
+    outstanding: Money
+    par0: str | None
+    par30: str | None
+    par60: str | None
+    par90: str | None
+    par30_or_restructured: str | None
+    written_off: Money
+
+
+class TapeChecked(_TapeFact):
+    """A bank's repayment tape was read and checked; nothing of it counts yet. Entity tape:<TAP-…>."""
+
+    TYPE = "loans.tape.checked"
+    AUDIENCE = "record"
+    lines: int
+    wrong: int
+    different: int
+    missing: int
+
+
+class TapeApplied(_TapeFact):
+    """A repayment tape counts; `sha256` is the hash of the file, `supersedes` the tape of that month it corrects."""
+
+    TYPE = "loans.tape.applied"
+    lines: int
+    missing: int
+    supersedes: str | None
+    changed_loans: int
+    figures: list[TapeFigure]
+
+
+class TapeSuperseded(_TapeFact):
+    """A correction of the same month counts instead; this tape stays as it was recorded."""
+
+    TYPE = "loans.tape.superseded"
+    AUDIENCE = "record"
+    superseded_by: str
+
+
+class TapeDiscarded(_TapeFact):
+    """A checked tape was dropped before it counted."""
+
+    TYPE = "loans.tape.discarded"
+    AUDIENCE = "record"

@@ -60,6 +60,8 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/mine", "My proposals", ("applicant",)),
             ("/loans/proposals", "Proposals", ("officer",)),
             ("/loans/referrals", "Referrals", ("finance_partner",)),
+            ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
+            ("/loans/portfolio", "Portfolio", ("finance_partner", *_OFFICE, "auditor")),
         ],
     ),
     (

@@ -16,8 +16,10 @@ from services.loans.api.shapes import (
     ReferralLine,
     ReferralList,
     ReferralOut,
+    Restructure,
     Say,
 )
+from services.loans.api.tape_shapes import StandingOut
 from services.loans.handlers import access, loans, referrals
 from shared.database import UnitOfWork
 from shared.money import Money
@@ -132,6 +134,20 @@ def disburse(reference: str, given: Disburse, who: Who, uow: Uow) -> LoanOut:
     loan = loans.report(uow, who, reference, given.amount, given.on)
     uow.flush()
     return LoanOut.of(loan)
+
+
+@router.post("/loans/{reference}/restructuring", status_code=201, dependencies=[allowed("loans.loan.restructure")])
+def restructure(reference: str, given: Restructure, who: Who, uow: Uow) -> LoanOut:
+    terms = loans.NewTerms.of(given)
+    loan = loans.restructure(uow, who, reference, terms, version=given.version)
+    uow.flush()
+    return LoanOut.of(loan)
+
+
+@router.get("/loans/{reference}/standing", dependencies=[allowed("loans.loan.read")])
+def standing(reference: str, who: Who, uow: Uow) -> StandingOut:
+    loan = access.loan(uow, who, reference, "loans.loan.read", lock=False)
+    return StandingOut.of(loans.stands(uow, loan))
 
 
 @router.post("/loans/{reference}/disbursements/{number}/confirmation", dependencies=[allowed("loans.loan.confirm")])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.documents import ProposalDocument
-from services.loans.domain.loan import Disbursement, Loan
+from services.loans.domain.loan import Disbursement, Loan, Restructuring
 from services.loans.domain.offer import Offer, Question
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import legal_moves
@@ -79,6 +79,16 @@ class Disburse(BaseModel):
 
     amount: Amount
     on: date
+
+
+class Restructure(Given):
+    """New terms from a day on, for the principal outstanding then; the rate as a percentage."""
+
+    on: date
+    principal: Amount
+    interest_paid: Amount
+    rate_percent: Amount
+    term_months: int
 
 
 class SupporterOut(BaseModel):
@@ -257,15 +267,20 @@ class LoanOut(BaseModel):
     disbursements: list[Disbursement]
     disbursed: Money
     confirmed: Money
+    stage: str
+    settled_on: date | None
+    early_default_on: date | None
+    restructurings: list[Restructuring]
     schedule: list[InstalmentOut]
 
     @classmethod
     def of(cls, item: Loan) -> LoanOut:
-        made = {"reference", "disbursed", "confirmed", "schedule"}
+        made = {"reference", "disbursed", "confirmed", "schedule", "stage"}
         return cls(
             reference=item.id,
             disbursed=item.disbursed(),
             confirmed=item.confirmed(),
+            stage=item.standing(),
             schedule=[InstalmentOut.of(row) for row in item.repayment()],
             **{name: getattr(item, name) for name in cls.model_fields if name not in made},
         )

@@ -77,6 +77,14 @@ class Partner(_Strict):
     history_years: int
 
 
+class Monitoring(_Strict):
+    """How loans are followed: what is too little to be late for, and when a default is an early one."""
+
+    tolerance: Decimal = Decimal(0)  # a loan that owes no more than this is not late
+    early_default_days: int = 90
+    early_default_months: int = 12
+
+
 class Finance(_Strict):
     """The whole of finance.yaml."""
 
@@ -87,6 +95,7 @@ class Finance(_Strict):
     consent: ConsentTerms
     partners: list[Partner]
     decline_reasons: list[Named]
+    monitoring: Monitoring = Monitoring()
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)

@@ -1,12 +1,13 @@
 """Use cases of the loans service, one function a command; `ON` says what is done about others' events."""
 
 from services.loans.handlers import learning
+from services.loans.handlers.portfolio import recount
 from services.loans.handlers.referrals import expire_offers
 from shared.messaging import gaps
 
 ON = learning.ON | gaps.ON
 
 # (seconds between two runs, what is done)
-TIMERS = ((60.0, expire_offers), *gaps.TIMERS)
+TIMERS = ((60.0, expire_offers), (300.0, recount), *gaps.TIMERS)
 
 __all__ = ["ON", "TIMERS"]

@@ -13,6 +13,7 @@ from services.loans.domain.finance import Finance
 from services.loans.domain.loan import Loan
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import HIDDEN_FROM_BANK, Referral
+from services.loans.domain.tape import Tape
 from services.loans.policy import POLICY
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -40,7 +41,7 @@ def scoped(uow: UnitOfWork, who: Identity, kind: str, reference: str, action: st
     return POLICY.role_for(
         action,
         who,
-        own=who.organisation == row.organisation,
+        own=who.organisation == getattr(row, "organisation", None),
         org=bank is not None and who.organisation == bank and not hidden,
         programme=row.programme,
     )
@@ -62,10 +63,20 @@ def referral(
     return storage.referrals(uow).get(reference, expected=version, for_update=lock)
 
 
-def loan(uow: UnitOfWork, who: Identity, reference: str, action: str, *, lock: bool = True) -> Loan:
+def loan(
+    uow: UnitOfWork, who: Identity, reference: str, action: str, *, version: int | None = None, lock: bool = True
+) -> Loan:
     """Return a loan that `who` may do `action` to."""
     scoped(uow, who, "loan", reference, action)
-    return storage.loans(uow).get(reference, for_update=lock)
+    return storage.loans(uow).get(reference, expected=version, for_update=lock)
+
+
+def tape(
+    uow: UnitOfWork, who: Identity, reference: str, action: str, *, version: int | None = None, lock: bool = True
+) -> Tape:
+    """Return a repayment tape that `who` may do `action` to."""
+    scoped(uow, who, "tape", reference, action)
+    return storage.tapes(uow).get(reference, expected=version, for_update=lock)
 
 
 def rules(uow: UnitOfWork, programme: str) -> tuple[Finance, str]:

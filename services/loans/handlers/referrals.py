@@ -12,6 +12,8 @@ from services.loans.domain.disclosure import disclosed
 from services.loans.domain.finance import Finance, Partner
 from services.loans.domain.loan import Loan
 from services.loans.domain.offer import Offer, effective_rate
+from services.loans.domain.profile import disclosed as disclosed_dimensions
+from services.loans.domain.profile import profile
 from services.loans.domain.readiness import PartnerCheck, partner_checks
 from services.loans.domain.referral import Referral
 from services.loans.handlers import access
@@ -157,6 +159,9 @@ def _loan(uow: UnitOfWork, referral: Referral, offer: Offer, loan_id: str, day: 
         fee=offer.fee,
         agreed_on=day,
     )
+    locked = storage.locked(uow.connection, referral.proposal, referral.number)
+    loan.profile = profile(locked, day.year)
+    loan.disclosed = disclosed_dimensions(referral.consent.fields if referral.consent else [])
     storage.loans(uow).add(loan)
     loan.agree()
     return loan

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.loans.handlers import access, loans
-from services.loans.pages import forms
+from services.loans.pages import forms, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
@@ -30,7 +30,9 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     side = "bank" if who.organisation == loan.bank else "applicant" if who.organisation == loan.organisation else ""
     today = access.today(uow)
     status = 422 if "errors" in more else 409 if "conflict" in more else 200
-    context = {"loan": loan, "side": side, "today": today, "conflict": None} | more
+    context = {"loan": loan, "side": side, "today": today, "conflict": None, "done": ""} | more
+    stands = loans.stands(uow, loan)
+    context |= {"stands": stands, "stages": words.STAGES, "columns": words.TAPE_COLUMNS}
     return render(request, "loan.html", status_code=status, **context)
 
 
@@ -55,4 +57,16 @@ def disburse(request: Request, reference: str, posted: forms.Posted, who: Who, u
 @router.post("/agreements/{reference}/disbursements/{number}/confirm", dependencies=CONFIRM)
 def confirm(reference: str, number: int, who: Who, uow: Uow) -> Response:
     loans.confirm(uow, who, reference, number)
+    return seen(f"/loans/agreements/{reference}")
+
+
+@router.post("/agreements/{reference}/restructure", dependencies=[STAY, allowed("loans.loan.restructure")])
+def restructure(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
+    try:
+        form = forms.parsed(forms.RestructureForm, posted)
+        loans.restructure(uow, who, reference, loans.NewTerms.of(form), version=form.version)
+    except InvalidError as error:
+        uow.abandon()
+        given = forms.posted_values(posted)
+        return _page(request, uow, who, reference, errors=error.fields, given=given, done="restructure")
     return seen(f"/loans/agreements/{reference}")

@@ -62,6 +62,14 @@ class DisburseForm(FormModel):
     on: date
 
 
+class RestructureForm(VersionedForm):
+    on: date
+    principal: Amount
+    interest_paid: Amount
+    rate_percent: Amount
+    term_months: int
+
+
 class DocumentForm(FormModel):
     version: Annotated[int, Field(ge=1)]
     kind: Line

@@ -34,6 +34,63 @@ STAGES: dict[str, tuple[str, str]] = {
     "partly_disbursed": ("Partly disbursed", "good"),
     "disbursed": ("Disbursed", "good"),
 }
+# How a loan stands.
+STAGES |= {
+    "agreed": ("Agreed, not paid out", ""),
+    "performing": ("Performing", "good"),
+    "overdue": ("Overdue", "bad"),
+    "restructured": ("Restructured", "warn"),
+    "closed_repaid": ("Paid back", "good"),
+    "written_off": ("Written off by the bank", "bad"),
+}
+TAPES: dict[str, tuple[str, str]] = {
+    "checked": ("Checked, does not count yet", "go"),
+    "applied": ("Counts", "good"),
+    "superseded": ("Corrected", ""),
+    "discarded": ("Dropped", ""),
+}
+TAPE_FOLDERS = {"all": "All", "wrong": "Wrong", "different": "Different", "missing": "Left out", "late": "Late"}
+TAPE_COLUMNS: dict[str, str] = {
+    "loan": "Loan",
+    "as_of": "As of",
+    "currency": "Currency",
+    "principal_paid": "Principal paid",
+    "interest_paid": "Interest paid",
+    "fees_paid": "Fees paid",
+    "outstanding": "Outstanding",
+    "days_past_due": "Days past due",
+    "restructured": "Restructured",
+    "written_off": "Written off",
+    "paid_on": "Paid on",
+    "line": "Line",
+}
+STEPS = {
+    "prepared": "Prepared",
+    "ready": "Ready",
+    "referred": "Referred",
+    "offered": "Offer made",
+    "accepted": "Accepted",
+    "disbursed": "Paid out",
+}
+DIMENSIONS = {
+    "bank": "By bank",
+    "product": "By product",
+    "sector": "By sector",
+    "sex": "By sex of the owners",
+    "age": "By age of the owner",
+    "place": "By place",
+}
+_VALUES = {
+    "product.term_loan": "Term loan",
+    "product.working_capital": "Working capital loan",
+    "product.leasing": "Leasing",
+    "sex.female": "Female",
+    "sex.male": "Male",
+    "sex.mixed": "Mixed",
+    "age.youth": "Under 30",
+    "age.adult": "30 to 59",
+    "age.older": "60 and over",
+}
 FOLDERS: dict[str, str] = {
     "new": "New",
     "analysis": "In analysis",
@@ -68,6 +125,12 @@ ACTS: dict[str, str] = {
     "loans.loan.agreed": "Loan agreed",
     "loans.loan.disbursement_reported": "Disbursement reported",
     "loans.loan.disbursement_confirmed": "Disbursement confirmed",
+    "loans.loan.overdue": "Late by the bank's report",
+    "loans.loan.less_overdue": "Less late than before",
+    "loans.loan.caught_up": "No longer late",
+    "loans.loan.restructured": "New terms",
+    "loans.loan.repaid": "Paid back",
+    "loans.loan.written_off": "Written off by the bank",
 }
 # The moves of proposals and referrals as their buttons name them.
 MOVES: dict[str, str] = {
@@ -107,6 +170,12 @@ BLOCKS: dict[str, str] = {
 def say(message: str, params: dict[str, Any] | None = None) -> str:
     """Return a gettext id in the reader's language."""
     return i18n.translate("loans", message, params or {})
+
+
+def value_of(dimension: str, value: str) -> str:
+    """Return a value by which loans are counted in the reader's language; codes and places as they are."""
+    known = _VALUES.get(f"{dimension}.{value}")
+    return say(known) if known else value
 
 
 def move_names() -> dict[str, str]:

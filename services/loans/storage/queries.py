@@ -38,6 +38,16 @@ def finance_of(connection: Connection, programme_id: str) -> tuple[Finance, str]
     return (Finance.model_validate(row.finance), row.currency) if row and row.finance else None
 
 
+def programmes(connection: Connection) -> list[str]:
+    """Return the ids of the programmes that are known."""
+    return list(connection.execute(select(programme.c.id).order_by(programme.c.id)).scalars())
+
+
+def programme_name(connection: Connection, programme_id: str) -> str:
+    """Return what a programme is called."""
+    return connection.execute(select(programme.c.name).where(programme.c.id == programme_id)).scalar_one_or_none() or ""
+
+
 def supporters(connection: Connection, programmes: Sequence[str]) -> list[Any]:
     """Return the organisations that hold an award in these programmes and so support MSMEs."""
     query = select(supporters_table).where(supporters_table.c.programme.in_(programmes))
@@ -182,7 +192,7 @@ def deactivate(connection: Connection, person_id: str) -> None:
 
 
 def standing(connection: Connection, kind: str, reference: str) -> Row[Any] | None:
-    """Return whose a proposal, referral or loan is, without locking it: what its scope is decided from."""
+    """Return whose a proposal, referral, loan or tape is, without locking it: what its scope is decided from."""
     table = metadata.tables[kind]
     names = ("id", "proposal", "programme", "organisation", "bank", "stage")
     columns = [table.c[name] for name in names if name in table.c]

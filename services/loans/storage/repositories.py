@@ -7,6 +7,7 @@ from typing import Any
 from services.loans.domain.loan import Loan
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import OPEN_STAGES, Referral
+from services.loans.domain.tape import Tape
 from services.loans.storage import tables
 from shared.database import Repository, UnitOfWork
 
@@ -30,8 +31,27 @@ def _referral(item: Referral) -> dict[str, Any]:
     }
 
 
+def loan_columns(item: Loan) -> dict[str, Any]:
+    """Return what a line of a tape is held against, as columns."""
+    names = ("bucket", "settled_on", "profile", "disclosed")
+    return {name: getattr(item, name) for name in names} | {
+        "currency": item.amount.currency,
+        "payouts": item.payouts().written,
+        "timetable": item.timetable().written,
+        "whole": item.disbursed() == item.amount,
+        "stage": item.standing(),
+        "restructured": bool(item.restructurings) or item.stage == "restructured",
+    }
+
+
 def _loan(item: Loan) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in ("proposal", "referral", "programme", "organisation", "bank")}
+    names = ("proposal", "referral", "programme", "organisation", "bank")
+    return {name: getattr(item, name) for name in names} | loan_columns(item)
+
+
+def _tape(item: Tape) -> dict[str, Any]:
+    names = ("programme", "bank", "as_of", "month", "stage", "applied_at", "superseded_at")
+    return {name: getattr(item, name) for name in names}
 
 
 def proposals(uow: UnitOfWork) -> Repository[Proposal]:
@@ -40,6 +60,10 @@ def proposals(uow: UnitOfWork) -> Repository[Proposal]:
 
 def referrals(uow: UnitOfWork) -> Repository[Referral]:
     return Repository(uow, tables.referral, Referral, _referral)
+
+
+def tapes(uow: UnitOfWork) -> Repository[Tape]:
+    return Repository(uow, tables.tape, Tape, _tape)
 
 
 def loans(uow: UnitOfWork) -> Repository[Loan]:

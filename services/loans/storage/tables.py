@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     Numeric,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -71,6 +72,89 @@ loan = entity_table(
     Column("programme", String(80), nullable=False),
     Column("organisation", String(80), nullable=False, index=True),
     Column("bank", String(80), nullable=False, index=True),
+    # What a line of a repayment tape is held against; empty in rows of before tapes, and filled at the first one.
+    Column("currency", String(3)),
+    Column("payouts", Text),
+    Column("timetable", Text),
+    Column("whole", Boolean),
+    Column("stage", String(24)),
+    Column("bucket", SmallInteger),
+    Column("settled_on", Date),
+    Column("restructured", Boolean),
+    Column("profile", JSONB),
+    Column("disclosed", JSONB),
+    Index("loan_of_bank", "bank", "programme", "id"),
+)
+tape = entity_table(
+    "tape",
+    metadata,
+    Column("programme", String(80), nullable=False),
+    Column("bank", String(80), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("applied_at", DateTime(timezone=True)),
+    Column("superseded_at", DateTime(timezone=True)),
+    Index("tape_of_programme", "programme", "as_of"),
+    # One tape of a bank counts for a month, whatever the code does.
+    Index("tape_one_counts", "bank", "programme", "month", unique=True, postgresql_where=text("stage = 'applied'")),
+)
+tape_line = Table(
+    "tape_line",
+    metadata,
+    Column("tape", String(80), ForeignKey("tape.id"), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("loan", String(80), nullable=False),
+    Column("carried", Boolean, nullable=False),
+    Column("wrong", Boolean, nullable=False),
+    Column("differs", Boolean, nullable=False),
+    Column("principal_paid", Numeric(20, 4)),
+    Column("interest_paid", Numeric(20, 4)),
+    Column("fees_paid", Numeric(20, 4)),
+    Column("said_outstanding", Numeric(20, 4)),
+    Column("said_days", Integer),
+    Column("paid_on", Date),
+    Column("outstanding", Numeric(20, 4)),
+    Column("days", Integer),
+    Column("owed", Numeric(20, 4)),
+    Column("stage", String(24)),
+    Column("bucket", SmallInteger),
+    Column("restructured", Boolean),
+    Column("findings", JSONB),  # problems and differences, with what was given where it is wrong
+    PrimaryKeyConstraint("tape", "line"),
+    Index("tape_line_one", "tape", "loan", unique=True, postgresql_where=text("NOT wrong")),
+    Index("tape_line_loan", "loan"),
+    Index("tape_line_late", "tape", "days", postgresql_where=text("days > 0")),
+)
+tape_sum = Table(
+    "tape_sum",
+    metadata,
+    Column("tape", String(80), ForeignKey("tape.id"), nullable=False),
+    Column("audience", String(16), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("dimension", String(16), nullable=False),
+    Column("value", String(80), nullable=False),
+    Column("loans", Integer, nullable=False),
+    Column("late_loans", Integer, nullable=False),
+    Column("written_off_loans", Integer, nullable=False),
+    *[
+        Column(name, Numeric(20, 4), nullable=False)
+        for name in (
+            *("outstanding", "over_0", "over_30", "over_60", "over_90"),
+            *("restructured", "over_30_or_restructured", "written_off"),
+        )
+    ],
+    PrimaryKeyConstraint("tape", "audience", "currency", "dimension", "value"),
+)
+# What becomes of proposals, counted now and then where they are too many to be counted for each page.
+funnel = Table(
+    "funnel",
+    metadata,
+    Column("programme", String(80), nullable=False),
+    Column("bank", String(80), nullable=False),  # empty for the whole programme
+    Column("counted_at", DateTime(timezone=True), nullable=False),
+    Column("figures", JSONB, nullable=False),
+    PrimaryKeyConstraint("programme", "bank"),
 )
 locked_proposal = Table(
     "locked_proposal",
