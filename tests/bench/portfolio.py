@@ -161,9 +161,8 @@ def main() -> int:
     print(f"a tape of {count:,}: checked in {checked:.1f} s, applied in {applied:.1f} s, {changed:,} loans changed,")
     print(f"  {cpu:.1f} s of CPU in this process;")
     print(f"  {grown:.0f} MB more at most; the funnel of {count * 2:,} proposals counted in {counted:.1f} s")
-    print(
-        f"the page over {count * 2:,} loans and {MONTHS} months: median {statistics.median(took):.0f} ms, p95 {p95:.0f} ms"
-    )
+    print(f"the page over {count * 2:,} loans and {MONTHS} months:")
+    print(f"  median {statistics.median(took):.0f} ms, p95 {p95:.0f} ms")
     print(f"  {each:.0f} ms of CPU in this process each")
     late = checked + applied > TAPE or grown > MEMORY or p95 > PAGE
     print("NOT AS IT SHOULD BE" if late else "as it should be")
