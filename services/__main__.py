@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "payees": ("services.grants.payee_cli", "commands", "Bank numbers: the keys that seal them, and a newer one."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
     "loan": ("services.loans.cli", "loan", "Loans: compute a repayment schedule."),
+    "proposal": ("services.loans.cli", "proposal", "Proposals: compute every ratio."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram, check who may do what, migrate."),
 }
 

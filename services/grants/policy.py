@@ -11,6 +11,7 @@ APPLICATIONS: dict[str, dict[str, str]] = {
     "grants.call.read": {"signed_in": "all"},
     # Who may apply is for everybody to find out, before they have an account.
     "grants.call.check": {"anyone": "all"},
+    "grants.call.preview": {"programme_manager": "programme"},
     "grants.home.read": {"applicant": "own", "reviewer": "assigned", **_STAFF, **_FINANCE},
     "grants.application.start": {"applicant": "all"},
     "grants.application.write": {"applicant": "own"},

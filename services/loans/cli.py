@@ -29,6 +29,54 @@ EXAMPLE = {
     "fees": [["2022-11-01", "100"]],
 }
 
+PROPOSAL = {
+    "currency": "EUR",
+    "plan": {
+        "request": {"title": "Press line", "amount": "40000", "term_months": 36, "rate_percent": "14"},
+        "funding": {
+            "loan": "40000",
+            "own_cash": "8000",
+            "own_in_kind": "2000",
+            "uses": [{"item": "Press line", "amount": "50000"}],
+        },
+        "history": {
+            "years": [
+                {
+                    "year": 2026,
+                    "sales": "110000",
+                    "cost_of_sales": "71500",
+                    "operating_costs": "17000",
+                    "current_assets": "30000",
+                    "stock": "12000",
+                    "receivables": "9000",
+                    "payables": "7000",
+                    "current_liabilities": "18000",
+                    "debt": "5000",
+                    "equity": "40000",
+                    "source": "audited",
+                }
+            ]
+        },
+        "projection": {
+            "opening_cash": "9000",
+            "first_month": "2027-01-01",
+            "sales": ["120000", "132000", "145200"],
+            "cost_of_sales_percent": "65",
+            "operating_costs": "18000",
+            "operating_growth_percent": "5",
+            "depreciation": "6000",
+            "tax_percent": "10",
+            "capex": "1000",
+        },
+        "flows": {
+            "flows": ["-60000", "16000", "18000", "20000", "20000", "30000"],
+            "discount_percent": "14",
+            "reinvest_percent": "10",
+        },
+        "collateral": {"items": [{"kind": "real_estate", "market_value": "90000", "haircut_percent": "30"}]},
+    },
+}
+
 
 @loan.callback()
 def loans() -> None:
@@ -54,6 +102,24 @@ def schedule(
         print_json(EXAMPLE)
     else:
         _answer(answered)
+
+
+@proposal.command("ratios")
+def ratios_of(
+    *, example: Annotated[bool, typer.Option("--example", help="Print a proposal to begin with, and end.")] = False
+) -> None:
+    """Read a proposal as JSON on standard input, write every ratio with its formula and unit as JSON.
+
+    What can't be computed is null, with what is missing. A proposal is what the API gives, or its plan alone.
+
+    Exit codes: 0 done; 2 refused: standard error has JSON with field, rule and figure.
+    """
+    from services.loans.domain.report import reported  # noqa: PLC0415 - not for --help
+
+    if example:
+        print_json(PROPOSAL)
+    else:
+        _answer(reported)
 
 
 def _answer(compute: Callable[[Any], dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """The portal: people, organisations, sessions, programmes; the front door and the operator's view of the house."""
 
-OWNS = ("user", "organisation", "programme", "session", "signin", "link", "key")
+OWNS = ("user", "organisation", "programme", "call_draft", "session", "signin", "link", "key")
 PUBLISHES = (
     "portal.user.registered",
     "portal.user.changed",
@@ -11,6 +11,12 @@ PUBLISHES = (
     "portal.organisation.change_proposed",
     "portal.organisation.change_refused",
     "portal.programme.loaded",
+    "portal.call_draft.opened",
+    "portal.call_draft.edited",
+    "portal.call_draft.handed_in",
+    "portal.call_draft.returned",
+    "portal.call_draft.published",
+    "portal.call_draft.discarded",
     "portal.session.opened",
     "portal.session.closed",
     "portal.session.confirmed",

@@ -9,6 +9,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import Engine
 
 from services.portal import api, api_organisations, pages
+from services.portal.api import calls
 from services.portal.policy import POLICY
 from shared.clock import Clock, utc_now
 from shared.database import engine_for
@@ -30,7 +31,7 @@ def create_app(
         service="portal",
         engine=engine or engine_for(settings.database_url("portal")),
         policy=POLICY,
-        routers=[api.router, api_organisations.router, *pages.routers],
+        routers=[api.router, calls.router, api_organisations.router, *pages.routers],
         templates=Path(__file__).parent / "templates",
         settings=settings,
         clock=clock,

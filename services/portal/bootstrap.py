@@ -6,13 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from services.portal import storage
 from services.portal.domain import normal_email
 from services.portal.handlers.accounts import NewUser, add_organisation, add_user
-from services.portal.handlers.programmes import load_pack
+from services.portal.handlers.programmes import UnfitError, load_pack
 from services.portal.packs import read_pack, read_yaml
 from shared.database import Context, UnitOfWork, engine_for, system
 from shared.settings import Settings
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,11 @@ def ensure(settings: Settings, *, people: bool = True) -> list[Credential]:
 def ensure_pack(uow: UnitOfWork, folder: Path, *, people: bool = True) -> list[Credential]:
     """Load one pack if it has changed and add its people who are not known yet."""
     programme_id, pack, sha256 = read_pack(folder)
-    load_pack(uow, programme_id, pack, sha256)
+    # Nobody is there to be asked at a start: what was edited in the browser stays, and the house comes up.
+    try:
+        load_pack(uow, programme_id, pack, sha256, edited="keep")
+    except UnfitError as error:
+        log.warning("a pack was not loaded: edited calls do not fit it", programme=programme_id, problems=error.fields)
     file = folder / "people.yaml"
     return _ensure_people(uow, programme_id, read_yaml(file)) if people and file.is_file() else []
 

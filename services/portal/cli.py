@@ -17,6 +17,7 @@ from rich.text import Text
 from sqlalchemy import Connection, Engine
 
 from services.portal import storage
+from services.portal.domain.programme import Choice, EditedError
 from services.portal.handlers import accounts, links
 from services.portal.handlers.accounts import NewUser
 from services.portal.handlers.programmes import load_pack
@@ -70,6 +71,8 @@ def _looking() -> Iterator[Connection]:
 
 def _stopped(error: Exception) -> typer.Exit:
     Console(stderr=True).print(str(error), style="red", markup=False)
+    for line in error.lines() if isinstance(error, EditedError) else ():
+        Console(stderr=True).print(f"  {line}", markup=False)
     for name, rule in getattr(error, "fields", {}).items():
         Console(stderr=True).print(f"  {name} {rule}", style="red", markup=False)
     return typer.Exit(NO_ANSWER)
@@ -185,11 +188,19 @@ def _show_link(link: links.Link, *, as_json: bool) -> None:
 
 
 @programme.command("load")
-def load_programme(path: Path) -> None:
-    """Load a programme pack from its folder; says when nothing in it is new."""
+def load_programme(
+    path: Path,
+    *,
+    replace_edited: Annotated[bool, typer.Option(help="Take what the files say over what the browser says.")] = False,
+    keep_edited: Annotated[bool, typer.Option(help="Load the rest; let be what was edited in the browser.")] = False,
+) -> None:
+    """Load a programme pack from its folder; says when nothing in it is new, and what would be undone."""
+    choice: Choice = "replace" if replace_edited else "keep" if keep_edited else "ask"
     with _acting() as uow:
+        if replace_edited and keep_edited:
+            raise InvalidError({"--keep-edited": "can't stand beside --replace-edited"})
         programme_id, pack, sha256 = read_pack(path)
-        loaded, changed = load_pack(uow, programme_id, pack, sha256)
+        loaded, changed = load_pack(uow, programme_id, pack, sha256, edited=choice)
     print(f"{loaded.id}: pack version {loaded.pack_version}" + ("" if changed else ", nothing new"))
 
 

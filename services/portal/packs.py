@@ -7,20 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
+from services.portal.handlers.checking import pack_problems
 from shared.entity import canonical_hash
 from shared.errors import InvalidError
-from shared.events.award_rules import award_rule_problems
-from shared.events.closeout_rules import closeout_problems
-from shared.events.cofinancing_rules import CofinancingRules
-from shared.events.decision_rules import decision_problems
-from shared.events.diligence_rules import diligence_problems
-from shared.events.payment_rules import payment_problems
-from shared.events.publishing_facts import publishing_problems
-from shared.events.reporting_rules import reporting_problems
-from shared.forms import call_problems, judging_problems
-from shared.web.forms import field_errors
 
 # The people of a pack are for the first start only; they never travel with the programme.
 _APART = frozenset({"people"})
@@ -60,18 +50,6 @@ def _odd_keys(content: Any, place: str = "") -> Iterator[str]:
             yield from _odd_keys(value, f"{place}[{number}]")
 
 
-_PROBLEMS = (
-    call_problems,
-    award_rule_problems,
-    decision_problems,
-    payment_problems,
-    reporting_problems,
-    closeout_problems,
-    diligence_problems,
-    judging_problems,
-)
-
-
 def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
     """Return (programme id, pack, SHA-256 of its canonical form) of a pack's folder.
 
@@ -86,16 +64,9 @@ def read_pack(folder: Path) -> tuple[str, dict[str, Any], str]:
         elif path.is_dir():
             pack |= _inner(path)
     _add_letters(folder, pack)
-    if wrong := {field: rule for check in _PROBLEMS for field, rule in check(pack).items()}:
+    if wrong := pack_problems(pack):
         raise InvalidError(wrong, "The programme can't be loaded")
-    facts = pack["programme"]
-    programme_id = facts.get("programme") if isinstance(facts, dict) else None
-    if not isinstance(programme_id, str) or not programme_id:
-        raise InvalidError({"programme.yaml": "must name the programme: `programme: its-id`"})
-    _check_cofinancing(pack)
-    if unfit := dict(publishing_problems(pack["programme"])):
-        raise InvalidError({f"programme.yaml: {field}": rule for field, rule in unfit.items()})
-    return programme_id, pack, canonical_hash(pack)
+    return pack["programme"]["programme"], pack, canonical_hash(pack)
 
 
 def _inner(folder: Path) -> dict[str, Any]:
@@ -118,20 +89,3 @@ def _add_letters(folder: Path, pack: dict[str, Any]) -> None:
     own = pack.get("notifications") or {}
     pack["notifications"] = read_yaml(beside / "notifications.yaml") | own
     pack["letters"] = _inner(beside / "letters").get("letters", {}) | pack.get("letters", {})
-
-
-def _check_cofinancing(pack: dict[str, Any]) -> None:
-    """Raise InvalidError that names file, field and rule when the rules of co-financing contradict themselves."""
-    if "cofinancing" not in pack:
-        return
-    try:
-        rules = CofinancingRules.model_validate(pack["cofinancing"])
-    except ValidationError as error:
-        problems = field_errors(error.errors(include_url=False, include_input=False))
-    else:
-        flows = pack.get("workflows")
-        known = [flow for flow in flows.values() if isinstance(flow, dict)] if isinstance(flows, dict) else []
-        named = {str(flow.get("workflow")): flow for flow in known}
-        problems = {**rules.misfits(), **rules.misfits_with(named.get(rules.workflow))}
-    if problems:
-        raise InvalidError({f"cofinancing.yaml: {field}": rule for field, rule in problems.items()})

@@ -28,6 +28,10 @@ POLICY = Policy(
         "portal.organisation.register": dict.fromkeys(("officer", "programme_manager", "operator"), "all"),
         "portal.organisation.decide": dict.fromkeys(("officer", "programme_manager", "operator"), "all"),
         "portal.programme.read": {"operator": "all"} | dict.fromkeys((*_STAFF, "auditor"), "programme"),
+        # An unpublished call is the programme's managers' alone; who may publish it is asked again at that moment.
+        "portal.call.read": {"programme_manager": "programme"},
+        "portal.call.edit": {"programme_manager": "programme"},
+        "portal.call.publish": {"programme_manager": "programme"},
         "portal.operations.read": {"operator": "all"},
         "portal.catalogue.read": {"signed_in": "all"},
     }

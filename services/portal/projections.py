@@ -7,6 +7,7 @@ from shared.messaging.projections import Projection
 PROJECTIONS: dict[str, Projection] = {}
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {
+    "programme_version": "every version of a programme's pack, as its event carries it",
     "credential": "hashes of passwords, which no event carries",
     "session": "who is signed in",
     "api_key": "hashes of keys, which no event carries",

@@ -111,6 +111,74 @@ class ProgrammeLoaded(Event):
     pack_version: int
     sha256: str
     pack: dict[str, object]
+    edited_call: str | None = None
+
+
+class CallDraftOpened(Event):
+    """Somebody began to write a call in the browser, or to change one. Entity call_draft:<id>."""
+
+    TYPE = "portal.call_draft.opened"
+    AUDIENCE = "record"
+    draft_id: str
+    programme_id: str
+    call: str
+    pack_version: int
+    copied_from: str | None = None
+
+
+class CallDraftEdited(Event):
+    """The draft of a call says something else; `parts` are the members that changed. Entity call_draft:<id>."""
+
+    TYPE = "portal.call_draft.edited"
+    AUDIENCE = "record"
+    draft_id: str
+    programme_id: str
+    call: str
+    parts: list[str]
+
+
+class CallDraftHandedIn(Event):
+    """The draft of a call waits for a second person to publish it. Entity call_draft:<id>."""
+
+    TYPE = "portal.call_draft.handed_in"
+    AUDIENCE = "record"
+    draft_id: str
+    programme_id: str
+    call: str
+
+
+class CallDraftReturned(Event):
+    """A second person gave the draft of a call back with a reason. Entity call_draft:<id>."""
+
+    TYPE = "portal.call_draft.returned"
+    AUDIENCE = "record"
+    draft_id: str
+    programme_id: str
+    call: str
+    reason: str
+
+
+class CallDraftPublished(Event):
+    """The draft of a call became a version of its programme's pack. Entity call_draft:<id>."""
+
+    TYPE = "portal.call_draft.published"
+    AUDIENCE = "record"
+    draft_id: str
+    programme_id: str
+    call: str
+    pack_version: int
+    sha256: str
+    parts: list[str]
+
+
+class CallDraftDiscarded(Event):
+    """The draft of a call was given up. Entity call_draft:<id>."""
+
+    TYPE = "portal.call_draft.discarded"
+    AUDIENCE = "record"
+    draft_id: str
+    programme_id: str
+    call: str
 
 
 class PasswordChanged(Event):

@@ -138,9 +138,17 @@ def test_a_programme_with_a_bad_form_is_not_loaded(tmp_path: Path) -> None:
     """The refusal names the file, the field and the rule."""
     (tmp_path / "calls").mkdir()
     (tmp_path / "programme.yaml").write_text("programme: p\n")
+    sheet = {"scoring": "s", "max": 5, "threshold": "50", "criteria": [{"id": "c", "weight": "100", "name": NAME}]}
+    for folder, content in (("scoring", sheet), ("workflows", {"workflow": "w"})):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.yaml").write_text(yaml.safe_dump(content))
     call = {
         "call": "c",
         "name": NAME,
+        "opens_on": "2026-01-05",
+        "ceiling": {"amount": "500.00", "currency": "EUR"},
+        "workflow": "w",
+        "scoring": "s",
         "form": changed("properties/cost/minimum", "0"),
         "eligibility": {"rules": [{"id": "r", "text": NAME, "field": "cost", "at_least": "1"}]},
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -148,12 +148,15 @@ def test_answers_are_checked_by_their_kind(
 ) -> None:
     """Numbers within their limits, choices among the options, words counted."""
     application.save(title="A", answers=answers, budget=[])
-    assert field in problems(pack.call(application.call), application, NOW.date())
+    assert field in problems(pack.call(application.call), application, NOW)
 
 
 def test_a_closed_call_takes_nothing(application: Application, pack: Pack) -> None:
     """Before the first day of the call nothing is handed in."""
-    assert problems(pack.call(application.call), application, date(2025, 12, 31))["call"] == "is not open today"
+    assert (
+        problems(pack.call(application.call), application, datetime(2025, 12, 31, 23, 59, tzinfo=UTC))["call"]
+        == "is not open now"
+    )
 
 
 @pytest.mark.parametrize(("amount", "ok"), [("4999.99", False), ("5000", True), ("50000", True), ("50000.01", False)])
@@ -162,7 +165,7 @@ def test_the_grant_lies_between_floor_and_ceiling(
 ) -> None:
     """Floor and ceiling of the call are inclusive, to the cent."""
     application.save(title="A", answers={}, budget=[BudgetLine(line="experts", grant=eur(amount), own=eur("0"))])
-    assert ("budget" not in problems(pack.call(application.call), application, NOW.date())) is ok
+    assert ("budget" not in problems(pack.call(application.call), application, NOW)) is ok
 
 
 @pytest.mark.parametrize(("amount", "ok"), [("3000", True), ("3000.01", False)])
@@ -174,7 +177,7 @@ def test_a_category_keeps_its_share(application: Application, pack: Pack, amount
         BudgetLine(line="experts", grant=rest, own=eur("0")),
     ]
     application.save(title="A", answers={}, budget=lines)
-    assert ("budget.equipment" not in problems(pack.call(application.call), application, NOW.date())) is ok
+    assert ("budget.equipment" not in problems(pack.call(application.call), application, NOW)) is ok
 
 
 def test_a_draft_refuses_another_currency(pack: Pack) -> None:
@@ -339,3 +342,14 @@ def test_nothing_is_paid_before_both_have_signed(application: Application) -> No
         award.request(1, JOVAN)
     with pytest.raises(ConflictError, match="both sides"):
         award.evidence(1, evidence(), ANA)
+
+
+def test_a_call_closes_at_its_minute(pack: Pack) -> None:
+    """The last day is taken whole, or up to the minute that the call names, in the programme's own time."""
+    call = next(iter(pack.calls.values()))
+    last = call.model_copy(update={"closes_on": date(2026, 5, 29)})
+    assert last.is_open(datetime(2026, 5, 29, 23, 59, 59, tzinfo=UTC))
+    timed = last.model_copy(update={"closes_at": time(17, 0)})
+    assert timed.is_open(datetime(2026, 5, 29, 16, 59, 59, tzinfo=UTC))
+    assert timed.state(datetime(2026, 5, 29, 17, 0, tzinfo=UTC)) == "closed"
+    assert timed.state(datetime(2026, 1, 4, 23, 59, tzinfo=UTC)) == "soon"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -68,8 +68,8 @@ def locked(call: Call, application: Application, answers: Mapping[str, str], tit
     return found | ({"title": LOCKED} if title != application.title else {})
 
 
-def problems(call: Call, application: Application, today: date) -> dict[str, str]:
-    """Return {field: rule} of everything that keeps the application from being handed in today."""
+def problems(call: Call, application: Application, now: datetime) -> dict[str, str]:
+    """Return {field: rule} of everything that keeps the application from being handed in now, local time."""
     answers, budget = application.answers, application.budget
     found: dict[str, str] = {}
     if not application.title.strip():
@@ -82,16 +82,16 @@ def problems(call: Call, application: Application, today: date) -> dict[str, str
     for kind in call.documents:
         if kind.required and kind.type not in have:
             found[f"documents.{kind.type}"] = "is required"
-    if not call.is_open(today):
-        found["call"] = "is not open today"
+    if not call.is_open(now):
+        found["call"] = "is not open now"
     return found
 
 
-def asked_problems(call: Call, application: Application, today: date) -> dict[str, str]:
+def asked_problems(call: Call, application: Application, now: datetime) -> dict[str, str]:
     """Return {field: rule} of what is wrong in the sections that were asked for again."""
     return {
         name: rule
-        for name, rule in problems(call, application, today).items()
+        for name, rule in problems(call, application, now).items()
         if part_of(call, name) in application.asked
     }
 

@@ -7,7 +7,7 @@ changes under a live case.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property
 from typing import Any, Literal
@@ -103,6 +103,7 @@ class Call(Model):
     reference_prefix: str = "BSO"
     opens_on: date
     closes_on: date | None = None
+    closes_at: time | None = None  # from that minute of the last day on nothing is taken; nothing: at its end
     budget: Money | None = None
     ceiling: Money
     floor: Money | None = None
@@ -153,9 +154,17 @@ class Call(Model):
         """Return what can be asked for again: the sections, the budget, the documents."""
         return [*(section.id for section in self.sections), BUDGET, DOCUMENTS]
 
-    def is_open(self, today: date) -> bool:
-        """Return whether applications may be handed in on that day."""
-        return self.opens_on <= today and (self.closes_on is None or today <= self.closes_on)
+    def state(self, now: datetime) -> Literal["soon", "open", "closed"]:
+        """Return whether applications may be handed in at that local time of the programme."""
+        today, last = now.date(), self.closes_on
+        if today < self.opens_on:
+            return "soon"
+        late = last is not None and self.closes_at is not None and today == last and now.time() >= self.closes_at
+        return "closed" if late or (last is not None and today > last) else "open"
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether applications may be handed in at that local time of the programme."""
+        return self.state(now) == "open"
 
 
 class CheckItem(Model):

@@ -59,7 +59,7 @@ def start(uow: UnitOfWork, who: Identity, command: StartApplication) -> Applicat
         raise NotFoundError("There is no such call")
     pack = pack_of(uow.connection, found[0]["programme"], found[0]["pack_version"])
     call, by = pack.call(command.call), act_as(uow, role)
-    if not call.is_open(uow.now().astimezone(ZoneInfo(pack.calendar.zone)).date()):
+    if not call.is_open(uow.now().astimezone(ZoneInfo(pack.calendar.zone))):
         raise ConflictError("This call is not open")
     name = _eligible_name(uow, who.organisation, call.eligibility.kinds, who.organisation_name)
     application = Application.start(
@@ -250,9 +250,9 @@ def detach(uow: UnitOfWork, who: Identity, reference: str, document_id: str, ver
 
 def missing(uow: UnitOfWork, application: Application, pack: Pack) -> dict[str, str]:
     """Return what keeps the application from being handed in now."""
-    today = uow.now().astimezone(ZoneInfo(pack.calendar.zone)).date()
+    now = uow.now().astimezone(ZoneInfo(pack.calendar.zone))
     check = asked_problems if application.asked else problems
-    return check(pack.call(application.call), application, today)
+    return check(pack.call(application.call), application, now)
 
 
 def judged(uow: UnitOfWork, application: Application, pack: Pack) -> list[Judged]:

@@ -26,6 +26,7 @@ _PARTS = (
     "workflows",
     "scoring",
     "checklists",
+    "agreement",
     "cofinancing",
     "decisions",
     "payments",

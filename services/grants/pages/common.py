@@ -58,7 +58,7 @@ def show(request: Request, template: str, *, status_code: int = 200, **context: 
         "chosen_kind": "",
         "rows_of": rows_of,
     }
-    known |= {"pausing": (), "form_parts": (), "asked": None}
+    known |= {"pausing": (), "form_parts": (), "asked": None, "preview": None}
     return render(request, template, status_code=status_code, **(known | context))
 
 

@@ -155,9 +155,10 @@ def _rows(call: Call, application: Application, filled: Filled | None) -> list[d
     return (rows + blank)[: max(call.budget_rows.max, len(rows))] if call.budget_lines else []
 
 
-def _form(
+def form_shown(
     request: Request, call: Call, application: Application, filled: Filled | None = None, **more: Any
 ) -> HTMLResponse:
+    """Return the form of an application as it is stored, or as it was just typed."""
     answers = application.answers | (tidy(call.form, filled.answers) if filled else {})
     context: dict[str, Any] = {
         "application": application,
@@ -204,7 +205,7 @@ def draft(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     request.state.colleagues = editing.colleagues(uow, who)
     if not applying.writable(application, frame.workflow):
         return back(case_path(reference, "answers"))
-    return _form(request, frame.call, application, **more)
+    return form_shown(request, frame.call, application, **more)
 
 
 @router.post("/form", dependencies=[allowed("grants.application.write")])
@@ -233,7 +234,9 @@ def save(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) -
     if partial(request):
         return _kept(request, call, filled, {"version": kept.application.version, "at": uow.now()})
     if kept.merged.theirs:
-        return _form(request, call, kept.application, merged=kept.merged, changed=changed, saved=True, more=filled.more)
+        return form_shown(
+            request, call, kept.application, merged=kept.merged, changed=changed, saved=True, more=filled.more
+        )
     if filled.go == "check":
         return back(case_path(reference, "check"))
     query = f"form?saved=true{'&more=' + filled.more if filled.more else ''}"
@@ -284,7 +287,7 @@ def _refused(
     """Answer a form of which not all was kept; the form's own saving goes on under `version`."""
     if partial(request):
         return _kept(request, call, filled, {"version": version} | more)
-    return _form(request, call, seen, filled, **more)
+    return form_shown(request, call, seen, filled, **more)
 
 
 @router.get("/check", dependencies=[allowed("grants.application.write")])

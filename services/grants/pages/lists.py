@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.grants.handlers import applying, listing
 from services.grants.pages.common import Words, back, case_path, show
-from services.grants.pages.rows import rows_shown, today_of
+from services.grants.pages.rows import now_of, rows_shown
 from services.grants.storage import reads
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import FormModel
@@ -29,7 +29,11 @@ def mine(request: Request, who: Who, connection: Reader, q: Words = "", cursor: 
 @router.get("/calls", dependencies=[allowed("grants.call.read")])
 def calls(request: Request, connection: Reader) -> HTMLResponse:
     """Show the calls."""
-    return show(request, "calls.html", calls=reads.calls(connection), today=today_of(request, None))
+    rows = reads.calls(connection)
+    packs = {name: listing.latest(connection, name) for name in {row["programme"] for row in rows}}
+    known = [(row, pack) for row in rows if (pack := packs[row["programme"]]) and row["id"] in pack.calls]
+    found = [dict(row) | {"call": pack.calls[row["id"]], "now": now_of(request, pack)} for row, pack in known]
+    return show(request, "calls.html", calls=found)
 
 
 @router.get("/calls/{call}", dependencies=[allowed("grants.call.read")])
@@ -42,7 +46,7 @@ def call(request: Request, call: str, who: Who, connection: Reader) -> HTMLRespo
         "call.html",
         call=found,
         programme_name=pack.name,
-        is_open=found.is_open(today_of(request, pack)),
+        is_open=found.is_open(now_of(request, pack)),
         may=may,
     )
 

@@ -27,11 +27,16 @@ def rows_shown(
     return [dict(row) | _shown(request, row, pack, today, public=public) for row in rows]
 
 
-def today_of(request: Request, pack: Pack | None) -> date:
-    """Return the day where the programme works."""
+def now_of(request: Request, pack: Pack | None) -> datetime:
+    """Return the local time where the programme works."""
     moment: datetime = request.app.state.clock()
     zone: ZoneInfo = ZoneInfo(pack.calendar.zone) if pack else request.app.state.pages.zone
-    return moment.astimezone(zone).date()
+    return moment.astimezone(zone)
+
+
+def today_of(request: Request, pack: Pack | None) -> date:
+    """Return the day where the programme works."""
+    return now_of(request, pack).date()
 
 
 def _shown(request: Request, row: RowMapping, pack: Pack | None, today: date, *, public: bool) -> dict[str, Any]:

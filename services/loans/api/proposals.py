@@ -24,6 +24,7 @@ from services.loans.api.shapes import (
     SupporterOut,
 )
 from services.loans.domain.blocks import Line
+from services.loans.domain.report import report
 from services.loans.handlers import access, proposals, referrals
 from shared.documents import DocumentStore
 from shared.web.dependencies import Reader, Uow, Who, allowed
@@ -116,6 +117,13 @@ def figures(reference: str, who: Who, uow: Uow) -> dict[str, Any]:
     found = proposals.assess(uow, proposals.open_proposal(uow, who, reference)).figures
     plain: dict[str, Any] = _JSON.dump_python(asdict(found), mode="json")
     return plain
+
+
+@router.get("/proposals/{reference}/report", dependencies=[allowed("loans.proposal.read")])
+def report_of(reference: str, who: Who, uow: Uow) -> dict[str, Any]:
+    """Return every figure with its formula, its unit and what is missing, and the stresses."""
+    proposal = proposals.open_proposal(uow, who, reference)
+    return report(proposal.plan, proposal.currency)
 
 
 @router.post("/proposals/{reference}/submission", dependencies=[allowed("loans.proposal.submit")])

@@ -9,9 +9,12 @@ from decimal import Decimal, localcontext
 from itertools import pairwise
 
 from services.loans.domain.schedule import Terms, effective_rate
+from services.loans.domain.schedule.truecost import rate_of
 
 _PRECISION = 34
-_STEPS = 120  # halvings of [-0.99, 10]: far below the sixteenth decimal
+_STEPS = 90  # halvings of [0.001, 100]: far below the twentieth decimal
+_LEAST, _MOST = Decimal("0.001"), Decimal(100)  # 1/(1+rate) of 100,000 % and of -99 %
+_TOUCHES = Decimal("1E-16")
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,62 @@ def npv(flows: Sequence[Decimal], rate: Decimal) -> Decimal:
 
 
 def irr(flows: Sequence[Decimal]) -> Decimal | None:
-    """Return the rate at which `npv` is zero, between -99 % and 1,000 %, or None when it has no single sign change."""
+    """Return the rate at which `npv` is zero, or None where there is none or more than one (`all_rates`)."""
+    found = all_rates(flows)
+    return found[0] if len(found) == 1 else None
+
+
+def all_rates(flows: Sequence[Decimal]) -> list[Decimal]:
+    """Return every rate between -99 % and 100,000 % at which `npv` is zero, lowest first.
+
+    One change of sign among the flows has one rate at most. With more, the worth is a polynomial in 1/(1+rate), whose
+    roots lie between the roots of its slope.
+    """
     signs = [flow > 0 for flow in flows if flow]
-    if sum(a != b for a, b in pairwise(signs)) != 1:
-        return None
+    changes = sum(a != b for a, b in pairwise(signs))
+    if not changes:
+        return []
     with localcontext() as context:
         context.prec = _PRECISION
-        low, high = Decimal("-0.99"), Decimal(10)
-        rising = npv(flows, low) < 0
-        if (npv(flows, high) < 0) == rising:
-            return None
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            if (npv(flows, middle) < 0) == rising:
-                low = middle
-            else:
-                high = middle
-        return (low + high) / 2
+        if changes == 1:
+            timed = [(Decimal(year), flow) for year, flow in enumerate(flows) if flow]
+            found = rate_of(timed, Decimal("0.1"))
+            return [] if found is None else [found]
+        return sorted(1 / root - 1 for root in _roots(list(flows), _LEAST, _MOST))
+
+
+def _value(coefficients: Sequence[Decimal], at: Decimal) -> Decimal:
+    total = Decimal(0)
+    for coefficient in reversed(coefficients):
+        total = total * at + coefficient
+    return total
+
+
+def _roots(coefficients: list[Decimal], low: Decimal, high: Decimal) -> list[Decimal]:
+    """Return where Σ cₖ·xᵏ is zero between `low` and `high`, lowest first; touching counts once."""
+    while coefficients and not coefficients[-1]:
+        coefficients = coefficients[:-1]
+    if len(coefficients) < 2:
+        return []
+    slope = [coefficient * power for power, coefficient in enumerate(coefficients)][1:]
+    turns = _roots(slope, low, high)
+    tiny = max(abs(coefficient) for coefficient in coefficients) * _TOUCHES
+    found = [turn for turn in turns if abs(_value(coefficients, turn)) <= tiny]
+    for start, end in pairwise([low, *turns, high]):
+        below, above = _value(coefficients, start), _value(coefficients, end)
+        if abs(below) > tiny and abs(above) > tiny and (below > 0) != (above > 0):
+            found.append(_halved(coefficients, start, end, rising=above > 0))
+    return sorted(found)
+
+
+def _halved(coefficients: Sequence[Decimal], low: Decimal, high: Decimal, *, rising: bool) -> Decimal:
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        if (_value(coefficients, middle) > 0) == rising:
+            high = middle
+        else:
+            low = middle
+    return (low + high) / 2
 
 
 def mirr(flows: Sequence[Decimal], finance: Decimal, reinvest: Decimal) -> Decimal | None:

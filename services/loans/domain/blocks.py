@@ -150,6 +150,8 @@ class Year(Block):
     tax: Sum = ZERO
     current_assets: Sum = ZERO
     stock: Sum = ZERO
+    receivables: MaybeSum = None
+    payables: MaybeSum = None
     current_liabilities: Sum = ZERO
     debt: Sum = ZERO
     equity: Signed = ZERO

@@ -83,6 +83,19 @@ class Running:
         return self.interest + self.principal
 
 
+@dataclass(frozen=True)
+class Stress:
+    """A case in which a plan fares worse: fractions of sales, of the cost of sales, of the loan's rate; months."""
+
+    sales: Decimal = _ZERO  # moves the cost of sales with it
+    input_cost: Decimal = _ZERO
+    delay_months: int = 0  # sales and their cost come so much later, all else as planned
+    rate: Decimal = _ZERO
+
+
+AS_PLANNED = Stress()
+
+
 def cents(amount: Decimal) -> Decimal:
     """Return `amount` to the cent, halves up, as tax and accounts are written."""
     return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
@@ -99,14 +112,14 @@ def spread(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     return parts
 
 
-def loan_terms(plan: Plan) -> Terms | None:
+def loan_terms(plan: Plan, stress: Stress = AS_PLANNED) -> Terms | None:
     """Return the loan asked for as schedule terms, or None while amount, term, rate or first month are missing."""
     asked, start = plan.request, plan.projection.first_month
     if not asked.amount or not asked.term_months or asked.rate_percent is None or start is None:
         return None
     return Terms(
         principal=asked.amount,
-        annual_rate=asked.rate_percent / 100,
+        annual_rate=asked.rate_percent / 100 + stress.rate,
         periods=asked.term_months,
         start=start,
         grace_principal=min(asked.grace_principal_months, asked.term_months - 1),
@@ -114,9 +127,9 @@ def loan_terms(plan: Plan) -> Terms | None:
     )
 
 
-def loan_rows(plan: Plan) -> list[Instalment]:
+def loan_rows(plan: Plan, stress: Stress = AS_PLANNED) -> list[Instalment]:
     """Return the schedule of the loan asked for; empty while it can't be computed."""
-    terms = loan_terms(plan)
+    terms = loan_terms(plan, stress)
     return schedule(terms) if terms else []
 
 
@@ -144,19 +157,32 @@ def complete(projection: Projection) -> bool:
     return len(projection.months) == MONTHS or (not projection.months and len(projection.sales) * YEAR == MONTHS)
 
 
-def years(plan: Plan, *, sales_change: Decimal = _ZERO) -> list[Running]:
-    """Return the three years; `sales_change` (a fraction) moves sales and, with them, the cost of sales."""
+def _stressed(projection: Projection, stress: Stress) -> list[tuple[Decimal, Decimal, Decimal]]:
+    """Return the months as a stress leaves them, unrounded."""
+    months = trade_months(projection)
+    if stress == AS_PLANNED:
+        return months
+    late = [(_ZERO, _ZERO)] * stress.delay_months + [(sales, cost) for sales, cost, _ in months]
+    sold, spent = 1 + stress.sales, (1 + stress.sales) * (1 + stress.input_cost)
+    return [
+        (sales * sold, cost * spent, operating)
+        for (sales, cost), (_, _, operating) in zip(late[: len(months)], months, strict=True)
+    ]
+
+
+def years(plan: Plan, stress: Stress = AS_PLANNED) -> list[Running]:
+    """Return the three years of trade; none while the projection is not complete."""
     projection = plan.projection
     if not complete(projection):
         return []
-    months, rows, result = trade_months(projection), loan_rows(plan), []
+    months, rows, result = _stressed(projection, stress), loan_rows(plan, stress), []
     for year in range(MONTHS // YEAR):
         part = months[year * YEAR : (year + 1) * YEAR]
         due = rows[year * YEAR : (year + 1) * YEAR]
         result.append(
             Running(
-                sales=cents(sum((sales for sales, _, _ in part), _ZERO) * (1 + sales_change)),
-                cost_of_sales=cents(sum((cost for _, cost, _ in part), _ZERO) * (1 + sales_change)),
+                sales=cents(sum((sales for sales, _, _ in part), _ZERO)),
+                cost_of_sales=cents(sum((cost for _, cost, _ in part), _ZERO)),
                 operating_costs=sum((operating for _, _, operating in part), _ZERO),
                 depreciation=projection.depreciation,
                 capex=projection.capex,
@@ -168,25 +194,25 @@ def years(plan: Plan, *, sales_change: Decimal = _ZERO) -> list[Running]:
     return result
 
 
-def cash_flow(plan: Plan) -> list[CashMonth]:
+def cash_flow(plan: Plan, stress: Stress = AS_PLANNED) -> list[CashMonth]:
     """Return the 36 months. The project is paid for in the first, each year's tax in its last.
 
     Contributions in kind move no cash; existing debts cost their instalment until they mature.
     """
-    projection, running = plan.projection, years(plan)
+    projection, running = plan.projection, years(plan, stress)
     if not running or projection.first_month is None:
         return []
-    rows, funding = loan_rows(plan), plan.funding
+    rows, funding = loan_rows(plan, stress), plan.funding
     cash, months = projection.opening_cash, []
     capex = spread(projection.capex, [Decimal(1)] * YEAR)
-    for k, (sales, cost, operating) in enumerate(trade_months(projection)):
+    for k, (sales, cost, operating) in enumerate(_stressed(projection, stress)):
         on = add_months(projection.first_month, k)
         old = sum((debt.instalment for debt in plan.debts.loans if debt.maturity is None or debt.maturity >= on), _ZERO)
         month = CashMonth(
             on=on,
             opening=cash,
-            sales=sales,
-            cost_of_sales=cost,
+            sales=cents(sales),
+            cost_of_sales=cents(cost),
             operating_costs=operating,
             capex=capex[k % YEAR],
             tax=running[k // YEAR].tax if k % YEAR == YEAR - 1 else _ZERO,

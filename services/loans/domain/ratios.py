@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from services.loans.domain.appraisal import Worth, appraise
-from services.loans.domain.blocks import Plan
-from services.loans.domain.cashflow import Running, cash_flow, loan_terms, years
+from services.loans.domain.blocks import Plan, Year
+from services.loans.domain.cashflow import Running, Stress, cash_flow, loan_terms, years
 from services.loans.domain.schedule import effective_rate
 
 _ZERO = Decimal(0)
-SCENARIOS = (Decimal("-0.10"), Decimal("-0.20"))
+A_YEAR_OF_DAYS = 365
+STRESSES = {
+    "sales_down_10": Stress(sales=Decimal("-0.10")),
+    "sales_down_20": Stress(sales=Decimal("-0.20")),
+    "input_cost_up_10": Stress(input_cost=Decimal("0.10")),
+    "delay_3_months": Stress(delay_months=3),
+    "rate_up_300bp": Stress(rate=Decimal("0.03")),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,9 @@ class Ratios:
     dscr: list[Decimal | None]
     dscr_sales_down_10: list[Decimal | None]
     dscr_sales_down_20: list[Decimal | None]
+    dscr_input_cost_up_10: list[Decimal | None]
+    dscr_delay_3_months: list[Decimal | None]
+    dscr_rate_up_300bp: list[Decimal | None]
     interest_cover: list[Decimal | None]
     ebitda: list[Decimal]
     net_profit: list[Decimal]
@@ -37,6 +47,7 @@ class Ratios:
     debt_to_equity: Decimal | None
     collateral_coverage: Decimal | None
     loan_to_value: Decimal | None
+    working_capital_days: Decimal | None
     own_share: Decimal
     lowest_cash: Decimal | None
     npv: Decimal | None
@@ -75,10 +86,22 @@ def margin_of_safety(year: Running) -> Decimal | None:
     return None if point is None else _over(year.sales - point, year.sales, 4)
 
 
+def days_of(amount: Decimal | None, yearly: Decimal) -> Decimal | None:
+    """Return for how many days of a year's sales or costs an amount stands; None where one is not given."""
+    return None if amount is None or yearly <= 0 else amount * A_YEAR_OF_DAYS / yearly
+
+
+def working_capital_days(year: Year) -> Decimal | None:
+    """Return days of stock + days until buyers pay - days until suppliers are paid."""
+    stock, sold = days_of(year.stock, year.cost_of_sales), days_of(year.receivables, year.sales)
+    owed = days_of(year.payables, year.cost_of_sales)
+    return None if stock is None or sold is None or owed is None else _to(stock + sold - owed, 1)
+
+
 def ratios(plan: Plan) -> Ratios:
     """Return the figures of a plan; what can't be computed yet is empty or None."""
     base, worth = years(plan), _worth(plan)
-    ten, twenty = (years(plan, sales_change=change) for change in SCENARIOS)
+    stressed = {f"dscr_{name}": [dscr(year) for year in years(plan, stress)] for name, stress in STRESSES.items()}
     latest = max(plan.history.years, key=lambda year: year.year, default=None)
     liabilities = latest.current_liabilities if latest else _ZERO
     loan = plan.request.amount or _ZERO
@@ -86,8 +109,7 @@ def ratios(plan: Plan) -> Ratios:
     terms = loan_terms(plan)
     return Ratios(
         dscr=[dscr(year) for year in base],
-        dscr_sales_down_10=[dscr(year) for year in ten],
-        dscr_sales_down_20=[dscr(year) for year in twenty],
+        **stressed,
         interest_cover=[_over(year.ebit, year.interest) for year in base],
         ebitda=[year.ebitda for year in base],
         net_profit=[year.net for year in base],
@@ -101,6 +123,7 @@ def ratios(plan: Plan) -> Ratios:
         debt_to_equity=_over(latest.debt + loan, latest.equity) if latest else None,
         collateral_coverage=_over(plan.collateral.value_after_haircuts(), loan),
         loan_to_value=_over(loan, market),
+        working_capital_days=working_capital_days(latest) if latest else None,
         own_share=_to(plan.funding.own_share(), 4) or _ZERO,
         lowest_cash=min((month.closing for month in cash_flow(plan)), default=None),
         npv=_to(worth.npv, 2) if worth else None,

@@ -171,6 +171,8 @@ SECTIONS: dict[str, Section] = {
                             ("tax", "Tax"),
                             ("current_assets", "Current assets"),
                             ("stock", "Stock"),
+                            ("receivables", "Owed by buyers"),
+                            ("payables", "Owed to suppliers"),
                             ("current_liabilities", "Current liabilities"),
                             ("debt", "Debt"),
                             ("equity", "Equity"),

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from services.portal.domain.organisation import EMAIL, ORGANISATION_KINDS, Organisation
+from services.portal.domain.programme import Programme
 from shared.entity import Entity
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.events.portal import (
     PasswordChanged,
-    ProgrammeLoaded,
     UserChanged,
     UserDeactivated,
     UserRegistered,
 )
 
-__all__ = ["ORGANISATION_KINDS", "Organisation"]
+__all__ = ["ORGANISATION_KINDS", "Organisation", "Programme"]
 ROLES = (
     "applicant",
     "officer",
@@ -122,34 +122,6 @@ class User(Entity):
 
     def _whole(self) -> dict[str, Any]:
         return {"user_id": self.id} | self.model_dump(exclude={"id", "version", "active"})
-
-
-class Programme(Entity):
-    """A programme as its pack describes it; loading a changed pack makes the next pack version."""
-
-    KIND = "programme"
-
-    pack: dict[str, Any] = {}
-    pack_version: int = 0
-    sha256: str = ""
-
-    def load(self, pack: dict[str, Any], sha256: str) -> bool:
-        """Take over a pack; returns whether it differs from the present one."""
-        if sha256 == self.sha256:
-            return False
-        self.pack, self.sha256, self.pack_version = pack, sha256, self.pack_version + 1
-        self.record(
-            ProgrammeLoaded(programme_id=self.id, pack_version=self.pack_version, sha256=sha256, pack=self.pack)
-        )
-        return True
-
-    def programme_id(self) -> str | None:
-        return self.id
-
-    def name(self, locale: str) -> str:
-        """Return the programme's name in a language, English when it has none in that."""
-        names = self.pack.get("programme", {}).get("name", self.id)
-        return str(names.get(locale) or names.get("en") or self.id) if isinstance(names, dict) else str(names)
 
 
 def normal_email(given: str) -> str:

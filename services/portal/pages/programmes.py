@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from services.portal import storage
+from services.portal.pages.call_choices import in_language
 from services.portal.pages.people import ROLE_NAMES
 from services.portal.policy import POLICY
 from shared.errors import NotFoundError
@@ -22,13 +23,6 @@ router = APIRouter()
 ACTION = "portal.programme.read"
 
 
-def in_language(text: Any, locale: str) -> str:
-    """Return a pack's text in a language: packs write {en: …, ru: …} or plain text."""
-    if isinstance(text, dict):
-        return str(text.get(locale) or text.get("en") or next(iter(text.values()), ""))
-    return "" if text is None else str(text)
-
-
 def _may_see(who: Identity, programme_id: str) -> bool:
     scopes = POLICY.scopes(ACTION, who).values()
     return "all" in scopes or programme_id in who.programmes
@@ -40,7 +34,7 @@ def programmes(request: Request, who: Who, reader: Reader) -> HTMLResponse:
     return render(request, "programmes.html", programmes=rows, say=in_language)
 
 
-def _workflows(pack: dict[str, Any], locale: str) -> list[dict[str, Any]]:
+def workflow_pictures(pack: dict[str, Any], locale: str) -> list[dict[str, Any]]:
     """Return each workflow as a picture, and as words for who can't see it."""
     found = []
     for name, document in (pack.get("workflows") or {}).items():
@@ -69,11 +63,12 @@ def programme(request: Request, programme_id: str, who: Who, reader: Reader) -> 
     if row is None:
         raise NotFoundError("There is no such record")
     state = row["state"]
-    workflows = _workflows(state["pack"], request.state.locale)
+    workflows = workflow_pictures(state["pack"], request.state.locale)
     return render(
         request,
         "programme.html",
         workflows=workflows,
+        may_edit="programme" in POLICY.scopes("portal.call.read", who).values() and programme_id in who.programmes,
         of_programme=navigation.of_programme(who, programme_id),
         pack=state["pack"],
         state=state,

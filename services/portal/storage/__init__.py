@@ -25,7 +25,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.portal.domain import IDLE, Organisation, Programme, User
 from services.portal.domain.numbers import key_of
@@ -58,6 +58,26 @@ organisation = entity_table(
     Index("organisation_waiting", "id", postgresql_where=text("waits")),
 )
 programme = entity_table("programme", metadata)
+call_draft = entity_table(
+    "call_draft",
+    metadata,
+    Column("programme", String(80), nullable=False),
+    Column("call", String(80), nullable=False),
+    Column("open", Boolean, nullable=False),
+    # Two people who begin to change one call at the same moment begin one draft.
+    Index("call_draft_one_open", "programme", "call", unique=True, postgresql_where=text("open")),
+)
+programme_version = Table(
+    "programme_version",
+    metadata,
+    Column("programme", String(80), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("pack", JSONB, nullable=False),
+    Column("edited_call", String(80)),  # the call that was published in the browser; null when loaded from files
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("by_name", String(200), nullable=False),
+)
 credential = Table(
     "credential",
     metadata,

@@ -151,12 +151,13 @@ class Asked(BaseModel):
             raise renamed(error) from error
 
 
-def named(error: ValidationError) -> TermsError:
-    """Return what a model refused, by member."""
+def named(error: ValidationError, *, within: str = "") -> TermsError:
+    """Return what a model refused, by member; `within` is left out of the names."""
     fields: dict[str, str] = {}
     figures: dict[str, str] = {}
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"] if not str(part).startswith("function"))
+        name = name.removeprefix(within)
         given = item["input"]
         fields[name] = _rule(item["type"], item["msg"])
         figures[name] = "" if item["type"] == "missing" else str(given)[:80]

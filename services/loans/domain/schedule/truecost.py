@@ -18,7 +18,7 @@ _A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
 _DAYS_A_YEAR = 365
 _STEPS = 200
 _EXACT = Decimal("1E-22")
-_LOW, _HIGH = Decimal("-0.99"), Decimal(100)  # per period
+_LOW, _HIGH = Decimal("-0.99"), Decimal(1000)  # per period
 
 
 def effective_rate(terms: Terms, fees: Dated = (), by: By | None = None) -> Decimal | None:
