@@ -60,6 +60,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/mine", "My proposals", ("applicant",)),
             ("/loans/proposals", "Proposals", ("officer",)),
             ("/loans/referrals", "Referrals", ("finance_partner",)),
+            ("/loans/calculator", "Loan calculator", ("applicant", "finance_partner", *_OFFICE)),
         ],
     ),
     (

@@ -377,7 +377,7 @@ def test_every_schedule_repays_what_was_paid_out(  # noqa: PLR0917 - one argumen
         amortisation=amortisation,  # type: ignore[arg-type]
         interest=interest,  # type: ignore[arg-type]
         tranches=((second, D(500)),),
-        prepayments=((second, min(principal, D(7))),),
+        prepayments=((date.fromordinal(start.toordinal() + later % 28), min(principal, D(7))),),
     )
     found = schedule(made)
     assert sum(row.principal for row in found) == principal + 500

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.loans.pages import agreements, editor, fragments, proposals, referrals
+from services.loans.pages import agreements, calculator, editor, fragments, proposals, referrals
 
 router = APIRouter(include_in_schema=False)
-for part in (fragments, proposals, editor, referrals, agreements):
+for part in (fragments, proposals, editor, referrals, agreements, calculator):
     router.include_router(part.router)
