@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "topology": ("services.backbone", "topology_commands", "The broker: diff with what is declared, apply."),
     "export": ("services.grants.cli", "commands", "Open data: publish agreements as 360Giving or IATI."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
+    "merkle": ("services.audit.merkle_cli", "merkle", "Merkle trees of RFC 6962: roots and proofs, made and verified."),
+    "note": ("services.audit.merkle_cli", "note", "Signed notes, checkpoints among them: verify one."),
     "lists": ("services.grants.exclusion_cli", "commands", "Exclusion lists: import a version, list them."),
     "payees": ("services.grants.payee_cli", "commands", "Bank numbers: the keys that seal them, and a newer one."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    NestedTransaction,
     String,
     Table,
     text,
@@ -120,6 +121,7 @@ class UnitOfWork:
     ) -> None:
         self.engine, self.source, self.context, self.clock, self.ids = engine, source, context, clock, ids
         self._connection: Connection | None = None
+        self._held: NestedTransaction | None = None
         self._tracked: dict[tuple[str, str], tuple[Entity, Repository[Any], dict[str, Any] | None]] = {}
         self._loose: list[dict[str, Any]] = []
         self.recorded = 0  # how many events it has written so far
@@ -156,10 +158,18 @@ class UnitOfWork:
             for call in self.after_commit:
                 call()
 
+    def hold(self) -> None:
+        """Let what was written so far, and its locks, outlast `abandon`."""
+        self._held = self.connection.begin_nested()
+
     def abandon(self) -> None:
         """Forget everything that was to be written and start anew: a refused form can be shown again by reading."""
         self._tracked.clear()
         self._loose.clear()
+        if self._held is not None:
+            self._held.rollback()
+            self._held = None
+            return
         self.connection.rollback()
         self.connection.begin()
 

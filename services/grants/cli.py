@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.grants.domain.application import Person
 from services.grants.domain.publishing import Draft, Format, Publication
+from services.grants.domain.publishing.publication import Stored
 from services.grants.handlers import publishing as act
+from services.grants.storage.publishing import publications_of
 from shared.database import Context, UnitOfWork, engine_for
 from shared.documents import DocumentStore
 from shared.errors import InvalidError, TamgaError
@@ -38,7 +40,7 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 @commands.command("360giving")
 def giving(*, programme: Programme, out: Out = None, leave_out: LeaveOut = False, as_json: Json = False) -> None:
-    """Publish as a 360Giving 1.4 package (JSON); without --out only say what is wrong with which record."""
+    """Publish as a 360Giving 1.4 package (JSON; its table for a FILE.csv); without --out only say what is wrong."""
     _export("360giving", programme, out, leave_out=leave_out, as_json=as_json)
 
 
@@ -65,25 +67,47 @@ def _export(chosen: Format, programme: str, out: Path | None, *, leave_out: bool
             _print_problems(made, as_json=as_json)
             done = _publish(uow, made, out, leave_out=leave_out) if out else None
         if out and done:  # what is published is kept in any case; the file is a copy of it
-            _write(out, DocumentStore(settings().documents_folder).get(done.files[0].sha256))
+            _write(out, DocumentStore(settings().documents_folder).get(_kind(chosen, out, done).sha256))
     except InvalidError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_NEWS) from error
     except (TamgaError, SettingsError, SQLAlchemyError, OSError) as error:
         typer.echo(f"Nothing was published: {worded(error)}", err=True)
         raise typer.Exit(NO_ANSWER) from error
-    if done and not as_json:
-        typer.echo(f"{out}: {len(done.records)} records, {len(done.left_out)} left out, SHA-256 {done.files[0].sha256}")
+    if out and done and not as_json:
+        sha256 = _kind(chosen, out, done).sha256
+        when = f"{done.published_at:%Y-%m-%d %H:%M} UTC"
+        typer.echo(f"{out}: publication {done.number} by {done.published_by_name}, {when}")
+        typer.echo(f"{len(done.records)} records, {len(done.left_out)} left out, SHA-256 {sha256}")
     raise typer.Exit(BAD_NEWS if made.bad and not (out and leave_out) else 0)
 
 
 def _publish(uow: UnitOfWork, made: Draft, out: Path, *, leave_out: bool) -> Publication:
     if not out.resolve().parent.is_dir():
         raise InvalidError({"out": f"is in no folder that exists: {out}"}, f"There is no folder for {out}")
+    _must_be_named(made.format, out)
+    last = next(iter(publications_of(uow.connection, made.programme, made.format, 1)), None)
+    if last and last.fingerprint == made.fingerprint():
+        return last  # nothing has changed since: the file is a copy of what is public
     command = act.Publish(invalid="leave_out" if leave_out else "refuse", seen=made.fingerprint())
     store = DocumentStore(settings().documents_folder)
     by = Person(id=ADMINISTRATOR.id, name=ADMINISTRATOR.name, role=ADMINISTRATOR.role)
     return act.make_public_as(uow, by, made.programme, made.format, command, store=store)
+
+
+def _must_be_named(chosen: Format, out: Path) -> None:
+    """Refuse a name that says another kind of file than there is."""
+    kinds = ("json", "csv") if chosen == "360giving" else ("xml",)
+    kind = out.suffix.removeprefix(".").lower()
+    if kind and kind not in kinds:
+        said = f"{out}: a file of this format ends in {' or '.join(f'.{name}' for name in kinds)}"
+        raise InvalidError({"out": said}, said)
+
+
+def _kind(chosen: Format, out: Path, done: Publication) -> Stored:
+    """Return the file that the name asks for: the table for .csv, else the standard's own."""
+    table = done.file("csv") if chosen == "360giving" and out.suffix.lower() == ".csv" else None
+    return table or done.files[0]
 
 
 def _write(out: Path, content: bytes) -> None:

@@ -129,6 +129,7 @@ PUBLISHING: dict[str, dict[str, str]] = {
 
 # Bank details: whole numbers are shown to finance and to whose they are (`reveal`), to others the last four characters.
 PAYEES: dict[str, dict[str, str]] = {
+    "grants.organisation.read": {**_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payee.read": {"applicant": "own", **_STAFF, **_FINANCE, "auditor": "all"},
     "grants.payee.list": {**_FINANCE, "programme_manager": "programme", "auditor": "all"},
     "grants.payee.reveal": {"applicant": "own", **_FINANCE},

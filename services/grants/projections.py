@@ -14,7 +14,10 @@ PROJECTIONS: dict[str, Projection] = {
             "portal.user.deactivated": on.person_left,
         },
     ),
-    "organisations": Projection(("organisation",), {"portal.organisation.registered": on.organisation_known}),
+    "organisations": Projection(
+        ("organisation",),
+        dict.fromkeys(("portal.organisation.registered", "portal.organisation.changed"), on.organisation_known),
+    ),
     "programmes": Projection(("pack", "call"), {"portal.programme.loaded": on.programme_loaded}),
     "letters": Projection(
         ("letter",),

@@ -14,7 +14,10 @@ PROJECTIONS: dict[str, Projection] = {
             "portal.user.deactivated": on.forget_person,
         },
     ),
-    "organisations": Projection(("organisation",), {"portal.organisation.registered": on.know_organisation}),
+    "organisations": Projection(
+        ("organisation",),
+        dict.fromkeys(("portal.organisation.registered", "portal.organisation.changed"), on.know_organisation),
+    ),
     "programmes": Projection(("programme",), {"portal.programme.loaded": on.know_programme}),
     "supporters": Projection(("supporter",), {"grants.application.awarded": on.know_supporter}),
     "letters": Projection(

@@ -30,7 +30,10 @@ PROJECTIONS: dict[str, Projection] = {
         ("standin",),
         {"grants.delegation.made": learning.keep_standin, "grants.delegation.ended": learning.keep_standin},
     ),
-    "organisations": Projection(("organisation",), {"portal.organisation.registered": learning.learn_organisation}),
+    "organisations": Projection(
+        ("organisation",),
+        dict.fromkeys(("portal.organisation.registered", "portal.organisation.changed"), learning.learn_organisation),
+    ),
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {

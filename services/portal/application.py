@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from joserfc.jwk import OKPKey
 from sqlalchemy import Engine
 
-from services.portal import api, pages
+from services.portal import api, api_organisations, pages
 from services.portal.policy import POLICY
 from shared.clock import Clock, utc_now
 from shared.database import engine_for
@@ -30,7 +30,7 @@ def create_app(
         service="portal",
         engine=engine or engine_for(settings.database_url("portal")),
         policy=POLICY,
-        routers=[api.router, *pages.routers],
+        routers=[api.router, api_organisations.router, *pages.routers],
         templates=Path(__file__).parent / "templates",
         settings=settings,
         clock=clock,

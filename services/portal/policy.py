@@ -18,6 +18,15 @@ POLICY = Policy(
         "portal.account.change": {"signed_in": "own"},
         "portal.people.read": {"operator": "all"},
         "portal.people.change": {"operator": "all"},
+        "portal.organisation.list": dict.fromkeys((*_STAFF, "auditor", "operator"), "all"),
+        "portal.organisation.read": dict.fromkeys(("applicant", "finance_partner"), "own")
+        | dict.fromkeys((*_STAFF, "auditor", "operator"), "all"),
+        "portal.organisation.mine": dict.fromkeys(("applicant", "finance_partner"), "own"),
+        "portal.organisation.change": {"applicant": "own", "finance_partner": "own"}
+        | dict.fromkeys(("officer", "programme_manager", "operator"), "all"),
+        "portal.organisation.found": {"applicant": "own"},
+        "portal.organisation.register": dict.fromkeys(("officer", "programme_manager", "operator"), "all"),
+        "portal.organisation.decide": dict.fromkeys(("officer", "programme_manager", "operator"), "all"),
         "portal.programme.read": {"operator": "all"} | dict.fromkeys((*_STAFF, "auditor"), "programme"),
         "portal.operations.read": {"operator": "all"},
         "portal.catalogue.read": {"signed_in": "all"},

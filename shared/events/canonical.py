@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]  # typeshed has it not
 from typing import Any
 
@@ -49,17 +50,31 @@ def plain_text(value: Any) -> str | None:
         return None
 
 
-def canonical_flat(value: dict[str, str | int | None]) -> bytes:
-    """Return the same for an object of texts and safe integers under ASCII names, without looking at each."""
-    return _encode(value).encode()
+def quoted(text: str | None) -> str:
+    """Return the canonical text of a text, or of its absence."""
+    return "null" if text is None else encode_basestring(text)
 
 
 def _plain(value: Any) -> bool:
     kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
     if kind is dict:
-        return all(type(key) is str and key.isascii() and _plain(item) for key, item in value.items())
+        return _ascii(value) and _all_plain(value.values())
     if kind is list:
-        return all(map(_plain, value))
-    return kind is int and -MAX_INTEGER <= value <= MAX_INTEGER
+        return _all_plain(value)
+    if kind is int:
+        return bool(-MAX_INTEGER <= value <= MAX_INTEGER)
+    return kind is str or value is None or kind is bool
+
+
+def _ascii(names: Iterable[Any]) -> bool:
+    try:
+        return "".join(names).isascii()
+    except TypeError:  # a name that is no text
+        return False
+
+
+def _all_plain(values: Iterable[Any]) -> bool:
+    for value in values:  # noqa: SIM110 - a generator would cost more than the looking; most are texts
+        if type(value) is not str and not _plain(value):
+            return False
+    return True

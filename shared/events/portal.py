@@ -56,6 +56,51 @@ class OrganisationRegistered(Event):
     kind: str
     country: str | None = None
     registration_number: str | None = None
+    tax_number: str | None = None
+    address: str | None = None
+    website: str | None = None
+
+
+class OrganisationChanged(Event):
+    """An organisation's facts are others now; the whole present state. Entity organisation:<id>.
+
+    `proposed_by` is who entered name, type, country or numbers that another person then confirmed.
+    """
+
+    TYPE = "portal.organisation.changed"
+    organisation_id: str
+    name: str
+    kind: str
+    country: str | None = None
+    registration_number: str | None = None
+    tax_number: str | None = None
+    address: str | None = None
+    website: str | None = None
+    proposed_by: str | None = None
+
+
+class OrganisationChangeProposed(Event):
+    """Another name, type, country or number waits to be confirmed; `new` when nobody knows the organisation yet."""
+
+    TYPE = "portal.organisation.change_proposed"
+    AUDIENCE = "record"
+    organisation_id: str
+    name: str
+    facts: dict[str, str | None]
+    proposed_by: str
+    new: bool = False
+
+
+class OrganisationChangeRefused(Event):
+    """What waited was not confirmed, with the reason; `own` when whoever entered it took it back."""
+
+    TYPE = "portal.organisation.change_refused"
+    AUDIENCE = "record"
+    organisation_id: str
+    facts: dict[str, str | None]
+    proposed_by: str
+    why: str
+    own: bool = False
 
 
 class ProgrammeLoaded(Event):

@@ -76,6 +76,7 @@ _MESSAGES = {
     405: "This address does not take that kind of request",
     413: "The request is larger than 10 MB",
 }
+_ENDLESS = "exceeded maximum size"  # how the reader of forms says that one field is too long
 _AWAY = "The database does not answer. Nothing was changed; try again in a moment"
 _STILL = "The database takes no changes at the moment. Nothing was changed; what is there can be read"
 _RACES = (DeadlockDetected, LockNotAvailable, SerializationFailure)
@@ -88,6 +89,8 @@ def refusal(error: Exception) -> TamgaError:
     if isinstance(error, RequestValidationError):
         return InvalidError(field_errors(error.errors()))
     if isinstance(error, HTTPException):
+        if _ENDLESS in str(error.detail):
+            return HttpError(413, "A field has more than 1 MB of text. Go back, where it still stands, and shorten it")
         return HttpError(error.status_code, _MESSAGES.get(error.status_code, str(error.detail)))
     if isinstance(error, SQLAlchemyError):
         return _of_the_database(error)

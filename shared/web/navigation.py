@@ -67,6 +67,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         "Rules and people",
         [
             ("/people", "People", ("operator",)),
+            ("/organisations", "Organisations", (*_INSIDE, "operator")),
             ("/programmes", "Programmes", (*_INSIDE, "operator")),
             ("/grants/workflows", "Cases under older workflows", _INSIDE),
             ("/grants/exclusion-lists", "Exclusion lists", _INSIDE),
@@ -77,6 +78,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         ],
     ),
 ]
+OWN_ORGANISATION: Place = ("/organisations/mine", "My organisation", ("applicant", "finance_partner"))
 EVERYBODY: list[Link] = [("/notifications/inbox", "Inbox"), ("/account", "My account")]
 # What of these can be looked at for one programme alone; `{}` is its id.
 OF_PROGRAMME = {
@@ -119,7 +121,8 @@ def sections_for(who: Identity | None) -> list[Section]:
                 links.append((href, label))
         if links:
             found.append((heading, links + ([] if heading else EVERYBODY[:1])))
-    return [*found, ("You", EVERYBODY[1:])]
+    own = [OWN_ORGANISATION[:2]] if set(OWN_ORGANISATION[2]) & set(who.roles) else []
+    return [*found, ("You", [*own, *EVERYBODY[1:]])]
 
 
 def links_for(who: Identity | None) -> list[Link]:

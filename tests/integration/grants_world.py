@@ -11,11 +11,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2 as httpx
+import pytest
 import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey
-from sqlalchemy import Engine, event, text
+from psycopg import Cursor
+from sqlalchemy import Engine, text
 
 from services.grants import api, handlers, pages
 from services.grants.policy import POLICY
@@ -363,14 +365,16 @@ class Case:
 
 @contextmanager
 def counted(world: World) -> Iterator[list[str]]:
-    """Collect the statements that run inside."""
+    """Collect the statements that run inside, whether SQLAlchemy sends them or we do by the driver."""
     seen: list[str] = []
+    execute = Cursor.execute
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
+    def note(self: Any, query: Any, *rest: Any, **more: Any) -> Any:
+        seen.append(query.decode() if isinstance(query, bytes) else query)
+        return execute(self, query, *rest, **more)
 
-    event.listen(world.engine, "before_cursor_execute", note)
-    world.counting = True
-    yield seen
-    world.counting = False
-    event.remove(world.engine, "before_cursor_execute", note)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cursor, "execute", note)
+        world.counting = True
+        yield seen
+        world.counting = False

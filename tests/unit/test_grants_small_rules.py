@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
+from starlette.exceptions import HTTPException
 
+from services.grants import cli
 from services.grants.domain.appeal import is_late
 from services.grants.domain.application import Calendar, Person
 from services.grants.domain.award import Award, Milestone, Tranche
 from services.grants.domain.ledger import Account, Kind, Ledger
 from services.grants.domain.parties import parties_of
+from services.grants.domain.publishing import Publication
+from services.grants.domain.publishing.publication import Stored
 from services.grants.pages.ledger import ACCOUNTS, KINDS, entries
 from services.grants.pages.sentences import latest
 from shared import i18n
-from shared.errors import ConflictError
+from shared.errors import ConflictError, InvalidError
 from shared.events.diligence_rules import diligence_problems
 from shared.money import Money
+from shared.web.errors import refusal
 from shared.web.pages import TEMPLATES, Pages
 
 NOW = datetime(2026, 3, 2, 20, tzinfo=UTC)
@@ -136,3 +142,26 @@ def test_times_are_said_in_the_programme_s_zone() -> None:
     finally:
         i18n.current_zone.reset(token)
     assert date(2026, 3, 2) == NOW.astimezone(pages.zone).date()
+
+
+def test_a_file_of_open_data_is_named_as_what_it_is(tmp_path: Path) -> None:
+    """The ending chooses the table or the standard's own file; another kind is refused before anything."""
+    for chosen, name in (("iati", "a.json"), ("360giving", "a.xml")):
+        with pytest.raises(InvalidError):
+            cli._must_be_named(chosen, tmp_path / name)
+    cli._must_be_named("360giving", tmp_path / "plain")
+    files = [Stored(name=f"x.{kind}", sha256=kind, size=1, media_type="t") for kind in ("json", "csv")]
+    about = {"id": "P", "programme": "p", "format": "360giving", "number": 1, "files": files, "records": []}
+    about |= {"left_out": [], "totals": [], "fingerprint": "", "published_by": "u", "published_by_name": "U"}
+    made = Publication.model_validate(about | {"published_at": NOW})
+    assert [cli._kind("360giving", Path(f"a{end}"), made).sha256 for end in (".csv", ".json", "")] == [
+        *("csv", "json", "json")
+    ]
+
+
+def test_a_field_without_end_is_named_so() -> None:
+    """A text above the reader's limit is "too large", and the person is told where their words still are."""
+    told = refusal(HTTPException(400, "Field exceeded maximum size of 1024KB."))
+    assert told.status == 413
+    assert "still stands" in told.message
+    assert i18n.catalogue("grants", "ru").gettext(told.message) != told.message

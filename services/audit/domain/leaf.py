@@ -11,12 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.events import Envelope
-from shared.events.canonical import canonical, canonical_flat, plain_text
+from shared.events import Actor, Envelope
+from shared.events.canonical import canonical, plain_text, quoted
 from shared.events.envelope import Body
 
 VERSION = 1
@@ -86,7 +85,6 @@ MEMBERS = {
     "cause": "causation_id",
     "trace": "traceparent",
 }
-_columns_of = attrgetter(*MEMBERS.values())
 HASHED = {"body": "body", "data": "body", "chg": "body", "after": "body"}
 
 
@@ -133,15 +131,28 @@ class Part(NamedTuple):
 
 def _written(body: Body) -> tuple[str, dict[str, Part]]:
     """Return the canonical text of a body and its members."""
-    parts: dict[str, Part] = {}
-    for name in _PARTS:
-        value = getattr(body, name) if name != "actor" else vars(body.actor)
+    actor = body.actor
+    parts = {
+        "actor": Part(vars(actor), _written_actor(actor)),
+        "after_hash": Part(body.after_hash, quoted(body.after_hash)),
+    }
+    for name in ("changes", "data", "parties"):
+        value = getattr(body, name)
         raw = plain_text(value)
         if raw is None:  # floats, say: written by the careful way, read again as whoever verifies reads it
             text = canonical(body.model_dump(mode="json")).decode()
             return text, parts_of(text)
         parts[name] = Part(value, raw)
+    parts["reason"] = Part(body.reason, quoted(body.reason))
     return "{" + ",".join([f'"{name}":{part.raw}' for name, part in parts.items()]) + "}", parts
+
+
+def _written_actor(actor: Actor) -> str:
+    return (
+        f'{{"id":{quoted(actor.id)},"kind":{quoted(actor.kind)},"name":{quoted(actor.name)}'
+        f',"on_behalf_of":{quoted(actor.on_behalf_of)},"organisation":{quoted(actor.organisation)}'
+        f',"role":{quoted(actor.role)},"session":{quoted(actor.session)}}}'
+    )
 
 
 def parts_of(body: str) -> dict[str, Part]:
@@ -164,16 +175,20 @@ def parts_of(body: str) -> dict[str, Part]:
 
 
 def leaf_of(row: Row, parts: dict[str, Part]) -> bytes:
-    """Return the leaf of a row whose body has these parts."""
-    leaf: dict[str, Any] = dict(zip(MEMBERS, _columns_of(row), strict=True))
-    leaf["id"], leaf["corr"] = str(row.event_id), str(row.correlation_id)
-    leaf["time"], leaf["rec"] = _moment(row.occurred_at), _moment(row.recorded_at)
-    if row.causation_id is not None:
-        leaf["cause"] = str(row.causation_id)
-    leaf["v"] = VERSION
-    leaf["body"], leaf["after"] = _sha256(row.body), parts["after_hash"].value
-    leaf["data"], leaf["chg"] = _sha256(parts["data"].raw), _sha256(parts["changes"].raw)
-    return canonical_flat(leaf)
+    """Return the leaf of a row whose body has these parts: its members in canonical order, written one by one."""
+    cause = "null" if row.causation_id is None else f'"{row.causation_id}"'
+    position = "null" if row.position is None else row.position
+    return (
+        f'{{"after":{parts["after_hash"].raw},"body":"{_sha256(row.body)}","by":{quoted(row.actor_id)}'
+        f',"case":{quoted(row.case)},"cause":{cause},"chg":"{_sha256(parts["changes"].raw)}"'
+        f',"corr":"{row.correlation_id}","data":"{_sha256(parts["data"].raw)}","ent":{quoted(row.entity)}'
+        f',"for":{quoted(row.on_behalf_of)},"id":"{row.event_id}","kind":{quoted(row.actor_kind)}'
+        f',"org":{quoted(row.organisation)},"out":{quoted(row.outcome)},"pos":{position}'
+        f',"prog":{quoted(row.programme)},"rec":"{_moment(row.recorded_at)}","role":{quoted(row.role)}'
+        f',"seq":{row.sequence},"sess":{quoted(row.session)},"src":{quoted(row.source)}'
+        f',"time":"{_moment(row.occurred_at)}","trace":{quoted(row.traceparent)},"type":{quoted(row.type)}'
+        f',"v":{VERSION},"ver":{row.version}}}'
+    ).encode()
 
 
 def summary_of(kind: str, case: str | None, parts: dict[str, Part]) -> str:
@@ -196,7 +211,8 @@ def _scalars(value: Any) -> list[str]:
     while todo:
         item = todo.pop()
         if isinstance(item, dict):
-            todo += [item[name] for name in sorted(item, key=_utf16, reverse=True)]
+            names = sorted(item, reverse=True) if "".join(item).isascii() else sorted(item, key=_utf16, reverse=True)
+            todo += [item[name] for name in names]
         elif isinstance(item, list):
             todo += reversed(item)
         elif isinstance(item, str | int) and not isinstance(item, bool) and item != "":
@@ -210,7 +226,7 @@ def _utf16(name: str) -> bytes:
 
 
 def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def _sha256(text: str) -> str:

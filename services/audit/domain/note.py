@@ -1,4 +1,4 @@
-"""Signed notes and checkpoints as the C2SP specifications signed-note and tlog-checkpoint define them (Ed25519).
+"""Signed notes and checkpoints as C2SP's signed-note, tlog-checkpoint and tlog-cosignature define them (Ed25519).
 
 A note is text, an empty line, and signature lines "— name base64(key id ‖ signature)". Signatures by
 unknown keys are ignored; one by a known key that does not verify spoils the whole note.
@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ED25519 = 0x01
+COSIGNATURE = 0x04  # Ed25519 over the note and the moment at which a witness saw it
 DASH = "\u2014"
 MAX_SIGNATURES = 100
 
@@ -31,18 +32,19 @@ def key_id(name: str, algorithm: int, public: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Verifier:
-    """A public key under a name."""
+    """A public key under a name; `algorithm` says what is signed by it."""
 
     name: str
     public: bytes
+    algorithm: int = ED25519
 
     @property
     def id(self) -> bytes:
-        return key_id(self.name, ED25519, self.public)
+        return key_id(self.name, self.algorithm, self.public)
 
     def encode(self) -> str:
         """Return the key as people pass it on: name+id+base64."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([ED25519]) + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([self.algorithm]) + self.public).decode()}"
 
     @classmethod
     def parse(cls, text: str) -> Verifier:
@@ -51,15 +53,18 @@ class Verifier:
         if len(parts) != 3 or not _good_name(parts[0]):
             raise NoteError("a verifier key is name+id+base64")
         raw = _decode(parts[2])
-        if len(raw) != 33 or raw[0] != ED25519:
-            raise NoteError("only Ed25519 keys are understood")
-        verifier = cls(parts[0], raw[1:])
+        if len(raw) != 33 or raw[0] not in (ED25519, COSIGNATURE):
+            raise NoteError("only Ed25519 keys are understood, of logs and of witnesses")
+        verifier = cls(parts[0], raw[1:], raw[0])
         if verifier.id.hex() != parts[1]:
             raise NoteError("the key's id does not belong to the key")
         return verifier
 
     def check(self, signature: bytes, text: bytes) -> None:
         """Raise NoteError unless `signature` is this key's over `text`."""
+        if self.algorithm == COSIGNATURE:
+            at, signature = int.from_bytes(signature[:8]), signature[8:]
+            text = f"cosignature/v1\ntime {at}\n".encode() + text
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
         except (InvalidSignature, ValueError) as error:
@@ -83,7 +88,7 @@ class Signer:
 
     def sign(self, text: str) -> str:
         """Return the note: `text` (ending in a newline) with this key's signature line."""
-        if not text.endswith("\n") or any(ord(c) < 0x20 and c != "\n" for c in text):
+        if not text.endswith("\n") or _controlled(text):
             raise NoteError("a note's text ends in a newline and has no control characters")
         signature = base64.b64encode(self.verifier.id + self.key.sign(text.encode())).decode()
         return f"{text}\n{DASH} {self.name} {signature}\n"
@@ -94,6 +99,8 @@ def open_note(note: str, known: Iterable[Verifier]) -> str:
     text, split, lines = note.rpartition("\n\n")
     if not split or not lines.endswith("\n"):
         raise NoteError("this is no signed note")
+    if _controlled(note):
+        raise NoteError("a note has no control characters")
     text += "\n"
     keys = {(verifier.name, verifier.id): verifier for verifier in known}
     signatures = lines[:-1].split("\n")
@@ -108,6 +115,10 @@ def open_note(note: str, known: Iterable[Verifier]) -> str:
     if not verified:
         raise NoteError("no signature by a known key")
     return text
+
+
+def _controlled(text: str) -> bool:
+    return any(ord(character) < 0x20 and character != "\n" for character in text)
 
 
 def _signature(line: str) -> tuple[str, bytes]:

@@ -101,10 +101,6 @@ def _screen(grant: Grant) -> None:
 def _assess(grant: Grant) -> None:
     """Assess the chamber's capacity, on which a point of due diligence stands."""
     path = f"{grant.path}/capacity"
-    body = {"checklist": "due-diligence", "item": "capacity", "answer": "yes", "note": "As always"}
-    early = body | {"version": str(grant.version("officer"))}
-    what = "says that capacity is assessed before it is: refused"
-    grant.stage.act("officer", what, "POST", f"{grant.path}/checks", expect=422, json=early)
     asked = grant.stage.get("officer", path)["questions"]["questions"]
     answers = {item["id"]: {"option": item["options"][0]["id"], "note": "Seen in the file"} for item in asked}
     whole = {"answers": answers, "finish": True}

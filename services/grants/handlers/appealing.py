@@ -107,5 +107,5 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, command: DecideAppeal
     if command.outcome == "granted":
         uow.flush()  # an appeal that is open holds the very move
         move = MoveApplication(transition=rules.move, version=application.version, reason=command.words)
-        step(uow, who, application, move, role=role, frame=frame)
+        step(uow, who, application, move, role=role)
     return appeal

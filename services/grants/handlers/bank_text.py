@@ -82,7 +82,8 @@ def _transfer(block: ET.Element, payment: Payment, account: Account) -> None:
         _add(one, "CdtrAcct/Id/IBAN", account.value)
     else:
         _add(one, "CdtrAcct/Id/Othr/Id", account.value)
-    _add(one, "RmtInf/Ustrd", _text(payment.purpose, 140))
+    if purpose := _text(payment.purpose, 140):  # the schema has no empty texts
+        _add(one, "RmtInf/Ustrd", purpose)
 
 
 def table(file: BankFile, rows: Sequence[Row]) -> bytes:

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from services.grants.domain.application import Application, Calendar, Person
 from services.grants.domain.pack import Call, Pack
 from services.grants.handlers import conflicts
-from services.grants.handlers.standing import act_for, as_one, stand, ties_of
+from services.grants.handlers.standing import act_for, as_one, one_with, stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage import reads
+from services.grants.storage.near import Near, near
 from services.grants.storage.tables import applications
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
@@ -35,9 +36,9 @@ _PACKS: dict[str, Pack] = {}
 _MOST_PACKS = 64
 
 
-def pack_of(connection: Connection, programme: str, version: int) -> Pack:
-    """Return one version of a programme's pack; raises NotFoundError."""
-    sha256 = reads.pack_hash(connection, programme, version)
+def pack_of(connection: Connection, programme: str, version: int, sha256: str | None = None) -> Pack:
+    """Return one version of a programme's pack, whose hash may be known already; raises NotFoundError."""
+    sha256 = sha256 or reads.pack_hash(connection, programme, version)
     if sha256 is None:
         raise NotFoundError("This programme is not loaded")
     return _pack(connection, programme, version, sha256)
@@ -73,29 +74,31 @@ class Packs:
 
 
 class Frame:
-    """What one case is pinned to: its pack, call and workflow."""
+    """What one case is pinned to: its pack, call and workflow; `near` is what was read around it, if it was."""
 
-    def __init__(self, connection: Connection, application: Application) -> None:
-        pack = pack_of(connection, application.programme, application.pack_version)
-        moved = application.workflow_pack
-        self._hold(pack, pack_of(connection, application.programme, moved) if moved else pack, application)
+    def __init__(self, connection: Connection, application: Application, near: Near | None = None) -> None:
+        hashes, programme = near.packs if near else {}, application.programme
+        version, moved = application.pack_version, application.workflow_pack
+        pack = pack_of(connection, programme, version, hashes.get(version))
+        self._hold(pack, pack_of(connection, programme, moved, hashes.get(moved)) if moved else pack, application)
         self._connection: Connection | None = connection
+        self._near = near
 
     def as_one(self, who: Identity, application: Application) -> frozenset[str]:
         """Return the actors that count as `who` on this case; of a list's row by the delegations in force alone."""
+        if self._near is not None:
+            return one_with(who, application.programme, self._near.one)
         if self._connection is None:
             return frozenset(f"user:{tie.user}" for tie in ties_of(who, application.programme))
         return as_one(self._connection, who, application.programme, application.id)
 
     @classmethod
-    def of(
-        cls, packs: Packs | Mapping[int, Pack], application: Application, connection: Connection | None = None
-    ) -> Frame:
-        """Return the frame out of packs that are at hand; with `connection` for an act, without for a list's row."""
+    def of(cls, packs: Packs | Mapping[int, Pack], application: Application) -> Frame:
+        """Return the frame of a list's row out of packs that are at hand."""
         self = cls.__new__(cls)
         pack = packs[application.pack_version]
         self._hold(pack, packs[application.workflow_pack or application.pack_version], application)
-        self._connection = connection
+        self._connection, self._near = None, None
         return self
 
     def _hold(self, pack: Pack, moves: Pack, application: Application) -> None:
@@ -140,15 +143,34 @@ def application_for(
     Whoever may not know of it gets the same NotFoundError as for one that does not exist, before any word
     about its version. Who has a conflict of interest judges nothing: ConflictOfInterestError.
     """
-    seen = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if seen is None:
+    application, role = held_for(uow, who, action, reference, expected=expected)
+    stand(uow, who, application.programme, application.id, application.officer)
+    return application, role
+
+
+def held_for(
+    uow: UnitOfWork, who: Identity, action: str, reference: str, *, expected: int | None = None
+) -> tuple[Application, str]:
+    """Return the same before the transaction knows for whom `who` stands in; see `stand`."""
+    kept, reference = applications(uow), reference[:MAX_REFERENCE]
+    known = uow.tracked(kept.table.name, reference) is not None
+    application = kept.find(reference, for_update=True)
+    if application is None:
         POLICY.require(action, who)
         raise NotFoundError("There is no such record")
-    role = role_on(who, action, seen)
+    role = role_on(who, action, application)
     if action in conflicts.JUDGING and role != "applicant":
-        conflicts.must_be_free(uow.connection, who, seen)
-    stand(uow, who, seen.programme, seen.id, seen.officer)
-    return applications(uow).get(seen.id, expected=expected), role
+        conflicts.must_be_free(uow.connection, who, application)
+    if not known and expected not in {None, application.version}:
+        raise kept.stale(application.id, int(expected or 0))
+    return application, role
+
+
+def nearby(uow: UnitOfWork, who: Identity, application: Application) -> Near:
+    """Return what stands around a case for an act of `who`; the transaction knows then for whom they stand in."""
+    found = near(uow.connection, application, who.user)
+    stand(uow, who, application.programme, application.id, application.officer, found.one)
+    return found
 
 
 def one_person(who: Identity, application: Application, frame: Frame) -> frozenset[str]:

@@ -130,11 +130,17 @@ def must_not_be_closed(application: Application, frame: Frame) -> None:
         raise ConflictError(said, day=day, who=last.by_name)
 
 
-def take(uow: UnitOfWork, application: Application, frame: Frame, move: str) -> None:
-    """Lock the award of a case that a move may end, before it is asked what is missing."""
-    rules = frame.pack.closeout
-    if move in {*rules.moves, *rules.termination.moves}:
-        awards(uow).find(application.id, for_update=True)
+def take(uow: UnitOfWork, application: Application, frame: Frame, move: str, stored: Award | None) -> Award | None:
+    """Lock the award of a case that a move may end, before it is asked what is missing.
+
+    Returns the award as this transaction has it, or else as it is `stored`: whoever holds the case knows whether it has
+    one, as nobody else can draw one up meanwhile.
+    """
+    rules, kept = frame.pack.closeout, awards(uow)
+    if stored and move in {*rules.moves, *rules.termination.moves}:
+        return kept.find(application.id, for_update=True)
+    held = uow.tracked(kept.table.name, application.id)
+    return held if isinstance(held, Award) else stored
 
 
 def follow(  # noqa: PLR0917 - an act has as many sides

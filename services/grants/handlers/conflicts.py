@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from services.grants.domain.application import Application
-from services.grants.domain.assessor import Interest
+from services.grants.domain.assessor import Assessor, Interest
 from services.grants.domain.cofinancing import CoFinancing
 from services.grants.domain.conflict import OWN, Firm, Recusal, derived, ties_of
 from services.grants.domain.review import Review
@@ -20,6 +20,7 @@ from services.grants.policy import POLICY
 from services.grants.storage import judging, reads
 from services.grants.storage.cofinancing import find_case
 from services.grants.storage.judging import recusals
+from services.grants.storage.near import Near, Row, near
 from shared.database import UnitOfWork
 from shared.errors import ForbiddenError, NotFoundError
 from shared.names import folded, number
@@ -73,7 +74,7 @@ class ConflictOfInterestError(ForbiddenError):
     title = "You have a conflict of interest in this case"
 
 
-def firm_of(row: Mapping[str, Any] | RowMapping | None, domains: Sequence[str] = ()) -> Firm:
+def firm_of(row: Row | None, domains: Sequence[str] = ()) -> Firm:
     """Return an organisation as conflicts compare it."""
     if row is None:
         return Firm(domains=frozenset(domains) - {""})
@@ -91,16 +92,29 @@ def derived_for(connection: Connection, users: Sequence[str], application: Appli
 
     A tie that has ended counts by how long ago that was when the application was handed in.
     """
-    day = (application.submitted_at or application.started_at).date()
-    return _derived(connection, users, application, day)
+    return _asked(connection, users, application, _day_of(application))
 
 
-def _derived(connection: Connection, users: Sequence[str], case: Judged, day: date) -> dict[str, Sentence]:
+def _day_of(application: Application) -> date:
+    return (application.submitted_at or application.started_at).date()
+
+
+def _asked(connection: Connection, users: Sequence[str], case: Judged, day: date) -> dict[str, Sentence]:
     people = judging.people_around(connection, users, case.organisation)
-    persons = {row["id"]: row for row in people if row["id"] in users}
-    ids = {case.organisation, *(row["organisation"] for row in persons.values() if row["organisation"])}
+    ids = {case.organisation, *(row["organisation"] for row in people if row["organisation"])}
     known = judging.organisations_by_id(connection, sorted(ids))
-    said = judging.assessors_by_id(connection, users)
+    return _derived(users, case, day, people, known, judging.assessors_by_id(connection, users))
+
+
+def _derived(  # noqa: PLR0917 - a case has as many sides
+    users: Sequence[str],
+    case: Judged,
+    day: date,
+    people: Sequence[Row],
+    known: Mapping[str, Row],
+    said: Mapping[str, Assessor],
+) -> dict[str, Sentence]:
+    persons = {row["id"]: row for row in people if row["id"] in users}
     # A reviewer may belong to the applicant too: only those who act for it show its addresses.
     acting = [row for row in people if row["organisation"] == case.organisation and "applicant" in row["roles"]]
     theirs = [row["email_domain"] or "" for row in acting]
@@ -119,18 +133,23 @@ def _derived(connection: Connection, users: Sequence[str], case: Judged, day: da
     return found
 
 
-def conflict_of(
-    connection: Connection, who: Identity, application: Application, reviews: Sequence[Review] | None = None
-) -> Sentence | None:
-    """Return why `who` may not judge this case, or None; `reviews` are the case's, where they are at hand."""
+def conflict_of(connection: Connection, who: Identity, application: Application) -> Sentence | None:
+    """Return why `who` may not judge this case, or None."""
     if who.organisation == application.organisation:
         return Sentence(OWN, code="conflict-own-organisation")
-    recusal = judging.find_recusal(connection, application.id, who.user)
+    return conflict_near(who, application, near(connection, application, who.user))
+
+
+def conflict_near(who: Identity, application: Application, around: Near) -> Sentence | None:
+    """Return the same from what stands around the case for `who`."""
+    if who.organisation == application.organisation:
+        return Sentence(OWN, code="conflict-own-organisation")
+    recusal = around.recusal
     if recusal and recusal.status == "standing":
         return Sentence(DECLARED, code="conflict-declared", nature=recusal.nature)
-    found = derived_for(connection, [who.user], application).get(who.user)
-    every = reads.reviews_of(connection, application.id) if reviews is None else reviews
-    return found or _of_review(every, who)
+    known = (around.people, around.organisations, around.said)
+    found = _derived([who.user], application, _day_of(application), *known)
+    return found.get(who.user) or _of_review(around.reviews, who)
 
 
 def conflict_on(connection: Connection, who: Identity, case: Judged, day: date) -> Sentence | None:
@@ -140,7 +159,7 @@ def conflict_on(connection: Connection, who: Identity, case: Judged, day: date) 
     recusal = judging.find_recusal(connection, case.id, who.user)
     if recusal and recusal.status == "standing":
         return Sentence(DECLARED, code="conflict-declared", nature=recusal.nature)
-    return _derived(connection, [who.user], case, day).get(who.user)
+    return _asked(connection, [who.user], case, day).get(who.user)
 
 
 def barred_from(connection: Connection, who: Identity, cases: Sequence[Judged], day: date) -> frozenset[str]:
@@ -163,8 +182,8 @@ def barred_by(connection: Connection, who: Identity) -> tuple[str, ...]:
     """Return the organisations whose cases `who` may not judge, whenever their ties ended: for lists of any length."""
     own, ties = _self(connection, who)
     firms = _firms(connection, judging.organisations_near(connection, own, ties))
-    near = {name for name, firm in firms.items() if derived(own, ties, [firm], date.min)}
-    return tuple(sorted(near | ({who.organisation} if who.organisation else set())))
+    close = {name for name, firm in firms.items() if derived(own, ties, [firm], date.min)}
+    return tuple(sorted(close | ({who.organisation} if who.organisation else set())))
 
 
 def _self(connection: Connection, who: Identity) -> tuple[Firm, list[Interest]]:

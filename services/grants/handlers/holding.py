@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from services.grants.domain.application import Application
-from services.grants.domain.award import Award
-from services.grants.domain.exclusion import unsettled
+from services.grants.domain.exclusion import Screening, unsettled
 from services.grants.domain.moderation import apart
 from services.grants.domain.review import Review
 from services.grants.handlers import closing
 from services.grants.handlers.base import Frame, roles_on
-from services.grants.handlers.conflicts import conflict_of
+from services.grants.handlers.conflicts import conflict_near
 from services.grants.storage import judging
 from services.grants.storage.appeals import find_appeal
-from services.grants.storage.exclusion import find_screening
+from services.grants.storage.near import Near
 from shared.web.identity import Identity
 from shared.workflow.requirements import NO_HITS, Sentence
 
@@ -27,25 +26,18 @@ Holds = dict[str, tuple[Sentence, ...]]
 Held = Mapping[str, tuple[Sentence, ...]]
 
 
-def holds(  # noqa: PLR0917 - a case has as many sides
-    connection: Connection,
-    who: Identity,
-    application: Application,
-    frame: Frame,
-    reviews: Sequence[Review],
-    award: Award | None = None,
-) -> Held:
+def holds(connection: Connection, who: Identity, application: Application, frame: Frame, around: Near) -> Held:
     """Return {transition: why `who` can't make it now} of the transitions that something holds."""
     roles = set(roles_on(who, application))
-    hits = _apart(connection, application, frame, reviews) | _hits(
-        connection, application, frame, inside=not roles <= {"applicant"}
+    hits = _apart(connection, application, frame, around.reviews) | _hits(
+        frame, around.screening, inside=not roles <= {"applicant"}
     )
     own = {item.id for item in frame.workflow.transitions if "applicant" in roles and "applicant" in item.roles}
     if roles <= {"applicant"}:
         return hits
-    conflict = conflict_of(connection, who, application, reviews)
+    conflict = conflict_near(who, application, around)
     hits |= _appealed(connection, application, frame)
-    for name, missing in closing.held(connection, application, frame, award).items():
+    for name, missing in closing.held(connection, application, frame, around.award).items():
         hits[name] = (*hits.get(name, ()), *missing)
     barred = {item.id: (conflict,) for item in frame.workflow.transitions if item.id not in own} if conflict else {}
     return {name: (*barred.get(name, ()), *hits.get(name, ())) for name in barred.keys() | hits.keys()}
@@ -73,11 +65,9 @@ def _apart(connection: Connection, application: Application, frame: Frame, revie
     return dict.fromkeys(sheet.spread_holds, (found,)) if found else {}
 
 
-def _hits(
-    connection: Connection, application: Application, frame: Frame, *, inside: bool
-) -> dict[str, tuple[Sentence, ...]]:
+def _hits(frame: Frame, screening: Screening | None, *, inside: bool) -> dict[str, tuple[Sentence, ...]]:
     """Return what hits on exclusion lists hold; applicants are told no more than that it is being settled."""
-    found = unsettled(find_screening(connection, application.id))
+    found = unsettled(screening)
     if found is None:
         return {}
     said = found if inside else Sentence(SETTLING, code="being-settled")

@@ -11,6 +11,7 @@ from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.events.notifications import LetterEvent
 from shared.events.portal import (
+    OrganisationChanged,
     OrganisationRegistered,
     ProgrammeLoaded,
     UserChanged,
@@ -53,8 +54,8 @@ def person_left(uow: UnitOfWork, envelope: Envelope) -> None:
 
 
 def organisation_known(uow: UnitOfWork, envelope: Envelope) -> None:
-    """Remember an organisation."""
-    event = OrganisationRegistered.model_validate(envelope.data)
+    """Remember an organisation, or what it is called now."""
+    event = OrganisationChanged.model_validate(envelope.data)  # of one newly registered, the same members
     known = {name: getattr(event, name) for name in ("name", "kind", "country", "registration_number")}
     learned.put_organisation(uow.connection, id=event.organisation_id, **known)
 
@@ -109,6 +110,7 @@ ON: dict[str, Callable[[UnitOfWork, Envelope], None]] = {
     UserChanged.TYPE: person_known,
     UserDeactivated.TYPE: person_left,
     OrganisationRegistered.TYPE: organisation_known,
+    OrganisationChanged.TYPE: organisation_known,
     ProgrammeLoaded.TYPE: programme_loaded,
     **{f"notifications.delivery.{verb}": letter_known for verb in ("queued", "sent", "failed", "suppressed", "read")},
 }

@@ -15,6 +15,7 @@ from services.grants.handlers.holding import holds
 from services.grants.handlers.moving import MOVE, PARTS_OF_ACTS, MoveApplication, carry_out, chosen
 from services.grants.storage import bulk as stored
 from services.grants.storage import reads
+from services.grants.storage.near import near
 from shared.clock import Clock
 from shared.errors import ConflictError, NotFoundError
 from shared.events.grants.application import StageFact
@@ -32,10 +33,10 @@ def would_say(  # noqa: PLR0917 - an act has as many sides
     """Return the draft of the event of a move, which is done to a copy that nobody stores; raises what refuses it."""
     if command.transition in PARTS_OF_ACTS:
         raise ConflictError(PARTS_OF_ACTS[command.transition])
-    role, frame = role_on(who, MOVE, application), Frame(connection, application)
-    reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    held = holds(connection, who, application, frame, reviews, award)
-    transition, why = chosen(who, application, frame, reviews, award, command, held)
+    role, around = role_on(who, MOVE, application), near(connection, application, who.user)
+    frame = Frame(connection, application, around)
+    held = holds(connection, who, application, frame, around)
+    transition, why = chosen(who, application, frame, around.reviews, around.award, command, held)
     copy = application.model_copy(deep=True)
     by = Person(id=f"user:{who.user}", name=who.name, role=role)
     carry_out(copy, frame, transition, command, why, by, clock(), said)

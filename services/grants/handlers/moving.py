@@ -19,11 +19,22 @@ from services.grants.domain.pack import Answer, mean
 from services.grants.domain.review import Review
 from services.grants.handlers import closing
 from services.grants.handlers.applying import judged, missing
-from services.grants.handlers.base import Command, Frame, act_as, application_for, one_person, owns, roles_on
+from services.grants.handlers.base import (
+    Command,
+    Frame,
+    act_as,
+    application_for,
+    held_for,
+    nearby,
+    one_person,
+    owns,
+    roles_on,
+)
 from services.grants.handlers.exclusion import screen
 from services.grants.handlers.holding import Held, holds
 from services.grants.storage import reads
 from services.grants.storage.capacity import find_capacity
+from services.grants.storage.near import near
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.events.decision_rules import Reason
@@ -156,15 +167,15 @@ def _open_conflicts(who: Identity, application: Application, reviews: Sequence[R
 
 def moves_for(connection: Connection, who: Identity, application: Application, frame: Frame) -> list[Move]:
     """Return the moves that `who` has now, the blocked ones with what blocks them."""
-    reviews, award = reads.reviews_of(connection, application.id), reads.find_award(connection, application.id)
-    held = holds(connection, who, application, frame, reviews, award)
-    facts = facts_for(who, application, frame, reviews, award, held=held)
+    around = near(connection, application, who.user)
+    held = holds(connection, who, application, frame, around)
+    facts = facts_for(who, application, frame, around.reviews, around.award, held=held)
     return frame.workflow.moves(application.stage, roles_on(who, application), facts)
 
 
 def move(uow: UnitOfWork, who: Identity, reference: str, command: MoveApplication) -> Application:
     """Make a move that the workflow allows this person now."""
-    application, role = application_for(uow, who, MOVE, reference, expected=command.version)
+    application, role = held_for(uow, who, MOVE, reference, expected=command.version)
     if command.transition in PARTS_OF_ACTS:
         raise ConflictError(PARTS_OF_ACTS[command.transition])
     step(uow, who, application, command, role=role)
@@ -179,14 +190,13 @@ def step(
     *,
     role: str,
     said: Said | None = None,
-    frame: Frame | None = None,
 ) -> None:
     """Make a move of an application that this transaction holds already; `said` is what a panel recommended."""
-    frame = frame or Frame(uow.connection, application)
-    closing.take(uow, application, frame, command.transition)
-    reviews, award = reads.reviews_of(uow.connection, application.id), current_award(uow, application)
-    held = holds(uow.connection, who, application, frame, reviews, award)
-    transition, why = chosen(who, application, frame, reviews, award, command, held)
+    around = nearby(uow, who, application)
+    frame = Frame(uow.connection, application, around)
+    around.award = closing.take(uow, application, frame, command.transition, around.award)
+    held = holds(uow.connection, who, application, frame, around)
+    transition, why = chosen(who, application, frame, around.reviews, around.award, command, held)
     if "step_up" in transition.requires:
         must_have_confirmed(who, uow.now())
     leaves_draft = application.stage == frame.workflow.initial and not frame.workflow.stage(transition.to).terminal
@@ -203,7 +213,8 @@ def step(
     by = act_as(uow, acting, command.reason or command.comment or (why.says["en"] if why else None))
     before = application.stage
     carry_out(application, frame, transition, command, why, by, uow.now(), said)
-    closing.follow(uow, application, frame, transition, before, by, uow.context.reason or "")
+    if around.award:
+        closing.follow(uow, application, frame, transition, before, by, uow.context.reason or "")
 
 
 def chosen(  # noqa: PLR0917 - a case has as many sides
@@ -252,12 +263,6 @@ def _asked(frame: Frame, sections: Sequence[str]) -> list[str]:
     if set(sections) - set(parts):
         raise InvalidError({"sections": Rule("must be one of: %(names)s", names=", ".join(parts))})
     return [part for part in parts if part in sections]
-
-
-def current_award(uow: UnitOfWork, application: Application) -> Award | None:
-    """Return the award as this transaction has changed it, or as it is stored."""
-    held = uow.tracked("award", application.id)
-    return held if isinstance(held, Award) else reads.find_award(uow.connection, application.id)
 
 
 def assign(uow: UnitOfWork, who: Identity, reference: str, command: AssignOfficer) -> Application:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -74,21 +75,34 @@ def as_one(connection: Connection, who: Identity, programme: str, case: str) -> 
 
     Those with whom a delegation is in force now, and those who acted for `who` on this case, or for whom `who` did.
     """
-    now = {tie.user for tie in ties_of(who, programme)}
-    return frozenset(f"user:{user}" for user in now | stored.one_on_case(connection, case, who.user))
+    return one_with(who, programme, stored.one_on_case(connection, case, who.user))
 
 
-def stand(uow: UnitOfWork, who: Identity, programme: str, case: str, officer: str | None = None) -> None:
+def one_with(who: Identity, programme: str, on_case: Collection[str]) -> frozenset[str]:
+    """Return the same when it is known already who acted for whom on the case."""
+    return frozenset(f"user:{user}" for user in {tie.user for tie in ties_of(who, programme)} | {*on_case})
+
+
+def stand(  # noqa: PLR0917 - a case has as many sides
+    uow: UnitOfWork,
+    who: Identity,
+    programme: str,
+    case: str,
+    officer: str | None = None,
+    on_case: Collection[str] | None = None,
+) -> None:
     """Let this transaction know in which roles `who` acts for somebody on a case.
 
-    In a role of another's only; in a role that both hold, on the cases that are the other's (`officer`).
+    In a role of another's only; in a role that both hold, on the cases that are the other's (`officer`). `on_case` are
+    those who acted for `who` on this case, or for whom `who` did, where that is at hand.
     """
     own = who.own_roles if isinstance(who, Acting) else who.roles
     lent: dict[str, tuple[str, str]] = {}
     for tie in ties_of(who, programme):
         if tie.lent and (tie.role not in own or (tie.role == "officer" and officer == tie.user)):
             lent.setdefault(tie.role, (tie.user, tie.name))
-    one = as_one(uow.connection, who, programme, case)
+    known = stored.one_on_case(uow.connection, case, who.user) if on_case is None else on_case
+    one = one_with(who, programme, known)
     uow.context = replace(uow.context, standing=Standing(case=case, name=who.name, lent=lent, as_one=one))
 
 

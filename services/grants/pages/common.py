@@ -18,7 +18,7 @@ from services.grants.handlers.holding import holds
 from services.grants.handlers.moving import OFFER, PARTS_OF_ACTS, facts_for
 from services.grants.pages.guide import turn
 from services.grants.pages.tabs import groups_of, links
-from services.grants.storage import reads
+from services.grants.storage.near import near
 from shared.database import UnitOfWork
 from shared.errors import InvalidError
 from shared.forms import rows_of, shown
@@ -118,13 +118,12 @@ class CasePage:
     def __init__(self, request: Request, uow: UnitOfWork, who: Identity, application: Application) -> None:
         self.request, self.who, self.application = request, who, application
         self.connection = uow.connection
-        self.frame = Frame(uow.connection, application)
+        around = near(uow.connection, application, who.user)
+        self.frame, self.reviews, self.award = Frame(uow.connection, application, around), around.reviews, around.award
         current_zone.set(self.frame.calendar.zone)
-        self.reviews = reads.reviews_of(uow.connection, application.id)
-        self.award = reads.find_award(uow.connection, application.id)
         self.roles = roles_on(who, application)
         self.inside = "applicant" not in self.roles
-        self.held = holds(uow.connection, who, application, self.frame, self.reviews, self.award)
+        self.held = holds(uow.connection, who, application, self.frame, around)
         self.facts = facts_for(who, application, self.frame, self.reviews, self.award, held=self.held)
         self.moves = self.frame.workflow.moves(application.stage, self.roles, self.facts)
 

@@ -46,6 +46,7 @@ __all__ = [
     "ledger",
     "likeness",
     "metadata",
+    "organisations",
     "panel",
     "payees",
     "publishing",

@@ -117,10 +117,9 @@ def take(connection: Connection, bulk_id: str, owner: str, now: datetime) -> Row
     return connection.execute(_TAKE, values).mappings().one_or_none()
 
 
-def refuse(connection: Connection, bulk_id: str, number: int, said: list[dict[str, Any]], now: datetime) -> bool:
-    """Mark a row as refused unless somebody has done it meanwhile; returns whether it was marked."""
-    waiting = (r.bulk == bulk_id, r.number == number, r.state == "waiting")
-    return connection.execute(update(bulk_row).where(*waiting).values(state="refused", said=said, at=now)).rowcount == 1
+def refuse(connection: Connection, bulk_id: str, number: int, said: list[dict[str, Any]]) -> None:
+    """Mark a row that this transaction took as refused."""
+    connection.execute(update(bulk_row).where(r.bulk == bulk_id, r.number == number).values(state="refused", said=said))
 
 
 def counts(connection: Connection, bulk_id: str) -> dict[str, int]:

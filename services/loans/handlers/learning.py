@@ -87,6 +87,7 @@ ON: dict[str, Callable[[UnitOfWork, Envelope], None]] = {
     "portal.user.changed": know_person,
     "portal.user.deactivated": forget_person,
     "portal.organisation.registered": know_organisation,
+    "portal.organisation.changed": know_organisation,
     "portal.programme.loaded": know_programme,
     "grants.application.awarded": know_supporter,
     "notifications.delivery.queued": know_letter,

@@ -27,6 +27,7 @@ _PORTAL: dict[str, Handler] = {
     "portal.user.changed": learn_person,
     "portal.user.deactivated": deactivate_person,
     "portal.organisation.registered": learn_organisation,
+    "portal.organisation.changed": learn_organisation,
     "portal.programme.loaded": learn_rules,
 }
 ON: dict[str, Handler] = _PORTAL | {name: tell for name, _ in sorted(event_types()) if name.split(".")[0] in _TOLD_OF}

@@ -13,7 +13,7 @@ from services.notifications.storage.standins import keep_standin as store_standi
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.events.grants.day import DelegationEnded, DelegationMade
-from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserChanged, UserDeactivated, UserRegistered
+from shared.events.portal import OrganisationChanged, ProgrammeLoaded, UserChanged, UserDeactivated, UserRegistered
 
 
 def learn_person(uow: UnitOfWork, envelope: Envelope) -> None:
@@ -48,8 +48,8 @@ def deactivate_person(uow: UnitOfWork, envelope: Envelope) -> None:
 
 
 def learn_organisation(uow: UnitOfWork, envelope: Envelope) -> None:
-    """Keep an organisation's name."""
-    event = OrganisationRegistered.model_validate(envelope.data)
+    """Keep an organisation's name, or what it is called now."""
+    event = OrganisationChanged.model_validate(envelope.data)  # of one newly registered, the same members
     storage.save_organisation(uow.connection, event.organisation_id, event.name, event.kind)
 
 

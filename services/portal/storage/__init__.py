@@ -21,12 +21,14 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from services.portal.domain import IDLE, Organisation, Programme, User
+from services.portal.domain.numbers import key_of
 from shared.database import Repository, UnitOfWork, entity_table, service_metadata
 
 metadata = service_metadata(consumes=False)
@@ -40,7 +42,21 @@ account = entity_table(
     Column("organisation", String(80), index=True),
     Index("account_name_order", "name", "id"),
 )
-organisation = entity_table("organisation", metadata, Column("name", String(200), nullable=False))
+organisation = entity_table(
+    "organisation",
+    metadata,
+    Column("name", String(200), nullable=False),
+    Column("kind", String(40)),
+    Column("country", String(2)),
+    Column("registration", String(60)),  # as they are compared: letters and digits alone
+    Column("tax", String(60)),
+    Column("standing", String(20)),
+    Column("waits", Boolean),
+    Index("organisation_name_order", "name", "id"),
+    Index("organisation_registration", "country", "registration"),
+    Index("organisation_tax", "country", "tax"),
+    Index("organisation_waiting", "id", postgresql_where=text("waits")),
+)
 programme = entity_table("programme", metadata)
 credential = Table(
     "credential",
@@ -113,7 +129,20 @@ def users(uow: UnitOfWork) -> Repository[User]:
 
 def organisations(uow: UnitOfWork) -> Repository[Organisation]:
     """Return the organisations."""
-    return Repository(uow, organisation, Organisation, lambda item: {"name": item.name})
+    return Repository(
+        uow,
+        organisation,
+        Organisation,
+        lambda item: {
+            "name": item.name,
+            "kind": item.kind,
+            "country": item.country,
+            "registration": key_of(item.registration_number),
+            "tax": key_of(item.tax_number),
+            "standing": item.standing,
+            "waits": item.proposal is not None,
+        },
+    )
 
 
 def programmes(uow: UnitOfWork) -> Repository[Programme]:
@@ -304,9 +333,10 @@ def people(
 
 
 def organisation_list(connection: Connection) -> list[RowMapping]:
-    """Return all organisations by name."""
+    """Return all organisations that somebody may belong to, by name."""
     columns = (organisation.c.id, organisation.c.name, organisation.c.state["kind"].astext.label("kind"))
-    return list(connection.execute(select(*columns).order_by(organisation.c.name).limit(2000)).mappings())
+    known = func.coalesce(organisation.c.standing, "known") == "known"
+    return list(connection.execute(select(*columns).where(known).order_by(organisation.c.name).limit(2000)).mappings())
 
 
 def programme_list(connection: Connection) -> list[RowMapping]:

@@ -7,10 +7,10 @@ import re
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from services.portal.domain.organisation import EMAIL, ORGANISATION_KINDS, Organisation
 from shared.entity import Entity
 from shared.errors import ConflictError, InvalidError, Rule
 from shared.events.portal import (
-    OrganisationRegistered,
     PasswordChanged,
     ProgrammeLoaded,
     UserChanged,
@@ -18,6 +18,7 @@ from shared.events.portal import (
     UserRegistered,
 )
 
+__all__ = ["ORGANISATION_KINDS", "Organisation"]
 ROLES = (
     "applicant",
     "officer",
@@ -28,14 +29,12 @@ ROLES = (
     "auditor",
     "operator",
 )
-ORGANISATION_KINDS = ("programme_office", "bso", "lead_firm", "msme", "finance_partner", "other")
 # A session ends half an hour after its last use and a working day after its start (OWASP ASVS 5.0, 7.3).
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=8)
 MINIMUM_PASSWORD, MAXIMUM_PASSWORD = 12, 128
 # What guessers try first, by its letters alone; anything built around these words is refused.
 _GUESSED = ("password", "qwerty", "123456", "letmein", "welcome", "abc123", "iloveyou", "admin", "tamga", "пароль")
-_EMAIL = re.compile(r"[^@\s<>\"(),:;\\]{1,64}@[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?", re.IGNORECASE)
 
 
 class User(Entity):
@@ -86,6 +85,14 @@ class User(Entity):
         self.locale = locale
         self.record(UserChanged(**self._whole()))
 
+    def join(self, organisation: str) -> None:
+        """Belong to an organisation that was confirmed; whoever belongs to another one stays there."""
+        self._active()
+        if self.organisation is not None:
+            raise ConflictError("%(name)s belongs to another organisation already", name=self.name)
+        self.organisation = organisation
+        self.record(UserChanged(**self._whole()))
+
     def deactivate(self, reason: str) -> None:
         """Let the person in no more; what they did stays on record."""
         self._active()
@@ -104,7 +111,7 @@ class User(Entity):
         wrong: dict[str, str] = {}
         if not 1 <= len(self.name.strip()) <= 200:
             wrong["name"] = "must have 1 to 200 letters"
-        if len(self.email) > 254 or not _EMAIL.fullmatch(self.email):
+        if len(self.email) > 254 or not EMAIL.fullmatch(self.email):
             wrong["email"] = "is not an e-mail address"
         if not self.roles or not set(self.roles) <= set(ROLES):
             wrong["roles"] = Rule("must be one or more of %(roles)s", roles=", ".join(ROLES))
@@ -115,37 +122,6 @@ class User(Entity):
 
     def _whole(self) -> dict[str, Any]:
         return {"user_id": self.id} | self.model_dump(exclude={"id", "version", "active"})
-
-
-class Organisation(Entity):
-    """A business support organisation, firm, bank or programme office. Its id is a slug."""
-
-    KIND = "organisation"
-
-    name: str
-    kind: str
-    country: str | None = None
-    registration_number: str | None = None
-
-    @classmethod
-    def register(cls, **facts: Any) -> Organisation:
-        """Return a new organisation; raises InvalidError that names each field and rule."""
-        organisation = cls(**facts)
-        wrong: dict[str, str] = {}
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,59}", organisation.id):
-            wrong["id"] = "must be 2 to 60 small letters, digits and hyphens"
-        if not 1 <= len(organisation.name.strip()) <= 200:
-            wrong["name"] = "must have 1 to 200 letters"
-        if organisation.kind not in ORGANISATION_KINDS:
-            wrong["kind"] = "is not a kind of organisation"
-        if wrong:
-            raise InvalidError(wrong)
-        organisation.record(
-            OrganisationRegistered(
-                organisation_id=organisation.id, **organisation.model_dump(exclude={"id", "version"})
-            )
-        )
-        return organisation
 
 
 class Programme(Entity):

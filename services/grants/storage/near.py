@@ -1,0 +1,95 @@
+"""What stands around a case when somebody acts on it, read at once: most of an act's time went into asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+
+from services.grants.domain.application import Application
+from services.grants.domain.assessor import Assessor
+from services.grants.domain.award import Award
+from services.grants.domain.conflict import Recusal
+from services.grants.domain.exclusion import Screening
+from services.grants.domain.review import Review
+from shared.engine import ask
+
+Row = Mapping[str, Any] | RowMapping
+
+_NEAR = """
+SELECT 'review' AS kind, id, version, state FROM review WHERE application = %(case)s
+UNION ALL SELECT 'award', id, version, state FROM award WHERE id = %(case)s
+UNION ALL SELECT 'screening', id, version, state FROM screening WHERE id = %(case)s
+UNION ALL SELECT 'recusal', id, version, state FROM recusal WHERE id = %(recusal)s
+UNION ALL SELECT 'assessor', id, version, state FROM assessor WHERE id = %(user)s
+UNION ALL SELECT 'person', id, 0, to_jsonb(p) FROM person p
+  WHERE id = %(user)s OR (organisation = %(organisation)s AND roles @> '["applicant"]')
+UNION ALL SELECT 'organisation', id, 0, to_jsonb(o) FROM organisation o
+  WHERE id = %(organisation)s OR id = (SELECT organisation FROM person WHERE id = %(user)s)
+UNION ALL SELECT 'one', delegate, 0, to_jsonb(delegator) FROM acted_for
+  WHERE "case" = %(case)s AND (delegate = %(user)s OR delegator = %(user)s)
+UNION ALL SELECT 'pack', sha256, version, 'null' FROM pack
+  WHERE programme = %(programme)s AND version IN (%(pack)s, %(moves)s)
+ORDER BY kind, id
+"""
+
+
+@dataclass
+class Near:
+    """What stands around a case for one person.
+
+    `one` are the people who acted for that person on this case, or for whom they did; `people` are the person and the
+    applicants of the case's organisation; `packs` the hashes of the versions to which the case is pinned.
+    """
+
+    reviews: list[Review] = field(default_factory=list)
+    award: Award | None = None
+    screening: Screening | None = None
+    recusal: Recusal | None = None
+    said: dict[str, Assessor] = field(default_factory=dict)
+    people: list[Row] = field(default_factory=list)
+    organisations: dict[str, Row] = field(default_factory=dict)
+    one: set[str] = field(default_factory=set)
+    packs: dict[int, str] = field(default_factory=dict)
+
+
+def near(connection: Connection, application: Application, user: str) -> Near:
+    """Return what stands around a case for a person, by one statement."""
+    facts = {
+        "case": application.id,
+        "recusal": f"{application.id}:{user}",
+        "user": user,
+        "organisation": application.organisation,
+        "programme": application.programme,
+        "pack": application.pack_version,
+        "moves": application.workflow_pack or application.pack_version,
+    }
+    found = Near()
+    for kind, name, version, state in ask(connection, _NEAR, facts):
+        _put(found, kind, name, version, state)
+    found.one -= {user}
+    return found
+
+
+def _put(found: Near, kind: str, name: str, version: int, state: Any) -> None:
+    match kind:
+        case "review":
+            found.reviews.append(Review.stored(state, version))
+        case "award":
+            found.award = Award.stored(state, version)
+        case "screening":
+            found.screening = Screening.stored(state, version)
+        case "recusal":
+            found.recusal = Recusal.stored(state, version)
+        case "assessor":
+            found.said[name] = Assessor.stored(state, version)
+        case "person":
+            found.people.append(state)
+        case "organisation":
+            found.organisations[name] = state
+        case "one":
+            found.one |= {name, state}
+        case "pack":
+            found.packs[version] = name
