@@ -206,6 +206,17 @@ def test_v33_halves_to_even_or_up() -> None:
     assert {row.interest for row in schedule(terms(flat, rounding=ROUND_HALF_UP))} == {D("0.13")}
 
 
+@pytest.mark.parametrize(
+    ("principal", "rate", "even", "up"),
+    [("5001.50", "0.12", "50.02", "50.02"), ("5000.50", "0.12", "50.00", "50.01"), ("9.00", "0.14", "0.10", "0.11")],
+)
+def test_halves_of_a_cent_are_exact(principal: str, rate: str, even: str, up: str) -> None:
+    """Interest that ends in half a cent exactly is rounded by the rule, also where a twelfth of the rate has no end."""
+    base = BASE | {"principal": principal, "annual_rate": rate, "multiple": None, "amortisation": "equal_principal"}
+    assert schedule(terms(base))[0].interest == D(even)
+    assert schedule(terms(base, rounding=ROUND_HALF_UP))[0].interest == D(up)
+
+
 def test_v34_what_a_loan_truly_costs() -> None:
     """12 % is 12.68 % in a year, 15.69 % with a fee, 12.62 % with interest put off, 23.94 % when it is flat."""
     found = [
@@ -266,6 +277,13 @@ def test_flat_interest_put_off_is_shared_or_falls_due_together() -> None:
     assert [row.interest for row in schedule(terms(base))] == [D(0)] * 2 + [D(75)] * 4
     parts = schedule(terms(base, amortisation="equal_principal"))
     assert [row.interest for row in parts] == [D(0)] * 2 + [D(150)] + [D(50)] * 3
+
+
+def test_flat_interest_by_days_is_the_same_in_every_instalment() -> None:
+    """1,200 for 90 days of 365 at 12 % is 35.51: 11.84 in each of three instalments, although months differ."""
+    flat = {"principal": "1200", "annual_rate": "0.12", "periods": 3, "start": "2023-01-01", "interest": "flat"}
+    assert {row.interest for row in schedule(terms(flat, day_count="ACT/365F"))} == {D("11.84")}
+    assert {row.interest for row in schedule(terms(flat, first_fraction="0.5"))} == {D("10.00")}
 
 
 def test_periods_free_of_interest() -> None:

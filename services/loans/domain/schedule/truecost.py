@@ -70,7 +70,7 @@ def _flows(run: Run, fees: Dated) -> dict[date, Decimal]:
 def _times(run: Run, by: By) -> Callable[[date], Decimal]:
     """Return what says when a day is: in days from the first, or in periods, the first of which may be broken."""
     spans, ends = run.spans, [span.end for span in run.spans]
-    first = spans[0].year / spans[0].whole if spans[0].whole else Decimal(1)
+    first = spans[0].part / spans[0].whole if spans[0].whole else Decimal(1)
 
     def in_periods(on: date) -> Decimal:
         index = bisect_left(ends, on)
