@@ -86,6 +86,9 @@ def periods(terms: Terms) -> list[Period]:
             broken = terms.first_fraction if number == 1 else None
             result.append(Period(before, end, whole if broken is None else whole * broken, whole))
             before = end
+    except NotImplementedError as error:
+        country = terms.holidays.country if terms.holidays else ""
+        raise TermsError({"holidays": Rule("has no calendar of working days")}, {"holidays": country}) from error
     except (ValueError, OverflowError) as error:
         rule = Rule("must end before the year 10,000")
         raise TermsError({"periods": rule}, {"periods": str(terms.periods)}) from error
