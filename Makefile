@@ -109,8 +109,8 @@ schemas: setup ## Write down the events' schemas and docs/events; refuses what w
 
 bench: setup $(BENCH_STAMP) ## Measure beside other systems, 15 minutes; QUICK=1 2 minutes, HUGE=1, WRITE=1
 	@PYTHONPATH=. $(PY) -W ignore -m tests.bench $(if $(QUICK),--quick) $(if $(HUGE),--huge) $(if $(WRITE),--write)
-	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.queue $(if $(QUICK),--quick)
-	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.decisions $(if $(QUICK),--quick)
+	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.queue $(if $(QUICK),--quick) $(if $(HUGE),--huge) $(if $(WRITE),--write)
+	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.decisions $(if $(QUICK),--quick) $(if $(WRITE),--write)
 	@$(PY) -W ignore -m tests.bench.loans $(if $(QUICK),--quick)
 
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1

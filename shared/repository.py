@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ClauseElement, Connection, Table, Update, bindparam, select
+from sqlalchemy import JSON, Connection, Integer, String, Table, bindparam, select
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from shared.engine import ask
+from shared.engine import ask, encode_json
 from shared.entity import Entity, Recorded
 from shared.errors import NotFoundError, StaleVersionError
 
@@ -90,12 +91,10 @@ class Repository(Generic[E]):
 
     def update(self, entity: E, values: dict[str, Any]) -> None:
         """Write the entity's row; raises StaleVersionError when somebody was faster."""
-        update, place = _updating(self.table), {"_id": entity.id, "_version": entity.version}
-        computed = {name: value for name, value in values.items() if isinstance(value, ClauseElement)}
-        given = {name: value for name, value in values.items() if name not in computed}
-        if computed:
-            update = update.values(**computed)
-        if self.uow.connection.execute(update, given | place).rowcount != 1:
+        update = _updating(self.table, tuple(values))
+        given = {name: encode_json(value) if name in update.json else value for name, value in values.items()}
+        place = {"_id": entity.id, "_version": entity.version}
+        if ask(self.uow.connection, update.statement, given | place).rowcount != 1:
             raise self.stale(entity.id, entity.version)
 
     def stale(self, entity_id: str, expected: int) -> StaleVersionError:
@@ -117,6 +116,9 @@ def _stale(row: Any, expected: int) -> StaleVersionError:
 _COLUMNS = ("id", "version", "state", "updated_at", "updated_by_name", "last_changes")
 
 
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+
 # Building a statement costs more than sending it, so the two of every act are kept.
 @lru_cache(maxsize=256)
 def _finding(table: Table, *, for_update: bool) -> str:
@@ -124,9 +126,18 @@ def _finding(table: Table, *, for_update: bool) -> str:
     return f'SELECT {", ".join(_COLUMNS)} FROM "{table.name}" WHERE id = %(id)s{lock}'  # noqa: S608 - names of ours
 
 
+class _Updating(NamedTuple):
+    """The update of a row, and its members that are written as JSON."""
+
+    statement: str
+    json: frozenset[str]
+
+
 @lru_cache(maxsize=256)
-def _updating(table: Table) -> Update:
-    return table.update().where(table.c.id == bindparam("_id"), table.c.version == bindparam("_version"))
+def _updating(table: Table, names: tuple[str, ...]) -> _Updating:
+    row = table.c.id == bindparam("_id", type_=String), table.c.version == bindparam("_version", type_=Integer)
+    written = frozenset(name for name in names if isinstance(table.c[name].type, JSON))
+    return _Updating(str(table.update().where(*row).compile(dialect=_DIALECT, column_keys=names)), written)
 
 
 class Change(NamedTuple):
@@ -153,9 +164,5 @@ def store(changes: list[Change], *, new: bool) -> None:
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows without waiting for each, unless a value is to be computed by the database."""
-    if len(rows) > 1 and not any(isinstance(value, ClauseElement) for value in rows[0].values()):
-        connection.execute(table.insert(), rows)
-        return
-    for row in rows:
-        connection.execute(table.insert().values(**row))
+    """Insert rows without waiting for each."""
+    connection.execute(table.insert(), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Depends, Request
 
 from services.grants.handlers.standing import LENDABLE, acting
-from shared.database import reading
+from shared.database import asking
 from shared.web.dependencies import maybe_identity
 
 
@@ -15,7 +15,7 @@ def stands_in(request: Request) -> None:
     engine = request.app.state.engine
     if who is None or engine is None or not set(LENDABLE) & set(who.roles):
         return
-    with reading(engine) as connection:
+    with asking(engine) as connection:
         request.state.identity = acting(connection, who, request.app.state.clock())
 
 

@@ -12,10 +12,11 @@ import sys
 import time
 
 from tests.bench.contest import contest
+from tests.bench.document import machine, show, write
 from tests.bench.growth import processes, sizes
 from tests.bench.log import log
 from tests.bench.measure import MismatchError
-from tests.bench.report import Findings, machine, show, write
+from tests.bench.report import Findings, part
 from tests.bench.servers import servers
 
 BEGAN = time.monotonic()
@@ -29,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of it, in a few minutes")
     parser.add_argument("--huge", action="store_true", help="also with tables of two million rows")
-    parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="write this part of docs/performance.md")
     parser.add_argument("--acts", type=int, help="acts of the contest")
     return parser.parse_args()
 
@@ -50,9 +51,9 @@ def main() -> int:
         except MismatchError as error:
             print(f"NOT AS IT SHOULD BE: {error}", file=sys.stderr)
             return 1
-    show(found)
+    show(part(found))
     if options.write:
-        write(found)
+        write(part(found))
     return 0
 
 

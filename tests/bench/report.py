@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from sqlalchemy import Engine, text
-
+from tests.bench.document import GOALS, Part, Rows, Section, goal
 from tests.bench.growth import Size
 from tests.bench.log import Figures
 from tests.bench.measure import Measured, Rate, percentile
 from tests.bench.processes import ROOT
-
-FILE = ROOT / "docs/performance.md"
-Rows = Sequence[tuple[str, ...]]
 
 COMPARED = ROOT / "tests/bench/peers/README.md"
 
@@ -35,37 +23,6 @@ class Findings:
     processes: dict[int, float] = field(default_factory=dict)
     sizes: dict[str, Size] = field(default_factory=dict)
     log: Figures = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Section:
-    """One table: what it is called, its columns, its rows."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Rows
-
-
-def machine(engine: Engine) -> list[str]:
-    """Return what the figures were measured on."""
-    with engine.connect() as connection:
-        postgres = connection.execute(text("SHOW server_version")).scalar_one()
-        fsync = connection.execute(text("SHOW fsync")).scalar_one()
-    model = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    ]
-    memory = int(Path("/proc/meminfo").read_text().split()[1]) // 2**20
-    broker = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Version}", "rabbitmq-server"], capture_output=True, text=True, check=False
-    ).stdout
-    return [
-        f"{os.cpu_count()} cores ({model[0] if model else platform.machine()}), {memory} GB",
-        f"load {os.getloadavg()[0]:.1f} at the start: so many processes wanted to run beside us",
-        f"Python {platform.python_version()}, PostgreSQL {postgres} (fsync {fsync}), RabbitMQ {broker or 'as given'}",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-    ]
 
 
 def best_peer(contest: list[Measured], part: str) -> float:
@@ -151,37 +108,18 @@ def goals(found: Findings) -> Rows:
     times = tamga.carried.per_second / best_peer(found.contest, "carried")
     share = tamga.carried.per_second / floor.carried.per_second
     p50, p99 = percentile(tamga.latencies, 0.5), percentile(tamga.latencies, 0.99)
-    measured = (
-        ("commit to audited, × best peer", "≥ 10", f"{times:.1f}", times >= 10),
-        ("commit to audited, share of the floor", "≥ 0.5", f"{share:.2f}", share >= 0.5),
-        ("commit to handled at 200 acts/s, p50", "≤ 15 ms", f"{p50:.1f} ms", p50 <= 15),
-        ("commit to handled at 200 acts/s, p99", "≤ 60 ms", f"{p99:.1f} ms", p99 <= 60),
-    )
-    return [(what, goal, figure, "reached" if reached else "missed") for what, goal, figure, reached in measured]
-
-
-def show(found: Findings) -> None:
-    """Print everything."""
-    console = Console(width=150)
-    for line in found.machine:
-        console.print(line)
-    for section in [*sections(found), Section("Goals", ("what", "goal", "measured", ""), goals(found))]:
-        table = Table(*section.columns, title=section.title)
-        for row in section.rows:
-            table.add_row(*row)
-        console.print(table)
-
-
-def write(found: Findings) -> None:
-    """Write everything down."""
-    parts = [
-        "# Performance, as measured",
-        "Made by `make bench WRITE=1`; all of it in one run, each system in two turns. Read ratios.",
+    return [
+        goal("commit to audited, × best peer", "≥ 10", f"{times:.1f}", reached=times >= 10),
+        goal("commit to audited, share of the floor", "≥ 0.5", f"{share:.2f}", reached=share >= 0.5),
+        goal("commit to handled at 200 acts/s, p50", "≤ 15 ms", f"{p50:.1f} ms", reached=p50 <= 15),
+        goal("commit to handled at 200 acts/s, p99", "≤ 60 ms", f"{p99:.1f} ms", reached=p99 <= 60),
     ]
-    parts.append("\n".join(f"- {line}" for line in found.machine))
-    for section in [Section("Goals", ("what", "goal", "measured", ""), goals(found)), *sections(found)]:
-        parts.append(f"## {section.title}")
-        lines = [section.columns, ("---",) * len(section.columns), *section.rows]
-        parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
-    parts += ["## What is compared", COMPARED.read_text().strip()]
-    FILE.write_text("\n\n".join(parts) + "\n")
+
+
+def part(found: Findings) -> Part:
+    """Return everything as a part of the document."""
+    words = f"### What is compared\n\n{COMPARED.read_text().strip()}"
+    tables = [Section("Goals", GOALS, goals(found)), *sections(found)]
+    return Part(
+        "messages", "Acts, events and the log; each system in two turns, read ratios", found.machine, tables, words
+    )

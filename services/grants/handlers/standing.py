@@ -44,10 +44,10 @@ def acting(connection: Connection, who: Identity, now: datetime) -> Identity:
     if not set(LENDABLE) & set(who.roles):
         return who
     ties = []
-    for row in stored.in_force(connection, who.user, now):
-        lent = row["delegate"] == who.user
-        user, name = (row["delegator"], row["delegator_name"]) if lent else (row["delegate"], row["delegate_name"])
-        ties.append(Tie(programme=row["programme"], role=row["role"], user=user, name=name, lent=lent))
+    for programme, role, delegator, theirs, delegate, name in stored.in_force(connection, who.user, now):
+        lent = delegate == who.user
+        user, called = (delegator, theirs) if lent else (delegate, name)
+        ties.append(Tie(programme=programme, role=role, user=user, name=called, lent=lent))
     if not ties:
         return who
     lent_for: dict[str, set[str]] = {}

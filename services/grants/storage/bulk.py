@@ -28,6 +28,7 @@ from services.grants.storage import tables as t
 from services.grants.storage.base import metadata
 from services.grants.storage.reads import LISTED
 from shared.database import Repository, UnitOfWork, entity_table
+from shared.engine import ask
 
 bulk = entity_table(
     "bulk",
@@ -61,14 +62,15 @@ LATEST = 30
 
 # The row is taken and marked by one statement, and its owner's present roles come with it. A transaction that does
 # not commit leaves the row waiting, and two processes never take the same one.
-_TAKE = text("""
-UPDATE bulk_row AS taken SET state = 'done', said = '[]', at = :now
-FROM (SELECT bulk, number FROM bulk_row WHERE bulk = :bulk AND state = 'waiting' ORDER BY number LIMIT 1
+_TAKE = """
+UPDATE bulk_row AS taken SET state = 'done', said = '[]', at = %(now)s
+FROM (SELECT bulk, number FROM bulk_row WHERE bulk = %(bulk)s AND state = 'waiting' ORDER BY number LIMIT 1
       FOR UPDATE SKIP LOCKED) AS next
-LEFT JOIN person p ON p.id = :owner
+LEFT JOIN person p ON p.id = %(owner)s
 WHERE taken.bulk = next.bulk AND taken.number = next.number
 RETURNING taken.number, taken.reference, taken.version, taken.command, p.active, p.roles, p.programmes, p.organisation
-""")
+"""
+_TAKEN = ("number", "reference", "version", "command", "active", "roles", "programmes", "organisation")
 
 
 def _columns(item: Bulk) -> dict[str, Any]:
@@ -111,10 +113,11 @@ def put_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(insert(bulk_row), list(rows))
 
 
-def take(connection: Connection, bulk_id: str, owner: str, now: datetime) -> RowMapping | None:
+def take(connection: Connection, bulk_id: str, owner: str, now: datetime) -> dict[str, Any] | None:
     """Take the next row and mark it as done in this transaction; None when none waits that nobody else has."""
     values = {"bulk": bulk_id, "owner": owner, "now": now}
-    return connection.execute(_TAKE, values).mappings().one_or_none()
+    row = ask(connection, _TAKE, values).fetchone()
+    return None if row is None else dict(zip(_TAKEN, row, strict=True))
 
 
 def refuse(connection: Connection, bulk_id: str, number: int, said: list[dict[str, Any]]) -> None:

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Index, Integer, Numeric, String, Table, func, text
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    Numeric,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    func,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from services.grants.domain.application import Application
@@ -14,6 +31,16 @@ from services.grants.storage.base import metadata
 from shared.database import Repository, UnitOfWork, entity_table
 
 _OPEN = text("is_open")
+
+
+class Words(TypeDecorator[str]):
+    """A text of which the database keeps the words, to find rows by them."""
+
+    impl, cache_ok = TSVECTOR, True
+
+    def bind_expression(self, bindparam: BindParameter[str]) -> ColumnElement[str]:
+        return func.to_tsvector(text("'simple'"), type_coerce(bindparam, Text))
+
 
 application = entity_table(
     "application",
@@ -49,7 +76,7 @@ application = entity_table(
     Index("application_open_since", "programme", "since", "id", postgresql_where=_OPEN),
     Index("application_open_amount", "programme", "currency", "amount", "id", postgresql_where=_OPEN),
     Index("application_stage_since", "programme", "stage", "since", "id"),
-    Column("words", TSVECTOR, nullable=False),
+    Column("words", Words, nullable=False),
     Index("application_words", "words", postgresql_using="gin"),
 )
 
@@ -158,12 +185,8 @@ def _application_columns(item: Application) -> dict[str, Any]:
         "paused": item.paused,
         "is_open": item.submitted_at is not None and not item.terminal,
         "submitted_at": item.submitted_at,
-        "words": _words(item.id, item.title, item.organisation_name),
+        "words": f"{item.id} {item.title} {item.organisation_name}",
     }
-
-
-def _words(*texts: str) -> Any:
-    return func.to_tsvector(text("'simple'"), " ".join(texts))
 
 
 def _review_columns(item: Review) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from services.grants.domain.bulk import Bulk, Sayable, sayable
@@ -87,7 +87,7 @@ class Runner:
         context = Context(actor=owner.actor(), correlation_id=UUID(bulk.id))
         return UnitOfWork(self.engine, "grants", context, clock=self.clock, ids=self.ids)
 
-    def _act(self, uow: UnitOfWork, who: Identity, row: RowMapping) -> None:
+    def _act(self, uow: UnitOfWork, who: Identity, row: dict[str, Any]) -> None:
         """Do to the case of a row what its command says, as the person who is there now."""
         kept, command = applications(uow), row["command"]
         application = kept.get(row["reference"])
@@ -104,7 +104,9 @@ class Runner:
             raise ConflictError(PARTS_OF_ACTS[move.transition])
         step(uow, who, application, move, role=role, said=said)
 
-    def _refused(self, uow: UnitOfWork, bulk: Bulk, row: RowMapping, said: list[dict[str, Any]], problem: str) -> None:
+    def _refused(
+        self, uow: UnitOfWork, bulk: Bulk, row: dict[str, Any], said: list[dict[str, Any]], problem: str
+    ) -> None:
         """Undo what the row began and write down why; the attempt is on the record like every refused one."""
         uow.abandon()
         stored.refuse(uow.connection, bulk.id, row["number"], said)
@@ -131,7 +133,7 @@ class Runner:
                 held.finish(counts.get("done", 0), counts.get("refused", 0), uow.now())
 
 
-def _present(owner: Identity, row: RowMapping) -> Identity:
+def _present(owner: Identity, row: dict[str, Any]) -> Identity:
     """Return the owner with the roles and programmes that they still have; raises ForbiddenError for one who is gone.
 
     Never with more than they had when they planned it: what was not looked at then is not done now.
