@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +18,7 @@ from services.loans.domain.schedule import Instalment
 from services.loans.domain.tape_rows import Known, Line, Position, examine, header, read
 from shared.errors import ConflictError, InvalidError
 from shared.money import Money
+from shared.sheets import stream_rows
 
 D = Decimal
 START, NOW = date(2026, 1, 1), datetime(2026, 4, 1, 9, tzinfo=UTC)
@@ -260,3 +263,20 @@ def test_a_bank_counts_only_by_what_was_disclosed_to_it() -> None:
     assert Key("bank", "EUR", "sex", "female") not in cube.sums
     assert cube.sums[Key("bank", "EUR", "sex", "")].outstanding == 10
     assert cube.sums[Key("bank", "EUR", "product", "leasing")].loans == 1
+
+
+def test_a_file_that_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small archive that declares a large sheet is refused before it is read, and a cut one by name."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", b" " * 5000)
+    with pytest.raises(InvalidError, match="attention") as cut:
+        list(stream_rows("t.xlsx", packed.getvalue(), 10))
+    assert cut.value.fields["file"] == "is not an .xlsx file that can be read"
+    monkeypatch.setattr("shared.sheets.MAX_STREAMED", 4000)
+    with pytest.raises(InvalidError) as bomb:
+        list(stream_rows("t.xlsx", packed.getvalue(), 10))
+    assert bomb.value.fields["file"] == "is too large when unpacked"
+    with pytest.raises(InvalidError) as many:
+        list(stream_rows("t.csv", b"loan\n" + b"x\n" * 12, 10))
+    assert many.value.fields["file"] == "has more than 10 rows"

@@ -134,3 +134,19 @@ def _conclude(loan: Loan) -> None:
     body = {"amount": "40000", "on": day()}
     stage.act("bank_two", "reports the disbursement", "POST", path, json=body)
     stage.act("msme", "confirms the disbursement", "POST", f"{path}/1/confirmation")
+    _follow(stage, accepted["reference"])
+
+
+def _follow(stage: Stage, reference: str) -> None:
+    """Let the bank report the month: a slip of the pen is found before anything counts."""
+    row = {"loan": reference, "principal_paid": "0", "interest_paid": "0", "outstanding": "40000", "days_past_due": 0}
+    body = {"programme": "business-ecosystem", "as_of": day(), "rows": [row | {"principal_paid": "40000.01"}]}
+    wrong = stage.act("bank_two", "reports the month with a slip: found", "POST", "/loans/api/tapes", json=body)
+    if wrong["counts"]["wrong"] != 1:
+        raise DemoError("more principal was paid back than was paid out, and nobody said so")
+    tape = stage.act("bank_two", "reports the month", "POST", "/loans/api/tapes", json=body | {"rows": [row]})
+    path = f"/loans/api/tapes/{tape['reference']}/application"
+    stage.act("bank_two", "lets the report count", "POST", path, json={"version": tape["version"]})
+    found = stage.get("manager", "/loans/api/portfolio?programme=business-ecosystem")["whole"]
+    if [item["par0"] for item in found] != ["0.000000"]:
+        raise DemoError(f"a loan of today is late: {found}")

@@ -137,9 +137,7 @@ class FunnelOut(BaseModel):
 
 
 @router.get("/portfolio", dependencies=READ)
-def read(
-    who: Who, uow: Uow, programme: Line = "", as_of: date | None = None, known: date | None = None
-) -> PortfolioOut:
+def read(who: Who, uow: Uow, programme: Line = "", as_of: date | None = None, known: Line = "") -> PortfolioOut:
     return PortfolioOut.of(portfolio.portfolio(uow, who, programme=programme, as_of=as_of, known=known))
 
 
@@ -150,9 +148,7 @@ def funnel(who: Who, uow: Uow, programme: Line = "") -> FunnelOut:
 
 
 @router.get("/portfolio.csv", dependencies=READ)
-def as_csv(
-    who: Who, uow: Uow, programme: Line = "", as_of: date | None = None, known: date | None = None
-) -> StreamingResponse:
+def as_csv(who: Who, uow: Uow, programme: Line = "", as_of: date | None = None, known: Line = "") -> StreamingResponse:
     found = portfolio.portfolio(uow, who, programme=programme, as_of=as_of, known=known)
     return StreamingResponse(csv_pieces(table(found)), media_type=CSV_TYPE, headers=attachment(found))
 

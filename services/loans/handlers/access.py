@@ -13,7 +13,6 @@ from services.loans.domain.finance import Finance
 from services.loans.domain.loan import Loan
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import HIDDEN_FROM_BANK, Referral
-from services.loans.domain.tape import Tape
 from services.loans.policy import POLICY
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -69,14 +68,6 @@ def loan(
     """Return a loan that `who` may do `action` to."""
     scoped(uow, who, "loan", reference, action)
     return storage.loans(uow).get(reference, expected=version, for_update=lock)
-
-
-def tape(
-    uow: UnitOfWork, who: Identity, reference: str, action: str, *, version: int | None = None, lock: bool = True
-) -> Tape:
-    """Return a repayment tape that `who` may do `action` to."""
-    scoped(uow, who, "tape", reference, action)
-    return storage.tapes(uow).get(reference, expected=version, for_update=lock)
 
 
 def rules(uow: UnitOfWork, programme: str) -> tuple[Finance, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,17 +60,33 @@ def chosen(who: Identity, programme: str) -> tuple[str, str | None]:
     return programme or who.programmes[0], None if staff else who.organisation or ""
 
 
+def known_by(text: str) -> datetime:
+    """Return the moment that a day, until its end, or a moment with its zone stands for."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidError({"known": "is neither a day nor a moment"}) from error
+    zone = ZoneInfo(settings().time_zone)
+    if "T" not in text and " " not in text:
+        return datetime.combine(found.date(), time.max, zone)
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def before(row: Any) -> str:
+    """Return the last moment at which a tape counted that a correction has taken the place of."""
+    return f"{row.superseded_at.astimezone(UTC) - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
 def portfolio(
-    uow: UnitOfWork, who: Identity, *, programme: str = "", as_of: date | None = None, known: date | None = None
+    uow: UnitOfWork, who: Identity, *, programme: str = "", as_of: date | None = None, known: str = ""
 ) -> Portfolio:
-    """Return the portfolio of a day; `known` asks how it was recorded at the end of that day, before corrections."""
+    """Return the portfolio of a day; `known` asks how it was recorded by a moment, or the end of a day."""
     name, bank = chosen(who, programme)
     today = access.today(uow)
     day = as_of or today
-    if known is not None and known < day:
+    moment = known_by(known) if known else uow.now()
+    if moment.astimezone(ZoneInfo(settings().time_zone)).date() < day and known:
         raise InvalidError({"known": Rule("must not be before %(as_of)s: nothing was recorded yet", as_of=day)})
-    zone = ZoneInfo(settings().time_zone)
-    moment = datetime.combine(known, time.max, zone) if known else uow.now()
     rows = storage.counted(uow.connection, name, bank, day, moment)
     live = [row for row in rows if row.superseded_at is None or row.superseded_at > moment]
     last = {row.bank: row for row in live}

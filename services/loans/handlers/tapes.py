@@ -167,8 +167,7 @@ def again(
     uow: UnitOfWork, who: Identity, reference: str, content: Callable[[str], bytes], *, version: int | None = None
 ) -> Tape:
     """Check the file of a tape once more, against the loans as they are now."""
-    tape = access.tape(uow, who, reference, "loans.tape.apply", version=version)
-    storage.alone(uow.connection, tape.bank, tape.programme)
+    tape = _own(uow, who, reference, version)
     finance, currency = access.rules(uow, tape.programme)
     if tape.stage != "checked":
         raise ConflictError("The tape %(id)s is %(stage)s", id=tape.id, stage=tape.stage)
@@ -177,9 +176,18 @@ def again(
     return tape
 
 
+def _own(uow: UnitOfWork, who: Identity, reference: str, version: int | None) -> Tape:
+    """Return a tape of the person's bank to work on: first the bank's turn, then the tape's row, as in `check`."""
+    access.scoped(uow, who, "tape", reference, "loans.tape.apply")
+    row = storage.standing(uow.connection, "tape", reference)
+    if row is not None:
+        storage.alone(uow.connection, row.bank, row.programme)
+    return storage.tapes(uow).get(reference, expected=version)
+
+
 def discard(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Tape:
     """Drop a checked tape."""
-    tape = access.tape(uow, who, reference, "loans.tape.apply", version=version)
+    tape = _own(uow, who, reference, version)
     _drop(uow, tape)
     return tape
 
@@ -193,9 +201,7 @@ def apply(
     uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None, without_missing: bool = False
 ) -> Tape:
     """Let a checked tape count, whole, in this transaction: a tape of the same month gives way, loans change state."""
-    access.scoped(uow, who, "tape", reference, "loans.tape.apply")
-    tape = storage.tapes(uow).get(reference, expected=version)
-    storage.alone(uow.connection, tape.bank, tape.programme)
+    tape = _own(uow, who, reference, version)
     finance, _ = access.rules(uow, tape.programme)
     former = storage.counting(uow.connection, tape.bank, tape.programme, before=tape.month)
     found = storage.of_month(uow, tape.bank, tape.programme, tape.month, "applied")

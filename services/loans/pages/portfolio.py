@@ -23,17 +23,11 @@ READ = [allowed("loans.portfolio.read")]
 Text = Annotated[str, Query(max_length=80)]
 
 
-def _days(**given: str) -> dict[str, date | None]:
-    wrong: dict[str, str] = {}
-    found: dict[str, date | None] = {}
-    for name, text in given.items():
-        try:
-            found[name] = date.fromisoformat(text) if text else None
-        except ValueError:
-            wrong[name] = "is not a day"
-    if wrong:
-        raise InvalidError(wrong)
-    return found
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InvalidError({"as_of": "is not a day"}) from error
 
 
 @router.get("/portfolio", dependencies=READ)
@@ -42,7 +36,7 @@ def read(  # noqa: PLR0917 - what the page is asked for
 ) -> HTMLResponse:
     asked: dict[str, Any] = {"errors": {}, "given": {"as_of": as_of, "known": known}}
     try:
-        found = portfolio.portfolio(uow, who, programme=programme, **_days(as_of=as_of, known=known))
+        found = portfolio.portfolio(uow, who, programme=programme, as_of=_day(as_of), known=known)
     except InvalidError as error:
         asked["errors"] = error.fields
         found = portfolio.portfolio(uow, who, programme=programme)
@@ -56,6 +50,7 @@ def read(  # noqa: PLR0917 - what the page is asked for
         shown=_charts(request, found),
         groups=_groups(found),
         funnel=funnel,
+        before=portfolio.before,
         steps=words.STEPS,
         reasons={item.code: item.said(request.state.locale) for item in finance.decline_reasons},
         most=max((item["n"] for item in funnel.steps), default=0) or 1,
@@ -96,5 +91,5 @@ def _groups(found: portfolio.Portfolio) -> list[tuple[str, list[tuple[str, str, 
 
 @router.get("/portfolio.csv", dependencies=READ)
 def as_csv(who: Who, uow: Uow, programme: Text = "", as_of: Text = "", known: Text = "") -> StreamingResponse:
-    found = portfolio.portfolio(uow, who, programme=programme, **_days(as_of=as_of, known=known))
+    found = portfolio.portfolio(uow, who, programme=programme, as_of=_day(as_of), known=known)
     return StreamingResponse(csv_pieces(table(found)), media_type=CSV_TYPE, headers=attachment(found))
