@@ -27,12 +27,13 @@ _FACTS = (
     "SELECT l.id, l.currency, l.payouts, l.timetable, l.whole, l.stage, l.settled_on, l.restructured,"
     " l.profile, l.disclosed, f.principal_paid, f.interest_paid, f.fees_paid FROM loan l LEFT JOIN LATERAL ("
     "SELECT * FROM tape_line t WHERE t.tape = :former AND t.loan = l.id AND NOT t.wrong LIMIT 1) f ON true"
-    " WHERE l.bank = :bank AND l.programme = :programme"
 )
-_KNOWN = text(_FACTS + " AND l.id = ANY(:ids)")
+# By their ids alone: all the bank's loans are not to be gone through for each two thousand lines.
+_KNOWN = text(_FACTS + " WHERE l.id = ANY(:ids) AND l.bank || '' = :bank AND l.programme || '' = :programme")
 _NO_LINE = "(SELECT t.line FROM tape_line t WHERE t.tape = :tape AND t.loan = l.id AND NOT t.wrong LIMIT 1) IS NULL"
 _LEFT_OUT = text(
-    _FACTS + " AND l.id > :after AND l.payouts <> '' AND split_part(l.payouts, ' ', 1) <= :as_of"
+    _FACTS + " WHERE l.bank = :bank AND l.programme = :programme"
+    " AND l.id > :after AND l.payouts <> '' AND split_part(l.payouts, ' ', 1) <= :as_of"
     " AND l.stage <> 'closed_repaid'"
     " AND " + _NO_LINE + " ORDER BY l.id LIMIT :limit"
 )
