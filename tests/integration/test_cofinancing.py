@@ -327,6 +327,9 @@ def test_match_and_money_stand_in_the_ledger(desk: Desk) -> None:
         late.enter(kind, amount)
     assert late.balances == book.accounts.balances
     desk.do(FINANCE, act.record_refund, reference, amount=eur("6000"), day=NOW.date(), payment="RF-2")
+    with reading(desk.engine) as connection:
+        figures = of_cofinancing(connection, FINANCE, reference).accounts.figures()
+    assert (figures["committed"], figures["left"]) == (eur("60000"), eur("30000"))
     desk.move(FINANCE, reference, "close", comment="All accounted for")
     with reading(desk.engine) as connection:
         figures = of_cofinancing(connection, FINANCE, reference).accounts.figures()

@@ -224,6 +224,15 @@ def test_a_move_costs_four_statements(world: World) -> None:
 
 
 @pytest.mark.english
+def test_a_cases_page_asks_little(world: World) -> None:
+    """What stands around a case comes by one statement for the page too: eight in all are enough."""
+    (name,) = copied(world, "PAG", 1)
+    world.officer.page(f"/applications/{name}")
+    with counted(world) as seen:
+        world.officer.page(f"/applications/{name}")
+    assert 0 < len(seen) <= 8, seen
+
+
 def test_everything_that_a_search_finds_can_be_chosen_in_the_browser(world: World) -> None:
     """From the queue's form through the dry run to the result, in both languages, without a script."""
     names = copied(world, "WEB", 3)

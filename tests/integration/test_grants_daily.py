@@ -64,6 +64,14 @@ def test_what_was_ticked_survives_the_letter_and_a_stale_page(world: World) -> N
         assert 'value="budget" checked' in page
 
 
+def test_a_call_for_others_says_so_before_anybody_starts(world: World) -> None:
+    """Who belongs to an organisation of another kind reads why they can't apply, and finds no button that refuses."""
+    assert "Start an application" in world.applicant.page("/calls/bso-grants-2026")
+    page = world.msme.page("/calls/bso-grants-2026")
+    assert "for other kinds of organisation" in page
+    assert "Start an application" not in page
+
+
 def test_an_open_appeal_holds_the_move_that_would_pass_by_it(world: World) -> None:
     """Taking the case up directly is refused while the appeal waits, which the manager's home counts."""
     case = Case(world).submitted()

@@ -134,7 +134,8 @@ class Case(Entity):
             ),
             ("match_unearned", position.refunded + position.overpaid, ""),
             *(("refund_received", one.amount, one.reference) for one in self.refunds),
-            ("closed", self.terms.programme_share - position.released if self.terminal else match.ZERO, ""),
+            *(("recommitted", one.amount, one.reference) for one in self.refunds),
+            ("closed", self.terms.programme_share - position.out if self.terminal else match.ZERO, ""),
         ]
         yield from ((kind, self.money(amount), about) for kind, amount, about in sums if amount)
 

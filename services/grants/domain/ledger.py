@@ -48,6 +48,7 @@ Kind = Literal[
     "match_released",
     "match_unearned",
     "match_earned",
+    "recommitted",
 ]
 # The fund of what is agreed with lead firms; that of a grant is its call.
 COFINANCING = ":cofinancing"
@@ -89,6 +90,8 @@ _PAIRS: dict[Kind, tuple[tuple[str, str], ...]] = {
     "match_released": (("fund_budget", "commitment"), ("expenditure", "bank")),
     "match_unearned": (("refund_due", "expenditure"),),
     "match_earned": (("expenditure", "refund_due"),),
+    # What a firm paid back can be released to it again, when more match comes.
+    "recommitted": (("commitment", "fund_budget"),),
 }
 
 

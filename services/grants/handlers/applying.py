@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Application, BudgetLine, Document
 from services.grants.domain.form import (
@@ -78,10 +78,18 @@ def start(uow: UnitOfWork, who: Identity, command: StartApplication) -> Applicat
     return applications(uow).add(application)
 
 
+def for_others(connection: Connection, organisation: str | None, kinds: tuple[str, ...]) -> ForbiddenError | None:
+    """Return why an organisation can't apply to a call for these kinds, or None."""
+    known = reads.find_organisation(connection, organisation) if organisation else None
+    if not kinds or (known is not None and known["kind"] in kinds):
+        return None
+    return ForbiddenError("This call is for other kinds of organisation: %(kinds)s", kinds=", ".join(kinds))
+
+
 def _eligible_name(uow: UnitOfWork, organisation: str, kinds: tuple[str, ...], otherwise: str | None) -> str:
+    if refusal := for_others(uow.connection, organisation, kinds):
+        raise refusal
     known = reads.find_organisation(uow.connection, organisation)
-    if kinds and (known is None or known["kind"] not in kinds):
-        raise ForbiddenError("This call is for other kinds of organisation: %(kinds)s", kinds=", ".join(kinds))
     return str(known["name"]) if known else otherwise or organisation
 
 

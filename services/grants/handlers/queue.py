@@ -207,13 +207,13 @@ def standings(
     """Return how each open case stands, in three statements for all of them; drafts and ended cases wait for nobody."""
     rows = [row for row in rows if row["is_open"]]
     references = [row["id"] for row in rows]
-    states = stored.details(connection, references)
+    states = stored.details(connection, references, ("answers", "handed", "eligibility"))
     reviews = reads.reviews_by_case(connection, references)
     awards = reads.awards_by_case(connection, references)
     lines: dict[int, list[str]] = {}
     found = {}
     for row in rows:
-        application = Application.model_validate(states[row["id"]] | {"version": row["version"]})
+        application = Application.stored(states[row["id"]], row["version"])
         frame = Frame.of(listing.packs, application)
         facts = facts_for(who, application, frame, reviews.get(row["id"], []), awards.get(row["id"]))
         used = application.turn(frame.workflow, frame.calendar, listing.asking.now).days_used

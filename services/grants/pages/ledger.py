@@ -58,6 +58,7 @@ KINDS = {
     "match_released": "Matched release",
     "match_unearned": "Not earned by the match: to be paid back",
     "match_earned": "Earned by the match after all",
+    "recommitted": "Paid back: committed again",
 }
 ABOUT = {
     "version": "version %(number)s",

@@ -48,6 +48,7 @@ def call(request: Request, call: str, who: Who, connection: Reader) -> HTMLRespo
         programme_name=pack.name,
         is_open=found.is_open(now_of(request, pack)),
         may=may,
+        other=applying.for_others(connection, who.organisation, found.eligibility.kinds) if may else None,
     )
 
 

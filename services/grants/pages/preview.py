@@ -83,6 +83,7 @@ def call_preview(request: Request, fields: Posted, who: Who, connection: Reader)
         programme_name=shown.pack.name,
         is_open=shown.call.is_open(now_of(request, shown.pack)),
         may=True,
+        other=None,
         preview=shown,
     )
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     Connection,
     Integer,
     RowMapping,
     Select,
     String,
+    Text,
     column,
     func,
     lateral,
@@ -90,11 +92,12 @@ def columns(
     return list(connection.execute(query.order_by(names.c.place, cards.c.since, cards.c.id)).mappings())
 
 
-def details(connection: Connection, references: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return what applications are, without what was written into them, by reference."""
-    query = select(c.id, c.state.op("-", return_type=JSONB)(literal("answers", String)).label("state")).where(
-        c.id.in_(references)
-    )
+def details(
+    connection: Connection, references: Sequence[str], without: Sequence[str] = ("answers",)
+) -> dict[str, dict[str, Any]]:
+    """Return what applications are, `without` what was written into them, by reference."""
+    state = c.state.op("-", return_type=JSONB)(literal([*without], ARRAY(Text))).label("state")
+    query = select(c.id, state).where(c.id.in_(references))
     return {row.id: row.state for row in connection.execute(query)}
 
 

@@ -133,6 +133,7 @@ person = Table(
     Column("programmes", JSONB, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("email_domain", String(255)),
+    Index("person_organisation", "organisation"),
 )
 
 organisation = Table(

@@ -27,6 +27,12 @@ class MatchBook:
             self.book.enter(kind, self.case.money(amount), about)
         self._due(about)
 
+    def refunded(self, amount: Decimal, about: str) -> None:
+        """Enter what the firm paid back; until the end it can be released again."""
+        self.enter("refund_received", amount, about)
+        if not self.case.terminal:
+            self.enter("recommitted", amount, about)
+
     def _due(self, about: str) -> None:
         """Enter what is out above what the match has earned now, as due from the firm; or as earned again."""
         if self.book is None:
@@ -43,7 +49,6 @@ class MatchBook:
             rest = Decimal(0) if ended else self.book.accounts.balance("commitment").amount
             self.enter("closed", rest, "")
             return
-        figures, position = self.book.accounts.figures(), self.case.position()
-        more = self.case.terms.programme_share - figures["committed"].amount - position.refunded
+        more = self.case.terms.programme_share - self.book.accounts.figures()["committed"].amount
         up: Kind = "reopened" if ended else "amended_up"
         self.enter(up if more > 0 else "amended_down", abs(more), f"version {self.case.terms.version}")

@@ -226,7 +226,7 @@ def record_refund(
         raise InvalidError({"payment": Rule("is required")})
     book = MatchBook(uow, case)
     case.refund(amount, day, payment.strip(), actor, uow.now(), today=today_of(uow, case))
-    book.enter("refund_received", amount.amount, payment.strip())
+    book.refunded(amount.amount, payment.strip())
     return case
 
 
