@@ -62,6 +62,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/referrals", "Referrals", ("finance_partner",)),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/portfolio", "Portfolio", ("finance_partner", *_OFFICE, "auditor")),
+            ("/loans/calculator", "Loan calculator", ("applicant", "finance_partner", *_OFFICE)),
         ],
     ),
     (

@@ -198,3 +198,26 @@ def test_an_act_that_is_over_says_what_is_possible(world: World) -> None:
     assert answer.status_code == 409
     assert "“Acknowledge receipt” is not possible now" in answer.text
     assert "Make an offer" in answer.text
+
+
+@pytest.mark.english
+def test_the_calculator_answers_in_the_address(world: World) -> None:
+    """A loan is computed from its address, mistakes stand at their field, and paying early says what it saves."""
+    page = world.msme.get("/loans/calculator")
+    assert (page.status_code, "What the loan costs" in page.text) == (200, False)
+    asked = "principal=5+000%2C00&annual_rate_pct=12&n=18&start=2022-11-01&instalment_multiple_of=1&fee=100"
+    page = world.bank_one.get(f"/loans/calculator?{asked}")
+    assert page.status_code == 200
+    assert all(text in page.text for text in ("15.69", "488.22", "5,488.22", "303.22"))
+    early = f"{asked}&prepaid=1000&prepaid_on=2022-12-01&prepayment=lower_instalment"
+    assert "Paying early saves" in world.msme.get(f"/loans/calculator?{early}").text
+    wrong = world.msme.get("/loans/calculator?principal=much&annual_rate_pct=12&n=x&start=")
+    assert wrong.status_code == 422
+    assert all(f'id="e-{name}"' in wrong.text for name in ("principal", "n", "start"))
+    assert 'value="much"' in wrong.text
+    asked = {"principal": "5000", "annual_rate_pct": "12", "n": 18, "start": "2022-11-01"}
+    assert call(world.msme, "POST", "/schedules", **asked)["rows"][0]["interest"] == "50.00"
+    assert (
+        call(world.msme, "POST", "/schedules", 422, **(asked | {"principal": "-1"}))["errors"][0]["field"]
+        == "principal"
+    )

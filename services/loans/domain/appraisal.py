@@ -44,7 +44,7 @@ def irr(flows: Sequence[Decimal]) -> Decimal | None:
 
 
 def all_rates(flows: Sequence[Decimal]) -> list[Decimal]:
-    """Return every rate between -99 % and 100,000 % at which `npv` is zero, lowest first.
+    """Return every rate above -99 % and up to 100,000 % at which `npv` is zero, lowest first.
 
     One change of sign among the flows has one rate at most. With more, the worth is a polynomial in 1/(1+rate), whose
     roots lie between the roots of its slope.

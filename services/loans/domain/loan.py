@@ -119,14 +119,12 @@ class Loan(Entity):
         if self.restructurings:
             return self.followed()[0]
         start = min((item.on for item in self.disbursements), default=self.agreed_on)
-        terms = Terms(
-            principal=self.amount.amount,
-            annual_rate=self.rate,
-            periods=self.term_months,
-            start=start,
-            cent=Decimal(1).scaleb(-decimals_of(self.amount.currency)),
-        )
-        return schedule(terms)
+        return schedule(self._terms(self.amount.amount, self.rate, self.term_months, start))
+
+    def _terms(self, principal: Decimal, rate: Decimal, months: int, start: date) -> Terms:
+        """Return monthly terms in the smallest coin of the loan's currency."""
+        cent = Decimal(1).scaleb(-decimals_of(self.amount.currency))
+        return Terms(principal=principal, annual_rate=rate, periods=months, start=start, cent=cent)
 
     def standing(self) -> str:
         """Return the loan's state: agreed until something is paid out, then performing until a tape says otherwise."""
@@ -136,15 +134,13 @@ class Loan(Entity):
         """Return the instalments that count, and what was paid before them: of what is paid out, or restructured."""
         if self.restructurings:
             last = self.restructurings[-1]
-            terms = Terms(
-                principal=last.principal.amount, annual_rate=last.rate, periods=last.term_months, start=last.on
-            )
+            terms = self._terms(last.principal.amount, last.rate, last.term_months, last.on)
             return schedule(terms), self.disbursed().amount - last.principal.amount + last.interest_paid.amount
         if not self.disbursements:
             return [], Decimal(0)
         start = min(item.on for item in self.disbursements)
         paid = self.disbursed().amount
-        return schedule(Terms(principal=paid, annual_rate=self.rate, periods=self.term_months, start=start)), Decimal(0)
+        return schedule(self._terms(paid, self.rate, self.term_months, start)), Decimal(0)
 
     def timetable(self) -> Timetable:
         """Return what is due by when."""

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.loans.pages import agreements, editor, fragments, portfolio, proposals, referrals, tapes
+from services.loans.pages import agreements, calculator, editor, fragments, portfolio, proposals, referrals, tapes
 
 router = APIRouter(include_in_schema=False)
-for part in (fragments, proposals, editor, referrals, agreements, tapes, portfolio):
+for part in (fragments, proposals, editor, referrals, agreements, tapes, portfolio, calculator):
     router.include_router(part.router)

@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.loans.domain.schedule.dated import NONE, Dated, Items, refused
-from services.loans.domain.schedule.level import level
-from services.loans.domain.schedule.periods import nominal, periods
+from services.loans.domain.schedule.level import Owed, level
+from services.loans.domain.schedule.periods import a_year, averaged, nominal, periods
 from services.loans.domain.schedule.terms import ZERO, Terms, TermsError
 from shared.errors import Rule
 
-_Weighed = list[tuple[Decimal, Decimal]]  # (amount, interest on 1 from its day to the end of the period)
+_Weighed = list[tuple[Decimal, Decimal]]  # (amount, rate × units from its day to the end of the period)
 
 
 class Instalment(NamedTuple):
@@ -36,7 +36,9 @@ class Run:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self.spans = periods(terms)
+        self._bearing = self.spans if terms.interest == "declining" else averaged(self.spans)
         self.dated = Dated(terms, self.spans)
+        self._a_year = a_year(terms)
         self.rows: list[Instalment] = []
         self.early: list[tuple[date, Decimal, date]] = []
         self._rate = terms.annual_rate
@@ -98,13 +100,13 @@ class Run:
         rates = self.dated.rates.get(index, NONE)
         payouts, ahead = self.dated.payouts.get(index, NONE), self.dated.ahead.get(index, NONE)
         balance, gross, early = self._balance, self._gross, ZERO
-        whole = self._fraction(index, None, rates)
+        whole = self._weight(index, None, rates)
         within: _Weighed = []
         if payouts or ahead:
-            within = [(amount, self._fraction(index, on, rates)) for on, amount in payouts]
+            within = [(amount, self._weight(index, on, rates)) for on, amount in payouts]
             by_period = self.terms.prepayment_interest == "by_period"
             paid = [
-                (-amount, ZERO if by_period else min(self._fraction(index, on, rates), whole)) for on, amount in ahead
+                (-amount, ZERO if by_period else min(self._weight(index, on, rates), whole)) for on, amount in ahead
             ]
             early = self._take(index, payouts, ahead)
         if rates:
@@ -115,18 +117,18 @@ class Run:
             charged = _interest(gross, whole, within)
         else:
             charged = _interest(balance, whole, within if not early and not payouts else self._net(within) + paid)
-        self._fall_due(index, self._balance + early, early, self.terms.rounded(charged))
+        self._fall_due(index, self._balance + early, early, self.terms.rounded(charged / self._a_year))
 
     def _net(self, within: _Weighed) -> _Weighed:
         return [(amount - self._down(amount), fraction) for amount, fraction in within]
 
-    def _fraction(self, index: int, on: date | None, rates: Items) -> Decimal:
-        """Return the interest on 1 that is owed from `on` (None: from the start) to the end of the period."""
+    def _weight(self, index: int, on: date | None, rates: Items) -> Decimal:
+        """Return rate × units for what is owed from `on` (None: from the start) to the end of the period."""
         if index < self.terms.grace_interest_charged:
             return ZERO
-        span, rate = self.spans[index], self._rate
+        span, rate = self._bearing[index], self._rate
         if not rates:
-            return rate * (span.year if on is None else span.left(on))
+            return rate * (span.part if on is None else span.left(on))
         day, total = on or span.start, ZERO
         for since, new in rates:
             if since > day:
@@ -134,7 +136,7 @@ class Run:
                 day = since
             rate = new
         total += rate * span.left(day)
-        return total * span.year / span.whole if on is None and span.whole else total
+        return total * span.part / span.whole if on is None and span.whole else total
 
     def _take(self, index: int, payouts: Items, ahead: Items) -> Decimal:
         """Pay out and take in what comes within the period, day by day; return what was paid ahead of its end."""
@@ -158,15 +160,14 @@ class Run:
         elif self._agreed is None and owed:
             extra = ZERO
             if self._in_months:
-                fraction = self._rate * nominal(terms)
                 free = max(terms.grace_interest_charged - first, 0)
-                fractions = [ZERO] * free + [fraction] * (left - free)
+                weights = [ZERO] * free + [self._rate * nominal(terms)] * (left - free)
             else:
-                fractions = [self._fraction(k, None, NONE) for k in range(first, terms.periods)]
+                weights = [self._weight(k, None, NONE) for k in range(first, terms.periods)]
                 if first == index:
-                    fractions[0] = whole
+                    weights[0] = whole
                     extra = sum((amount * (part - whole) for amount, part in self._net(within)), ZERO)
-            self._level = level(terms, owed, extra, fractions)
+            self._level = level(terms, Owed(owed, weights, self._a_year, extra))
 
     def _fall_due(self, index: int, owed: Decimal, early: Decimal, charged: Decimal) -> None:
         terms, last = self.terms, index == self.terms.periods - 1
@@ -252,8 +253,9 @@ class Run:
             self._stale = True
 
 
-def _interest(balance: Decimal, fraction: Decimal, within: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
-    interest = balance * fraction
+def _interest(balance: Decimal, weight: Decimal, within: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
+    """Return the interest times the units of a year: dividing last keeps halves of a coin exact."""
+    interest = balance * weight
     for amount, part in within:
         interest += amount * part
     return interest

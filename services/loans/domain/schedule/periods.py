@@ -17,18 +17,19 @@ _YEAR_OF = {"ACT/360": 360, "ACT/365F": 365}
 
 
 class Period(NamedTuple):
-    """From `start` to `end`, when the instalment falls due; `whole` is the part of a year that interest is for.
+    """From `start` to `end`, when the instalment falls due; `whole` is what of a year interest is for.
 
-    `year` is the same for what is owed from the start on: less in a broken first period.
+    It is counted in units of which `a_year` tells how many a year has: 1 of 12, 31 of 365. `part` is the same for
+    what is owed from the start on: less in a broken first period.
     """
 
     start: date
     end: date
-    year: Decimal
+    part: Decimal
     whole: Decimal
 
     def left(self, on: date) -> Decimal:
-        """Return the part of a year from `on` to the end, by days: parts of a period add up to the whole."""
+        """Return the units from `on` to the end, by days: parts of a period add up to the whole."""
         days = (self.end - self.start).days
         return self.whole * (self.end - on).days / days if days else Decimal(0)
 
@@ -61,28 +62,40 @@ def moved(on: date, holidays: Holidays) -> date:
     return day
 
 
+def a_year(terms: Terms) -> int:
+    """Return how many units of the periods a year has. Interest is owed × rate × units / these, divided last."""
+    return _A_YEAR[terms.every.unit] if terms.day_count == "per_period" else _YEAR_OF.get(terms.day_count, 360)
+
+
 def nominal(terms: Terms) -> Decimal:
-    """Return the part of a year of a whole period where months have 30 days, or periods all count the same."""
-    every = terms.every
-    if terms.day_count == "per_period":
-        return Decimal(every.number) / _A_YEAR[every.unit]
-    return Decimal(every.number * _DAYS_OF_360[every.unit]) / _YEAR_OF.get(terms.day_count, 360)
+    """Return the units of a whole period where months have 30 days, or periods all count the same."""
+    each = 1 if terms.day_count == "per_period" else _DAYS_OF_360[terms.every.unit]
+    return Decimal(terms.every.number * each)
 
 
 def periods(terms: Terms) -> list[Period]:
     """Return the periods; a due date that moved off a holiday changes interest only where days are counted."""
-    counted, whole = _YEAR_OF.get(terms.day_count), nominal(terms)
+    counted, alike = terms.day_count in _YEAR_OF, nominal(terms)
     result, before = [], terms.start
     try:
         for number in range(1, terms.periods + 1):
             end = due(terms.start, terms.every, number)
             if terms.holidays is not None:
                 end = max(moved(end, terms.holidays), before)
-            year = Decimal((end - before).days) / counted if counted else whole
+            whole = Decimal((end - before).days) if counted else alike
             broken = terms.first_fraction if number == 1 else None
-            result.append(Period(before, end, year if broken is None else year * broken, year))
+            result.append(Period(before, end, whole if broken is None else whole * broken, whole))
             before = end
+    except NotImplementedError as error:
+        country = terms.holidays.country if terms.holidays else ""
+        raise TermsError({"holidays": Rule("has no calendar of working days")}, {"holidays": country}) from error
     except (ValueError, OverflowError) as error:
         rule = Rule("must end before the year 10,000")
         raise TermsError({"periods": rule}, {"periods": str(terms.periods)}) from error
     return result
+
+
+def averaged(spans: list[Period]) -> list[Period]:
+    """Return the periods with their units shared out evenly: flat interest is the same in every instalment."""
+    share = sum((span.part for span in spans), Decimal(0)) / len(spans)
+    return [span._replace(part=share, whole=share) for span in spans]

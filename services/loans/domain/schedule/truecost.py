@@ -18,7 +18,7 @@ _A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
 _DAYS_A_YEAR = 365
 _STEPS = 200
 _EXACT = Decimal("1E-22")
-_LOW, _HIGH = Decimal("-0.99"), Decimal(1000)  # per period
+_LEAST, _MOST = Decimal("0.001"), Decimal(10) ** 6  # what 1 can become in a year: -99.9 % to 100 million per cent
 
 
 def effective_rate(terms: Terms, fees: Dated = (), by: By | None = None) -> Decimal | None:
@@ -43,7 +43,7 @@ def cost_of(run: Run, fees: Dated = (), by: By | None = None) -> Decimal | None:
         context.prec = PRECISION
         time_of = _times(run, chosen)
         timed = [(time_of(on), amount) for on, amount in _flows(run, fees).items() if amount]
-        rate = rate_of(timed, terms.annual_rate / a_year)
+        rate = rate_of(timed, terms.annual_rate / a_year, a_year)
         return None if rate is None else (1 + rate) ** a_year - 1
 
 
@@ -70,7 +70,7 @@ def _flows(run: Run, fees: Dated) -> dict[date, Decimal]:
 def _times(run: Run, by: By) -> Callable[[date], Decimal]:
     """Return what says when a day is: in days from the first, or in periods, the first of which may be broken."""
     spans, ends = run.spans, [span.end for span in run.spans]
-    first = spans[0].year / spans[0].whole if spans[0].whole else Decimal(1)
+    first = spans[0].part / spans[0].whole if spans[0].whole else Decimal(1)
 
     def in_periods(on: date) -> Decimal:
         index = bisect_left(ends, on)
@@ -83,12 +83,13 @@ def _times(run: Run, by: By) -> Callable[[date], Decimal]:
     return in_periods if by == "period" else lambda on: Decimal((on - run.terms.start).days)
 
 
-def rate_of(flows: Sequence[tuple[Decimal, Decimal]], guess: Decimal) -> Decimal | None:
-    """Return the rate per unit of time at which flows of (time, amount) are worth nothing together.
+def rate_of(flows: Sequence[tuple[Decimal, Decimal]], guess: Decimal, a_year: Decimal = Decimal(1)) -> Decimal | None:
+    """Return the rate per unit of time, of which a year has `a_year`, at which (time, amount)s are worth nothing.
 
     Newton's steps within a bracket that halves where they leave it. None where the worth does not change its sign.
     """
-    low, high = _LOW, _HIGH
+    part = min(1 / a_year, Decimal(1))
+    low, high = _LEAST**part - 1, _MOST**part - 1
     at_low, at_high = _worth(flows, low)[0], _worth(flows, high)[0]
     if not at_low or not at_high or (at_low > 0) == (at_high > 0):
         return None
