@@ -196,6 +196,23 @@ def test_row_03_the_act_asks_who_may_at_the_moment_it_happens(world: World) -> N
     assert world.events(names[0])[-1] == "grants.attempt.refused"
 
 
+def test_a_dry_run_foresees_what_holds_a_case(world: World) -> None:
+    """A case from which the officer has stepped back is foreseen to stay, and stays, with the same words."""
+    names, officer = copied(world, "HLD", 2), world.officer_two
+    version = officer.api("GET", f"/applications/{names[0]}")["version"]
+    officer.api("POST", f"/applications/{names[0]}/recusals", 201, nature="A cousin works there", version=version)
+    plan = planned(officer, "reject", names, reason_code="not-eligible")
+    foreseen = results(officer, plan)
+    assert plan["expected"] == 1
+    assert foreseen[names[0]]["foreseen"]
+    assert foreseen[names[1]]["foreseen"] == []
+    started(officer, plan)
+    Runner(world.engine, clock=world.clock).run()
+    rows = results(officer, plan)
+    assert {name: row["state"] for name, row in rows.items()} == {names[0]: "refused", names[1]: "done"}
+    assert rows[names[0]]["said"] == foreseen[names[0]]["foreseen"]
+
+
 def test_a_row_costs_the_same_few_statements(world: World) -> None:
     """Each row is one transaction of seven statements; the dry run has as many for 40 rows as for 4."""
     cost = {}

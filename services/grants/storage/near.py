@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,23 @@ UNION ALL SELECT 'one', delegate, 0, to_jsonb(delegator) FROM acted_for
   WHERE "case" = %(case)s AND (delegate = %(user)s OR delegator = %(user)s)
 UNION ALL SELECT 'pack', sha256, version, 'null' FROM pack
   WHERE programme = %(programme)s AND version IN (%(pack)s, %(moves)s)
+ORDER BY kind, id
+"""
+
+_EACH = """
+SELECT 'review' AS kind, application AS "case", id, version, state FROM review WHERE application = ANY(%(cases)s)
+UNION ALL SELECT 'award', id, id, version, state FROM award WHERE id = ANY(%(cases)s)
+UNION ALL SELECT 'screening', id, id, version, state FROM screening WHERE id = ANY(%(cases)s)
+UNION ALL SELECT 'partnership', id, id, version, state FROM partnership WHERE id = ANY(%(cases)s)
+UNION ALL SELECT 'recusal', c.id, r.id, version, state FROM unnest(%(cases)s::text[]) AS c (id)
+  JOIN recusal r ON r.id = c.id || ':' || %(user)s
+UNION ALL SELECT 'assessor', NULL, id, version, state FROM assessor WHERE id = %(user)s
+UNION ALL SELECT 'person', NULL, id, 0, to_jsonb(p) FROM person p
+  WHERE id = %(user)s OR (organisation = ANY(%(organisations)s) AND roles @> '["applicant"]')
+UNION ALL SELECT 'organisation', NULL, id, 0, to_jsonb(o) FROM organisation o
+  WHERE id = ANY(%(organisations)s) OR id = (SELECT organisation FROM person WHERE id = %(user)s)
+UNION ALL SELECT 'one', "case", delegate, 0, to_jsonb(delegator) FROM acted_for
+  WHERE "case" = ANY(%(cases)s) AND (delegate = %(user)s OR delegator = %(user)s)
 ORDER BY kind, id
 """
 
@@ -73,6 +90,29 @@ def near(connection: Connection, application: Application, user: str) -> Near:
     for kind, name, version, state in ask(connection, _NEAR, facts):
         _put(found, kind, name, version, state)
     found.one -= {user}
+    return found
+
+
+def near_each(connection: Connection, applications: Sequence[Application], user: str) -> dict[str, Near]:
+    """Return the same for many cases by one statement, without the hashes of their packs."""
+    facts = {
+        "cases": [application.id for application in applications],
+        "organisations": sorted({application.organisation for application in applications}),
+        "user": user,
+    }
+    found = {application.id: Near() for application in applications}
+    common = []
+    for kind, case, name, version, state in ask(connection, _EACH, facts):
+        if case is None:
+            common.append((kind, name, version, state))
+        else:
+            _put(found[case], kind, name, version, state)
+    for application in applications:
+        around = found[application.id]
+        for kind, name, version, state in common:
+            if kind != "person" or name == user or state["organisation"] == application.organisation:
+                _put(around, kind, name, version, state)
+        around.one -= {user}
     return found
 
 

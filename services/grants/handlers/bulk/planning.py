@@ -15,6 +15,7 @@ from services.grants.domain.bulk import MOST_ROWS, Bulk, sayable
 from services.grants.domain.decision import Said
 from services.grants.handlers import queue
 from services.grants.handlers.base import Command, Frame, Packs, role_on
+from services.grants.handlers.holding import Held, holds
 from services.grants.handlers.moving import (
     ASSIGN,
     MOVE,
@@ -28,6 +29,7 @@ from services.grants.policy import POLICY
 from services.grants.storage import bulk as stored
 from services.grants.storage import queue as queued
 from services.grants.storage import reads
+from services.grants.storage.near import Near, near_each
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule, TamgaError
 from shared.web.identity import Identity
@@ -150,21 +152,21 @@ def _must_be_officer(connection: Connection, command: PlanBulk) -> None:
 def forecast(
     uow: UnitOfWork, who: Identity, programme: str, rows: Sequence[tuple[RowMapping, dict[str, Any]]]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return what keeps each case from its command, nothing for those that can follow; four statements for all."""
+    """Return what keeps each case from its command, nothing for those that can follow; a few statements for all."""
     connection, references = uow.connection, [row["id"] for row, _ in rows]
     states, packs = queued.details(connection, references), Packs(connection, programme)
-    reviews, awards = reads.reviews_by_case(connection, references), reads.awards_by_case(connection, references)
+    cases = [Application.stored(states[row["id"]], row["version"]) for row, _ in rows]
+    sides = near_each(connection, cases, who.user)
     found: dict[str, list[dict[str, Any]]] = {}
-    for row, command in rows:
-        application = Application.stored(states[row["id"]], row["version"])
-        frame = Frame.of(packs, application)
+    for application, (row, command) in zip(cases, rows, strict=True):
+        frame, around = Frame.of(packs, application), sides[application.id]
         try:
             if "transition" in command:
                 move, said = moving(command, application.version)
                 _must_be_alone(move)
                 role = role_on(who, MOVE, application)
-                sides = (reviews.get(row["id"], []), awards.get(row["id"]))
-                _try_out(who, role, application, frame, sides, (move, said), uow.now())
+                held = holds(connection, who, application, frame, around)
+                _try_out(who, role, application, frame, around, (move, said, held), uow.now())
             else:
                 role_on(who, ASSIGN, application)
                 _must_be_in(application)
@@ -196,13 +198,13 @@ def _try_out(  # noqa: PLR0917 - a case has as many sides
     role: str,
     application: Application,
     frame: Frame,
-    sides: tuple[Any, Any],
-    meant: tuple[MoveApplication, Said | None],
+    around: Near,
+    meant: tuple[MoveApplication, Said | None, Held],
     now: datetime,
 ) -> None:
     """Do the move to this copy of the case, which nobody stores."""
-    move, said = meant
-    transition, why = chosen(who, application, frame, *sides, move)
+    move, said, held = meant
+    transition, why = chosen(who, application, frame, around.reviews, around.award, move, held)
     by = Person(id=f"user:{who.user}", name=who.name, role=role)
     carry_out(application, frame, transition, move, why, by, now, said)
 
