@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from amqp.exceptions import AMQPError
+from amqp.exceptions import AMQPError, MessageNacked
 from sqlalchemy import text
 
 from shared.database import Context, UnitOfWork, system
@@ -34,6 +34,7 @@ _PATIENCE = (0.3, 0.6, 1, 2, 4, 8, 8, 8)  # seconds between a worker's attempts
 _HOLD = 1.0  # seconds until a relay tries again what the broker refused
 _ENTITIES = 40
 _LOADS = 3
+_ROOM = 30.0  # seconds until a full queue has room again, once everybody works
 _BREATH = 0.02  # seconds between a source's commits: the lines' threads live in this process too
 PROCESSES = ("relay 1", "relay 2", "worker 1", "worker 2")
 _REPEATED = text(
@@ -158,8 +159,11 @@ class Chaos:
         for line in self.lines.all():
             line.heal()
         for body in self.done.junk:
-            if not self._send([Raw({"x": "junk"}, body)]):
-                raise AssertionError("the broker is back and takes no message")
+            until = time.monotonic() + _ROOM
+            while not self._send([Raw({"x": "junk"}, body)]):
+                if time.monotonic() > until:
+                    raise AssertionError("the broker is back and takes no message")
+                time.sleep(0.2)  # a queue that is full says no until some of it is handled
 
     def close(self) -> None:
         """End everything that was started here."""
@@ -359,8 +363,8 @@ class Chaos:
     def _send(self, raws: list[Raw]) -> bool:
         try:
             send(self.backbone, raws)
-        except (AMQPError, OSError):
-            return False  # no broker at the moment
+        except (AMQPError, MessageNacked, OSError):
+            return False  # no broker at the moment, or no room in the queue
         return True
 
     def _long_transaction(self) -> None:

@@ -1,6 +1,6 @@
 """The pytest plugin that lets the tests of each file run in the order of TAMGA_TEST_SEED, as `make test` does.
 
-Each run has another order; the seed that it prints at its end brings that order back.
+A run prints its seed at its end: it brings that order back, and any other gives another.
 """
 
 from __future__ import annotations

@@ -101,3 +101,4 @@ def test_an_assessment_is_taken_over_while_it_is_valid(world: World) -> None:
     assert "It was valid until" in late["detail"]
     other = officer.api("POST", f"{third.path}/capacity/taking-over", expect=422, source="BSO-2020-0001", version=0)
     assert other["errors"][0]["field"] == "source"
+    world.clock.forward(days=-800)

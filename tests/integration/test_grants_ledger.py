@@ -22,8 +22,10 @@ BALANCED = "SELECT entry FROM ledger_line GROUP BY entry HAVING sum(amount) <> 0
 
 @pytest.fixture(scope="module")
 def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Give a grants service with people and a pack."""
-    return World(stand.database("grants"), tmp_path_factory.mktemp("grants"))
+    """Give a grants service with people, a pack and a concluded agreement."""
+    made = World(stand.database("grants"), tmp_path_factory.mktemp("grants"))
+    Case(made).concluded()
+    return made
 
 
 def unit_of_work(world: World) -> UnitOfWork:

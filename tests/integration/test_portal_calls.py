@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ PACK = Path("programmes/business-ecosystem")
 PROGRAMME, CALL = "business-ecosystem", "bso-grants-2026"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def engine(stand: Stand) -> Engine:
     """Give a portal with the first programme."""
     engine = stand.database("portal")
@@ -35,11 +34,9 @@ def engine(stand: Stand) -> Engine:
 
 
 @pytest.fixture
-def app(engine: Engine) -> Iterator[Any]:
-    """Give the portal's app over drafts that nobody has begun."""
-    yield create_app(web_settings(), engine=engine, key=KEY)
-    with engine.begin() as connection:
-        connection.execute(text("DELETE FROM call_draft"))
+def app(engine: Engine) -> Any:
+    """Give the portal's app."""
+    return create_app(web_settings(), engine=engine, key=KEY)
 
 
 def _manager(app: Any, user: str = "u-1", **changes: Any) -> Browser:

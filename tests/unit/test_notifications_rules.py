@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_origin
 import pytest
 import yaml
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
 from starlette.routing import Match
 
 from services.notifications.cli import read_folder
@@ -140,6 +141,8 @@ def sample(annotation: Any, name: str) -> Any:
         return [sample(get_args(annotation)[0], name)]
     if origin is dict:
         return {"en": f"<{name}>", "ru": f"<{name}>"}
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {item: sample(field.annotation, item) for item, field in annotation.model_fields.items()}
     raise AssertionError(f"{name} has the type {annotation}")
 
 
