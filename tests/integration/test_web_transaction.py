@@ -70,6 +70,8 @@ def engine(stand: Stand) -> Engine:
 @pytest.fixture
 def officer(engine: Engine) -> Browser:
     """Give an officer's browser."""
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM probe"))
     app = create_service_app(
         service="portal",
         engine=engine,
@@ -132,6 +134,7 @@ def test_refusals_by_role_and_by_token_are_recorded(officer: Browser, engine: En
 
 def test_the_same_key_twice_is_a_conflict(officer: Browser) -> None:
     """Two people who make the same row at once: the second gets 409 and nothing half done."""
+    assert officer.post("/fine").status_code == 303
     assert officer.post("/fine").status_code == 409
 
 
