@@ -87,7 +87,8 @@ test: setup ## Run all tests; T=path for some of them
 
 test-slow: setup ## Run the tests that need a minute or more: whole starts, a log of 66,000 events; and some in Russian
 	@deploy/test-machine
-	@timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -n 2 --dist loadfile -m slow
+	@# These tell long stories of one house, from its beginning to its end: in the order in which they are written.
+	@TAMGA_TEST_SEED= timeout --kill-after=30 $(SECONDS_OF_TESTS) $(PY) -m pytest -q -n 2 --dist loadfile -m slow
 	@TAMGA_TEST_LANGUAGE=ru exec timeout --kill-after=30 $(SECONDS_OF_TESTS) \
 	  $(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" $(IN_RUSSIAN)
 
@@ -112,6 +113,7 @@ bench: setup $(BENCH_STAMP) ## Measure beside other systems, 15 minutes; QUICK=1
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.queue $(if $(QUICK),--quick) $(if $(HUGE),--huge) $(if $(WRITE),--write)
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.decisions $(if $(QUICK),--quick) $(if $(WRITE),--write)
 	@$(PY) -W ignore -m tests.bench.loans $(if $(QUICK),--quick)
+	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.portfolio $(if $(QUICK),--loans 5000)
 
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1
 	@SEED=$(SEED) MINUTES=$(MINUTES) SCALE=$(SCALE) WRITE=$(WRITE) exec $(PY) -m shared.testing.reliability
