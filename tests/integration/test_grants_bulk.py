@@ -250,6 +250,7 @@ def test_a_cases_page_asks_little(world: World) -> None:
     assert 0 < len(seen) <= 8, seen
 
 
+@pytest.mark.english
 def test_everything_that_a_search_finds_can_be_chosen_in_the_browser(world: World) -> None:
     """From the queue's form through the dry run to the result, in both languages, without a script."""
     names = copied(world, "WEB", 3)

@@ -105,6 +105,7 @@ def test_a_year_of_tapes(world: World) -> None:
     assert [item["n"] for item in call(world.manager, "GET", "/funnel")["steps"]] == [1] * 6
 
 
+@pytest.mark.english
 def test_a_wrong_tape_changes_nothing(world: World) -> None:
     """Every wrong line comes back with its field and rule, and nothing of the tape can be applied."""
     loan = lent(world)
@@ -157,6 +158,7 @@ def test_a_loan_that_is_left_out_is_carried_on(world: World) -> None:
     assert [(item["loan"], item["days"]) for item in late] == [(hidden, 38)]
 
 
+@pytest.mark.english
 def test_what_changed_since_the_check_is_checked_again(world: World) -> None:
     """A tape rests on the loans as they were; after another change it is refused until it is checked anew."""
     loan = lent(world)
@@ -210,6 +212,7 @@ def test_new_terms_and_the_table_as_a_file(world: World) -> None:
     assert ["sex", "female"] in [line[1:3] for line in lines]
 
 
+@pytest.mark.english
 def test_the_story_by_pages(world: World) -> None:
     """A bank sends a file, reads its lines, lets it count; portfolio and loan show it to each who may see it."""
     loan = lent(world)
