@@ -30,6 +30,7 @@ from services.launcher import settling
 from services.portal import bootstrap
 from shared import migrations, vault
 from shared.database import engine_for
+from shared.documents import DocumentStore
 from shared.infrastructure import databases, rabbitmq
 from shared.infrastructure.names import database_name
 from shared.infrastructure.refusals import worded
@@ -80,20 +81,28 @@ def prepare_people(settings: Settings) -> dict[str, Any]:
     ensure_keys(settings.signing_key_file, settings.identity_key_file)
     if settings.payee_key_file is not None:
         vault.ensure_key(settings.payee_key_file)
+    if settings.webhook_key_file is not None:
+        vault.ensure_key(settings.webhook_key_file)
     prepare_secrets(settings)
     return add_people(settings)
 
 
 def prepare_secrets(settings: Settings) -> dict[str, Any]:
-    """Seal bank numbers under the newest key; raises VaultError while a key that sealed some is missing."""
-    engine = engine_for(settings.owner_database_urls["grants"], pool_size=1, application_name="tamga prepare")
+    """Seal bank numbers and banks' letters under the newest key; raises VaultError while one that sealed is missing."""
+    engine, loans = (
+        engine_for(settings.owner_database_urls[service], pool_size=1, application_name="tamga prepare")
+        for service in ("grants", "loans")
+    )
     try:
         with engine.begin() as connection:
-            keys = vault.vault_of(settings.payee_key_file)
+            keys, store = vault.vault_of(settings.payee_key_file), DocumentStore(settings.documents_folder)
             secrets.must_be_openable(connection, keys)
-            done = secrets.rekey(connection, keys)
+            done = secrets.rekey(connection, keys, store)
+        with engine.begin() as connection, loans.begin() as elsewhere:
+            secrets.forget_open(connection, store, [elsewhere])
     finally:
         engine.dispose()
+        loans.dispose()
     return {"sealed anew": done.numbers + done.files}
 
 

@@ -143,12 +143,23 @@ class DocumentStore:
 
     def put(self, name: str, source: BinaryIO) -> StoredDocument:
         """Store what `source` gives; raises InvalidError for an empty, too large, infected or unwanted file."""
+        found, content = self.checked(name, source)
+        self.keep(content)
+        return found
+
+    def checked(self, name: str, source: BinaryIO) -> tuple[StoredDocument, bytes]:
+        """Return what `source` gives without storing it, for what is sealed first; raises the same."""
         _check_name(name)
         content = self._read(source)
         clean = clean_name(name)
         virus.check(content, self.clamd)
         media_type = _checked_type(clean, content)
-        return StoredDocument(name=clean, media_type=media_type, size=len(content), sha256=self.keep(content))
+        sha256 = hashlib.sha256(content).hexdigest()
+        return StoredDocument(name=clean, media_type=media_type, size=len(content), sha256=sha256), content
+
+    def forget(self, sha256: str) -> None:
+        """Take a file out, because it is kept in another way by now."""
+        self.path(sha256).unlink(missing_ok=True)
 
     def keep(self, content: bytes) -> str:
         """Store what was made in this house, of any kind; returns its hash."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextvars import ContextVar
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any, Literal
 
+from babel.dates import format_date
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import Translations
@@ -102,6 +104,8 @@ def _worded(service: str, value: Any, locale: str) -> Any:
         return translate(service, value.message, value.params, locale=locale)
     if isinstance(value, Money):
         return money_in_words(value.amount, value.currency, locale)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return format_date(value, "d MMM y", locale=locale)
     exact = value.value if isinstance(value, Figure) else value
     return _number_in_words(exact, locale) if isinstance(exact, Decimal) and exact.is_finite() else value
 

@@ -32,7 +32,8 @@ def decimals_of(currency: str) -> int:
 
 # As people write amounts: 48200.5 · 48,200.50 · 48 200,50 · 48.200,50 · 1.000.000. A single group of three digits
 # after a point (10.000) is ten to one reader and ten thousand to another: refused, never guessed.
-_PLAIN = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+# An exponent is read only as Decimal writes it: "1e3" from a person is a slip of the hand, not a thousand.
+_PLAIN = re.compile(r"[+-]?\d+(\.\d*)?(E[+-](0|[1-9]\d*))?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([, ])\d{3}(\1\d{3})*(\.\d+)?")
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([ .])\d{3}(\2\d{3})*),\d{1,2}")
 _POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3}){2,}")

@@ -33,7 +33,7 @@ class Repository(Generic[E]):
         return entity
 
     def find(self, entity_id: str, *, expected: int | None = None, for_update: bool = False) -> E | None:
-        """Return the entity or None; see `get`."""
+        """Return the entity or None; see `get`. Who expects version 0 says that there is none yet."""
         known = self.uow.tracked(self.table.name, entity_id)
         if known is not None:
             return known  # type: ignore[return-value]  # one table holds one kind

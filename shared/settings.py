@@ -52,6 +52,9 @@ class Settings(BaseModel):
     signing_key_file: Path | None = None  # portal only: Ed25519 private key (PEM)
     identity_key_file: Path | None = None  # every service: its public half (PEM)
     payee_key_file: Path | None = None  # grants only: the keys under which bank numbers are sealed, one a line
+    webhook_key_file: Path | None = None  # notifications only: the keys under which webhooks' secrets are sealed
+    webhook_networks: str = ""  # inside networks in which banks' systems may be called, such as 10.20.0.0/16
+    webhook_plain_http: bool = False  # for development only: endpoints without TLS
     documents: Path | None = None
     clamd: str = ""  # a virus scanner that sees each document first: host:port, or the path of its socket
     backups: Path | None = None

@@ -118,12 +118,16 @@ def lines_of(file: Path) -> list[str]:
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise SettingsError(f"The key of bank numbers, {place}, can't be read ({reason}): {_cure()}") from error
+        raise SettingsError(f"The key of {_use(file)}, {place}, can't be read ({reason}): {_cure()}") from error
     wrong = next((number for number, line in enumerate(lines, 1) if not _LINE.fullmatch(line)), 0)
     if wrong or not lines:
         what = f"line {wrong} is no key: 43 letters, as `make init` makes them" if wrong else "is empty"
-        raise SettingsError(f"The key of bank numbers, {place}: {what}; {_cure()}")
+        raise SettingsError(f"The key of {_use(file)}, {place}: {what}; {_cure()}")
     return lines
+
+
+def _use(file: Path) -> str:
+    return "webhooks" if file.name.startswith("webhook") else "bank numbers"
 
 
 def _cure() -> str:

@@ -13,7 +13,7 @@ from deploy.compose import age_key, ed25519, files
 
 SERVICES = ("portal", "grants", "loans", "notifications", "audit")
 SIGNING, IDENTITY, BACKUP = "signing_key.pem", "identity_key.pem", "backup_key"
-PAYEES = "payee_key"
+PAYEES, WEBHOOKS = "payee_key", "webhook_key"
 COOKIE, MAIL = "erlang_cookie", "smtp_password"
 # Docker gives the file to the container as it is: its user must be able to read it. The folder keeps others out.
 FOLDER_MODE, FILE_MODE = 0o700, 0o444
@@ -27,6 +27,7 @@ NAMES = (
     IDENTITY,
     BACKUP,
     PAYEES,
+    WEBHOOKS,
     MAIL,
 )
 # Words that no generator writes, however often it is asked.
@@ -107,7 +108,7 @@ def _wrong(name: str, content: str, folder: Path) -> str:
         return "" if name == MAIL else "is empty"
     if name.endswith(".pem"):
         return _wrong_key(name, content, folder)
-    if name == PAYEES:  # one key a line, the newest first
+    if name in {PAYEES, WEBHOOKS}:  # one key a line, the newest first
         return "" if all(_KEY.fullmatch(line.strip()) for line in content.splitlines()) else "has a line that is no key"
     chosen_by_others = name == MAIL  # the mail server's owner
     if _PLACEHOLDER.search(content) or (not chosen_by_others and len(set(content)) < FEWEST_LETTERS):

@@ -25,6 +25,7 @@ from shared.version import release
 KEYS, BROKER = "keys/", "broker.json"
 LOG_KEY, LOG_MEMORY = f"{KEYS}audit.pem", f"{KEYS}audit.checkpoint"
 SIGNING, IDENTITY = f"{KEYS}identity-private.pem", f"{KEYS}identity-public.pem"
+WEBHOOKS = f"{KEYS}webhook.key"  # containers have it as a secret, read-only
 PAYEES, PAYEE_SECRET = f"{KEYS}payee.key", "payee_key"  # the latter where containers have it, read-only
 _ADMIN = "TAMGA_DATABASE_ADMIN_URL"
 
@@ -100,7 +101,7 @@ def _keys(known: Settings, log: Connection) -> dict[str, bytes]:
             " keys are (TAMGA_HOME)."
         )
     files = {LOG_KEY: keys.key_file, SIGNING: known.signing_key_file, IDENTITY: known.identity_key_file}
-    files |= {PAYEES: known.payee_key_file}
+    files |= {PAYEES: known.payee_key_file, WEBHOOKS: known.webhook_key_file}
     try:
         return found | {name: file.read_bytes() for name, file in files.items() if file and file.exists()}
     except OSError as error:

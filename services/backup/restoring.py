@@ -161,6 +161,7 @@ def _put_keys(known: Settings, folder: Path) -> list[str]:
         (folder / Path(place.IDENTITY).name, known.identity_key_file, False),
     ]
     left = payee_keys(folder / Path(place.PAYEES).name, known.payee_key_file)
+    left += payee_keys(folder / Path(place.WEBHOOKS).name, known.webhook_key_file)
     for source, target, needed in wanted:
         if target and source.exists() and (needed or not target.exists()):
             try:
@@ -173,7 +174,7 @@ def _put_keys(known: Settings, folder: Path) -> list[str]:
 
 
 def payee_keys(source: Path, target: Path | None) -> list[str]:
-    """Add the keys under which the restored bank numbers are sealed to those that are here, the latter first."""
+    """Add the keys under which restored bank numbers or secrets are sealed to those that are here, the latter first."""
     if target is None or not source.exists():
         return []
     try:
@@ -183,7 +184,7 @@ def payee_keys(source: Path, target: Path | None) -> list[str]:
     missing = [line for line in vault.lines_of(source) if line not in here]
     if not missing:
         return []
-    draft = source.with_name("payee.key.whole")
+    draft = source.with_name(f"{source.name}.whole")
     draft.write_text("\n".join([*here, *missing]) + "\n")
     try:
         _put(draft, target)

@@ -54,6 +54,7 @@ def _started(home: Path, stack: ExitStack) -> Settings:
             "signing_key_file": keys / "identity-private.pem",
             "identity_key_file": keys / "identity-public.pem",
             "payee_key_file": keys / "payee.key",
+            "webhook_key_file": keys / "webhook.key",
             "documents": home / "documents",
         }
     )

@@ -16,21 +16,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.grants.storage import secrets
 from shared.database import engine_for
+from shared.documents import DocumentStore
 from shared.infrastructure.refusals import worded
 from shared.messaging.printing import NO_ANSWER
 from shared.settings import SettingsError, settings
 from shared.vault import VaultError, new_key, vault_of
 
-commands = typer.Typer(name="payees", help="Bank numbers: the keys that seal them.", no_args_is_help=True)
+commands = typer.Typer(
+    name="payees", help="Bank numbers and letters of banks: the keys that seal them.", no_args_is_help=True
+)
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 @contextmanager
-def _owning() -> Iterator[Connection]:
+def _owning(service: str = "grants") -> Iterator[Connection]:
     """Give a transaction of the role that owns the tables: the service's own may not change what it has kept."""
-    known = settings().owner_database_urls.get("grants")
+    known = settings().owner_database_urls.get(service)
     if known is None:
-        raise SettingsError("no owner of the grants database is known: set TAMGA_GRANTS_OWNER_DATABASE_URL")
+        name = f"TAMGA_{service.upper()}_OWNER_DATABASE_URL"
+        raise SettingsError(f"no owner of the {service} database is known: set {name}")
     engine = engine_for(known, pool_size=1, application_name="tamga payees")
     try:
         with engine.begin() as connection:
@@ -43,10 +47,15 @@ def _owning() -> Iterator[Connection]:
 def rekey(*, as_json: Json = False) -> None:
     """Seal everything under the newest key (the first line of the key file); then the others can go."""
     try:
-        vault = vault_of(settings().payee_key_file)
+        vault, store = vault_of(settings().payee_key_file), DocumentStore(settings().documents_folder)
         with _owning() as connection:
             secrets.must_be_openable(connection, vault)
-            done = secrets.rekey(connection, vault)
+            done = secrets.rekey(connection, vault, store)
+        if (
+            "loans" in settings().owner_database_urls
+        ):  # which keeps documents in the same folder; else the next start does
+            with _owning() as connection, _owning("loans") as loans:
+                secrets.forget_open(connection, store, [loans])
     except (VaultError, SettingsError, SQLAlchemyError, OSError) as error:
         typer.echo(f"Nothing was changed: {worded(error)}", err=True)
         raise typer.Exit(NO_ANSWER) from error

@@ -133,6 +133,7 @@ class Launcher:
             "signing_key_file": str(keys / "identity-private.pem"),
             "identity_key_file": str(keys / "identity-public.pem"),
             "payee_key_file": str(keys / "payee.key"),
+            "webhook_key_file": str(keys / "webhook.key"),
             "documents": str(self.home / "documents"),
             "programmes": str(Path("programmes").resolve()),
             "metrics_urls": self._metrics_urls() | ({"broker": broker.metrics_url} if broker.metrics_url else {}),

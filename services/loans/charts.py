@@ -77,6 +77,23 @@ def cash_chart(closings: Sequence[tuple[str, Decimal]], label: str, number: Call
     return _svg(182, label, parts)
 
 
+def cost_chart(entries: Sequence[tuple[str, Decimal]], label: str, number: Callable[[Decimal, int], str]) -> Markup:
+    """Return a lying bar for each (name, amount), the lowest in the accent colour."""
+    least, most = min(amount for _, amount in entries), max(amount for _, amount in entries) or Decimal(1)
+    parts = []
+    for index, (name, amount) in enumerate(entries):
+        top, tone = index * 46, "var(--accent)" if amount == least else "var(--soft)"
+        bar = Markup('<rect x="0" y="{}" width="{}" height="16" rx="4" fill="{}"/>')
+        parts += [
+            _text(0, top + 14, name, "start"),
+            _text(_WIDTH, top + 14, number(amount, 2), "end"),
+            bar.format(top + 20, max(round(amount / most * _WIDTH), 2), tone),
+        ]
+    return _svg(
+        len(entries) * 46, f"{label}: " + ", ".join(f"{name} {number(amount, 2)}" for name, amount in entries), parts
+    )
+
+
 _TONES = ("var(--accent)", "var(--bad)", "var(--warn)")
 _LEFT, _BASE, _HIGH = 88, 150, 120
 

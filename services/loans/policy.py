@@ -8,6 +8,7 @@ from __future__ import annotations
 from shared.web.policy import Policy
 
 _STAFF = {"officer": "programme", "programme_manager": "programme"}
+_FEES = dict.fromkeys(("officer", "programme_manager", "finance_officer", "auditor"), "all")
 
 POLICY = Policy(
     {
@@ -35,7 +36,22 @@ POLICY = Policy(
         "loans.referral.decide": {"finance_partner": "org"},
         "loans.referral.answer": {"applicant": "own"},
         "loans.referral.accept": {"applicant": "own"},
+        "loans.referral.counter": {"applicant": "own"},
         "loans.referral.withdraw": {"applicant": "own"},
+        "loans.improvement.list": _STAFF,
+        "loans.improvement.read": {"applicant": "own", **_STAFF},
+        "loans.improvement.work": {"applicant": "own", **_STAFF},
+        "loans.product.list": {
+            "applicant": "all",
+            "finance_partner": "all",
+            "auditor": "all",
+            **dict.fromkeys(_STAFF, "all"),
+        },
+        "loans.product.read": {"applicant": "programme", "finance_partner": "org", "auditor": "programme", **_STAFF},
+        "loans.product.publish": {"finance_partner": "all", "programme_manager": "all"},
+        "loans.product.adopt": {"programme_manager": "all"},
+        "loans.product.change": {"finance_partner": "org", "programme_manager": "programme"},
+        "loans.proposal.match": {"applicant": "own", **_STAFF},
         "loans.loan.read": {"finance_partner": "org", "applicant": "own", **_STAFF},
         "loans.loan.disburse": {"finance_partner": "org"},
         "loans.loan.confirm": {"applicant": "own"},
@@ -44,6 +60,11 @@ POLICY = Policy(
         "loans.tape.read": {"finance_partner": "org", "auditor": "programme", **_STAFF},
         "loans.tape.check": {"finance_partner": "all"},
         "loans.tape.apply": {"finance_partner": "org"},
+        "loans.fee.list": {"applicant": "all", **_FEES},
+        "loans.fee.read": {"applicant": "own", **dict.fromkeys(_FEES, "programme")},
+        "loans.fee.assign": _STAFF,
+        "loans.fee.approve": {"programme_manager": "programme"},
+        "loans.fee.pay": {"finance_officer": "programme"},
         "loans.portfolio.read": {"finance_partner": "all", "auditor": "all", **dict.fromkeys(_STAFF, "all")},
     }
 )

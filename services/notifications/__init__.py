@@ -1,6 +1,6 @@
 """Notifications: who is told what, in which language, through which channel, and whether it arrived."""
 
-OWNS = ("delivery", "preference", "ruleset")
+OWNS = ("delivery", "endpoint", "preference", "ruleset", "webhook")
 PUBLISHES = (
     "notifications.attempt.refused",
     "notifications.backfill.answered",
@@ -9,6 +9,12 @@ PUBLISHES = (
     "notifications.delivery.read",
     "notifications.delivery.sent",
     "notifications.delivery.suppressed",
+    "notifications.endpoint.changed",
+    "notifications.endpoint.disabled",
+    "notifications.endpoint.enabled",
+    "notifications.endpoint.registered",
+    "notifications.endpoint.secret_made",
+    "notifications.endpoint.secret_retired",
     "notifications.gap.alarmed",
     "notifications.gap.closed",
     "notifications.outbox.dropped",
@@ -19,5 +25,17 @@ PUBLISHES = (
     "notifications.record.viewed",
     "notifications.ruleset.adopted",
     "notifications.ruleset.refused",
+    "notifications.webhook.delivered",
+    "notifications.webhook.dropped",
+    "notifications.webhook.failed",
+    "notifications.webhook.queued",
 )
-CONSUMES = ("portal.user.#", "portal.organisation.#", "portal.programme.#", "grants.#", "loans.#", "*.backfill.#")
+CONSUMES = (
+    "portal.user.#",
+    "portal.organisation.#",
+    "portal.programme.#",
+    "portal.call_draft.#",
+    "grants.#",
+    "loans.#",
+    "*.backfill.#",
+)

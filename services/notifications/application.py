@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.notifications import api, pages
+from services.notifications import api, api_webhooks, pages, pages_webhooks
 from services.notifications.figures import figures
 from services.notifications.policy import POLICY
 from shared.database import engine_for
@@ -22,7 +22,7 @@ def create_app(settings: Settings) -> FastAPI:
         service="notifications",
         engine=engine_for(settings.database_url("notifications"), application_name="tamga-notifications-web"),
         policy=POLICY,
-        routers=[api.router, pages.router],
+        routers=[api.router, api_webhooks.router, pages_webhooks.router, pages.router],
         templates=TEMPLATES,
         settings=settings,
         figures=figures,

@@ -18,6 +18,11 @@ POLICY = Policy(
         },
         "notifications.letter.preview": {"programme_manager": "programme", "officer": "programme"},
         "notifications.delivery.resend": {"operator": "all"},
+        "notifications.endpoint.list": {"finance_partner": "all"},
+        "notifications.endpoint.read": {"finance_partner": "org"},
+        "notifications.endpoint.register": {"finance_partner": "all"},
+        "notifications.endpoint.manage": {"finance_partner": "org"},
+        "notifications.receiver.read": {"anyone": "all"},
         "notifications.mail.read": {"operator": "all"},
     }
 )

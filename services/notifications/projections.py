@@ -6,7 +6,8 @@ its own.
 
 from __future__ import annotations
 
-from services.notifications.handlers import learning
+from services.notifications.domain.webhook import REVOKED
+from services.notifications.handlers import learning, queueing
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.messaging.projections import Projection
@@ -30,6 +31,10 @@ PROJECTIONS: dict[str, Projection] = {
         ("standin",),
         {"grants.delegation.made": learning.keep_standin, "grants.delegation.ended": learning.keep_standin},
     ),
+    "consents": Projection(
+        ("consent",),
+        dict.fromkeys((queueing.CONSENT, REVOKED, *queueing.ENDINGS), queueing.keep_consent),
+    ),
     "organisations": Projection(
         ("organisation",),
         dict.fromkeys(("portal.organisation.registered", "portal.organisation.changed"), learning.learn_organisation),
@@ -39,4 +44,5 @@ PROJECTIONS: dict[str, Projection] = {
 OTHERS: dict[str, str] = {
     "decision": "who was told of an event and why, by the rules and the people of that moment",
     "attempt": "each try to hand a letter over, as the mail server answered it",
+    "webhook_attempt": "each try to hand a message to a bank's system: what was signed, and what it answered",
 }

@@ -17,10 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.portal import storage
 from services.portal.closed import closed
+from services.portal.domain.pace import Pace
 from services.portal.handlers.sessions import KEY_PREFIX, hash_of, identity_of
 from shared.clock import Clock, utc_now
 from shared.database import engine_for, reading
@@ -51,6 +53,15 @@ def session_token(headers: Mapping[str, str], settings: Settings) -> str | None:
     return morsel.value if morsel is not None and 20 <= len(morsel.value) <= 100 else None
 
 
+class TooManyRequestsError(Exception):
+    """A key is used more often than one process lets it be."""
+
+
+def _too_many() -> JSONResponse:
+    problem = {"title": "Too many requests with this key", "status": 429}
+    return JSONResponse(problem, 429, {"retry-after": "1"}, "application/problem+json")
+
+
 class FrontDoor:
     """ASGI middleware around all apps; the only holder of the signing key."""
 
@@ -58,6 +69,7 @@ class FrontDoor:
         self, app: ASGIApp, *, settings: Settings, engine: Engine, key: OKPKey, clock: Clock = utc_now
     ) -> None:
         self.app, self.settings, self.engine, self.key, self.clock = app, settings, engine, key, clock
+        self._pace = Pace()
         self._signed: dict[Identity, tuple[float, str]] = {}
         self._zones: tuple[float, dict[str, str]] = (-ZONES_SECONDS, {})
 
@@ -70,6 +82,9 @@ class FrontDoor:
         kept = [(key, value) for key, value in scope["headers"] if key.lower() != name]
         try:
             statement = await self._statement(scope)
+        except TooManyRequestsError:
+            await _too_many()(scope, receive, send)
+            return
         except SQLAlchemyError as error:
             log.error("the front door can't read sessions", error=type(error).__name__)  # noqa: TRY400 - no traceback
             await closed(Request(scope))(scope, receive, send)
@@ -91,6 +106,8 @@ class FrontDoor:
         if row is None:
             return None
         identity = identity_of(row)
+        if by_key and not self._pace.lets(identity.session, time.monotonic()):
+            raise TooManyRequestsError
         zone = await run_in_threadpool(self._zone_of, identity.programmes)
         return self._signed_statement(identity.model_copy(update={"zone": zone}))
 
@@ -107,9 +124,12 @@ class FrontDoor:
     def _row(self, hashed: str, *, by_key: bool) -> RowMapping | None:
         now = self.clock()
         with reading(self.engine) as connection:
-            if by_key:
-                return storage.live_key(connection, hashed, now)
-            row = storage.live_session(connection, hashed, now)
+            row = (storage.live_key if by_key else storage.live_session)(connection, hashed, now)
+        if by_key:
+            if row is not None and (row["last_used_at"] is None or now - row["last_used_at"] > storage.TOUCH):
+                with suppress(ReadOnlyError), self.engine.begin() as connection:
+                    storage.touch_key(connection, row["session"], now)
+            return row
         if row is not None and now - row["last_seen_at"] > storage.TOUCH:
             # A database that takes no changes still says who somebody is.
             with suppress(ReadOnlyError), self.engine.begin() as connection:

@@ -93,7 +93,7 @@ def _window(call: Mapping[str, Any]) -> Problems:
     if call.get("closes_on") is not None and closes is None:
         yield "closes_on", "is not a date: write year-month-day"
     if opens and closes and closes < opens:
-        yield "closes_on", Rule("is before the call opens, %(day)s", day=opens.isoformat())
+        yield "closes_on", Rule("is before the call opens, %(day)s", day=opens)
     at = call.get("closes_at")
     if at is not None and not (isinstance(at, str) and _TIME.fullmatch(at)):
         yield "closes_at", "is not a time of day: write hours:minutes"

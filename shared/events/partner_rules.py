@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from shared.events.wording import broken
+
 
 class PartnerRules(BaseModel):
     """How many partners there may be, and how much of the grant in per cent must stay with the applicant, who leads.
@@ -37,9 +39,9 @@ def partner_problems(pack: Mapping[str, Any]) -> dict[str, str]:
         try:
             PartnerRules.model_validate(rules)
         except ValidationError as error:
-            for item in error.errors(include_url=False, include_input=False):
+            for item in error.errors():
                 name = ".".join(str(part) for part in item["loc"])
-                wrong[f"{place}.{name}" if name else place] = item["msg"]
+                wrong[f"{place}.{name}" if name else place] = broken(item)
         unknown = sorted(set(rules) - set(PartnerRules.model_fields)) if isinstance(rules, Mapping) else []
         wrong |= {f"{place}.{name}": "is not known here" for name in unknown}
         if not call.get("budget_lines"):

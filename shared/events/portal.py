@@ -83,7 +83,6 @@ class OrganisationChangeProposed(Event):
     """Another name, type, country or number waits to be confirmed; `new` when nobody knows the organisation yet."""
 
     TYPE = "portal.organisation.change_proposed"
-    AUDIENCE = "record"
     organisation_id: str
     name: str
     facts: dict[str, str | None]
@@ -141,10 +140,10 @@ class CallDraftHandedIn(Event):
     """The draft of a call waits for a second person to publish it. Entity call_draft:<id>."""
 
     TYPE = "portal.call_draft.handed_in"
-    AUDIENCE = "record"
     draft_id: str
     programme_id: str
     call: str
+    call_name: dict[str, str] = {}
 
 
 class CallDraftReturned(Event):
@@ -242,6 +241,7 @@ class KeyIssued(Event):
     key_id: str
     user_id: str
     label: str
+    scopes: list[str] = []
 
 
 class KeyRevoked(Event):

@@ -114,7 +114,7 @@ class PublishingFacts(Part):
         """Return {field: rule} of what contradicts itself."""
         found: dict[str, Rule] = {}
         if self.starts and self.ends and self.ends < self.starts:
-            found["ends"] = Rule("is before the start, %(day)s", day=self.starts.isoformat())
+            found["ends"] = Rule("is before the start, %(day)s", day=self.starts)
         for index, item in enumerate(self.incoming):
             if item.donor >= len(self.donors):
                 found[f"incoming.{index}.donor"] = Rule("there is no donor %(number)s", number=item.donor)

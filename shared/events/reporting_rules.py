@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from shared.errors import InvalidError, Rule
+from shared.events.wording import broken
 from shared.forms import Form, read
 from shared.money import Amount
 
@@ -140,7 +141,7 @@ def _problems(call: Mapping[str, Any]) -> dict[str, str]:
     try:
         results = Results.model_validate(dict(call))
     except ValidationError as error:
-        return {".".join(map(str, item["loc"])): _said(item) for item in error.errors()}
+        return {".".join(map(str, item["loc"])): broken(item) for item in error.errors()}
     found = _unsaid(results, frozenset(call.get("name") or {"en": ""}))
     form = call.get("form")
     asked = form.get("properties", {}) if isinstance(form, Mapping) else {}
@@ -151,12 +152,6 @@ def _problems(call: Mapping[str, Any]) -> dict[str, str]:
         if item.measure == "distinct" and item.periods != "add":
             found[f"{place}.periods"] = "must be add: who was counted before is known by the number"
     return found
-
-
-def _said(error: Any) -> str:
-    """Return the rule that one of pydantic's errors says was broken; where a check is ours, its own words."""
-    ours = error.get("ctx", {}).get("error")
-    return next((word for word in getattr(ours, "args", ()) if isinstance(word, Rule)), str(error["msg"]))
 
 
 def _unsaid(results: Results, languages: frozenset[str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from shared.web.identity import load_key
 from shared.web.middleware import Frame
 from shared.web.pages import Pages
 from shared.web.policy import Policy
+from shared.web.scopes import NAMES
 
 
 def _public_key(settings: Settings) -> OKPKey | None:
@@ -79,6 +80,17 @@ def _handlers(answers: Answers) -> Any:
     return dict.fromkeys((TamgaError, RequestValidationError, HTTPException, SQLAlchemyError), answers.__call__)
 
 
+def _ways_in(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the components with how a program says who it is: by a key made at /account, or a session."""
+    told = ", ".join(f"`{name}`: {what}" for name, what in NAMES.items())
+    words = f"`Authorization: Bearer tmg_…`, a key from /account. It may be limited to scopes: {told}."
+    ways = {
+        "key": {"type": "http", "scheme": "bearer", "description": words},
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-tamga"},
+    }
+    return {"components": document.get("components", {}) | {"securitySchemes": ways}}
+
+
 def _description(service: str) -> APIRouter:
     """Return the route of the machine-readable description of the JSON API."""
     router = APIRouter()
@@ -86,6 +98,6 @@ def _description(service: str) -> APIRouter:
     @router.get("/api/openapi.json", dependencies=[health.described(service)], include_in_schema=False)
     def openapi(request: Request) -> dict[str, Any]:
         application: FastAPI = request.app
-        return application.openapi()
+        return application.openapi() | {"security": [{"key": []}, {"session": []}]} | _ways_in(application.openapi())
 
     return router

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from shared import telemetry
 from shared.clock import new_id
 from shared.database import Context, UnitOfWork, reading
-from shared.errors import TamgaError
+from shared.errors import ForbiddenError, TamgaError
 from shared.events import Actor
 from shared.web.identity import Identity
 from shared.web.policy import Policy
+from shared.web.scopes import permits
 
 ANONYMOUS = Actor(id="anonymous", kind="person", name="")
 
@@ -74,6 +75,9 @@ class Allowed:
         if who is None and "anyone" not in policy.table[self.action]:
             raise NotSignedInError("Your session has ended or you have not signed in")
         scopes = policy.require(self.action, who)
+        if who is not None and who.scopes and not permits(who.scopes, self.action):
+            facts = {"action": self.action, "held": ", ".join(who.scopes)}
+            raise ForbiddenError("This key may not do %(action)s: it is limited to %(held)s", **facts)
         request.state.acting_role = next(iter(scopes))
 
 

@@ -49,7 +49,9 @@ _KINDS = {"int": _WHOLE, "float": _NUMBER, "decimal": _NUMBER, "finite": _NUMBER
 
 def rule_of(error: Mapping[str, Any]) -> str:
     """Return the rule that one of pydantic's errors says was broken; where a check is ours, its own words."""
-    kind = str(error["type"])
+    kind, given = str(error["type"]), error.get("input")
+    if isinstance(given, str) and not given.strip() and kind != "extra_forbidden":
+        return _RULES["missing"]  # an empty field is none that is too short or no date
     if kind in {"value_error", "assertion_error"}:
         said = str(error["msg"]).partition(", ")[2]
         ours: Exception | None = error.get("ctx", {}).get("error")
@@ -73,4 +75,4 @@ def field_errors(errors: Iterable[Any]) -> dict[str, str]:
 
 def invalid(error: ValidationError) -> InvalidError:
     """Return the refusal that names each field and the rule it breaks."""
-    return InvalidError(field_errors(error.errors(include_url=False, include_input=False)))
+    return InvalidError(field_errors(error.errors(include_url=False, include_input=True)))

@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import BaseModel, ConfigDict
 
-from shared.errors import StepUpError
+from shared.errors import ForbiddenError, StepUpError
 from shared.events import Actor
 
 HEADER = "x-tamga-identity"
@@ -39,6 +39,7 @@ class Identity(BaseModel):
     zone: str = ""  # the time zone of their programmes, "" where these differ or there are none
     session: str = ""  # hash of the session
     csrf: str = ""  # what forms of this session carry in their `csrf` field
+    scopes: tuple[str, ...] = ()  # of a key that is limited to some acts; see scopes.py
     confirmed_at: int | None = None  # when they last gave their password, in seconds since 1970
 
     def actor(self, role: str | None = None) -> Actor:
@@ -53,12 +54,19 @@ class Identity(BaseModel):
 
 
 def has_confirmed(who: Identity, now: datetime) -> bool:
-    """Return whether a person gave their password within the last five minutes (OWASP ASVS 5.0, 7.5.3)."""
+    """Return whether a person gave their password within the last five minutes (OWASP ASVS 5.0, 7.5.3).
+
+    A key that is limited never has: a program has no password.
+    """
+    if who.scopes:
+        return False
     return who.confirmed_at is not None and -5 <= now.timestamp() - who.confirmed_at <= CONFIRMED_FOR
 
 
 def must_have_confirmed(who: Identity, now: datetime) -> None:
     """Raise StepUpError when a person did not give their password within the last five minutes."""
+    if who.scopes:
+        raise ForbiddenError("A key can't do this: a person does it in the browser, with their password")
     if not has_confirmed(who, now):
         raise StepUpError("This act asks for your password again: you gave it more than five minutes ago")
 

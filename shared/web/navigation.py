@@ -59,9 +59,13 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         [
             ("/loans/mine", "My proposals", ("applicant",)),
             ("/loans/proposals", "Proposals", ("officer",)),
+            ("/loans/improvements", "Improvement plans", _OFFICE),
             ("/loans/referrals", "Referrals", ("finance_partner",)),
+            ("/loans/products", "Loan products", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/portfolio", "Portfolio", ("finance_partner", *_OFFICE, "auditor")),
+            ("/loans/fees", "Success fees", ("finance_officer", *_OFFICE, "auditor")),
+            ("/notifications/webhooks", "Webhooks", ("finance_partner",)),
             ("/loans/calculator", "Loan calculator", ("applicant", "finance_partner", *_OFFICE)),
         ],
     ),

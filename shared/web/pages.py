@@ -54,6 +54,7 @@ class Pages:
             "day": self.day,
             "ago": self.ago,
             "translated": self._said,
+            "worded": self._worded,
         }
         self.env.globals |= {
             "static": static_url,
@@ -79,6 +80,10 @@ class Pages:
 
     def _said(self, text: str) -> str:
         return i18n.said(self.service, text)
+
+    def _worded(self, refusal: Any) -> str:
+        """Return a refusal's sentence, its amounts written as the reader's language does."""
+        return i18n.translate(self.service, refusal.message, refusal.params)
 
     def _ngettext(self, singular: str, plural: str, number: int) -> str:
         return i18n.catalogue(self.service, i18n.current_locale.get()).ngettext(singular, plural, number)

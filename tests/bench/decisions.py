@@ -22,9 +22,9 @@ from services.grants.handlers import bulk, moving
 from services.grants.handlers.bulk import Runner
 from services.grants.storage.tables import application
 from shared.database import Context, UnitOfWork
-from shared.testing.stand import Stand
 from tests.bench.document import GOALS, Part, Section, goal, machine, show, write
 from tests.bench.officers import cpu_of_database, office
+from tests.bench.servers import servers
 from tests.integration.grants_world import PROGRAMME, Case, World, counted
 
 OFFICERS = 8
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write this part of docs/performance.md")
     options = parser.parse_args()
     number = 400 if options.quick else 2_000
-    with Stand() as stand, tempfile.TemporaryDirectory() as home:
+    with servers() as stand, tempfile.TemporaryDirectory() as home:
         world = World(stand.database("grants"), Path(home))
         on, case = machine(world.engine), Case(world).submitted()
         version = int(case.seen()["version"])

@@ -23,8 +23,8 @@ from services.loans.handlers import portfolio, tapes
 from services.loans.handlers.tape_reading import TapeFile
 from services.loans.storage.tables import loan, proposal, referral
 from shared.database import Context, UnitOfWork
-from shared.testing.stand import Stand
 from shared.testing.web import Browser
+from tests.bench.servers import servers
 from tests.integration.loans_world import World, call, offered, submitted
 
 # What they may take on the reference machine: seconds of a tape of 100,000, MB that it adds, milliseconds of the page.
@@ -135,7 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.portfolio", description=__doc__)
     parser.add_argument("--loans", type=int, default=100_000, help="loans of each of two banks")
     count = parser.parse_args().loans
-    with tempfile.TemporaryDirectory() as home, Stand() as stand:
+    with tempfile.TemporaryDirectory() as home, servers() as stand:
         world = World(stand.database("loans"), Path(home))
         offer = offered(world, submitted(world), "bank-one", world.bank_one)
         model = call(world.msme, "POST", f"/referrals/{offer}/acceptance", 201)["reference"]

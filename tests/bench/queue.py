@@ -22,8 +22,8 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 
 from services.grants.storage import tables as t
-from shared.testing.stand import Stand
 from tests.bench.document import GOALS, Part, Section, goal, machine, show, write
+from tests.bench.servers import servers
 from tests.integration.grants_world import PROGRAMME, Case, World
 
 DAYS = 400  # between the told cases and the day on which the queue is looked at
@@ -247,7 +247,7 @@ def main() -> None:
 
 def over(rows: int, times: int) -> Part:
     """Measure everything over so many applications, in a database of its own."""
-    with Stand() as stand, tempfile.TemporaryDirectory() as home:
+    with servers() as stand, tempfile.TemporaryDirectory() as home:
         world = World(stand.database("grants"), Path(home))
         on, began = machine(world.engine), time.perf_counter()
         fill(world, rows)

@@ -22,6 +22,7 @@ import services.catalogue
 from services.backbone import queues
 from services.catalogue import DOCS, catalogue, documents
 from services.notifications.handlers.deciding import tell
+from services.notifications.handlers.queueing import announce
 from shared.events import Event, base, event_types
 from shared.events.catalogue import Card, Catalogue, Entry, asyncapi, drawing, gather, glossary, readme
 from shared.events.catalogue.examples import kind_of
@@ -165,10 +166,12 @@ def told_by_rule() -> set[str]:
 def needed_by(entry: Entry) -> list[str]:
     """Return the services, the record apart, that do something of their own with an event.
 
-    One handler of notifications looks at every event of a case: it does something where a rule is.
+    One handler of notifications looks at every event of a case: it does something where a rule is. Another looks at
+    every fact about a bank besides: it sends it where that bank has asked for it.
     """
     handlers = {card.service: card.handlers[entry.name] for card in entry.cards if card.service in acting(entry)}
-    return [name for name, handler in handlers.items() if handler is not tell or entry.name in told_by_rule()]
+    looking = {tell, announce}
+    return [name for name, handler in handlers.items() if handler not in looking or entry.name in told_by_rule()]
 
 
 def acting(entry: Entry) -> list[str]:

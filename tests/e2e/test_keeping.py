@@ -80,7 +80,7 @@ def test_backups_of_a_house_at_work_come_to_life_again(running: Running) -> None
         while len(made) < 3 and acting.poll() is None:
             made.append(told_of(running.tamga("backup", "create", "--json")))
         acting.wait(300)
-    assert len(made) == 3
+    assert (len(made), acting.returncode) == (3, 0)
     assert all(one["waited_seconds"] < LONGEST and not one["unrecorded"] for one in made)
     folder = running.home / "backups"
     assert made[0]["events"] < made[-1]["events"], "nothing was done meanwhile"

@@ -25,12 +25,15 @@ WIDE, NARROW = ViewportSize(width=1280, height=720), ViewportSize(width=320, hei
 PAGES = {
     "applicant": ["/", "/grants/mine", "/grants/calls", "/grants/applications/{grant}", "/notifications/inbox"],
     "lead_firm": ["/", "/grants/cofinancing", "/grants/cofinancing/{firm}"],
-    "msme": ["/", "/loans/mine", "/loans/proposals/{loan}", "/loans/proposals/{loan}/offers"],
+    "msme": [
+        *("/", "/loans/mine", "/loans/proposals/{loan}", "/loans/proposals/{loan}/offers"),
+        *("/loans/products", "/loans/proposals/{loan}/matches"),
+    ],
     "officer": ["/", "/grants/", "/grants/applications/{grant}", "/grants/cofinancing/{firm}", "/loans/proposals"],
     "reviewer_one": ["/", "/grants/reviews"],
     "manager": ["/", "/grants/", "/programmes", "/programmes/business-ecosystem"],
     "finance": ["/", "/grants/payments"],
-    "bank_two": ["/", "/loans/referrals"],
+    "bank_two": ["/", "/loans/referrals", "/loans/products", "/loans/products/new"],
     "auditor": ["/", "/audit/", "/audit/cases/{grant}", "/audit/verification"],
     "operator": [
         "/",

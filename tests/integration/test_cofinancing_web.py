@@ -259,7 +259,7 @@ def test_a_foreign_invoice_needs_the_rate_of_its_day(app: FastAPI, desk: Desk) -
     wrong = paid | {"rate_date": "2026-11-20", "version": version(browser.get(case).text)}
     page = browser.post(f"{case}/contributions", wrong)
     assert page.status_code == 422
-    assert "must be the day of payment, 2026-11-23" in page.text
+    assert "must be the day of payment, 23 Nov 2026" in page.text
     assert "must be one of: recoverable_vat" in page.text
     right = paid | {"rate_date": "2026-11-23", "ineligible_code": "recoverable_vat", "related_party": "true"}
     assert send(app, FIRM, f"{case}/contributions", right) == 303

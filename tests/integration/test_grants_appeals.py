@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from grants_world import Case, World
@@ -34,7 +34,7 @@ def test_a_rejected_applicant_appeals_once_and_somebody_else_decides(world: Worl
     world.manager.api("POST", f"{path}/decision", **decision)
     assert case.seen()["stage"] == "screening"
     case.move(world.manager, "reject", reason="Not eligible")
-    assert "was made on 2026-03-02" in str(world.applicant.api("POST", path, 409, grounds="Again"))
+    assert "was made on 2 Mar 2026" in str(world.applicant.api("POST", path, 409, grounds="Again"))
     assert {"grants.appeal.lodged", "grants.appeal.decided"} <= {*world.events(case.reference)}
 
 
@@ -47,7 +47,7 @@ def test_a_late_appeal_and_one_s_own_decision_are_refused(world: World) -> None:
     world.applicant.api("POST", path, 201, grounds="We are eligible")
     decision = {"outcome": "refused", "code": "decision-stands", "words": "It stands", "version": 1}
     world.manager.api("POST", f"{path}/decision", 403, **decision)
-    until = world.applicant.api("GET", f"{late.path}/appeal")["until"]
+    until = date.fromisoformat(world.applicant.api("GET", f"{late.path}/appeal")["until"])
     world.clock.now = world.clock() + timedelta(days=40)
-    assert until in str(world.applicant.api("POST", f"{late.path}/appeal", 409, grounds="Late"))
+    assert f"until {until:%-d %b %Y}" in str(world.applicant.api("POST", f"{late.path}/appeal", 409, grounds="Late"))
     assert "could be made until" in world.applicant.page(f"{late.path}/appeal")

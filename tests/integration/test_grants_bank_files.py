@@ -144,6 +144,11 @@ def test_a_bank_file_is_cancelled_by_another_and_its_payments_are_confirmed_by_r
 def test_who_has_no_account_to_be_paid_to_is_left_out_and_named(world: World) -> None:
     """On the pages: a blocked account leaves the tranche out with the reason; alone in a file it refuses the file."""
     case = released(world)
+    _held_by(world, "Занаетчиска комора")
+    assert "the bank reads: Zanaetchiska komora" in world.finance.page("/bank-files")
+    _held_by(world, "商会")
+    assert "has letters that banks do not take: 商会" in world.finance.page("/bank-files")
+    assert "The name on the account of Chamber of Crafts has letters" in made(world, case, expect=409)["detail"]
     place = f"/organisations/{world.applicant.identity.organisation}/bank"
     version = world.finance.api("GET", place)["version"]
     world.finance.api("POST", f"{place}/1/block", why="They called", version=version)
@@ -154,3 +159,10 @@ def test_who_has_no_account_to_be_paid_to_is_left_out_and_named(world: World) ->
     assert "Nothing of it can be paid now" in refused
     world.finance.post("/bank-files", 422, **fields | {"execution_day": "soon"})
     assert case.award()["tranches"][0]["batch"] is None
+
+
+def _held_by(world: World, holder: str) -> None:
+    """Let the account be on another name, as if it had been confirmed so."""
+    with world.engine.begin() as connection:
+        change = "jsonb_set(state, '{details,0,holder}', to_jsonb(CAST(:holder AS text)))"
+        connection.execute(text(f"UPDATE payee SET state = {change}"), {"holder": holder})  # noqa: S608 - our own

@@ -81,7 +81,7 @@ def test_a_fund_has_its_budget_and_what_is_left_of_it(world: World) -> None:
     assert committed > 0
     assert Decimal(fund["uncommitted"]["amount"]) == Decimal(400000) - committed
     page = world.manager.page("/ledger?call=bso-grants-2026")
-    assert "bso-grants-2026" in page
+    assert "Grants to business support organisations 2026</a>" in page
     lines = world.auditor.api("GET", "/ledger/lines")
     assert {line["call"] for line in lines["items"]} == {"bso-grants-2026"}
     assert world.finance.request("GET", "/ledger.csv").text.count("\n") == len(lines["items"]) + 1

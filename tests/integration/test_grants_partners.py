@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -74,6 +75,12 @@ def test_partners_are_named_in_the_draft(world: World) -> None:
     (review,) = asked.json()
     assert review["status"] == "recused"
     assert "Vocational Centre, a partner" in asked.text
+    world.manager.api("POST", "/assessor/interests", organisation="centre", tie="board", version=0)
+    for page in ("/", "/board"):
+        assert "You sit or sat on a board of Vocational Centre" in world.manager.page(page)
+        assert "Conflict of interest" not in world.officer.page(page)
+    world.manager.api("POST", "/assessor/interests/1/end", until="2020-01-01", version=1)
+    assert "Conflict of interest" not in world.manager.page("/")
 
 
 class Shared(Case):
@@ -84,6 +91,22 @@ class Shared(Case):
         super().draft()
         self.world.applicant.api("PUT", f"{self.path}/partners", partners=[partner(people=[])], version=0)
         return self
+
+    def offer(self, expect: int = 303, amounts: tuple[str, ...] = ()) -> Any:
+        """Offer the agreement by its form, in which the shares that were applied for stand already."""
+        assert not amounts, "the form has the call's own"
+        page = self.world.officer.page(f"{self.path}/money")
+        assert 'name="p.1.experts" value="10000.00"' in page
+        tags = re.findall(r'<input[^>]* name="((?:m|l|p)\.[^"]*)"[^>]* value="([^"]*)"', page)
+        lines = re.findall(r'<select name="(l\.\d\.line)".*?<option value="([^"]*)" selected', page)
+        typed = dict([*tags, *lines]) | {f"m.{n}.due": "2026-09-01" for n in range(3)}
+        typed |= {"conditions": "Report by quarter", "version": str(self.seen()["version"])}
+        path = f"{self.path}/agreement"
+        for share, said in (("28000.01", "28,000.01 EUR, but the budget gives it 28,000.00 EUR"), ("ten", "amount")):
+            refused = self.world.officer.post(path, 422, **typed | {"p.1.experts": share}).text
+            assert f'value="{share}"' in refused
+            assert said in refused.replace("\u00a0", " ")
+        return self.world.officer.post(path, expect, **typed)
 
 
 @pytest.mark.slow

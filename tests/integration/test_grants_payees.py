@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow  # whole stories, of many acts each
 
 ORG = "/organisations/chamber-of-crafts/bank"
 NAME = "Chamber of Crafts"
+LETTER = PDF + b"% the account of the chamber"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def world(stand: Stand, tmp_path: Path) -> World:
 def enter(person: Person, expect: int = 201, path: str = ORG, **fields: str) -> Any:
     """Enter an account with the bank's letter."""
     data = {"iban": IBAN, "holder": NAME, "version": str(version(person) if expect == 201 else 0)} | fields
-    files = {"file": ("letter.pdf", PDF, "application/pdf")}
+    files = {"file": ("letter.pdf", LETTER, "application/pdf")}
     answer = person.request("POST", f"/api{path}", data=data, files=files)
     assert answer.status_code == expect, answer.text
     return answer.json()
@@ -70,6 +71,7 @@ def test_an_account_is_entered_confirmed_and_paid_after_a_while(world: World) ->
     act(world.officer, 1, "confirmation", 403)
     act(world.applicant, 1, "confirmation", 403)
     enter(world.applicant, 409, version=str(version(world.applicant)))
+    enter(world.applicant, 409, version="0")
     act(world.finance, 1, "confirmation", version=version(world.finance))
     held = case.act(world.finance, "tranches/1/release", 409)
     assert "within 48 hours of that nothing is paid to it" in held["detail"]
@@ -93,6 +95,10 @@ def test_only_finance_and_the_owner_see_the_number(world: World) -> None:
         assert (person.api("GET", ORG)["details"][0]["value"] == IBAN) is whole
         assert person.request("GET", f"{ORG}/1/letter").status_code == (200 if whole else 403)
     assert "•••• 8984" in world.auditor.page(ORG)
+    assert world.finance.request("GET", f"{ORG}/1/letter").content == LETTER
+    kept = [file.read_bytes() for file in world.settings.documents_folder.rglob("*") if file.is_file()]
+    assert kept
+    assert not any(LETTER in content for content in kept), "the letter is sealed"
     for stranger in (world.msme, world.reviewer_one):
         assert stranger.request("GET", ORG).status_code in {403, 404}
     world.msme.page(ORG, 404)

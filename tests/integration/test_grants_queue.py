@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from services.grants.domain.search import FIELDS
+from services.grants.storage import queue
 from services.grants.storage.tables import application
 from shared.testing.stand import Stand
 
@@ -289,3 +290,23 @@ def test_a_page_costs_the_same_statements_at_10_and_at_200_rows(world: World) ->
     with world.engine.connect() as connection:
         connection.execute(text("DELETE FROM application WHERE id LIKE 'COPY-%'"))
         connection.commit()
+
+
+@pytest.mark.parametrize("near", [0, 1, 2, 3, 1_000])
+@pytest.mark.parametrize("sort", ["due", "-due", "updated", "-updated", "-amount"])
+def test_words_are_found_page_by_page_however_far_they_are_looked_for_first(
+    world: World, sort: str, near: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every case with the words comes once, and in the order, whether it is near its start or the index has to tell."""
+    monkeypatch.setattr(queue, "NEAR", near)
+    seen: list[str] = []
+    asked = f"/applications?q={quote('labour state:all')}&sort={sort}&limit=1"
+    cursor = ""
+    while cursor is not None:
+        page = world.officer.api("GET", f"{asked}{cursor and f'&cursor={quote(cursor)}'}")
+        seen += [row["reference"] for row in page["items"]]
+        cursor = page["next"]
+    monkeypatch.setattr(queue, "NEAR", 10**6)
+    whole = world.officer.api("GET", asked.replace("limit=1", "limit=50"))["items"]
+    assert seen == [row["reference"] for row in whole]
+    assert len(seen) >= len(world.cases)  # type: ignore[attr-defined]

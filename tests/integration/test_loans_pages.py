@@ -221,3 +221,68 @@ def test_the_calculator_answers_in_the_address(world: World) -> None:
         call(world.msme, "POST", "/schedules", 422, **(asked | {"principal": "-1"}))["errors"][0]["field"]
         == "principal"
     )
+
+
+@pytest.mark.english
+def test_offers_are_countered_and_compared(world: World) -> None:
+    """The MSME asks one bank for other terms, gets a new version, and sees both banks' offers side by side."""
+    reference = submitted(world)
+    first = offered(world, reference, "bank-one", world.bank_one)
+    second = offered(world, reference, "bank-two", world.bank_two, rate_percent="11", collateral="Shop in Bitola")
+    path = f"/loans/referrals/{first}"
+    form = {"amount": "40000", "rate_percent": "10.5", "term_months": "36", "fee": "800", "reason": "Two offers."}
+    stamp = {"version": version_in(world.msme.get(path).text)}
+    assert world.bank_one.post(f"{path}/counter", form | stamp).status_code == 403
+    wrong = world.msme.post(f"{path}/counter", form | stamp | {"rate_percent": "12"})
+    assert wrong.status_code == 422
+    assert "change at least one term" in wrong.text
+    assert world.msme.post(f"{path}/counter", form | stamp).is_redirect
+    shown = world.bank_one.get(path).text
+    assert all(words in shown for words in ("Two offers.", "10.50", "Make a new version of the offer"))
+    again = {key: str(value) for key, value in OFFER.items()} | {"rate_percent": "10.5"}
+    assert world.bank_one.post(f"{path}/offer", again | {"version": version_in(shown)}).is_redirect
+    lines = call(world.msme, "GET", f"/proposals/{reference}/offers")
+    assert [(line["referral"], line["offer"]["number"]) for line in lines] == [(first, 2), (second, 1)]
+    assert lines[0]["dscr"][0] > lines[1]["dscr"][0]
+    call(world.bank_two, "GET", f"/proposals/{reference}/offers", 403)
+    page = world.msme.get(f"/loans/proposals/{reference}/offers").text
+    assert all(words in page for words in ("the lowest", "Shop in Bitola", "<svg", "Versions and counter-offers"))
+    acts = world.events(reference)
+    assert (acts.count("loans.referral.countered"), acts.count("loans.referral.offered")) == (1, 3)
+
+
+@pytest.mark.english
+def test_a_decline_becomes_a_plan_and_a_better_referral(world: World) -> None:
+    """The plan is worked by firm and officer; a better version is referred again, and the lift is shown."""
+    reference = submitted(world)
+    first = refer(world, reference, "bank-one")["reference"]
+    call(world.bank_one, "POST", f"/referrals/{first}/receipt")
+    call(world.bank_one, "POST", f"/referrals/{first}/decline", reasons=["cash_flow", "own_contribution"])
+    refused = refer(world, reference, "bank-one", 409)
+    assert "declined version 1" in refused["detail"]
+    plan = call(world.officer, "GET", "/improvements")["items"][0]["reference"]
+    call(world.bank_one, "GET", f"/improvements/{plan}", 403)
+    path = f"/loans/improvements/{plan}"
+    page = world.msme.get(path).text
+    assert "Have expected sales in writing from a buyer" in page
+    stamp = {"version": version_in(page)}
+    bad = world.officer.post(f"{path}/tasks", stamp | {"text": "Visit the firm", "by": "officer", "due": "2026-01-01"})
+    assert (bad.status_code, 'value="Visit the firm"' in bad.text) == (422, True)
+    task = f"{path}/tasks/sales-in-writing/evidence"
+    assert world.msme.post(task, stamp | {"evidence": "Signed contract."}).is_redirect
+    assert world.officer.post(f"{path}/tasks", stamp | {"text": "x", "due": UNTIL}).status_code == 409
+    call(world.msme, "POST", f"/proposals/{reference}/reopening")
+    request = PLAN["request"] | {"term_months": "48"}
+    call(world.msme, "PUT", f"/proposals/{reference}/sections/request", data=request)
+    call(world.msme, "POST", f"/proposals/{reference}/submission")
+    again = refer(world, reference, "bank-two")["reference"]
+    found = call(world.msme, "GET", f"/improvements/{plan}")
+    assert (found["again"], found["outcome"]) == (again, "submitted")
+    assert float(found["now"]["dscr"]) > float(found["before"]["dscr"])
+    assert first not in world.bank_two.get(f"/loans/referrals/{again}").text
+    assert first in world.msme.get(f"/loans/referrals/{again}").text
+    lift = call(world.officer, "GET", "/improvements/lift")[0]
+    assert (lift["plans"], lift["again"], lift["decided"]) == (1, 1, 0)
+    for language in ("en", "ru"):
+        world.officer.cookies.set("tamga_language", language)
+        assert all(world.officer.get(page).status_code == 200 for page in (path, "/loans/improvements"))

@@ -9,6 +9,7 @@ import pytest
 from loans_world import ALL_BLOCKS, OFFER, PLAN, World, attach, call, drafted, offered, refer, submitted
 
 from services.loans.handlers import TIMERS
+from services.loans.handlers.referrals import escalate_overdue
 from shared.testing.language import in_words
 from shared.testing.stand import Stand
 
@@ -16,7 +17,8 @@ from shared.testing.stand import Stand
 REFERRAL_MEMBERS = {
     *("reference", "version", "proposal", "stage", "organisation", "organisation_name", "bank", "bank_name", "title"),
     *("amount", "term_months", "submitted_at", "received_at", "due", "possible", "consent", "questions"),
-    *("decline_reasons", "decline_note", "offer", "loan", "fields"),
+    *("product", "product_number"),
+    *("decline_reasons", "decline_note", "offer", "earlier", "counters", "loan", "fields"),
 }
 
 
@@ -224,3 +226,22 @@ def test_a_stale_page_is_told_who_changed_what(world: World) -> None:
     assert problem["type"].endswith("stale-version")
     assert problem["changed_by"] == "Vera Stojanova"
     assert "ajvar" not in str(problem)
+
+
+def test_a_bank_that_is_late_is_told_and_sees_it_first(world: World) -> None:
+    """The inbox stands by due day, the late one is counted and escalated once; while the bank asks, nothing is late."""
+    reference = submitted(world)
+    late = refer(world, reference, "bank-one")["reference"]
+    waiting = refer(world, submitted(world), "bank-one")["reference"]
+    call(world.bank_one, "POST", f"/referrals/{waiting}/receipt")
+    call(world.bank_one, "POST", f"/referrals/{waiting}/question", text="Which buyers?")
+    world.clock.forward(days=10)
+    for expected in (1, 0):
+        with world.uow() as uow:
+            assert escalate_overdue(uow) == expected
+    assert world.events(reference).count("loans.referral.overdue") == 1
+    for folder in ("turn", "overdue"):
+        items = call(world.bank_one, "GET", f"/referrals?folder={folder}")["items"]
+        assert [item["reference"] for item in items] == [late]
+    assert late in world.bank_one.get("/loans/referrals?folder=overdue").text
+    assert call(world.bank_two, "GET", "/referrals?folder=overdue")["items"] == []

@@ -13,8 +13,10 @@ import yaml
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
-from services.portal import bootstrap, cli
+from services.portal import bootstrap, cli, storage
 from services.portal.application import create_app
+from services.portal.domain import User
+from services.portal.domain.call_parts import PARTS
 from shared.database import Context, UnitOfWork, system
 from shared.settings import settings
 from shared.testing.stand import Stand
@@ -81,10 +83,10 @@ def test_a_call_is_changed_and_published_as_a_version(app: Any, engine: Engine) 
     browser = _manager(app)
     place = _begun(browser)
     assert _begun(browser) == place
-    for name in ("texts", "window", "money", "eligibility", "documents", "scoring", "workflow"):
-        page = browser.get(f"{place}/parts/{name}")
+    for name in (*(f"parts/{part.id}" for part in PARTS), "questions/partner_shares"):
+        page = browser.get(f"{place}/{name}")
         assert page.status_code == 200, page.text
-        browser.post(f"{place}/parts/{name}", _fields(page.text) | {"go": "save"})
+        browser.post(f"{place}/{name}", _fields(page.text) | {"go": "save"})
     assert _draft(browser, place)["differences"] == {}
     fields = _fields(browser.get(f"{place}/parts/scoring").text)
     browser.post(f"{place}/parts/scoring", fields | {"scoring.criteria.0.weight": "24", "go": "done"})
@@ -160,6 +162,33 @@ def test_the_form_is_edited_as_questions_and_as_text(app: Any) -> None:
     assert list(_draft(browser, place)["problems"]) == ["call.form.properties.followed_up.pattern"]
 
 
+def test_indicators_and_columns_are_edited_as_rows(app: Any) -> None:
+    """Rows come and go by their buttons, within rows too; what is wrong stands beside its field and is kept."""
+    browser = _manager(app)
+    place = _begun(browser)
+    page, row = f"{place}/parts/indicators", "call.indicators.3"
+    added = browser.post(page, _fields(browser.get(page).text) | {"go": f"add:{row}.disaggregation"})
+    fields = _fields(browser.get(added.headers["location"].partition("#")[0]).text)
+    said = {"name.en": "Size", "name.ru": "Размер", "parts": "small | Small | Малые", "id": ""}
+    fields |= {f"{row}.disaggregation.0.{member}": text for member, text in said.items()}
+    browser.post(page, fields | {"go": "drop:call.indicators:0"})
+    indicators = _draft(browser, place)["content"]["call"]["indicators"]
+    assert [item["id"] for item in indicators] == ["new_jobs", "satisfied", "paying_clients"]
+    assert indicators[2]["disaggregation"][0]["id"] == "size"
+    refused = browser.get(page).text
+    assert 'id="e-call.indicators.2.disaggregation.0.parts"' in refused
+    page = f"{place}/questions/partner_shares"
+    added = browser.post(page, _fields(browser.get(page).text) | {"go": "add:columns"})
+    fields = _fields(browser.get(added.headers["location"].partition("#")[0]).text)
+    said = {"id": "", "kind": "whole", "label.en": "Since", "label.ru": "С какого года", "required": "true"}
+    browser.post(page, fields | {f"columns.2.{member}": text for member, text in said.items()} | {"go": "save"})
+    fields = _fields(browser.get(page).text)
+    browser.post(page, fields | {"columns.2.minimum": "first", "go": "drop:columns:0"})
+    items = _draft(browser, place)["content"]["call"]["form"]["properties"]["partner_shares"]["items"]
+    assert (items["x-order"], items["required"]) == (["amount", "since"], ["amount", "since"])
+    assert 'id="e-columns.1.minimum"' in browser.get(page).text
+
+
 def test_files_that_would_undo_an_edit_ask_first(
     app: Any, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +226,10 @@ def test_who_writes_a_call_does_not_publish_it_where_two_must(app: Any, engine: 
         where = "'{pack,programme,settings,calls_by_two_people}', 'true'"
         connection.execute(text(f"UPDATE programme SET state = jsonb_set(state, {where})"))  # noqa: S608
     ana, ben = _manager(app), _manager(app, "u-2")
+    with UnitOfWork(engine, "portal", Context(actor=system("portal"))) as uow:
+        facts = {"roles": ["programme_manager"], "programmes": [PROGRAMME]}
+        for one in ("u-1", "u-2"):
+            storage.users(uow).add(User.register(id=one, name=one, email=f"{one}@programme.example", **facts))
     place = _begun(ana, call="services-2027", copy_of=CALL)
     fields = _fields(ana.get(f"{place}/parts/window").text) | {"call.opens_on": "2027-01-10"}
     assert ana.post(f"{place}/handing-in", {"version": 1}).status_code == 422
@@ -204,5 +237,12 @@ def test_who_writes_a_call_does_not_publish_it_where_two_must(app: Any, engine: 
     assert ana.post(f"{place}/publication", {"version": 2}).status_code == 409
     assert ana.post(f"{place}/handing-in", {"version": 2}).status_code == 303
     assert ana.post(f"{place}/publication", {"version": 3}).status_code == 403
+    with engine.connect() as connection:
+        query = text("SELECT body FROM outbox WHERE type = 'portal.call_draft.handed_in'")
+        asked = connection.execute(query).scalar_one()
+    assert (asked["parties"], asked["data"]["call_name"]["en"]) == (
+        {"manager": ["user:u-2"]},
+        "Grants to business support organisations 2026",
+    )
     assert ben.post(f"{place}/publication", {"version": 3}).status_code == 303
     assert "Published as version" in ben.get(place).text

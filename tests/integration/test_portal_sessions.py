@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from joserfc.jwk import OKPKey
 from sqlalchemy import Engine, text
 
@@ -20,7 +21,10 @@ from services.portal.handlers import accounts
 from shared.database import Context, UnitOfWork, engine_for, system
 from shared.testing.stand import Stand
 from shared.testing.web import ORIGIN, Browser, person, web_settings
+from shared.web.app import create_service_app
+from shared.web.dependencies import allowed
 from shared.web.identity import HEADER, sign
+from shared.web.policy import Policy
 
 PACK = Path("programmes/business-ecosystem")
 HEADERS = {"accept": "text/html", "sec-fetch-site": "same-origin", "origin": ORIGIN}
@@ -269,6 +273,49 @@ def test_a_key_works_for_programs_until_it_is_revoked(house: House) -> None:
     number = re.search(r'name="key" value="([^"]+)"', page.text)
     assert number
     browser.post("/account/keys/revoke", {"csrf": token_of(page), "key": number[1]})
+    assert house.browser().send("GET", "/api/me", headers=bearer).status_code == 401
+
+
+def _loans(house: House, action: str, headers: dict[str, str]) -> int:
+    """Return how another service behind the front door answers a key."""
+    router = APIRouter()
+
+    @router.get("/", dependencies=[allowed(action)])
+    def read() -> str:
+        return "here it is"
+
+    policy = Policy({action: {"finance_partner": "all"}})
+    places = {"templates": Path("services/loans/templates"), "settings": web_settings(), "key": house.key}
+    app = create_service_app(service="loans", engine=None, policy=policy, routers=[router], **places)
+    door = FrontDoor(app, settings=web_settings(), engine=house.engine, key=house.key, clock=lambda: house.now)
+    return Browser(door).send("GET", "/", headers=headers).status_code
+
+
+def test_a_limited_key_opens_what_its_scopes_permit(house: House) -> None:
+    """A bank's program reads loans with its key and is refused all else; making a key asks for a fresh password."""
+    browser = house.signed_in("bank_one")
+    given = {"label": "core banking", "scopes": ["loans:read"], "days": 30}
+    wrong = browser.post("/account/keys", {"csrf": token_of(browser.get("/account"))} | given | {"days": 366})
+    assert (wrong.status_code, "must be 1 to 365 days" in wrong.text) == (422, True)
+    page = browser.post("/account/keys", {"csrf": token_of(browser.get("/account"))} | given)
+    [key] = re.findall(r"<code>(tmg_[A-Za-z0-9_-]{40,})</code>", page.text)
+    bearer = {"authorization": f"Bearer {key}", "accept": "application/json"}
+    assert _loans(house, "loans.loan.read", bearer) == 200
+    assert _loans(house, "loans.loan.disburse", bearer) == 403
+    assert house.events("portal.key.issued")[-1]["scopes"] == ["loans:read"]
+    for path in ("/api/me", "/account"):
+        refused = house.browser().send("GET", path, headers=bearer)
+        assert (refused.status_code, "loans:read" in refused.text) == (403, True)
+    assert house.browser().send("POST", "/api/confirm", json={"password": "x"}, headers=bearer).status_code == 403
+    assert f"{key[:10]}…" in browser.get("/account").text
+    assert ">never<" not in browser.get("/account").text
+    house.now += timedelta(minutes=31)
+    late = house.signed_in("bank_one")
+    house.now += timedelta(minutes=6)
+    asked = late.post("/account/keys", {"csrf": token_of(late.get("/account"))} | given)
+    assert "tmg_" not in asked.text.replace(key[:10], "")
+    assert [event["label"] for event in house.events("portal.key.issued")].count("core banking") == 1
+    house.now += timedelta(days=30)
     assert house.browser().send("GET", "/api/me", headers=bearer).status_code == 401
 
 

@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
-from services.portal.domain.call_parts import BY_ID, PARTS, Field, part_of, placed
+from services.portal.domain.call_fields import Field
+from services.portal.domain.call_parts import BY_ID, PARTS, part_of, placed
 from services.portal.domain.call_reading import options_of, taken
 from services.portal.domain.call_shape import shape_problems
 from services.portal.domain.differing import differences
 from services.portal.domain.draft import CallDraft
-from services.portal.domain.form_editing import KINDS, columns_text, kind_of, with_question, with_sections
+from services.portal.domain.form_asks import COLUMNS
+from services.portal.domain.form_editing import with_question, with_sections
+from services.portal.domain.form_kinds import KINDS, kind_of
 from services.portal.domain.programme import EditedError, Programme
 from services.portal.handlers.calls import problems
 from services.portal.packs import read_pack
-from services.portal.pages.call_choices import FACT_NAMES
+from services.portal.pages.call_choices import BUDGET_NAMES, FACT_NAMES, MEASURES, PERIODS
 from services.portal.pages.organisations import KIND_NAMES
 from shared import i18n
 from shared.entity import canonical_hash
@@ -199,6 +202,53 @@ def test_what_no_page_could_show_is_refused(place: str, value: Any) -> None:
     assert all(field.startswith(f"call.{place}") for field in refusal.value.fields)
 
 
+def _column(number: int, name: str, kind: str, en: str, ru: str, **more: list[str]) -> dict[str, list[str]]:
+    """Return what a page posts of a column."""
+    facts = {"_": [name], "id": [name], "kind": [kind], "label.en": [en], "label.ru": [ru], **more}
+    return {f"{COLUMNS.path}.{number}.{member}": value for member, value in facts.items()}
+
+
+def test_what_reports_and_indicators_ask_is_refused_beside_its_field() -> None:
+    """A figure that is none, a part alone and a sum of no number stand at their inputs, in the reader's words."""
+    programme = _programme()
+    call = deepcopy(_files()["calls"][CALL])
+    call["reporting"] |= {"within_days": "soon", "remind": [400]}
+    call["reporting"]["form"]["properties"]["results"]["x-max-words"] = "many"
+    call["indicators"][0]["disaggregation"][1]["parts"] = []
+    call["indicators"][1]["decimals"] = 9
+    draft = _edited(_draft(programme), "call", **call)
+    wrong = problems(programme.pack, draft)
+    assert placed(BY_ID["reports"], draft.content, wrong) == {
+        "call.reporting.within_days": "is not a whole number",
+        "call.reporting.remind": "must lie within 180 days of the due day",
+    }
+    assert placed(BY_ID["indicators"], draft.content, wrong) == {
+        "call.indicators.0.disaggregation.1.parts": "must name at least 2",
+        "call.indicators.1.decimals": "must be at most 4",
+    }
+    call["reporting"] |= {"within_days": 30, "remind": [-3]}
+    call["indicators"] = []
+    call["form"]["x-sums"][0]["left"] = ["approach"]
+    wrong = problems(programme.pack, _edited(draft, "call", **call))
+    assert placed(BY_ID["reports"], draft.content, wrong) == {
+        "call.reporting.form.1.x-max-words": wrong["call.reporting.form.properties.results.x-max-words"]
+    }
+    assert placed(BY_ID["sums"], draft.content, wrong) == {"call.form.x-sums.0": "adds up approach, which is no number"}
+
+
+def test_partners_of_a_call_have_their_fields() -> None:
+    """A wrong share and partners without budget lines are named at the fields of the page on money."""
+    programme = _programme()
+    draft = _edited(_draft(programme), "call", partners={"minimum_lead_share_pct": "most"})
+    assert placed(BY_ID["money"], draft.content, problems(programme.pack, draft)) == {
+        "call.partners.max": "is required",
+        "call.partners.minimum_lead_share_pct": "is not a number",
+    }
+    draft = _edited(draft, "call", partners={"max": 2}, budget_lines=[])
+    wrong = placed(BY_ID["money"], draft.content, problems(programme.pack, draft))
+    assert wrong["call.partners.max"].startswith("needs budget_lines")
+
+
 def test_questions_are_edited_one_by_one() -> None:
     """Saving a question as it stands changes nothing; kinds, answers, conditions and columns become JSON Schema."""
     form = deepcopy(_files()["calls"][CALL]["form"])
@@ -215,10 +265,15 @@ def test_questions_are_edited_one_by_one() -> None:
     assert question["enum"] == ["home", "abroad"]
     assert (question["x-when"], question["x-required"]) == ({"service_kind": ["new"]}, True)
     rows = form["properties"]["partner_shares"]
-    lines = columns_text(rows["items"], TONGUES)
-    said = {"kind": ["rows"], "columns": [lines], "minItems": ["0"], "maxItems": ["6"]}
+    said = {"kind": ["rows"], "minItems": ["0"], "maxItems": ["6"]}
+    said |= _column(0, "name", "text", "Partner", "Партнёр", required=["true"], maxLength=["200"])
+    said |= _column(1, "amount", "amount", "Amount", "Сумма", required=["true"], minimum=["0"])
     said |= {f"{m}.{code}": [rows[f"x-{m}"][code]] for m in ("label", "hint") for code in TONGUES}
     assert differences(rows, with_question(form, "partner_shares", said, TONGUES)["properties"]["partner_shares"]) == []
+    said |= _column(2, "", "choice", "Kind of share", "Вид вклада", options=["cash | Cash | Деньги"])
+    said["columns.1.id"] = ["name"]
+    items = with_question(form, "partner_shares", said, TONGUES)["properties"]["partner_shares"]["items"]
+    assert items["x-order"] == ["name", "name (2)", "kind_of_share"], "what stands twice is kept, and refused"
     with pytest.raises(InvalidError):
         with_sections(form, sections | {"go": ["s-out:results"]}, TONGUES)
     out = with_sections(form, sections | {"go": ["q-out:bso_type"]}, TONGUES)
@@ -233,8 +288,11 @@ def test_every_label_of_the_editor_has_its_russian() -> None:
         own = {field.label, field.hint, field.add} - {""}
         return own.union(*(words(column) for column in field.columns))
 
-    asked = {part.name for part in PARTS}.union(*(words(field) for part in PARTS for field in part.fields))
+    asked = {text for part in PARTS for text in (part.name, part.hint) if text}.union(
+        *(words(field) for part in PARTS for field in part.fields)
+    )
     asked |= {label for label, _ in KINDS.values()} | set(FACT_NAMES.values()) | set(KIND_NAMES.values())
+    asked |= {*MEASURES.values(), *PERIODS.values(), *BUDGET_NAMES.values()} | words(COLUMNS)
     catalogue = i18n.catalogue("portal", "ru")
     assert [word for word in sorted(asked) if catalogue.gettext(word) == word] == []
     assert shape_problems({"call": _files()["calls"][CALL], "scoring": {}}) == {}

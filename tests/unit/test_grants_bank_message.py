@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from services.grants.domain.bank_file import BankFile, Payment
+from services.grants.domain.bank_words import Written, written
+from services.grants.handlers.bank_spelling import spelling, unwritable
 from services.grants.handlers.bank_text import NAMESPACE, message
 from services.grants.storage.payees import Account
 from shared.events.payment_rules import Debtor
@@ -39,6 +42,20 @@ ORDER = {
     "RmtInf": ["Ustrd"],
     "Othr": ["Id"],
 }
+# What must stand in each element that has others in it; one of several where they are joined by "|".
+NEEDED = {
+    "GrpHdr": ["MsgId", "CreDtTm", "NbOfTxs", "InitgPty"],
+    "PmtInf": ["PmtInfId", "PmtMtd", "ReqdExctnDt", "Dbtr", "DbtrAcct", "DbtrAgt", "CdtTrfTxInf"],
+    "CdtTrfTxInf": ["PmtId", "Amt", "Cdtr", "CdtrAcct"],
+    "FinInstnId": ["BICFI|Nm|Othr"],
+    **{name: ORDER[name] for name in ("Document", "CstmrCdtTrfInitn", "PmtId", "Amt", "RmtInf", "ReqdExctnDt", "Othr")},
+    **{name: ["Nm"] for name in ("InitgPty", "Dbtr", "Cdtr")},
+    **{name: ["Id"] for name in ("DbtrAcct", "CdtrAcct")},
+    **{name: ["FinInstnId"] for name in ("DbtrAgt", "CdtrAgt")},
+    "Id": ["IBAN|Othr"],
+    "PstlAdr": ["Ctry"],
+}
+LETTERS = r"[A-Za-z0-9/?:().,'+ -]"  # the basic Latin set of SEPA and CGI
 TEXTS = {
     "MsgId": r".{1,35}",
     "PmtInfId": r".{1,35}",
@@ -49,8 +66,8 @@ TEXTS = {
     "CtrlSum": r"(?=[0-9.]{1,19}$)\d+(\.\d{1,17})?",
     "InstdAmt": r"(?=[0-9.]{1,19}$)\d+(\.\d{1,5})?",
     "PmtMtd": r"TRF",
-    "Nm": r".{1,140}",
-    "Ustrd": r".{1,140}",
+    "Nm": rf"{LETTERS}{{1,140}}",
+    "Ustrd": rf"{LETTERS}{{1,140}}",
     "Ctry": r"[A-Z]{2}",
     "IBAN": r"[A-Z]{2}[0-9]{2}[a-zA-Z0-9]{1,30}",
     "BICFI": r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?",
@@ -67,6 +84,8 @@ def faults(element: ET.Element) -> list[str]:
     order = ["IBAN", "Othr"] if name == "Id" else ORDER[name]
     places = [order.index(child) for child in children]
     found = [] if places == sorted(places) else [f"{name}: {children}"]
+    wanted = [one for one in NEEDED[name] if not set(one.split("|")) & set(children)]
+    found += [f"{name} lacks {one}" for one in wanted]
     found += [f"{name} has {child} twice" for child in set(children) - {"CdtTrfTxInf"} if children.count(child) > 1]
     return found + [fault for child in element for fault in faults(child)]
 
@@ -93,5 +112,38 @@ def test_the_message_keeps_the_schema_s_rules(purpose: str) -> None:
     root = ET.fromstring(content.decode())  # noqa: S314 - our own
     assert faults(root) == []
     assert content.startswith(b'<?xml version="1.0" encoding="UTF-8"?>')
+    names = [item.text for item in root.iter(f"{{{NAMESPACE}}}Nm")]
+    assert names[2] == "Zanaiatchiska komora - Skopje + Ko"
     found = [item.text for item in root.iter(f"{{{NAMESPACE}}}CtrlSum")]
     assert found == ["3703.50", "3703.50"]
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "expected"),
+    [
+        ("Щукин Юрий Объедков", "RU", "Shchukin Iurii Obieedkov"),
+        ("Љубица Ѓорѓиевска-Цветкова", "MK", "Ljubica Gjorgjievska-Cvetkova"),
+        ("Хлебозавод «Щит №2» Я", "KG", "Khlebozavod 'Shchit No2' Ia"),
+        ("ЖАНАР Өмүрбекова", "KG", "ZHANAR Omurbekova"),
+        ("Müller & Søn, Łódź", "DE", "Muller + Son, Lodz"),
+        ("40 % = 5 €", "", "40 . . 5 EUR"),
+        ("  a\u200b\n\tb  ", "", "a b"),
+    ],
+)
+def test_names_are_written_as_passports_write_them(text: str, country: str, expected: str) -> None:
+    """Cyrillic by ICAO 9303 with its South Slavic exceptions, accents off, signs by the nearest one that banks take."""
+    found = written(text, country)
+    assert (found.text, found.unknown) == (expected, "")
+    assert re.fullmatch(LETTERS + "*", found.text)
+
+
+def test_what_nobody_can_write_is_named() -> None:
+    """Letters of other alphabets are not guessed: payee and field are named with them."""
+    assert written("商业 Centre") == Written("Centre", "商业")
+    account = Account("iban", "MK07250120000058984", "", "ბანკი", "MK", "Centre", "…84")
+    refusal = unwritable(account, "Centre for Skills", "Tranche 1")
+    assert str(refusal) == "The name of the bank of Centre for Skills has letters that banks do not take: ბანკი"
+    assert unwritable(replace(account, bic="KOBSMK2XXXX"), "Centre", "Tranche 1") is None
+    assert "purpose" in str(unwritable(replace(account, bank="B"), "Centre", "契约"))
+    assert "empty" in str(unwritable(replace(account, bank="B", holder="..."), "Centre", "x"))
+    assert spelling(replace(account, holder="Сава")) == "Sava"

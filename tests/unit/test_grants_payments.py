@@ -11,6 +11,7 @@ import pytest
 from services.grants.domain.application import Person
 from services.grants.domain.award import Award, Milestone, Tranche
 from services.grants.domain.award.parts import Certificate, Hold
+from services.grants.domain.award.terms import Terms
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.events.payment_rules import PaymentRules, payment_problems
 from shared.money import Money
@@ -157,3 +158,16 @@ def test_rules_of_payment_that_can_not_be_kept_are_refused(content: dict[str, An
     """A pack with such a file is not loaded: file, field and rule are named."""
     pack = {"programme": {"settings": {"currency": "EUR"}}, "payments": content}
     assert [*payment_problems(pack)] == [f"payments.yaml: {field}"]
+
+
+def test_nothing_is_certified_for_a_time_after_the_grant() -> None:
+    """A period may lie ahead, for an advance, but not beyond the agreement's last day, which the refusal names."""
+    found = award()
+    found.terms = Terms(ends_on=date(2026, 3, 30))
+    found.request(1, ONE)
+    with pytest.raises(InvalidError) as refused:
+        found.certify(1, certificate(20_000), TWO)
+    assert refused.value.fields == {"period_to": "is after the grant: it ends on 2026-03-30"}
+    found.terms = Terms(ends_on=date(2026, 3, 31))
+    found.certify(1, certificate(20_000), TWO)
+    assert found.tranche(1).status == "certified"

@@ -41,6 +41,14 @@ def test_amounts_as_people_write_them(written: str, meant: str) -> None:
     assert Money(amount=written, currency="eur").model_dump() == {"amount": meant, "currency": "EUR"}
 
 
+@pytest.mark.parametrize("written", ["1e3", "1E3", "2e-1", "1E+03"])
+def test_an_exponent_from_a_person_is_refused(written: str) -> None:
+    """A letter in an amount is a slip: 1e3 is no thousand; what Decimal itself writes is still read."""
+    with pytest.raises(ValueError, match="is not an amount"):
+        Money(amount=written, currency="EUR")
+    assert Money(amount="1E+3", currency="EUR").amount == Decimal(1000)
+
+
 def test_currencies_never_add_up() -> None:
     """Adding or comparing two currencies is an error, not a sum."""
     with pytest.raises(CurrencyMismatchError):

@@ -87,8 +87,12 @@ def test_every_link_leads_to_a_page() -> None:
     """The link of each rule is the address of a page that its service really has."""
     for link in sorted({rule.link for rule in shipped().rules}):
         _, service, path = re.sub(r"{{[^}]*}}", "X-1", link).split("?")[0].split("/", 2)
-        assert leads_somewhere(import_module(f"services.{service}.pages").router, f"/{path}"), link
-        assert not leads_somewhere(import_module(f"services.{service}.pages").router, f"/no/such/{path}"), link
+        if service not in {"grants", "loans", "notifications"}:  # the portal stands at the root
+            service, path = "portal", f"{service}/{path}"
+        pages = import_module(f"services.{service}.pages")
+        routers = [pages.router] if hasattr(pages, "router") else pages.routers
+        assert any(leads_somewhere(router, f"/{path}") for router in routers), link
+        assert not any(leads_somewhere(router, f"/no/such/{path}") for router in routers), link
 
 
 def leads_somewhere(router: APIRouter, path: str) -> bool:

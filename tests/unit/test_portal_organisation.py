@@ -66,6 +66,7 @@ def test_what_matters_waits_for_another_person() -> None:
     assert item.propose(FACTS | {"name": "New Chamber"}, by=ANA, at=NOW)
     assert not item.propose(FACTS | {"name": "New Chamber"}, by=ANA, at=NOW)
     assert item.name == "Chamber"
+    assert item.parties() == {"officer": ["role:officer"], "manager": ["role:programme_manager"]}
     with pytest.raises(ConflictError, match="Ana entered waits"):
         item.propose(FACTS | {"name": "Other"}, by=GORAN, at=NOW)
     with pytest.raises(ForbiddenError, match="yourself"):

@@ -183,3 +183,11 @@ def test_every_rule_with_figures_has_its_russian() -> None:
         russian = i18n.catalogue(service, "ru").gettext(message)
         assert russian != message, (service, message)
         assert sorted(re.findall(r"%\(\w+\)s", russian)) == sorted(re.findall(r"%\(\w+\)s", message))
+
+
+def test_a_day_in_a_rule_is_written_as_the_language_writes_it() -> None:
+    """A refusal names a day like the page beside it does; as plain text it stays ISO for machines and logs."""
+    rule = Rule("is before today, %(today)s", today=date(2026, 11, 22))
+    assert str(rule) == "is before today, 2026-11-22"
+    assert i18n.translate("grants", rule.message, rule.params, locale="en") == "is before today, 22 Nov 2026"
+    assert i18n.translate("grants", rule.message, rule.params, locale="ru").endswith(", 22 нояб. 2026")

@@ -210,7 +210,10 @@ def _scalars(value: Any) -> list[str]:
     found, todo = [], [value]
     while todo:
         item = todo.pop()
-        if isinstance(item, dict):
+        if type(item) is str:  # most are
+            if item:
+                found.append(item[:MAX_WORD])
+        elif isinstance(item, dict):
             names = sorted(item, reverse=True) if "".join(item).isascii() else sorted(item, key=_utf16, reverse=True)
             todo += [item[name] for name in names]
         elif isinstance(item, list):

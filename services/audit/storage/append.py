@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import BigInteger, Connection, DateTime, Integer, LargeBinary, Uuid, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
@@ -20,7 +20,15 @@ CONSUMER = "audit"
 # Any constant: whoever appends holds this lock until its transaction ends, so indexes never fork.
 APPEND_LOCK = 0x7461_6D67_61
 
-_COLUMNS = ", ".join(f'"{name}"' for name in ("leaf_index", *Row._fields, "leaf_hash"))
+_NAMES = ("leaf_index", *Row._fields, "leaf_hash")
+_COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
+# Rows go in binary form: as text, bytes and moments would be written out here and read again over there, which costs
+# more than all else about sending a row. The server takes no other type for a column then, so each is named.
+_DRIVERS = {BigInteger: "int8", Integer: "int4", DateTime: "timestamptz", LargeBinary: "bytea", Uuid: "uuid"}
+_TYPES = [
+    next((driver for kind, driver in _DRIVERS.items() if isinstance(events.c[name].type, kind)), "text")
+    for name in _NAMES
+]
 _inbox = metadata.tables["inbox"]
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _HEAD = text("SELECT size, compact FROM tree_head ORDER BY size DESC LIMIT 1")
@@ -70,10 +78,11 @@ def append(connection: Connection, tree: CompactRange, rows: Iterable[Row]) -> i
 def _copy(connection: Connection, first: int, rows: Iterable[Row]) -> list[bytes]:
     """Store rows while they are being made; returns their leaves' hashes."""
     driver: Any = connection.connection.driver_connection
-    statement = f"COPY event ({_COLUMNS}) FROM STDIN"
+    statement = f"COPY event ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
     hashes = []
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(_TYPES)
             for index, row in enumerate(rows, first):
                 hashes.append(leaf_hash(row.leaf))
                 copy.write_row((index, *row, hashes[-1]))

@@ -10,6 +10,8 @@ def tell(stage: Stage, key: str, iban: str) -> None:
     person = stage.people[key]
     me = stage.get(key, "/api/me")
     path = f"/grants/api/organisations/{me['organisation']}/bank"
+    if any(item["status"] == "confirmed" for item in stage.get(key, path)["details"]):
+        return  # the story has been told in this house before: the account is in use
     about = {"iban": iban, "holder": me["organisation_name"], "bank": "First Partner Bank"}
     answer = person.upload(path, ("bank-letter.pdf", b"%PDF-1.4\n% account\n%%EOF\n"), **about)
     details = stage.remember(person, "enters the bank details", answer)

@@ -59,6 +59,7 @@ def waiting(request: Request, who: Who, connection: Reader, programme: Programme
             "id": item.id,
             "payee": item.award.organisation_name,
             "masked": item.masked,
+            "spelled": item.spelled,
             "amount": item.tranche.amount.model_dump(mode="json"),
             "why_not": str(item.refusal) if item.refusal else None,
         }

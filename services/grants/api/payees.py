@@ -120,5 +120,4 @@ def block(  # noqa: PLR0917 - what names an account, beside what every route has
 @router.get(_ONE + "/letter", dependencies=[allowed(payees.REVEAL)])
 def letter(request: Request, organisation: str, number: int, who: Who, uow: Uow) -> Response:
     """Return the bank's letter, its hash checked; the read is recorded."""
-    found = payees.letter(uow, who, organisation, number)
-    return file_answer(found, store(request).get(found.sha256))
+    return file_answer(*payees.letter(uow, who, organisation, number, store(request), vault(request)))

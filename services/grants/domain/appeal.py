@@ -109,4 +109,4 @@ def is_late(until: date, now: datetime, calendar: Calendar) -> bool:
 def must_be_in_time(until: date, now: datetime, calendar: Calendar) -> None:
     """Raise ConflictError when the days are over."""
     if is_late(until, now, calendar):
-        raise ConflictError("An appeal could be made until %(day)s", day=until.isoformat())
+        raise ConflictError("An appeal could be made until %(day)s", day=until)

@@ -33,6 +33,7 @@ class Payment(Part):
     holder: str
     masked: str
     purpose: str
+    spelled: str = ""  # the holder as the bank reads it, where that is another spelling
     taken_out: str = ""
     taken_out_by_name: str = ""
 

@@ -207,7 +207,7 @@ def _rate_problems(currency: str, claim: Claim) -> dict[str, str]:
         problems["rate_source"] = Rule("is needed: where that rate is published")
     if claim.rate_date != claim.given_on:
         said = "must be the day of payment, %(day)s; the rate of a report or of any other day does not count"
-        problems["rate_date"] = Rule(said, day=claim.given_on.isoformat())
+        problems["rate_date"] = Rule(said, day=claim.given_on)
     return problems
 
 

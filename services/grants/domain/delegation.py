@@ -61,9 +61,9 @@ class Delegation(Entity):
         """Return a new delegation; raises InvalidError for days that can't be, or for standing in for oneself."""
         wrong: dict[str, str] = {}
         if first_day < today:
-            wrong["first_day"] = Rule("has passed: today is %(today)s", today=today.isoformat())
+            wrong["first_day"] = Rule("has passed: today is %(today)s", today=today)
         if last_day < first_day:
-            wrong["last_day"] = Rule("is before the first day, %(first)s", first=first_day.isoformat())
+            wrong["last_day"] = Rule("is before the first day, %(first)s", first=first_day)
         elif (last_day - first_day).days >= MOST_DAYS:
             days = (last_day - first_day).days + 1
             wrong["last_day"] = Rule("makes it %(days)s days; at most %(most)s", days=days, most=MOST_DAYS)

@@ -98,12 +98,12 @@ def check_due(due: date | None, today: date, calendar: Calendar) -> None:
     if due is None:
         return
     if due < today:
-        raise InvalidError({"due": Rule("has passed: today is %(today)s", today=today.isoformat())})
+        raise InvalidError({"due": Rule("has passed: today is %(today)s", today=today)})
     if due > today + timedelta(days=MOST_DAYS):
         raise InvalidError({"due": Rule("is more than %(most)s days away", most=MOST_DAYS)})
     if not is_working_day(due, calendar.country):
         day = working_day_after(due, 1, calendar)
-        raise InvalidError({"due": Rule("nobody works that day; the next working day is %(day)s", day=day.isoformat())})
+        raise InvalidError({"due": Rule("nobody works that day; the next working day is %(day)s", day=day)})
 
 
 def working_day_after(start: date, days: int, calendar: Calendar) -> date:

@@ -10,10 +10,14 @@ from pydantic import Field
 
 from services.grants.domain.appeal import Appeal, Outcome, is_late, last_day, must_be_in_time
 from services.grants.domain.application import Application
-from services.grants.handlers.base import MAX_REFERENCE, Command, Frame, act_as, application_for, role_on
+from services.grants.handlers.base import (
+    Command,
+    Frame,
+    act_as,
+    application_for,
+    application_read,
+)
 from services.grants.handlers.moving import MoveApplication, step
-from services.grants.policy import POLICY
-from services.grants.storage import reads
 from services.grants.storage.appeals import appeals, find_appeal
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, NotFoundError
@@ -65,11 +69,8 @@ def rejected(application: Application, frame: Frame) -> bool:
 
 def standing(uow: UnitOfWork, who: Identity, reference: str) -> Standing:
     """Return how it stands with an appeal, to somebody who may see the case."""
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(READ, who)
-        raise NotFoundError("There is no such record")
-    act_as(uow, role_on(who, READ, application))
+    application, role = application_read(uow, who, READ, reference)
+    act_as(uow, role)
     frame = Frame(uow.connection, application)
     rules = frame.pack.closeout.appeals
     until = last_day(application, rules, frame.calendar) if rules and rejected(application, frame) else None
@@ -84,7 +85,7 @@ def lodge(uow: UnitOfWork, who: Identity, reference: str, command: LodgeAppeal) 
     rules = rules_of(frame)
     if earlier := kept.find(application.id):
         day = earlier.lodged_at.astimezone(ZoneInfo(frame.calendar.zone)).date()
-        raise ConflictError("An appeal was made on %(day)s already", day=day.isoformat())
+        raise ConflictError("An appeal was made on %(day)s already", day=day)
     if not rejected(application, frame):
         raise ConflictError("Only a rejection can be appealed; the stage is %(stage)s", stage=application.stage)
     until = last_day(application, rules, frame.calendar)

@@ -28,6 +28,7 @@ from services.grants.domain.payee import Payee, no_account
 from services.grants.domain.pieces import Person
 from services.grants.handlers import bank_text, listing
 from services.grants.handlers.awarding import no_relation
+from services.grants.handlers.bank_spelling import must_be_writable, spelling, unwritable
 from services.grants.handlers.base import MAX_REFERENCE, Command, Frame, Packs, act_as
 from services.grants.handlers.exclusion import must_be_clear
 from services.grants.handlers.moving import CONCLUDE
@@ -74,6 +75,7 @@ class Waiting:
     tranche: Tranche
     masked: str
     refusal: TamgaError | None
+    spelled: str = ""  # the holder as the bank will read it, where that is another spelling
 
     @property
     def id(self) -> str:
@@ -118,8 +120,12 @@ def waiting(connection: Connection, who: Identity, programme: str, now: datetime
     for award, tranche in found:
         case, payee = cases[award.id], known.get(award.organisation)
         refusal = _in_the_way(who, case, Frame.of(packs, case), tranche) or _unpayable(payee, award, hours, now)
-        masked = payee.current.masked if payee and payee.current else ""
-        rows.append(Waiting(award, tranche, masked, refusal))
+        current = payee.current if payee else None
+        refusal = refusal or (
+            unwritable(current, award.organisation_name, _purpose(award, tranche)) if current else None
+        )
+        spelled = spelling(current) if current else ""
+        rows.append(Waiting(award, tranche, current.masked if current else "", refusal, spelled))
     return rows
 
 
@@ -159,6 +165,7 @@ def make(uow: UnitOfWork, who: Identity, command: MakeBankFile, store: DocumentS
     debtor = pack.payments.debtor
     if debtor is None:
         raise ConflictError("The programme names no account to pay from: state `debtor` in its payments.yaml")
+    must_be_writable(debtor)
     _payable_on(pack, command.execution_day, now)
     found = _chosen(uow, programme, command.tranches)
     ready, left = _sorted_out(uow, who, pack, found, vault)
@@ -180,12 +187,12 @@ def _payable_on(pack: Pack, day: date, now: datetime) -> None:
     """Raise InvalidError unless a bank pays on that day: a working day from today on, and not too far away."""
     today = today_in(pack, now)
     if day < today:
-        raise InvalidError({"execution_day": Rule("is before today, %(today)s", today=today.isoformat())})
+        raise InvalidError({"execution_day": Rule("is before today, %(today)s", today=today)})
     if day > today + timedelta(days=MOST_DAYS):
         raise InvalidError({"execution_day": Rule("is more than %(most)s days away", most=MOST_DAYS)})
     if not is_working_day(day, pack.calendar.country):
         after = next_day(pack, datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(pack.calendar.zone)))
-        rule = Rule("is no working day; the next one is %(day)s", day=after.isoformat())
+        rule = Rule("is no working day; the next one is %(day)s", day=after)
         raise InvalidError({"execution_day": rule})
 
 
@@ -238,6 +245,8 @@ def _sorted_out(
         refusal = refusal or _excluded(uow, case, frame)
         account = None if refusal else accounts.account_of(connection, vault, award.organisation)
         if account:
+            refusal = unwritable(account, award.organisation_name, _purpose(award, tranche))
+        if account and not refusal:
             ready.append((award, tranche, account))
         else:
             why = refusal or no_account(award.organisation_name)
@@ -259,7 +268,6 @@ def _excluded(uow: UnitOfWork, case: Application, frame: Frame) -> TamgaError | 
 
 
 def _payment(award: Award, tranche: Tranche, account: accounts.Account) -> Payment:
-    milestone = award.milestone(milestone_of(tranche))
     return Payment(
         case=award.id,
         tranche=tranche.number,
@@ -268,8 +276,14 @@ def _payment(award: Award, tranche: Tranche, account: accounts.Account) -> Payme
         payee=award.organisation_name,
         holder=account.holder,
         masked=account.masked,
-        purpose=f"{award.id} / {tranche.number}: {milestone.title}"[:140],
+        purpose=_purpose(award, tranche),
+        spelled=spelling(account),
     )
+
+
+def _purpose(award: Award, tranche: Tranche) -> str:
+    milestone = award.milestone(milestone_of(tranche))
+    return f"{award.id} / {tranche.number}: {milestone.title}"[:140]
 
 
 def _acting(  # noqa: PLR0917 - who, where and why

@@ -10,6 +10,7 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from services.grants.domain.bank_file import BankFile, Payment
+from services.grants.domain.bank_words import written
 from services.grants.storage.payees import Account
 from shared.events.payment_rules import Debtor
 from shared.exports.tables import harmless
@@ -22,10 +23,15 @@ COLUMNS = (
 Row = tuple[Payment, Account]
 
 
-def _text(value: str, most: int) -> str:
-    """Return a text as the standard takes it: no control characters, one line, at most so long."""
+def _text(value: str, most: int, country: str = "") -> str:
+    """Return a text as banks take it: their letters, one line, at most so long."""
+    return written(value, country).text[:most].strip()
+
+
+def _line(value: str) -> str:
+    """Return a text without control characters on one line, in its own letters."""
     clean = "".join(" " if unicodedata.category(char).startswith("C") else char for char in value)
-    return " ".join(clean.split())[:most]
+    return " ".join(clean.split())[:140]
 
 
 def _add(parent: ET.Element, path: str, text: str | None = None, **attributes: str) -> ET.Element:
@@ -47,12 +53,12 @@ def message(file: BankFile, debtor: Debtor, rows: Sequence[Row], now: datetime) 
     _add(header, "CreDtTm", now.isoformat(timespec="seconds"))
     _add(header, "NbOfTxs", count)
     _add(header, "CtrlSum", control)
-    _add(header, "InitgPty/Nm", _text(debtor.name, 140))
+    _add(header, "InitgPty/Nm", _text(debtor.name, 140, debtor.iban[:2]))
     block = _add(initiation, "PmtInf")
     for name, text in (("PmtInfId", file.id), ("PmtMtd", "TRF"), ("NbOfTxs", count), ("CtrlSum", control)):
         _add(block, name, text)
     _add(block, "ReqdExctnDt/Dt", file.execution_day.isoformat())
-    _add(block, "Dbtr/Nm", _text(debtor.name, 140))
+    _add(block, "Dbtr/Nm", _text(debtor.name, 140, debtor.iban[:2]))
     _add(block, "DbtrAcct/Id/IBAN", debtor.iban)
     agent = _add(block, "DbtrAgt/FinInstnId")
     if debtor.bic:
@@ -75,14 +81,14 @@ def _transfer(block: ET.Element, payment: Payment, account: Account) -> None:
         if account.bic:
             _add(agent, "BICFI", account.bic)
         else:
-            _add(agent, "Nm", _text(account.bank, 140))
+            _add(agent, "Nm", _text(account.bank, 140, account.country))
             _add(agent, "PstlAdr/Ctry", account.country)
-    _add(one, "Cdtr/Nm", _text(account.holder, 140))
+    _add(one, "Cdtr/Nm", _text(account.holder, 140, account.country))
     if account.kind == "iban":
         _add(one, "CdtrAcct/Id/IBAN", account.value)
     else:
         _add(one, "CdtrAcct/Id/Othr/Id", account.value)
-    if purpose := _text(payment.purpose, 140):  # the schema has no empty texts
+    if purpose := _text(payment.purpose, 140, account.country):  # the schema has no empty texts
         _add(one, "RmtInf/Ustrd", purpose)
 
 
@@ -95,7 +101,7 @@ def table(file: BankFile, rows: Sequence[Row]) -> bytes:
     for payment, account in rows:
         amount = f"{payment.amount.amount:f}"
         about = (account.value, account.bic, harmless(account.bank), account.country, amount, payment.amount.currency)
-        writer.writerow([payment.id, day, harmless(account.holder), *about, harmless(_text(payment.purpose, 140))])
+        writer.writerow([payment.id, day, harmless(account.holder), *about, harmless(_line(payment.purpose))])
     control = file.control_sum()
     sums = ["CONTROL", day, f"{len(rows)} payments", "", "", "", "", f"{control.amount:f}", control.currency, file.id]
     writer.writerow(sums)

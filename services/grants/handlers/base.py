@@ -135,6 +135,18 @@ def act_as(uow: UnitOfWork, role: str, reason: str | None = None) -> Person:
     return Person(id=actor.id, name=actor.name, role=role, as_one=one)
 
 
+def application_read(uow: UnitOfWork, who: Identity, action: str, reference: str) -> tuple[Application, str]:
+    """Return an application as it is stored, not locked, and the role in which `who` may read of it by `action`.
+
+    Whoever may not know of it gets the same NotFoundError as for one that does not exist.
+    """
+    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
+    if application is None:
+        POLICY.require(action, who)
+        raise NotFoundError("There is no such record")
+    return application, role_on(who, action, application)
+
+
 def application_for(
     uow: UnitOfWork, who: Identity, action: str, reference: str, *, expected: int | None = None
 ) -> tuple[Application, str]:

@@ -122,7 +122,7 @@ def moderate(uow: UnitOfWork, who: Identity, reference: str, command: Moderate) 
     application, role = application_for(uow, who, MODERATE, reference)
     frame = Frame(uow.connection, application)
     by = act_as(uow, role, command.note or None)
-    found = moderations(uow).find(application.id, expected=command.version or None, for_update=True)
+    found = moderations(uow).find(application.id, expected=command.version, for_update=True)
     if found is None:
         about = application.model_dump(include={"id", "programme", "title", "organisation_name"})
         found = moderations(uow).add(Moderation(**about))

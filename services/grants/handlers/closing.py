@@ -14,8 +14,14 @@ from services.grants.domain.application import Application, Person
 from services.grants.domain.award import Award
 from services.grants.domain.closeout import Closeout, Outcome, Point, Settlement, paying_now, points, settlement
 from services.grants.handlers import ledger, partnering
-from services.grants.handlers.base import MAX_REFERENCE, Command, Frame, act_as, application_for, owns, role_on
-from services.grants.policy import POLICY
+from services.grants.handlers.base import (
+    Command,
+    Frame,
+    act_as,
+    application_for,
+    application_read,
+    owns,
+)
 from services.grants.storage import reads
 from services.grants.storage.closeout import closeouts, find_closeout
 from services.grants.storage.reports import rows_of
@@ -83,11 +89,8 @@ def _points(
 
 def standing(uow: UnitOfWork, who: Identity, reference: str) -> Standing:
     """Return how a concluded grant stands at its end, to somebody who may see it."""
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(READ, who)
-        raise NotFoundError("There is no such record")
-    act_as(uow, role_on(who, READ, application))
+    application, role = application_read(uow, who, READ, reference)
+    act_as(uow, role)
     award = reads.find_award(uow.connection, application.id)
     if award is None or not award.concluded_at:
         raise NotFoundError("There is no concluded agreement yet, so there is nothing to close")
@@ -115,9 +118,7 @@ def answer(uow: UnitOfWork, who: Identity, reference: str, item: str, command: A
     if not _answerable(application, frame):
         raise ConflictError("The checklist is answered while the grant can be closed")
     kept = closeouts(uow)
-    found = kept.find(application.id, expected=command.version or None, for_update=True)
-    if found is not None and not command.version:
-        raise kept.stale(application.id, command.version)
+    found = kept.find(application.id, expected=command.version, for_update=True)
     found = found or kept.add(Closeout.of(application))
     by = act_as(uow, role, command.note or None)
     found.answer(item, command.answer, command.note, frame.pack.closeout, by=by, now=uow.now())

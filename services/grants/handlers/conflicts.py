@@ -6,10 +6,11 @@ An applicant acting for their own organisation judges nothing, so nothing here c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Application
 from services.grants.domain.assessor import Assessor, Interest
@@ -21,8 +22,8 @@ from services.grants.policy import POLICY
 from services.grants.storage import judging, reads
 from services.grants.storage.cofinancing import find_case
 from services.grants.storage.judging import recusals
-from services.grants.storage.near import Near, Row, near
-from services.grants.storage.partnerships import find_partnership
+from services.grants.storage.near import Near, Row, conflicts_each, near
+from services.grants.storage.partnerships import find_partnership, partnerships_in, partnerships_of
 from shared.database import UnitOfWork
 from shared.errors import ForbiddenError, NotFoundError
 from shared.names import folded, number
@@ -163,14 +164,39 @@ def conflict_of(connection: Connection, who: Identity, application: Application)
 
 def conflict_near(who: Identity, application: Application, around: Near) -> Sentence | None:
     """Return the same from what stands around the case for `who`."""
-    if who.organisation == application.organisation:
+    return _standing(who, application, around, _day_of(application))
+
+
+def _standing(who: Identity, case: Judged, around: Near, day: date) -> Sentence | None:
+    if who.organisation == case.organisation:
         return Sentence(OWN, code="conflict-own-organisation")
     recusal = around.recusal
     if recusal and recusal.status == "standing":
         return Sentence(DECLARED, code="conflict-declared", nature=recusal.nature)
     known = (around.people, around.organisations, around.said, around.partnership)
-    found = _derived([who.user], application, _day_of(application), *known)
+    found = _derived([who.user], case, day, *known)
     return found.get(who.user) or _of_review(around.reviews, who)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A case of a list as conflicts of interest look at it."""
+
+    id: str
+    organisation: str
+    organisation_name: str
+
+
+def conflicts_on(connection: Connection, who: Identity, rows: Sequence[RowMapping]) -> dict[str, Sentence]:
+    """Return why `who` may not judge cases of a list, by reference: one statement for any number of rows."""
+    cases = [Listed(row["id"], row["organisation"], row["organisation_name"]) for row in rows]
+    around = conflicts_each(connection, cases, who.user)
+    found = {}
+    for row, case in zip(rows, cases, strict=True):
+        conflict = _standing(who, case, around[case.id], (row["submitted_at"] or row["since"]).date())
+        if conflict:
+            found[case.id] = conflict
+    return found
 
 
 def conflict_on(connection: Connection, who: Identity, case: Judged, day: date) -> Sentence | None:
@@ -184,17 +210,19 @@ def conflict_on(connection: Connection, who: Identity, case: Judged, day: date) 
 
 
 def barred_from(connection: Connection, who: Identity, cases: Sequence[Judged], day: date) -> frozenset[str]:
-    """Return which of these cases `who` may not judge: five statements for any number; reviews are not asked."""
+    """Return which of these cases `who` may not judge: six statements for any number; reviews are not asked."""
     if not cases:
         return frozenset()
     own, ties = _self(connection, who)
     firms = _firms(connection, sorted({case.organisation for case in cases}))
     out = judging.recused_from(connection, who.user)
+    partnerships = partnerships_of(connection, [case.id for case in cases])
     found = set()
     for case in cases:
         about = {"id": case.organisation, "key": folded(case.organisation_name)}
         firm = firms.get(case.organisation) or Firm().model_copy(update=about)
-        if case.id in out or who.organisation == case.organisation or derived(own, ties, [firm], day):
+        known = [firm, *_partners(partnerships.get(case.id))]
+        if case.id in out or who.organisation == case.organisation or derived(own, ties, known, day):
             found.add(case.id)
     return frozenset(found)
 
@@ -207,6 +235,13 @@ def barred_by(connection: Connection, who: Identity) -> tuple[str, ...]:
     return tuple(sorted(close | ({who.organisation} if who.organisation else set())))
 
 
+def barred_by_partners(connection: Connection, who: Identity, programme: str) -> frozenset[str]:
+    """Return the cases of a programme that `who` may not judge because of a partner, whenever their ties ended."""
+    own, ties = _self(connection, who)
+    found = partnerships_in(connection, programme)
+    return frozenset(name for name, item in found if derived(own, ties, _partners(item), date.min))
+
+
 def _self(connection: Connection, who: Identity) -> tuple[Firm, list[Interest]]:
     """Return a person's own organisation as conflicts compare it, and their ties."""
     row = reads.find_person(connection, who.user)
@@ -214,7 +249,8 @@ def _self(connection: Connection, who: Identity) -> tuple[Firm, list[Interest]]:
     domains = [row["email_domain"] or ""] if row else []
     own = firm_of(known.get(who.organisation or ""), domains)
     said = judging.assessors_by_id(connection, [who.user])
-    return own.model_copy(update={"id": who.organisation or ""}), ties_of(said.get(who.user))
+    named = frozenset({folded(row["name"])}) if row else frozenset()
+    return own.model_copy(update={"id": who.organisation or "", "people": named}), ties_of(said.get(who.user))
 
 
 def _firms(connection: Connection, ids: Sequence[str]) -> dict[str, Firm]:

@@ -13,12 +13,11 @@ from typing import Any
 from services.grants.domain.application import Application, Document
 from services.grants.domain.review import scores_visible
 from services.grants.handlers import listing, notes
-from services.grants.handlers.base import MAX_REFERENCE, act_as, owns, role_on
+from services.grants.handlers.base import act_as, application_read, owns
 from services.grants.handlers.viewing import record
 from services.grants.policy import POLICY
 from services.grants.storage import day, reads
 from shared.database import UnitOfWork
-from shared.errors import NotFoundError
 from shared.version import release
 from shared.web.identity import Identity
 
@@ -51,11 +50,7 @@ class Dossier:
 
 def gather(uow: UnitOfWork, who: Identity, reference: str) -> tuple[Application, dict[str, Any], list[str]]:
     """Return the case, what the asker may see of it by name of file, and what is left out and why."""
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(ASK, who)
-        raise NotFoundError("There is no such record")
-    role = role_on(who, ASK, application)
+    application, role = application_read(uow, who, ASK, reference)
     act_as(uow, role)
     outside = owns(who, application.organisation)
     parts: dict[str, Any] = {"case": _case(application, outside)}

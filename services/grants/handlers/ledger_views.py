@@ -13,7 +13,7 @@ from services.grants.domain.award import Award
 from services.grants.domain.cofinancing import CoFinancing
 from services.grants.domain.ledger import SIDES, Ledger
 from services.grants.handlers import ledger
-from services.grants.handlers.base import MAX_REFERENCE, act_as, pack_of, role_on
+from services.grants.handlers.base import MAX_REFERENCE, act_as, application_read, pack_of
 from services.grants.handlers.listing import programme_of
 from services.grants.policy import POLICY
 from services.grants.storage import ledger as stored
@@ -53,11 +53,8 @@ class Fund:
 
 def of_case(uow: UnitOfWork, who: Identity, reference: str) -> CaseLedger:
     """Return the ledger of a case that `who` may see; raises NotFoundError while nothing is agreed."""
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(READ, who)
-        raise NotFoundError("There is no such record")
-    act_as(uow, role_on(who, READ, application))
+    application, role = application_read(uow, who, READ, reference)
+    act_as(uow, role)
     award = reads.find_award(uow.connection, application.id)
     if award is None or not award.concluded_at:
         raise NotFoundError("There is no concluded agreement yet, so there is no ledger")

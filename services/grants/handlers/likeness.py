@@ -105,7 +105,7 @@ def settle(uow: UnitOfWork, who: Identity, reference: str, command: Settle) -> L
     by = act_as(uow, role, command.why)
     one, other = sorted([application.id, command.other])
     name, repository = f"{one}:{other}", stored.likenesses(uow)
-    item = repository.find(name, expected=command.version or None, for_update=True)
+    item = repository.find(name, expected=command.version, for_update=True)
     if item is None:
         item = repository.add(Likeness(id=name, one=one, other=other, programme=application.programme))
     item.settle(command.verdict, command.why, sorted(found.reasons), by, uow.now())

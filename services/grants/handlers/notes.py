@@ -6,10 +6,9 @@ from sqlalchemy import Connection
 
 from services.grants.domain.application import Application
 from services.grants.domain.note import Audience, Note
-from services.grants.handlers.base import MAX_REFERENCE, STAFF, Command, act_as, owns, role_on
+from services.grants.handlers.base import MAX_REFERENCE, STAFF, Command, act_as, application_read, owns, role_on
 from services.grants.policy import POLICY
 from services.grants.storage import day as stored
-from services.grants.storage import reads
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, NotFoundError
 from shared.web.identity import Identity
@@ -40,17 +39,9 @@ def readers(connection: Connection, application: Application, audience: Audience
     return staff | {row["id"]: row["name"] for row in stored.people_of(connection, application.organisation)}
 
 
-def _case(uow: UnitOfWork, who: Identity, action: str, reference: str) -> tuple[Application, str]:
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(action, who)
-        raise NotFoundError("There is no such record")
-    return application, role_on(who, action, application)
-
-
 def write(uow: UnitOfWork, who: Identity, reference: str, command: WriteNote) -> Note:
     """Write a note; what an applicant writes is always for both sides, and only after handing in."""
-    application, role = _case(uow, who, WRITE, reference)
+    application, role = application_read(uow, who, WRITE, reference)
     outside = role == "applicant"
     if application.submitted_at is None:
         raise ConflictError("The application is not handed in yet")
@@ -74,7 +65,7 @@ def edit(uow: UnitOfWork, who: Identity, note_id: str, command: EditNote) -> Not
     if seen is None:
         POLICY.require(WRITE, who)
         raise NotFoundError("There is no such record")
-    application, role = _case(uow, who, WRITE, seen.application)
+    application, role = application_read(uow, who, WRITE, seen.application)
     if role == "applicant" and seen.audience != "applicant":
         raise NotFoundError("There is no such record")
     by = act_as(uow, role)

@@ -21,7 +21,7 @@ from services.grants.domain.review import Review
 from services.grants.handlers import bulk
 from services.grants.handlers.base import Command, Packs, act_as
 from services.grants.handlers.bulk.planning import keep
-from services.grants.handlers.conflicts import barred_from
+from services.grants.handlers.conflicts import Listed, barred_from
 from services.grants.handlers.listing import programmes_of
 from services.grants.policy import POLICY
 from services.grants.storage import bulk as rows
@@ -188,19 +188,10 @@ def _conflicts(cases: Sequence[Application], reviews: Mapping[str, list[Review]]
     }
 
 
-@dataclass(frozen=True)
-class _Laid:
-    """A case of the ranking as conflicts of interest look at it."""
-
-    id: str
-    organisation: str
-    organisation_name: str
-
-
 def _hidden(connection: Connection, who: Identity, cases: Sequence[Application], ranking: Ranking) -> frozenset[str]:
     """Return the cases whose scores this person may not know: of the ranking, which a frozen record keeps."""
     laid = [line.candidate for line in ranking.lines]
-    about = [_Laid(item.reference, item.organisation, item.organisation_name) for item in laid]
+    about = [Listed(item.reference, item.organisation, item.organisation_name) for item in laid]
     days = [(case.submitted_at or case.started_at).date() for case in cases]
     return barred_from(connection, who, about, min(days, default=date.min))
 

@@ -125,9 +125,7 @@ def name(uow: UnitOfWork, who: Identity, reference: str, command: NamePartners) 
     if not may_write(application, frame):
         raise ConflictError("The application is handed in; its partners can't be rewritten")
     kept = partnerships(uow)
-    found = kept.find(application.id, expected=command.version or None, for_update=True)
-    if found is not None and not command.version:
-        raise kept.stale(application.id, command.version)
+    found = kept.find(application.id, expected=command.version, for_update=True)
     act_as(uow, role)
     made = [_partner(uow.connection, number, item) for number, item in enumerate(command.partners, 1)]
     found = found or kept.add(Partnership.of(application))

@@ -17,6 +17,7 @@ from services.grants.handlers.base import MAX_REFERENCE, Command, Packs, act_as,
 from services.grants.handlers.standing import stand, ties_of
 from services.grants.policy import POLICY
 from services.grants.storage import payees as stored
+from services.grants.storage import secrets
 from shared.database import UnitOfWork
 from shared.documents import DocumentStore
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule
@@ -165,10 +166,10 @@ def enter(
     account = _read(command)
     if not place.programme:
         raise ConflictError("Bank details are asked for when there is something to pay: apply first")
-    letter = _letter(store, name, content)
+    letter = _letter(uow.connection, store, vault, name, content)
     stored.lock(uow.connection, place.id)
     repository = stored.payees(uow)
-    payee = repository.find(place.id, expected=command.version or None, for_update=True)
+    payee = repository.find(place.id, expected=command.version, for_update=True)
     if payee is None:
         payee = repository.add(Payee(id=place.id, name=place.name, programme=place.programme))
     _unused(uow, vault, payee, account.value)
@@ -190,10 +191,13 @@ def enter(
     return payee
 
 
-def _letter(store: DocumentStore, name: str, content: BinaryIO | None) -> Letter:
+def _letter(connection: Connection, store: DocumentStore, vault: Vault, name: str, content: BinaryIO | None) -> Letter:
+    """Keep the bank's letter sealed, because it shows the whole number."""
     if content is None or not name:
         raise InvalidError({"file": "is required: the bank's letter or a statement that shows the account"})
-    return Letter.model_validate(store.put(name, content).model_dump())
+    found, read = store.checked(name, content)
+    secrets.keep(connection, store, vault, read)
+    return Letter.model_validate(found.model_dump())
 
 
 def _read(command: EnterDetails) -> bank_account.Read:
@@ -283,15 +287,17 @@ def block(uow: UnitOfWork, who: Identity, organisation: str, number: int, comman
     return payee
 
 
-def letter(uow: UnitOfWork, who: Identity, organisation: str, number: int) -> Letter:
-    """Return what is known of the bank's letter; it shows the number, so it is for those who may see that."""
+def letter(  # noqa: PLR0917 - what opens a letter, beside what every act has
+    uow: UnitOfWork, who: Identity, organisation: str, number: int, store: DocumentStore, vault: Vault
+) -> tuple[Letter, bytes]:
+    """Return the bank's letter; it shows the number, so it is for those who may see that."""
     place = _place(uow.connection, who, REVEAL, organisation)
     payee = stored.find(uow.connection, place.id)
     if payee is None:
         raise NotFoundError("There is no such record")
     found = payee.entry(number).letter
     _looked(uow, who, place, f"bank letter {number}")
-    return found
+    return found, secrets.get(uow.connection, store, vault, found.sha256)
 
 
 def listed(connection: Connection, who: Identity, *, waiting: bool) -> list[Payee]:

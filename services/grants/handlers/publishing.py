@@ -246,7 +246,7 @@ def state_facts(uow: UnitOfWork, who: Identity, programme: str, command: StateFa
     if wrong := command.facts.misfits():
         raise InvalidError(wrong)
     known = stored.statements(uow)
-    statement = known.find(programme, expected=command.version or None, for_update=True)
+    statement = known.find(programme, expected=command.version, for_update=True)
     if statement is None:
         statement = known.add(Statement(id=programme))
     statement.state_facts(command.facts)

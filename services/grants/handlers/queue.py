@@ -18,7 +18,7 @@ from services.grants.domain.mainline import main_line
 from services.grants.domain.pack import Pack
 from services.grants.domain.search import MAX_TEXT, Known, Search, parse, quoted
 from services.grants.handlers.base import Frame, Packs, roles_on
-from services.grants.handlers.conflicts import barred_by
+from services.grants.handlers.conflicts import barred_by, barred_by_partners, conflicts_on
 from services.grants.handlers.listing import QUEUE, programmes_of
 from services.grants.handlers.moving import facts_for
 from services.grants.handlers.standing import stands_for
@@ -31,6 +31,7 @@ from shared.errors import InvalidError, NotFoundError
 from shared.web.identity import Identity
 from shared.web.paging import MAX_LIMIT, Page, decode_cursor, page_of
 from shared.workflow import Move, Workflow
+from shared.workflow.requirements import Sentence
 
 CARDS, MOST_COUNTED = 10, stored.MOST_COUNTED
 
@@ -89,6 +90,7 @@ class Standing:
     days_given: int | None
     frame: Frame
     next: Move | None
+    conflict: Sentence | None = None  # why this person may not judge it
 
 
 def asked(connection: Connection, who: Identity, query: Query, clock: Clock = utc_now) -> Listing:
@@ -107,8 +109,9 @@ def asked(connection: Connection, who: Identity, query: Query, clock: Clock = ut
     zone = ZoneInfo(packs.newest.calendar.zone if packs.newest else "UTC")
     asking = Asking(user=who.user, roles=who.roles, now=clock(), zone=zone, also=tuple(stands_for(who)))
     if search.of("score"):
-        out = tuple(sorted(judging.recused_from(connection, who.user)))
-        asking = replace(asking, out=out, barred=barred_by(connection, who))
+        out = judging.recused_from(connection, who.user)
+        out |= barred_by_partners(connection, who, programme) if programme else frozenset()
+        asking = replace(asking, out=tuple(sorted(out)), barred=barred_by(connection, who))
     return Listing(programme, mine, packs, search, asking, query.sort)
 
 
@@ -204,12 +207,13 @@ def board(connection: Connection, listing: Listing) -> list[tuple[str, int, list
 def standings(
     connection: Connection, who: Identity, listing: Listing, rows: Sequence[RowMapping]
 ) -> dict[str, Standing]:
-    """Return how each open case stands, in three statements for all of them; drafts and ended cases wait for nobody."""
+    """Return how each open case stands, in four statements for all of them; drafts and ended cases wait for nobody."""
     rows = [row for row in rows if row["is_open"]]
     references = [row["id"] for row in rows]
     states = stored.details(connection, references, ("answers", "handed", "eligibility"))
     reviews = reads.reviews_by_case(connection, references)
     awards = reads.awards_by_case(connection, references)
+    conflicts = conflicts_on(connection, who, rows)
     lines: dict[int, list[str]] = {}
     found = {}
     for row in rows:
@@ -220,8 +224,9 @@ def standings(
         sla = frame.workflow.stage(application.stage).sla
         moves = frame.workflow.moves(application.stage, roles_on(who, application), facts)
         line = lines.get(id(frame.workflow)) or lines.setdefault(id(frame.workflow), main_line(frame.workflow))
-        step = _ahead(application, line, moves)
-        found[application.id] = Standing(used, sla.working_days if sla else None, frame, step)
+        conflict = conflicts.get(application.id)
+        step = None if conflict else _ahead(application, line, moves)
+        found[application.id] = Standing(used, sla.working_days if sla else None, frame, step, conflict)
     return found
 
 

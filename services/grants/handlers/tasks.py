@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.application import Application, Calendar
 from services.grants.domain.task import Task, check_due, working_day_after
-from services.grants.handlers.base import MAX_REFERENCE, STAFF, Command, act_as, role_on
+from services.grants.handlers.base import MAX_REFERENCE, STAFF, Command, act_as, application_read, role_on
 from services.grants.handlers.listing import latest
 from services.grants.policy import POLICY
 from services.grants.storage import day as stored
@@ -85,11 +85,8 @@ def _place(uow: UnitOfWork, who: Identity, command: GiveTask) -> tuple[str, str]
     if not command.application:
         programme = command.programme or (who.programmes[0] if who.programmes else "")
         return programme, POLICY.role_for(WRITE, who, programme=programme)
-    application = reads.find_application(uow.connection, command.application[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(WRITE, who)
-        raise NotFoundError("There is no such record")
-    return application.programme, role_on(who, WRITE, application)
+    application, role = application_read(uow, who, WRITE, command.application)
+    return application.programme, role
 
 
 def calendar_of(connection: Connection, programme: str, now: datetime) -> tuple[Calendar, date]:

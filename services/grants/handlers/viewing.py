@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.grants.domain.application import Application, Document
 from services.grants.domain.review import Review, scores_visible
-from services.grants.handlers.base import MAX_REFERENCE, act_as, role_on
+from services.grants.handlers.base import MAX_REFERENCE, act_as, application_read, role_on
 from services.grants.handlers.conflicts import conflict_of, must_be_free
 from services.grants.policy import POLICY
 from services.grants.storage import reads
@@ -20,21 +20,15 @@ SCREENING = "grants.exclusion.read"
 
 def application_seen(uow: UnitOfWork, who: Identity, reference: str) -> Application:
     """Return an application that `who` may look at."""
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(READ, who)
-        raise NotFoundError("There is no such record")
-    act_as(uow, role_on(who, READ, application))
+    application, role = application_read(uow, who, READ, reference)
+    act_as(uow, role)
     return application
 
 
 def screening_seen(uow: UnitOfWork, who: Identity, reference: str) -> Application:
     """Return an application whose hits on exclusion lists `who` may read; the read is recorded."""
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(SCREENING, who)
-        raise NotFoundError("There is no such record")
-    act_as(uow, role_on(who, SCREENING, application))
+    application, role = application_read(uow, who, SCREENING, reference)
+    act_as(uow, role)
     record(uow, application, "exclusion lists")
     return application
 
@@ -89,11 +83,8 @@ def review_seen(uow: UnitOfWork, who: Identity, review_id: str) -> tuple[Review,
 
 def reviews_seen(uow: UnitOfWork, who: Identity, reference: str) -> tuple[Application, list[Review], bool]:
     """Return an application's reviews, and whether `who` may see their scores."""
-    application = reads.find_application(uow.connection, reference[:MAX_REFERENCE])
-    if application is None:
-        POLICY.require(REVIEW, who)
-        raise NotFoundError("There is no such record")
-    act_as(uow, role_on(who, REVIEW, application))
+    application, role = application_read(uow, who, REVIEW, reference)
+    act_as(uow, role)
     every = reads.reviews_of(uow.connection, application.id)
     visible = may_see_scores(who, every) and conflict_of(uow.connection, who, application) is None
     record(uow, application, "reviews" if visible else "list of reviewers")

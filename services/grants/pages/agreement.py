@@ -80,10 +80,20 @@ def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictEr
     if reference is None:
         found = stored.find_amendment(uow.connection, request.path_params["amendment"][:80])
         reference = found.application if found else ""
-    return _page(request, uow, who, reference, conflict=problem, given=request.state.typed, status_code=409)
+    given = request.state.typed | {"form": request.scope["path"]}
+    return _page(request, uow, who, reference, conflict=problem, given=given, status_code=409)
 
 
 STAY = stay(_stays)
+
+
+def _refused(request: Request, uow: UnitOfWork, who: Identity, error: InvalidError, form: FormModel) -> HTMLResponse:
+    """Show the agreement again with what was typed about one of its amendments, and what is wrong with it."""
+    uow.abandon()
+    found = stored.find_amendment(uow.connection, request.path_params["amendment"][:80])
+    given = form.model_dump(exclude={"csrf"}) | {"form": request.scope["path"]}
+    reference = found.application if found else ""
+    return _page(request, uow, who, reference, errors=error.fields, given=given, status_code=422)
 
 
 @router.get(_CASE, dependencies=[allowed("grants.award.read")])
@@ -133,11 +143,13 @@ def request_amendment(request: Request, reference: str, fields: Posted, who: Who
         command = _command(body)
         if "check" in fields:
             verdict = amending.preview(uow, who, reference, command)
-            return _ask_page(request, uow, who, reference, form=form, why=why, verdict=verdict, checked=True)
+            shown = {"form": terms_form.again(form), "why": why, "verdict": verdict, "checked": True}
+            return _ask_page(request, uow, who, reference, **shown)
         amending.request(uow, who, reference, command)
     except InvalidError as error:
         uow.abandon()
-        more = {"form": form, "why": why, "errors": error.fields, "status_code": 422}
+        wrong = terms_form.by_field(error.fields)
+        more = {"form": terms_form.again(form), "why": why, "errors": wrong, "status_code": 422}
         return _ask_page(request, uow, who, reference, **more)
     return back(case_path(reference, "agreement") + "#amendments")
 
@@ -157,13 +169,18 @@ class DecisionForm(FormModel):
     version: int
 
 
-@router.post("/amendments/{amendment}/decision", dependencies=[STAY, allowed("grants.amendment.decide")])
-def decide(
-    request: Request, amendment: str, form: Annotated[DecisionForm, Form()], who: Who, uow: Uow
-) -> RedirectResponse:
+@router.post(
+    "/amendments/{amendment}/decision",
+    dependencies=[STAY, allowed("grants.amendment.decide")],
+    response_model=None,
+)
+def decide(request: Request, amendment: str, form: Annotated[DecisionForm, Form()], who: Who, uow: Uow) -> Response:
     """Approve or refuse an amendment."""
     command = amending.DecideAmendment(**form.model_dump(exclude={"csrf"}))
-    made = amending.decide(uow, who, amendment, command, store=store(request))
+    try:
+        made = amending.decide(uow, who, amendment, command, store=store(request))
+    except InvalidError as error:
+        return _refused(request, uow, who, error, form)
     return back(case_path(made.application, "agreement") + "#amendments")
 
 
@@ -184,12 +201,19 @@ def accept(amendment: str, form: Annotated[AcceptanceForm, Form()], who: Who, uo
 class WithdrawalForm(FormModel):
     """The form that takes an amendment back."""
 
-    why: str
+    why: str = ""
     version: int
 
 
-@router.post("/amendments/{amendment}/withdrawal", dependencies=[STAY, allowed("grants.amendment.withdraw")])
-def withdraw(amendment: str, form: Annotated[WithdrawalForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
+@router.post(
+    "/amendments/{amendment}/withdrawal",
+    dependencies=[STAY, allowed("grants.amendment.withdraw")],
+    response_model=None,
+)
+def withdraw(request: Request, amendment: str, form: Annotated[WithdrawalForm, Form()], who: Who, uow: Uow) -> Response:
     """Take an amendment back."""
-    made = amending.withdraw(uow, who, amendment, amending.WithdrawAmendment(**form.model_dump(exclude={"csrf"})))
+    try:
+        made = amending.withdraw(uow, who, amendment, amending.WithdrawAmendment(**form.model_dump(exclude={"csrf"})))
+    except InvalidError as error:
+        return _refused(request, uow, who, error, form)
     return back(case_path(made.application, "agreement") + "#amendments")

@@ -171,9 +171,11 @@ def _because(form: WhyForm) -> Because:
     return Because(why=form.why, version=form.version)
 
 
-def _refused(request: Request, uow: UnitOfWork, who: Identity, file_id: str, error: InvalidError) -> HTMLResponse:
+def _refused(  # noqa: PLR0917 - what was typed beside what every page has
+    request: Request, uow: UnitOfWork, who: Identity, file_id: str, error: InvalidError, typed: dict[str, str]
+) -> HTMLResponse:
     uow.abandon()
-    given = {"form": request.scope["path"]}
+    given = typed | {"form": request.scope["path"]}
     return _page(request, uow, who, file_id, errors=error.fields, given=given, status_code=422)
 
 
@@ -183,7 +185,7 @@ def cancel(request: Request, file_id: str, form: Annotated[WhyForm, Form()], who
     try:
         bank_files.cancel(uow, who, file_id, _because(form))
     except InvalidError as error:
-        return _refused(request, uow, who, file_id, error)
+        return _refused(request, uow, who, file_id, error, {"why": form.why})
     return back(f"{HERE}/{file_id}")
 
 
@@ -199,7 +201,7 @@ def take_out(  # noqa: PLR0917 - what names a payment, beside what every route h
     try:
         bank_files.take_out(uow, who, file_id, f"{case}/{number}", _because(form))
     except InvalidError as error:
-        return _refused(request, uow, who, file_id, error)
+        return _refused(request, uow, who, file_id, error, {"why": form.why})
     return back(f"{HERE}/{file_id}")
 
 
@@ -212,10 +214,11 @@ def confirm(request: Request, file_id: str, fields: Posted, who: Who, uow: Uow) 
         command = bank_confirming.Confirmations.model_construct(csv=text, try_out=try_out)
         _, rows = bank_confirming.confirm(uow, who, file_id, command)
     except InvalidError as error:
-        return _refused(request, uow, who, file_id, error)
+        return _refused(request, uow, who, file_id, error, {"csv": str(fields.get("csv", ""))})
     uow.flush()
     results = [(row, _said(request, row.why)) for row in rows]
-    return _page(request, uow, who, file_id, tried=text if try_out else None, results=results)
+    good = any(not row.why for row in rows)
+    return _page(request, uow, who, file_id, tried=text if try_out else None, good=good, results=results)
 
 
 def _list_of(upload: Any, typed: str) -> str:

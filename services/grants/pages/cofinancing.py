@@ -98,6 +98,7 @@ def start(request: Request, posted: Posted, who: Who, uow: Uow) -> Response:
         currency = act.rules_of(uow.connection, programme)[1]["currency"]
         case = act.start_concept(uow, who, programme, forms.concept(form, currency))
     except InvalidError as error:
+        uow.abandon()
         return _concept_form(request, uow.connection, who, errors=error.fields, given=posted)
     return seen(case.id)
 
@@ -136,6 +137,7 @@ def case_page(request: Request, uow: UnitOfWork, who: Identity, case: CoFinancin
         "tones": TONES,
         **_recusals(connection, who, case, firm=firm),
         "conflict": None,
+        "sent_to": "",  # the form that comes back as it was typed
         "move_names": {item.id: say(item.name, locale) for item in workflow.transitions},
     }
     status = 422 if more.get("errors") else 409 if more.get("conflict") else 200
@@ -156,7 +158,9 @@ def _recusals(connection: Connection, who: Identity, case: CoFinancing, *, firm:
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
     case = act.look_at(uow.connection, who, request.path_params["reference"])
-    return case_page(request, uow, who, case, conflict=problem, given=request.state.typed)
+    return case_page(
+        request, uow, who, case, conflict=problem, given=request.state.typed, sent_to=request.scope["path"]
+    )
 
 
 STAY = stay(_stays)

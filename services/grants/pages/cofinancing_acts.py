@@ -39,8 +39,9 @@ def _act(  # noqa: PLR0917 - what every route has
     try:
         do()
     except InvalidError as error:
+        uow.abandon()
         case = act.look_at(uow.connection, who, reference)
-        return case_page(request, uow, who, case, errors=error.fields, given=posted)
+        return case_page(request, uow, who, case, errors=error.fields, given=posted, sent_to=request.scope["path"])
     return seen(reference)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping
 
 from services.grants.domain.ledger import COFINANCING, SIDES, Ledger
 from services.grants.handlers import ledger_views as views
+from services.grants.handlers import listing
 from services.grants.pages.common import CasePage, show
 from services.grants.pages.table import harmless
 from shared import i18n
@@ -174,7 +175,9 @@ def funds(  # noqa: PLR0917 - a query as long as its filters
     ]
     query = "?" + urlencode({"programme": chosen} | ({"call": call} if call and found else {}))
     more: dict[str, Any] = {"entries": entries(page.items), "page": page, "width": WIDTH, "query": query}
-    more |= {"first": cursor is None, "cofinancing": COFINANCING}
+    pack = listing.latest(connection, chosen)
+    more |= {"names": {name: item.name for name, item in pack.calls.items()} if pack else {}}
+    more |= {"first": cursor is None, "cofinancing": COFINANCING, "programme_name": pack.name if pack else chosen}
     return show(request, "ledger_funds.html", programme=chosen, funds=shown, call=call, **more)
 
 

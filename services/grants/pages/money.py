@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from services.grants.api.applications import store
 from services.grants.domain.award.terms import Terms
 from services.grants.domain.capacity import Special
-from services.grants.handlers import amending, awarding, reporting, viewing
+from services.grants.handlers import amending, awarding, partnering, reporting, viewing
 from services.grants.handlers.capacity import conditions_of
 from services.grants.handlers.drawing import proposed_lines
 from services.grants.handlers.moving import OFFER
@@ -82,7 +82,8 @@ def _template(page: CasePage) -> dict[str, Any]:
     if page.award and page.award.milestones:
         return terms_form.filled(amending.standing(page.award, page.application))
     lines = proposed_lines(page.application, page.application.decided)
-    form = terms_form.filled(Terms(lines=tuple(lines)))
+    terms = partnering.proposed(page.connection, page.application, Terms(lines=tuple(lines)), page.application.decided)
+    form = terms_form.filled(terms)
     return form | {"plan": _from_call(page) + form["plan"]}
 
 
@@ -118,7 +119,8 @@ def offer(request: Request, reference: str, fields: Posted, who: Who, uow: Uow) 
         awarding.offer(uow, who, reference, _offer(body), store=store(request))
     except InvalidError as error:
         uow.abandon()
-        shown = {"form": form, "left_out": left_out, "errors": error.fields, "status_code": 422}
+        wrong = terms_form.by_field(error.fields)
+        shown = {"form": terms_form.again(form), "left_out": left_out, "errors": wrong, "status_code": 422}
         return money_page(request, uow, who, reference, **shown)
     return back(case_path(reference, "agreement"))
 
@@ -157,19 +159,4 @@ def evidence(
 ) -> RedirectResponse:
     """Show a document as evidence of a milestone."""
     awarding.evidence(uow, who, reference, number, awarding.ShowEvidence(**form.model_dump(exclude={"csrf"})))
-    return back(case_path(reference, "money"))
-
-
-class SettleForm(FormModel):
-    """The form that verifies a milestone or returns it."""
-
-    good: bool
-    note: str
-    version: int
-
-
-@router.post("/milestones/{number}/verification", dependencies=[STAY, allowed("grants.milestone.verify")])
-def settle(reference: str, number: int, form: Annotated[SettleForm, Form()], who: Who, uow: Uow) -> RedirectResponse:
-    """Verify a milestone, or return its evidence."""
-    awarding.settle(uow, who, reference, number, awarding.SettleMilestone(**form.model_dump(exclude={"csrf"})))
     return back(case_path(reference, "money"))

@@ -172,5 +172,4 @@ _add("block", payees.BLOCK, WhyForm, payees.Because, payees.block)
 @router.get(_ONE + "/letter", dependencies=[allowed(payees.REVEAL)])
 def letter(request: Request, organisation: str, number: int, who: Who, uow: Uow) -> Response:
     """Download the bank's letter; the read is recorded."""
-    found = payees.letter(uow, who, organisation, number)
-    return file_answer(found, store(request).get(found.sha256))
+    return file_answer(*payees.letter(uow, who, organisation, number, store(request), vault(request)))

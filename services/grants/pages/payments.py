@@ -1,4 +1,4 @@
-"""The forms of payments on a case's money page: tranches and refunds."""
+"""The forms on a case's money page that are answered alike: of milestones, tranches and refunds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from services.grants.domain.award import Award
-from services.grants.handlers import paying, viewing
+from services.grants.handlers import awarding, paying, viewing
 from services.grants.handlers.base import Command
 from services.grants.pages.common import back, case_path
 from services.grants.pages.money import STAY, money_page
@@ -33,6 +33,10 @@ ACTS: dict[str, tuple[str, type[Command], Act]] = {
     "unhold": ("grants.tranche.hold", paying.Explained, paying.unhold),
     "payment": ("grants.payment.confirm", paying.ConfirmPayment, paying.confirm),
     "reversal": ("grants.payment.reverse", paying.ReversePayment, paying.reverse),
+}
+# And with a milestone.
+MILESTONES: dict[str, tuple[str, type[Command], Act]] = {
+    "verification": ("grants.milestone.verify", awarding.SettleMilestone, awarding.settle),
 }
 BACK: dict[str, tuple[str, type[Command], Act]] = {
     "receipt": ("grants.refund.receive", paying.ReceiveRefund, paying.receive_refund),
@@ -83,6 +87,8 @@ def _add(path: str, action: str, kind: type[Command], act: Act) -> None:
 
 for _name, _of in ACTS.items():
     _add("/tranches/{number}/" + _name, *_of)
+for _name, _of in MILESTONES.items():
+    _add("/milestones/{number}/" + _name, *_of)
 for _name, _of in BACK.items():
     _add("/refunds/{number}/" + _name, *_of)
 

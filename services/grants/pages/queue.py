@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RowMapping
 from services.grants.domain.search import MAX_TEXT, ROLES, Mistake, Search, Term
 from services.grants.handlers import queue, views
 from services.grants.handlers.bulk import BULK
+from services.grants.handlers.conflicts import conflicts_on
 from services.grants.handlers.queue import Listing
 from services.grants.handlers.standing import stands_for
 from services.grants.pages import table
@@ -102,14 +103,19 @@ def board(request: Request, who: Who, connection: Reader, query: Annotated[queue
     listing = queue.asked(connection, who, query, request.app.state.clock)
     current_zone.set(listing.zone)
     address, names = Address(BOARD, listing), dict(_stages(request, listing))
+    shown = queue.board(connection, listing)
+    conflicts = conflicts_on(connection, who, [row for _, _, rows in shown for row in rows])
     columns = [
         {
             "name": names.get(stage, stage),
             "count": count,
-            "cards": rows_shown(request, rows, listing.pack, public=False),
+            "cards": [
+                row | {"conflict": conflicts.get(row["id"])}
+                for row in rows_shown(request, rows, listing.pack, public=False)
+            ],
             "all": address(LIST, q=listing.search.with_term("stage", stage), sort="since"),
         }
-        for stage, count, rows in queue.board(connection, listing)
+        for stage, count, rows in shown
     ]
     context = _context(request, who, connection, listing, address)
     return show(request, "board.html", columns=columns, most=queue.MOST_COUNTED, is_board=True, **context)

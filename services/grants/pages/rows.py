@@ -79,9 +79,11 @@ def cases_shown(
     for row in rows_shown(request, rows, listing.pack, public=False):
         standing = standings.get(row["id"])
         step = standing.next if standing else None
+        conflict = standing.conflict if standing else None
         found.append(
             row
             | {
+                "conflict": spoken(standing.frame, conflict, locale) if standing and conflict else "",
                 "used": standing.days_used if standing else None,
                 "given": standing.days_given if standing else None,
                 "next_name": say(step.transition.name, locale) if step else "",

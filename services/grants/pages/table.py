@@ -69,6 +69,6 @@ def _cells(row: dict[str, Any], locale: str) -> list[Any]:
         row["currency"],
         row["due"],
         row["next_name"],
-        "; ".join(row["next_needs"]),
+        row["conflict"] or "; ".join(row["next_needs"]),
         row["updated_at"],
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -14,6 +16,9 @@ PLAN = ("number", "title", "deliverable", "due", "amount")
 LINE = ("line", "note", "grant", "own")
 WORDS = ("conditions", "administration", "starts_on", "ends_on")
 _BLANK = 2
+_PREFIXES = {"milestones": "m", "lines": "l", "partners": "p"}
+# A row's member of a command; sums of money have an amount of their own in it.
+_TYPED = re.compile(r"^(milestones|lines|partners)(\.[^.]+\.[^.]+)(?:\.amount)?$")
 
 
 def filled(terms: Terms, *, blank: int = _BLANK) -> dict[str, Any]:
@@ -68,6 +73,17 @@ def _partners(fields: FormData) -> list[dict[str, Any]]:
             else:
                 row["shares"][line[:60]] = text.strip()[:40]
     return list(found.values())
+
+
+def again(form: dict[str, Any], *, blank: int = _BLANK) -> dict[str, Any]:
+    """Return what was typed with empty rows to add to, as the form comes back."""
+    plan, lines = [dict.fromkeys(PLAN, "")] * blank, [dict.fromkeys(LINE, "")] * blank
+    return form | {"plan": form["plan"] + plan, "lines": form["lines"] + lines}
+
+
+def by_field(errors: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong by the names of the form's fields: `lines.0.grant.amount` is typed in `l.0.grant`."""
+    return {_TYPED.sub(lambda found: _PREFIXES[found[1]] + found[2], name): rule for name, rule in errors.items()}
 
 
 def _rows(fields: FormData, prefix: str, columns: tuple[str, ...], most: int) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, RowMapping
 
@@ -37,22 +37,45 @@ UNION ALL SELECT 'pack', sha256, version, 'null' FROM pack
 ORDER BY kind, id
 """
 
-_EACH = """
-SELECT 'review' AS kind, application AS "case", id, version, state FROM review WHERE application = ANY(%(cases)s)
-UNION ALL SELECT 'award', id, id, version, state FROM award WHERE id = ANY(%(cases)s)
-UNION ALL SELECT 'screening', id, id, version, state FROM screening WHERE id = ANY(%(cases)s)
-UNION ALL SELECT 'partnership', id, id, version, state FROM partnership WHERE id = ANY(%(cases)s)
+# What says who stands how near to each of many cases.
+_PEOPLE = """UNION ALL SELECT 'partnership', id, id, version, state FROM partnership WHERE id = ANY(%(cases)s)
 UNION ALL SELECT 'recusal', c.id, r.id, version, state FROM unnest(%(cases)s::text[]) AS c (id)
   JOIN recusal r ON r.id = c.id || ':' || %(user)s
 UNION ALL SELECT 'assessor', NULL, id, version, state FROM assessor WHERE id = %(user)s
 UNION ALL SELECT 'person', NULL, id, 0, to_jsonb(p) FROM person p
   WHERE id = %(user)s OR (organisation = ANY(%(organisations)s) AND roles @> '["applicant"]')
 UNION ALL SELECT 'organisation', NULL, id, 0, to_jsonb(o) FROM organisation o
-  WHERE id = ANY(%(organisations)s) OR id = (SELECT organisation FROM person WHERE id = %(user)s)
+  WHERE id = ANY(%(organisations)s) OR id = (SELECT organisation FROM person WHERE id = %(user)s)"""
+
+_EACH = f"""
+SELECT 'review' AS kind, application AS "case", id, version, state FROM review WHERE application = ANY(%(cases)s)
+UNION ALL SELECT 'award', id, id, version, state FROM award WHERE id = ANY(%(cases)s)
+UNION ALL SELECT 'screening', id, id, version, state FROM screening WHERE id = ANY(%(cases)s)
+{_PEOPLE}
 UNION ALL SELECT 'one', "case", delegate, 0, to_jsonb(delegator) FROM acted_for
   WHERE "case" = ANY(%(cases)s) AND (delegate = %(user)s OR delegator = %(user)s)
 ORDER BY kind, id
-"""
+"""  # noqa: S608 - texts of this file alone
+
+# What says that a person may not judge a case, of many cases.
+_CONFLICTS = f"""
+SELECT 'review' AS kind, application AS "case", id, version, state - ARRAY['scores', 'summary'] FROM review
+  WHERE application = ANY(%(cases)s) AND reviewer = %(user)s AND status = 'recused'
+{_PEOPLE}
+ORDER BY kind, id
+"""  # noqa: S608 - texts of this file alone
+
+
+class Case(Protocol):
+    """A case of an organisation."""
+
+    @property
+    def id(self) -> str:
+        """Its reference."""
+
+    @property
+    def organisation(self) -> str:
+        """Whose it is."""
 
 
 @dataclass
@@ -95,6 +118,15 @@ def near(connection: Connection, application: Application, user: str) -> Near:
 
 def near_each(connection: Connection, applications: Sequence[Application], user: str) -> dict[str, Near]:
     """Return the same for many cases by one statement, without the hashes of their packs."""
+    return _each(connection, _EACH, applications, user)
+
+
+def conflicts_each(connection: Connection, cases: Sequence[Case], user: str) -> dict[str, Near]:
+    """Return of many cases, by one statement, what says that a person may not judge them."""
+    return _each(connection, _CONFLICTS, cases, user) if cases else {}
+
+
+def _each(connection: Connection, statement: str, applications: Sequence[Case], user: str) -> dict[str, Near]:
     facts = {
         "cases": [application.id for application in applications],
         "organisations": sorted({application.organisation for application in applications}),
@@ -102,7 +134,7 @@ def near_each(connection: Connection, applications: Sequence[Application], user:
     }
     found = {application.id: Near() for application in applications}
     common = []
-    for kind, case, name, version, state in ask(connection, _EACH, facts):
+    for kind, case, name, version, state in ask(connection, statement, facts):
         if case is None:
             common.append((kind, name, version, state))
         else:

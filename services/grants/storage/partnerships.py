@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from sqlalchemy import Column, Connection, RowMapping, String, select
 
 from services.grants.domain.partnership import Partnership
@@ -21,6 +23,19 @@ def find_partnership(connection: Connection, reference: str) -> Partnership | No
     """Return who carries a project out with the applicant."""
     row = connection.execute(select(partnership).where(partnership.c.id == reference)).mappings().one_or_none()
     return Partnership.stored(row["state"], row["version"]) if row else None
+
+
+def partnerships_of(connection: Connection, references: Sequence[str]) -> dict[str, Partnership]:
+    """Return who carries out several projects with their applicants."""
+    rows = connection.execute(select(partnership).where(partnership.c.id.in_(references))).mappings()
+    return {row["id"]: Partnership.stored(row["state"], row["version"]) for row in rows}
+
+
+def partnerships_in(connection: Connection, programme: str) -> Iterator[tuple[str, Partnership]]:
+    """Give the partnerships of a programme by their case."""
+    query = select(partnership).where(partnership.c.programme == programme)
+    for row in connection.execute(query).mappings():
+        yield row["id"], Partnership.stored(row["state"], row["version"])
 
 
 def organisations_in(connection: Connection, country: str) -> list[RowMapping]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Connection,
     Integer,
     RowMapping,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     func,
     lateral,
     literal,
+    not_,
     select,
     true,
     tuple_,
@@ -24,13 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.grants.domain.search import Search
+from services.grants.domain.search import WORDS, Search
 from services.grants.storage import tables as t
 from services.grants.storage.conditions import Asking, condition
 from services.grants.storage.reads import LISTED
 
 CHUNK = 500
 MOST_COUNTED = 1_000
+NEAR = 3_000
 c = t.application.c
 # The order of a list: columns of the sort, of which the last is unique.
 ORDERS: dict[str, tuple[Any, ...]] = {
@@ -54,9 +57,33 @@ def page(
     """Return `limit + 1` rows in the order `sort` ("-" before it turns it round); `after` is the last row's key."""
     query = _ordered(_asked(programme, search, asking), sort)
     if after is not None:
-        key, last = tuple_(*order_of(sort)), tuple_(*after)
-        query = query.where(key < last if sort.startswith("-") else key > last)
+        query = query.where(_beyond(sort, after))
+    if (search.of(WORDS) or search.of("org")) and _walked(search, sort):
+        # How many cases have some words together can't be foretold: the index of words may give a tenth of them all.
+        # So they are first looked for among the next few in the order; rare ones have to be asked of the index.
+        end = connection.execute(_end_of_near(programme, search, sort, after)).one_or_none()
+        if end is not None:
+            near = query.where(not_(_beyond(sort, end))).limit(limit + 1)
+            found = list(connection.execute(near).mappings())
+            if len(found) > limit:
+                return found
     return list(connection.execute(query.limit(limit + 1)).mappings())
+
+
+def _beyond(sort: str, key: Sequence[Any]) -> ColumnElement[bool]:
+    here, there = tuple_(*order_of(sort)), tuple_(*key)
+    return here < there if sort.startswith("-") else here > there
+
+
+def _walked(search: Search, sort: str) -> bool:
+    """Return whether an index has the rows in this order."""
+    return only_open(search) or sort.removeprefix("-") in {"due", "updated"}
+
+
+def _end_of_near(programme: str, search: Search, sort: str, after: Sequence[Any] | None) -> Select[Any]:
+    query = _ordered(select(*order_of(sort)).where(c.programme == programme), sort).offset(NEAR).limit(1)
+    query = query.where(c.is_open) if only_open(search) else query
+    return query if after is None else query.where(_beyond(sort, after))
 
 
 def order_of(sort: str) -> tuple[Any, ...]:

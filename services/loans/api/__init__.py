@@ -2,11 +2,14 @@
 
 from fastapi import APIRouter
 
-from services.loans.api import figures, portfolio, proposals, referrals, tapes
+from services.loans.api import fees, figures, improvements, portfolio, products, proposals, referrals, tapes
 
 router = APIRouter()
 router.include_router(proposals.router)
+router.include_router(products.router)
 router.include_router(referrals.router)
 router.include_router(tapes.router)
 router.include_router(portfolio.router)
+router.include_router(fees.router)
 router.include_router(figures.router)
+router.include_router(improvements.router)

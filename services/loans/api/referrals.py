@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from services.loans import storage
 from services.loans.api.shapes import (
+    ComparedOut,
     Decline,
     Disburse,
     Given,
     LoanOut,
+    MakeCounter,
     MakeOffer,
     ReferralLine,
     ReferralList,
@@ -27,7 +29,7 @@ from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 
 router = APIRouter(prefix="/api", tags=["referrals"])
-Folder = Literal["", "new", "analysis", "waiting", "offered", "disbursed", "declined", "closed"]
+Folder = Literal["", "turn", "overdue", "new", "analysis", "waiting", "offered", "disbursed", "declined", "closed"]
 DECIDE = [allowed("loans.referral.decide")]
 
 
@@ -37,14 +39,17 @@ def _out(uow: UnitOfWork, who: Identity, reference: str) -> ReferralOut:
 
 
 @router.get("/referrals", dependencies=[allowed("loans.referral.list")])
-def inbox(
+def inbox(  # noqa: PLR0917 - what the list is asked for
+    request: Request,
     who: Who,
     connection: Reader,
     folder: Folder = "",
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ReferralList:
-    page = storage.referral_rows(connection, who.organisation or "", folder=folder, cursor=cursor, limit=limit)
+    today = access.local_day(request.app.state.clock())
+    own = who.organisation or ""
+    page = storage.referral_rows(connection, own, today=today, folder=folder, cursor=cursor, limit=limit)
     names = set(ReferralLine.model_fields) - {"reference", "amount"}
     items = [
         ReferralLine(
@@ -97,6 +102,18 @@ def offer(reference: str, given: MakeOffer, who: Who, uow: Uow) -> ReferralOut:
     terms = referrals.Terms.of(given)
     referrals.make_offer(uow, who, reference, terms, version=given.version)
     return _out(uow, who, reference)
+
+
+@router.post("/referrals/{reference}/counter", status_code=201, dependencies=[allowed("loans.referral.counter")])
+def counter(reference: str, given: MakeCounter, who: Who, uow: Uow) -> ReferralOut:
+    referrals.counter(uow, who, reference, referrals.Wish.of(given), version=given.version)
+    return _out(uow, who, reference)
+
+
+@router.get("/proposals/{reference}/offers", dependencies=[allowed("loans.proposal.offers")])
+def offers(reference: str, who: Who, uow: Uow) -> list[ComparedOut]:
+    access.scoped(uow, who, "proposal", reference, "loans.proposal.offers")
+    return [ComparedOut.of(line) for line in referrals.compared(uow, reference)]
 
 
 @router.post("/referrals/{reference}/acceptance", status_code=201, dependencies=[allowed("loans.referral.accept")])

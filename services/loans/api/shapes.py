@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.loans.domain.blocks import Line, Prose
+from services.loans.domain.comparison import Compared
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.loan import Disbursement, Loan, Restructuring
-from services.loans.domain.offer import Offer, Question
+from services.loans.domain.offer import Counter, Offer, Question
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import legal_moves
 from services.loans.domain.schedule import Instalment
@@ -52,6 +53,8 @@ class Agree(Given):
     until: date
     language: Line = "en"
     text_version: Line
+    product: Line = ""
+    product_number: int | None = None
 
 
 class Say(Given):
@@ -71,7 +74,18 @@ class MakeOffer(Given):
     term_months: int
     fee: Amount = Decimal(0)
     conditions: Prose = ""
+    collateral: Prose = ""
     valid_until: date
+
+
+class MakeCounter(Given):
+    """What the applicant asks for instead of the offer, and why; the rate as a percentage."""
+
+    amount: Amount
+    rate_percent: Amount
+    term_months: int
+    fee: Amount = Decimal(0)
+    reason: Annotated[Prose, Field(min_length=1)]
 
 
 class Disburse(BaseModel):
@@ -207,6 +221,8 @@ class ReferralOut(BaseModel):
     title: str
     amount: Money
     term_months: int
+    product: str | None
+    product_number: int | None
     submitted_at: datetime | None
     received_at: datetime | None
     due: date | None
@@ -216,6 +232,8 @@ class ReferralOut(BaseModel):
     decline_reasons: list[str]
     decline_note: str
     offer: Offer | None
+    earlier: list[Offer]
+    counters: list[Counter]
     loan: str | None
     fields: dict[str, dict[str, Any]]
 
@@ -233,6 +251,29 @@ class ReferralOut(BaseModel):
             fields=opened.fields,
             **{name: getattr(item, name) for name in cls.model_fields if name not in made},
         )
+
+
+class ComparedOut(BaseModel):
+    """One bank's newest offer with what it costs; `dscr` is the proposal's cover by year under this loan."""
+
+    referral: str
+    bank: str
+    bank_name: str
+    stage: str
+    live: bool
+    offer: Offer
+    instalment: Money
+    interest: Money
+    total_paid: Money
+    missing: Money
+    dscr: list[Decimal | None]
+    lowest_dscr: Decimal | None
+
+    @classmethod
+    def of(cls, line: Compared) -> ComparedOut:
+        item = line.referral
+        own = {"referral": item.id, "bank": item.bank, "bank_name": item.bank_name, "stage": item.stage}
+        return cls(**own, **{name: getattr(line, name) for name in cls.model_fields if name not in own})
 
 
 class InstalmentOut(BaseModel):

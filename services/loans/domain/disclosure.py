@@ -56,16 +56,22 @@ def expand(chosen: Iterable[str]) -> list[str]:
     return [name for name in ALL_FIELDS if name in wanted]
 
 
+def facts_of(plan: Plan, documents: Sequence[ProposalDocument], figures: Ratios) -> dict[str, dict[str, Any]]:
+    """Return a proposal as JSON types by block and field, with its ratios and documents."""
+    derived = {"ratios": asdict(figures), "documents": {"files": [item.model_dump(mode="json") for item in documents]}}
+    return plan.model_dump(mode="json") | _plain(derived)
+
+
 def content(plan: Plan, documents: Sequence[ProposalDocument]) -> dict[str, dict[str, Any]]:
-    """Return a proposal's whole content as JSON types by block and field: what gets locked and hashed."""
+    """Return a proposal's whole content, its cash flow too: what gets locked and hashed."""
     months = [asdict(month) | {"closing": month.closing} for month in cash_flow(plan)]
-    derived = {
-        "ratios": asdict(ratios(plan)),
-        "cash_flow": {"months": months, "schedule": [row._asdict() | {"due": row.due} for row in loan_rows(plan)]},
-        "documents": {"files": [item.model_dump(mode="json") for item in documents]},
-    }
+    flow = {"months": months, "schedule": [row._asdict() | {"due": row.due} for row in loan_rows(plan)]}
+    return facts_of(plan, documents, ratios(plan)) | _plain({"cash_flow": flow})
+
+
+def _plain(derived: dict[str, Any]) -> dict[str, dict[str, Any]]:
     plain: dict[str, dict[str, Any]] = _JSON.dump_python(derived, mode="json")
-    return plan.model_dump(mode="json") | plain
+    return plain
 
 
 def disclosed(locked: dict[str, dict[str, Any]], allowed: Sequence[str]) -> dict[str, dict[str, Any]]:

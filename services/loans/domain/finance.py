@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from services.loans.domain.fee_rules import SuccessFee
 
 Rule = Literal[
     "complete",
@@ -77,12 +79,37 @@ class Partner(_Strict):
     history_years: int
 
 
+class Remedy(_Strict):
+    """What helps after a decline for one of `reasons`: a task for the firm or the officer, within so many working days.
+
+    With a `figure` it is done when the proposal's figure reaches `at_least`; without one, by evidence.
+    """
+
+    code: str
+    reasons: list[str]
+    name: dict[str, str]
+    by: Literal["applicant", "officer"] = "applicant"
+    days: int = 20
+    figure: Literal["", "dscr", "own_share", "collateral_coverage", "current_ratio"] = ""
+    at_least: Decimal = Decimal(0)
+
+    def said(self, locale: str) -> str:
+        return self.name.get(locale) or self.name.get("en") or self.code
+
+
 class Monitoring(_Strict):
     """How loans are followed: what is too little to be late for, and when a default is an early one."""
 
     tolerance: Decimal = Decimal(0)  # a loan that owes no more than this is not late
     early_default_days: int = 90
     early_default_months: int = 12
+
+
+class PackProduct(_Strict):
+    """A product that the pack proposes for a bank; it is checked when the programme's manager publishes it."""
+
+    bank: str
+    terms: dict[str, Any]
 
 
 class Finance(_Strict):
@@ -96,6 +123,9 @@ class Finance(_Strict):
     partners: list[Partner]
     decline_reasons: list[Named]
     monitoring: Monitoring = Monitoring()
+    success_fee: SuccessFee | None = None  # none: advisers earn nothing
+    remedies: list[Remedy] = []
+    products: list[PackProduct] = []
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)

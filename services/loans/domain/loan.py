@@ -13,7 +13,7 @@ from services.loans.domain.schedule import Instalment, Terms, add_months, schedu
 from services.loans.domain.tape_rows import SETTLED, Position
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
-from shared.events import loans as events
+from shared.events.loans import loan as events
 from shared.money import Money, decimals_of, total
 
 

@@ -35,6 +35,8 @@ class Offer(Part):
     valid_until: date
     made_at: datetime
     effective_rate: Decimal
+    number: int = 1  # its version: each answer to a counter-offer is the next
+    collateral: str = ""  # what the bank wants as security
 
     def problems(self, asked: Money, today: date) -> dict[str, str]:
         """Return {field: broken rule} of an offer that can't be made."""
@@ -49,6 +51,37 @@ class Offer(Part):
             wrong["term_months"] = Rule("must be between 1 and %(most)s", most=MAX_TERM)
         if self.valid_until < today:
             wrong["valid_until"] = "must not be in the past"
+        return wrong
+
+
+class Counter(Part):
+    """What the applicant asks for instead of version `number` of an offer, and why."""
+
+    number: int
+    amount: Money
+    rate: Decimal
+    term_months: int
+    fee: Money
+    reason: str
+    made_at: datetime
+    made_by: str
+
+    def problems(self, offer: Offer, asked: Money) -> dict[str, str]:
+        """Return {field: broken rule} of terms that can't be asked for."""
+        wrong: dict[str, str] = {}
+        if not Decimal(0) < self.amount.amount <= asked.amount:
+            wrong["amount"] = Rule("must be above zero and at most the %(most)s asked for", most=asked)
+        if not Decimal(0) <= self.fee.amount <= offer.fee.amount:
+            wrong["fee"] = Rule("must be at least zero and at most the %(most)s of the offer", most=offer.fee)
+        if not Decimal(0) <= self.rate <= 1:
+            wrong["rate_percent"] = "must be between 0 and 100"
+        if not 1 <= self.term_months <= MAX_TERM:
+            wrong["term_months"] = Rule("must be between 1 and %(most)s", most=MAX_TERM)
+        if not self.reason.strip():
+            wrong["reason"] = "is required"
+        terms = ("amount", "rate", "term_months", "fee")
+        if not wrong and all(getattr(self, name) == getattr(offer, name) for name in terms):
+            wrong["rate_percent"] = "change at least one term: these are the terms of the offer"
         return wrong
 
 

@@ -10,7 +10,7 @@ from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.readiness import Todo
 from shared.entity import Entity, canonical_hash
 from shared.errors import ConflictError, IllegalTransitionError
-from shared.events.loans import (
+from shared.events.loans.proposal import (
     ProposalDocumentAdded,
     ProposalDocumentRemoved,
     ProposalReopened,

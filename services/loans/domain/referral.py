@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from services.loans.domain import sla
 from services.loans.domain.disclosure import Consent
 from services.loans.domain.finance import Partner
-from services.loans.domain.offer import Offer, Question
+from services.loans.domain.offer import Counter, Offer, Question
 from shared.entity import Entity
 from shared.errors import ConflictError, IllegalTransitionError, InvalidError
-from shared.events import loans as events
+from shared.events.loans import referral as events
+from shared.events.loans.rounds import OfferCountered, ReferralOverdue
 from shared.money import Money
 
 
@@ -27,7 +28,7 @@ class Move:
 
 
 _WITH_BANK = ("received", "info_supplied", "in_credit")
-_OPEN = ("created", "consented", "submitted", *_WITH_BANK, "info_requested", "offered")
+_OPEN = ("created", "consented", "submitted", *_WITH_BANK, "info_requested", "offered", "countered")
 
 # The whole machine. A stage that is nobody's source is an end.
 MOVES: dict[str, Move] = {
@@ -37,8 +38,9 @@ MOVES: dict[str, Move] = {
     "ask": Move(_WITH_BANK, "info_requested", "bank"),
     "answer": Move(("info_requested",), "info_supplied", "applicant"),
     "analyse": Move(("received", "info_supplied"), "in_credit", "bank"),
-    "offer": Move(_WITH_BANK, "offered", "bank"),
-    "decline": Move((*_WITH_BANK, "info_requested"), "declined", "bank"),
+    "offer": Move((*_WITH_BANK, "countered"), "offered", "bank"),
+    "counter": Move(("offered",), "countered", "applicant"),
+    "decline": Move((*_WITH_BANK, "info_requested", "countered"), "declined", "bank"),
     "accept": Move(("offered",), "accepted", "applicant"),
     "turn_down": Move(("offered",), "turned_down", "applicant"),
     "expire": Move(("offered",), "expired", "system"),
@@ -64,7 +66,7 @@ class Referral(Entity):
     """What one bank is asked. `number` is the locked version of the proposal that the bank sees."""
 
     KIND: ClassVar[str] = "referral"
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"questions", "consent"})
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"questions", "consent", "counters"})
 
     proposal: str
     number: int
@@ -77,18 +79,24 @@ class Referral(Entity):
     title: str
     amount: Money
     term_months: int
+    product: str | None = None  # the product of the bank that is asked for, in that version
+    product_number: int | None = None
     stage: str = "created"
     consent: Consent | None = None
     consent_revoked_at: datetime | None = None
     submitted_at: datetime | None = None
     received_at: datetime | None = None
     due: date | None = None
+    escalated: date | None = None  # the due day of which it was said that it has passed
     days_left: int | None = None  # working days kept while the clock stands still
     questions: list[Question] = []
     decline_reasons: list[str] = []
     decline_note: str = ""
     offer: Offer | None = None
+    earlier: list[Offer] = []  # the versions that a newer one has replaced, oldest first
+    counters: list[Counter] = []
     loan: str | None = None
+    again_of: str | None = None  # the declined referral of an earlier version that this one follows
 
     def case(self) -> str:
         return self.proposal
@@ -136,6 +144,7 @@ class Referral(Entity):
         self.submitted_at, self.due = now, sla.due_after(today, partner.sla_days, self.country)
         facts = self.facts("partner", "applicant", "officer")
         asked = {"amount": self.amount, "term_months": self.term_months, "due": self.due}
+        asked |= {"product_id": self.product, "product_number": self.product_number}
         self.record(events.ReferralSubmitted(**facts, **asked))
 
     def visible(self, today: date) -> list[str]:
@@ -184,20 +193,39 @@ class Referral(Entity):
         self.record(events.ReferralDeclined(**facts, reasons=self.decline_reasons, note=note))
 
     def make_offer(self, offer: Offer, today: date) -> None:
-        """Offer at most what was asked for, valid at least today."""
+        """Offer at most what was asked for, valid at least today; the answer to a counter-offer is the next version."""
         wrong = offer.problems(self.amount, today)
         if wrong:
             raise InvalidError(wrong)
         self.move("offer")
-        self.due, self.offer = None, offer
-        facts = offer.model_dump(include={"amount", "term_months", "fee", "valid_until"})
+        if self.offer:
+            self.earlier = [*self.earlier, self.offer]
+        self.due, self.offer = None, offer.model_copy(update={"number": len(self.earlier) + 1})
+        facts = self.offer.model_dump(include={"amount", "term_months", "fee", "valid_until", "number"})
         rates = {"rate": str(offer.rate), "effective_rate": str(offer.effective_rate)}
         self.record(events.OfferMade(**self.facts("applicant", "officer"), **facts, **rates))
 
-    def accept(self, loan: str, today: date) -> Offer:
-        """Accept the bank's offer, which becomes the loan of that id."""
+    def _standing(self, today: date) -> None:
         if self.stage == "offered" and self.offer and self.offer.valid_until < today:
             raise ConflictError("The offer was valid until %(day)s", day=self.offer.valid_until)
+
+    def counter(self, counter: Counter, today: date, sla_days: int) -> None:
+        """Ask for other terms; the offer can't be accepted until the bank has answered, and its clock runs."""
+        self._standing(today)
+        if self.stage == "offered" and self.offer:
+            wrong = counter.problems(self.offer, self.amount)
+            if wrong:
+                raise InvalidError(wrong)
+        self.move("counter")
+        self.counters = [*self.counters, counter]
+        self.due = sla.due_after(today, sla_days, self.country)
+        facts = counter.model_dump(include={"number", "amount", "term_months", "fee"})
+        notify = self.facts("partner", "officer")
+        self.record(OfferCountered(**notify, **facts, rate=str(counter.rate), due=self.due))
+
+    def accept(self, loan: str, today: date) -> Offer:
+        """Accept the bank's offer, which becomes the loan of that id."""
+        self._standing(today)
         self.move("accept")
         if self.offer is None:
             raise ConflictError("There is no offer")
@@ -218,6 +246,15 @@ class Referral(Entity):
             return False
         self.move("expire")
         self.record(events.OfferExpired(**self.facts("applicant", "partner"), valid_until=self.offer.valid_until))
+        return True
+
+    def escalate(self, today: date) -> bool:
+        """Say that the bank's answer is late, once for each due day; tells whether it was said now."""
+        if not self.is_open() or self.due is None or self.due >= today or self.escalated == self.due:
+            return False
+        self.escalated = self.due
+        late = -sla.days_left(today, self.due, self.country)
+        self.record(ReferralOverdue(**self.facts("partner", "officer"), due=self.due, working_days_late=late))
         return True
 
     def withdraw(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from services.loans.domain.portfolio import Sums, par
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, InvalidError, Rule
-from shared.events import loans as events
+from shared.events.loans import tape as events
 from shared.money import Money
 
 OLDEST = date(2000, 1, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,12 @@ MAX_REFERENCE = 80
 
 def today(uow: UnitOfWork) -> date:
     """Return the local date by which days of law are counted."""
-    return uow.now().astimezone(ZoneInfo(settings().time_zone)).date()
+    return local_day(uow.now())
+
+
+def local_day(now: datetime) -> date:
+    """Return the local date of a moment."""
+    return now.astimezone(ZoneInfo(settings().time_zone)).date()
 
 
 def scoped(uow: UnitOfWork, who: Identity, kind: str, reference: str, action: str) -> str:

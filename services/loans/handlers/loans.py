@@ -11,7 +11,7 @@ from services.loans import storage
 from services.loans.domain.arrears import Arrears, Share, shared_out
 from services.loans.domain.loan import Loan, Restructuring
 from services.loans.domain.tape_rows import SETTLED
-from services.loans.handlers import access
+from services.loans.handlers import access, fees
 from shared.database import UnitOfWork
 from shared.web.identity import Identity
 
@@ -63,6 +63,7 @@ def confirm(uow: UnitOfWork, who: Identity, reference: str, number: int) -> Loan
     """Record that the MSME has a payment."""
     loan = access.loan(uow, who, reference, "loans.loan.confirm")
     loan.confirm(number, uow.now(), who.name)
+    fees.accrue(uow, loan, number)
     return loan
 
 

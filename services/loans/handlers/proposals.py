@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from services.loans.domain.proposal import Proposal
 from services.loans.domain.ratios import Ratios, ratios
 from services.loans.domain.readiness import Check, Todo, checks, todos
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access
+from services.loans.handlers import access, improvements, products
 from shared.database import UnitOfWork
 from shared.documents import StoredDocument
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
@@ -46,6 +47,12 @@ def assess(uow: UnitOfWork, proposal: Proposal) -> Assessment:
     figures = ratios(proposal.plan)
     found = checks(proposal.plan, proposal.documents, figures, finance, access.today(uow))
     return Assessment(found, figures, finance)
+
+
+def dscr_floor(uow: UnitOfWork, proposal: Proposal) -> Decimal | None:
+    """Return the debt service cover that the programme asks for, if it asks for one."""
+    finance, _ = access.rules(uow, proposal.programme)
+    return next((rule.at_least for rule in finance.readiness if rule.rule == "dscr"), None)
 
 
 def start(uow: UnitOfWork, who: Identity, supporter: str, title: str = "") -> Proposal:
@@ -177,6 +184,8 @@ class Agreement:
     until: date
     language: str
     text_version: str
+    product: str = ""  # of that bank, in the version that was read
+    product_number: int | None = None
 
 
 def refer(
@@ -192,25 +201,31 @@ def refer(
         raise InvalidError({"bank": "choose a finance partner of the programme"})
     day = access.today(uow)
     _check(agreement, finance, day)
-    _not_open(uow, proposal, agreement.bank)
+    _not_asked(uow, proposal, agreement.bank)
+    plans = improvements.open_plans(uow, proposal)
+    wanted = agreement.product
+    product = (
+        products.pinned(uow, agreement.bank, proposal.programme, wanted, agreement.product_number) if wanted else None
+    )
     request = proposal.plan.request
     referral = Referral(
         id=uow.next_reference("REF"),
         proposal=proposal.id,
-        number=proposal.number,
-        programme=proposal.programme,
-        organisation=proposal.organisation,
-        organisation_name=proposal.organisation_name,
+        **{name: getattr(proposal, name) for name in ("number", "programme", "organisation", "organisation_name")},
         bank=agreement.bank,
         bank_name=known[agreement.bank],
         country=partner.country,
         title=proposal.title(),
         amount=Money.of(request.amount or 0, currency),
         term_months=request.term_months or 0,
+        again_of=improvements.declined_before(plans, agreement.bank),
+        product=product and product.id,
+        product_number=product and product.number,
     )
     storage.referrals(uow).add(referral)
     referral.give_consent(_consent(uow, who, agreement, finance))
     referral.submit(partner, uow.now(), day)
+    improvements.refer_again(uow, referral, plans, finance)
     return referral
 
 
@@ -246,9 +261,15 @@ def _consent(uow: UnitOfWork, who: Identity, agreement: Agreement, finance: Fina
     )
 
 
-def _not_open(uow: UnitOfWork, proposal: Proposal, bank: str) -> None:
-    repository = storage.referrals(uow)
-    for reference in storage.referrals_of(uow.connection, proposal.id):
-        item = repository.get(reference, for_update=False)
-        if item.bank == bank and item.is_open():
+def _not_asked(uow: UnitOfWork, proposal: Proposal, bank: str) -> None:
+    for item in storage.referrals(uow).where(storage.of_proposal(proposal.id)):
+        if item.bank != bank:
+            continue
+        if item.stage == "declined" and item.number == proposal.number:
+            raise ConflictError(
+                "%(bank)s has declined version %(number)s: reopen the proposal, improve it, submit it again",
+                bank=item.bank_name,
+                number=item.number,
+            )
+        if item.is_open():
             raise ConflictError("%(bank)s has this proposal already: %(id)s", bank=item.bank_name, id=item.id)

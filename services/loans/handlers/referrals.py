@@ -8,15 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 from services.loans import storage
+from services.loans.domain.comparison import Compared, compare, plan_of
 from services.loans.domain.disclosure import disclosed
 from services.loans.domain.finance import Finance, Partner
 from services.loans.domain.loan import Loan
-from services.loans.domain.offer import Offer, effective_rate
+from services.loans.domain.matching import Match, match
+from services.loans.domain.offer import Counter, Offer, effective_rate
+from services.loans.domain.product import ProductTerms
 from services.loans.domain.profile import disclosed as disclosed_dimensions
 from services.loans.domain.profile import profile
 from services.loans.domain.readiness import PartnerCheck, partner_checks
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access
+from services.loans.handlers import access, improvements
 from shared.database import UnitOfWork
 from shared.web.identity import Identity
 
@@ -33,6 +36,8 @@ class Opened:
     finance: Finance
     partner: Partner | None
     rules: list[PartnerCheck]
+    terms: ProductTerms | None = None  # of the product asked for, in the version that was chosen
+    match: Match | None = None  # from the fields above alone
 
 
 def open_referral(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
@@ -47,7 +52,13 @@ def open_referral(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
         what = f"{len(visible)} consented fields" if role == "finance_partner" else "the referral"
         access.viewed(uow, referral.id, what, case=referral.proposal, programme=referral.programme)
     met = partner_checks(fields, partner) if partner else []
-    return Opened(referral, role, fields, finance, partner, met)
+    terms = (
+        storage.version_terms(uow.connection, referral.product, referral.product_number or 0)
+        if referral.product
+        else None
+    )
+    held = match(terms, fields, access.today(uow)) if terms else None
+    return Opened(referral, role, fields, finance, partner, met, terms, held)
 
 
 def acknowledge(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:
@@ -81,10 +92,11 @@ def answer(uow: UnitOfWork, who: Identity, reference: str, text: str, *, version
 def decline(
     uow: UnitOfWork, who: Identity, reference: str, reasons: list[str], note: str = "", *, version: int | None = None
 ) -> Referral:
-    """Decline, for coded reasons of the programme."""
+    """Decline, for coded reasons of the programme; they make the applicant's improvement plan."""
     referral = access.referral(uow, who, reference, DECIDE, version=version)
     finance, _ = access.rules(uow, referral.programme)
     referral.decline(reasons, note, [item.code for item in finance.decline_reasons])
+    improvements.open_plan(uow, referral, finance)
     return referral
 
 
@@ -98,6 +110,7 @@ class Terms:
     fee: Decimal
     conditions: str
     valid_until: date
+    collateral: str = ""
 
     @classmethod
     def of(cls, given: Any) -> Terms:
@@ -118,11 +131,60 @@ def make_offer(uow: UnitOfWork, who: Identity, reference: str, terms: Terms, *, 
         fee=fee,
         conditions=terms.conditions,
         valid_until=terms.valid_until,
+        collateral=terms.collateral,
         made_at=uow.now(),
         effective_rate=effective_rate(amount, rate, terms.term_months, fee, day),
     )
     referral.make_offer(offer, day)
     return referral
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the applicant would accept instead of the offer; the rate as a percentage."""
+
+    amount: Decimal
+    rate_percent: Decimal
+    term_months: int
+    fee: Decimal
+    reason: str
+
+    @classmethod
+    def of(cls, given: Any) -> Wish:
+        """Return the wish that a form or a request body holds."""
+        return cls(**{field.name: getattr(given, field.name) for field in fields(cls)})
+
+
+def counter(uow: UnitOfWork, who: Identity, reference: str, wish: Wish, *, version: int | None = None) -> Referral:
+    """Answer an offer with other terms; the bank then makes its next version or declines."""
+    referral = access.referral(uow, who, reference, "loans.referral.counter", version=version)
+    finance, currency = access.rules(uow, referral.programme)[0], referral.amount.currency
+    partner = finance.partner(referral.bank)
+    asked = Counter(
+        number=referral.offer.number if referral.offer else 0,
+        amount=access.money("amount", wish.amount, currency),
+        rate=wish.rate_percent / 100,
+        term_months=wish.term_months,
+        fee=access.money("fee", wish.fee, currency),
+        reason=wish.reason,
+        made_at=uow.now(),
+        made_by=who.name,
+    )
+    referral.counter(asked, access.today(uow), partner.sla_days if partner else 1)
+    return referral
+
+
+def compared(uow: UnitOfWork, reference: str) -> list[Compared]:
+    """Return a proposal's offers side by side, each held against the version that its bank was given.
+
+    Offers that can still be had come first, the cheapest by effective annual cost in front.
+    """
+    found = storage.referrals(uow).where(storage.of_proposal(reference))
+    offers = [(item, item.offer) for item in found if item.offer]
+    versions = storage.locked_versions(uow.connection, reference, {item.number for item, _ in offers})
+    plans, day = {number: plan_of(content) for number, content in versions.items()}, access.today(uow)
+    lines = [compare(item, offer, plans[item.number], day) for item, offer in offers]
+    return sorted(lines, key=lambda line: (not line.live, line.offer.effective_rate, line.referral.id))
 
 
 def accept(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Loan:
@@ -186,6 +248,14 @@ def revoke(uow: UnitOfWork, who: Identity, reference: str, *, version: int | Non
     referral = access.referral(uow, who, reference, "loans.referral.withdraw", version=version)
     referral.revoke(uow.now())
     return referral
+
+
+def escalate_overdue(uow: UnitOfWork) -> int:
+    """Tell the bank and the programme's officers of answers that are late; returns how many."""
+    day, told = access.today(uow), 0
+    for reference in storage.overdue(uow.connection, day):
+        told += storage.referrals(uow).get(reference).escalate(day)
+    return told
 
 
 def expire_offers(uow: UnitOfWork) -> int:

@@ -2,8 +2,32 @@
 
 from fastapi import APIRouter
 
-from services.loans.pages import agreements, calculator, editor, fragments, portfolio, proposals, referrals, tapes
+from services.loans.pages import (
+    agreements,
+    calculator,
+    editor,
+    fees,
+    fragments,
+    improvements,
+    portfolio,
+    products,
+    proposals,
+    referrals,
+    tapes,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (fragments, proposals, editor, referrals, agreements, tapes, portfolio, calculator):
+for part in (
+    fragments,
+    improvements,
+    proposals,
+    editor,
+    referrals,
+    agreements,
+    tapes,
+    portfolio,
+    products,
+    fees,
+    calculator,
+):
     router.include_router(part.router)

@@ -15,8 +15,8 @@ from services.loans.api.proposals import store
 from services.loans.domain.disclosure import FIELDS
 from services.loans.domain.finance import Finance
 from services.loans.domain.proposal import Proposal
-from services.loans.handlers import access, proposals
-from services.loans.pages import forms, words
+from services.loans.handlers import access, products, proposals
+from services.loans.pages import forms, product_words, words
 from services.loans.pages.proposals import STAY, edit_address, seen
 from services.loans.pages.sections import SECTIONS
 from shared.database import UnitOfWork
@@ -27,12 +27,14 @@ from shared.web.identity import Identity
 from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
+_AGREED = {"bank", "purpose", "until", "language", "text_version"}
 WRITE = [allowed("loans.proposal.write")]
 
 
 def beside(uow: UnitOfWork, proposal: Proposal) -> dict[str, Any]:
     """Return what stands beside every section: the sections with their state, the to-dos, the figures."""
     found = proposals.assess(uow, proposal)
+    near = products.standings(uow, proposal, found.figures, found.finance)
     missing = {todo.block for todo in found.todos}
     names = [*SECTIONS, "documents"]
     return {
@@ -42,6 +44,7 @@ def beside(uow: UnitOfWork, proposal: Proposal) -> dict[str, Any]:
         "todos": [
             (edit_address(proposal.id, todo.block), words.todo_text(todo, found.finance)) for todo in found.todos
         ],
+        "banks": product_words.standings(near, found.finance, proposal),
         "menu": [(edit_address(proposal.id, name), words.BLOCKS[name], name not in missing, name) for name in names],
     }
 
@@ -183,6 +186,7 @@ def _consent_page(request: Request, uow: UnitOfWork, proposal: Proposal, **more:
     ]
     asked = {item.bank: item for item in referrals if item.is_open()}
     locale = request.state.locale if request.state.locale in finance.consent.text else "en"
+    by_bank = products.by_bank(uow, proposal.programme)
     return render(
         request,
         "consent.html",
@@ -197,6 +201,10 @@ def _consent_page(request: Request, uow: UnitOfWork, proposal: Proposal, **more:
         until=day + timedelta(days=min(90, finance.consent.max_days)),
         referrals=referrals,
         stages=words.STAGES,
+        wanted=request.query_params.get("product", ""),
+        products={
+            bank: [(item.id, item.number, item.terms.said(locale)) for item in held] for bank, held in by_bank.items()
+        },
         **more,
     )
 
@@ -205,8 +213,13 @@ def _consent_page(request: Request, uow: UnitOfWork, proposal: Proposal, **more:
 def refer(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     try:
         form = forms.parsed(forms.ConsentForm, posted)
+        product, _, number = form.product.partition(" ")
+        seen_number = int(number[:6]) if number.isascii() and number.isdigit() else None
         agreement = proposals.Agreement(
-            fields=form.blocks, **form.model_dump(include={"bank", "purpose", "until", "language", "text_version"})
+            fields=form.blocks,
+            product=product,
+            product_number=seen_number,
+            **form.model_dump(include=_AGREED),
         )
         proposals.refer(uow, who, reference, agreement, version=form.version)
     except InvalidError as error:

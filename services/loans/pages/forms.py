@@ -34,6 +34,7 @@ class ConsentForm(VersionedForm):
     bank: Line = ""
     blocks: list[Line] = []
     purpose: Line = ""
+    product: Line = ""  # with its version: "PRD-2026-0001 2"
     until: date
     text_version: Line
     language: Line
@@ -54,7 +55,16 @@ class OfferForm(VersionedForm):
     term_months: int
     fee: Amount = Decimal(0)
     conditions: Prose = ""
+    collateral: Prose = ""
     valid_until: date
+
+
+class CounterForm(VersionedForm):
+    amount: Amount
+    rate_percent: Amount
+    term_months: int
+    fee: Amount = Decimal(0)
+    reason: Annotated[Prose, Field(min_length=1)]
 
 
 class DisburseForm(FormModel):

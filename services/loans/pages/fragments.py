@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 
 from services.loans import storage
+from services.loans.handlers import access
 from services.loans.pages import words
 from shared.i18n import translate
 from shared.web.dependencies import Reader, Who, allowed
@@ -17,6 +18,7 @@ from shared.web.parts import Figure, Line
 router = APIRouter(include_in_schema=False)
 NEWEST = 3
 FOLDERS = {
+    "overdue": ("Answers that are late", "bad"),
     "new": ("New referrals", "go"),
     "analysis": ("Referrals in analysis", ""),
     "waiting": ("Referrals that wait for the applicant", ""),
@@ -27,13 +29,14 @@ FOLDERS = {
 @router.get("/fragments/home", dependencies=[allowed("loans.home.read")])
 def home(request: Request, who: Who, connection: Reader) -> HTMLResponse:
     """Give a bank its folders, a firm its proposals."""
-    figures = _folders(connection, who) if "finance_partner" in who.roles else []
+    figures = _folders(request, connection, who) if "finance_partner" in who.roles else []
     lines = _own(connection, who) if "applicant" in who.roles else []
     return render(request, "home_part.html", figures=figures, cases=lines)
 
 
-def _folders(connection: Connection, who: Identity) -> list[Figure]:
-    counts = storage.inbox_counts(connection, who.organisation or "")
+def _folders(request: Request, connection: Connection, who: Identity) -> list[Figure]:
+    today = access.local_day(request.app.state.clock())
+    counts = storage.inbox_counts(connection, who.organisation or "", today)
     return [
         Figure(label, counts[folder], f"/loans/referrals?folder={folder}", tone)
         for folder, (label, tone) in FOLDERS.items()

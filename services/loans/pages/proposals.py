@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from services.loans import charts, storage
 from services.loans.domain.cashflow import cash_flow
 from services.loans.domain.proposal import Proposal
-from services.loans.handlers import access, proposals
+from services.loans.handlers import access, fees, proposals, referrals
 from services.loans.handlers.proposals import Assessment
 from services.loans.pages import forms, words
 from shared.database import UnitOfWork
@@ -101,9 +101,7 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
     own = who.organisation == proposal.organisation
     rows = storage.timeline(uow.connection, proposal.id, refused=not own)
     letters = by_event(storage.letters(uow.connection, proposal.id, who.organisation if own else None))
-    referrals = [
-        storage.referrals(uow).get(item, for_update=False) for item in storage.referrals_of(uow.connection, proposal.id)
-    ]
+    asked = sorted(storage.referrals(uow).where(storage.of_proposal(proposal.id)), key=lambda item: item.id)
     return {
         "own": own,
         "proposal": proposal,
@@ -111,15 +109,17 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
         "todos": [
             (edit_address(proposal.id, todo.block), words.todo_text(todo, found.finance)) for todo in found.todos
         ],
-        "referrals": referrals,
+        "referrals": asked,
+        "improvements": storage.improvements_of(uow.connection, proposal.id),
         "loan": storage.loan_of(uow.connection, proposal.id),
+        **fees.beside(uow, who, proposal),
         "stages": words.STAGES,
         "blocks": words.BLOCKS,
         "cover": cover_of(found, number),
         "cash": cash_of(proposal, number),
         "lines": words.acts(rows, letters, alone=True),
         "views": words.views(storage.views_of(uow.connection, proposal.id)),
-        "now": stage_index(proposal, [item.stage for item in referrals]),
+        "now": stage_index(proposal, [item.stage for item in asked]),
         "move_names": words.move_names(),
     }
 
@@ -170,8 +170,17 @@ def reopen(reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response
 @router.get("/proposals/{reference}/offers", dependencies=[allowed("loans.proposal.offers")])
 def offers(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
     proposal = access.proposal(uow, who, reference, "loans.proposal.offers", lock=False)
-    found = [
-        storage.referrals(uow).get(item, for_update=False) for item in storage.referrals_of(uow.connection, reference)
-    ]
-    shown = [item for item in found if item.offer]
-    return render(request, "offers.html", proposal=proposal, referrals=shown, stages=words.STAGES)
+    lines, number = referrals.compared(uow, reference), request.app.state.pages.number
+    bars = [(line.referral.bank_name, line.offer.effective_rate * 100) for line in lines if line.live]
+    label = words.say("Effective annual cost")
+    return render(
+        request,
+        "offers.html",
+        proposal=proposal,
+        lines=lines,
+        best=min((line.offer.effective_rate for line in lines if line.live), default=None),
+        bars=charts.cost_chart(bars, label, number) if len(bars) > 1 else None,
+        floor=proposals.dscr_floor(uow, proposal),
+        stages=words.STAGES,
+        today=access.today(uow),
+    )

@@ -13,11 +13,11 @@ from starlette.datastructures import FormData
 from services.loans import charts, storage
 from services.loans.api.proposals import store
 from services.loans.domain.disclosure import ALL_FIELDS
-from services.loans.domain.referral import legal_moves
+from services.loans.domain.referral import Referral, legal_moves
 from services.loans.domain.sla import days_left
 from services.loans.handlers import access, referrals
 from services.loans.handlers.referrals import Opened
-from services.loans.pages import forms, words
+from services.loans.pages import forms, product_words, words
 from services.loans.pages.editor import download
 from services.loans.pages.proposals import seen
 from services.loans.pages.values import Values
@@ -30,7 +30,7 @@ from shared.web.letters import by_event
 from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
-Folder = Literal["", "new", "analysis", "waiting", "offered", "disbursed", "declined", "closed"]
+Folder = Literal["", "turn", "overdue", "new", "analysis", "waiting", "offered", "disbursed", "declined", "closed"]
 _SIDES = {"applicant": "applicant", "finance_partner": "bank"}
 
 
@@ -44,17 +44,17 @@ def inbox(
     q: Annotated[str, Query(max_length=200)] = "",
     cursor: str | None = None,
 ) -> HTMLResponse:
-    bank = who.organisation or ""
+    bank, today = who.organisation or "", access.local_day(request.app.state.clock())
     return render(
         request,
         "referrals.html",
-        page=storage.referral_rows(connection, bank, folder=folder, q=q, cursor=cursor),
-        counts=storage.inbox_counts(connection, bank),
+        page=storage.referral_rows(connection, bank, today=today, folder=folder, q=q, cursor=cursor),
+        counts=storage.inbox_counts(connection, bank, today),
         folders=words.FOLDERS,
         folder=folder,
         q=q,
         stages=words.STAGES,
-        today=request.app.state.clock().date(),
+        today=today,
     )
 
 
@@ -70,6 +70,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     letters_to = None if side == "nobody" else who.organisation
     letters = by_event(storage.letters(uow.connection, item.proposal, letters_to))
     left = days_left(access.today(uow), item.due, item.country) if item.due else item.days_left
+    plans = storage.improvements_of(uow.connection, item.proposal) if side != "bank" and item.decline_reasons else []
     context = {"chosen": [], "done": "", "conflict": None} | more
     return render(
         request,
@@ -81,10 +82,17 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         field_count=(len(item.consent.fields) if item.consent else 0, len(ALL_FIELDS)),
         partner=opened.partner,
         rules=[(check.met, words.say(check.message, check.params)) for check in opened.rules],
+        product_lines=product_words.findings(opened.match.findings, opened.finance, advise=side != "bank")
+        if opened.match
+        else [],
+        product_match=opened.match,
+        product_name=opened.terms.said(request.state.locale) if opened.terms else "",
         possible=legal_moves(item.stage, side),
         reasons=[(entry.code, entry.said(request.state.locale)) for entry in opened.finance.decline_reasons],
         purposes={entry.code: entry.said(request.state.locale) for entry in opened.finance.consent.purposes},
         left=left,
+        again_of=_before(uow, item, side),
+        improvement=next((plan.id for plan in plans if plan.referral == item.id), None),
         cover=_cover(request, opened),
         blocks=words.BLOCKS,
         written=_written(request, opened),
@@ -92,8 +100,17 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         lines=words.acts(storage.timeline(uow.connection, item.proposal, own, refused=side == "nobody"), letters),
         move_names=words.move_names(),
         today=access.today(uow),
+        per_cent=lambda rate: f"{rate * 100:f}".rstrip("0").rstrip(".") or "0",
         **context,
     )
+
+
+def _before(uow: UnitOfWork, item: Referral, side: str) -> str | None:
+    """Return the declined referral that this one follows; a bank is never told what another bank decided."""
+    if item.again_of is None or side != "bank":
+        return item.again_of
+    row = storage.standing(uow.connection, "referral", item.again_of)
+    return item.again_of if row is not None and row.bank == item.bank else None
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
@@ -208,6 +225,15 @@ def offer(request: Request, reference: str, posted: forms.Posted, who: Who, uow:
         form = forms.parsed(forms.OfferForm, posted)
         terms = referrals.Terms.of(form)
         referrals.make_offer(uow, who, reference, terms, version=form.version)
+
+    return _do(request=request, uow=uow, who=who, reference=reference, posted=posted, act=act)
+
+
+@router.post("/referrals/{reference}/counter", dependencies=[STAY, allowed("loans.referral.counter")])
+def counter(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
+    def act() -> None:
+        form = forms.parsed(forms.CounterForm, posted)
+        referrals.counter(uow, who, reference, referrals.Wish.of(form), version=form.version)
 
     return _do(request=request, uow=uow, who=who, reference=reference, posted=posted, act=act)
 

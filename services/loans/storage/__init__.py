@@ -1,5 +1,7 @@
 """Tables of the loans service and every query on them."""
 
+from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
+from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
 from services.loans.storage.portfolio import (
     count_funnel,
     counted,
@@ -8,6 +10,14 @@ from services.loans.storage.portfolio import (
     latest,
     many,
     sums_of,
+)
+from services.loans.storage.products import (
+    keep_version,
+    open_products,
+    product_names,
+    product_rows,
+    version_terms,
+    versions,
 )
 from services.loans.storage.queries import (
     FOLDERS,
@@ -18,8 +28,11 @@ from services.loans.storage.queries import (
     letters,
     loan_of,
     locked,
+    locked_versions,
+    of_proposal,
     open_offers,
     organisation_name,
+    overdue,
     programme_name,
     programmes,
     proposal_rows,
@@ -31,7 +44,7 @@ from services.loans.storage.queries import (
     timeline,
     views_of,
 )
-from services.loans.storage.repositories import loans, proposals, referrals, tapes
+from services.loans.storage.repositories import fees, improvements, loans, products, proposals, referrals, tapes
 from services.loans.storage.tables import metadata
 from services.loans.storage.tape_lines import (
     alone,
@@ -57,6 +70,7 @@ from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
     "FOLDERS",
+    "adviser_names",
     "alone",
     "banks",
     "basis",
@@ -65,14 +79,23 @@ __all__ = [
     "counted",
     "counting",
     "deactivate",
+    "fee_of",
+    "fee_rows",
+    "fee_sums",
+    "fees",
+    "fees_of",
     "fill",
     "finance_of",
     "forget",
+    "improvement_rows",
+    "improvements",
+    "improvements_of",
     "inbox_counts",
     "keep_funnel",
     "keep_lines",
     "keep_locked",
     "keep_sums",
+    "keep_version",
     "kept_funnel",
     "known",
     "last_of",
@@ -81,18 +104,26 @@ __all__ = [
     "learn",
     "left_out",
     "letters",
+    "lift",
     "lines",
     "loan_of",
     "loans",
     "loans_by",
     "locked",
+    "locked_versions",
     "make_way",
     "many",
     "metadata",
     "of_month",
+    "of_proposal",
     "open_loans",
     "open_offers",
+    "open_products",
     "organisation_name",
+    "overdue",
+    "product_names",
+    "product_rows",
+    "products",
     "programme_name",
     "programmes",
     "proposal_rows",
@@ -107,5 +138,8 @@ __all__ = [
     "tape_rows",
     "tapes",
     "timeline",
+    "unended",
+    "version_terms",
+    "versions",
     "views_of",
 ]

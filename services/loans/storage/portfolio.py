@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection, func, lateral, or_, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loans.domain.portfolio import SUMS, Key, Sums
@@ -21,7 +21,7 @@ WITH seen AS (
   FROM proposal WHERE programme = :programme
   UNION ALL SELECT proposal, NULL, locked_at, NULL, NULL, NULL, NULL FROM locked_proposal
   UNION ALL SELECT proposal, NULL, NULL, (state->>'submitted_at')::timestamptz,
-    (state->'offer'->>'made_at')::timestamptz, NULL, NULL
+    (coalesce(state->'earlier'->0, state->'offer')->>'made_at')::timestamptz, NULL, NULL
   FROM referral WHERE programme = :programme AND stage NOT IN ('created', 'consented', 'void') AND {of_bank}
   UNION ALL SELECT proposal, NULL, NULL, NULL, NULL, created_at,
     (state->'disbursements'->0->>'reported_at')::timestamptz
@@ -77,11 +77,19 @@ def sums_of(
 
 def latest(connection: Connection, tapes: Sequence[str], limit: int) -> list[Any]:
     """Return the loans that are late by these tapes, the latest first."""
-    c, columns = tape_line.c, (loan.c.bank, loan.c.currency, loan.c.organisation, loan.c.state)
-    named = (columns[3]["organisation_name"].astext.label("firm"), columns[3]["bank_name"].astext.label("bank_name"))
-    query = select(c.loan, c.outstanding, c.days, c.owed, c.stage, c.restructured, loan.c.currency, *named)
-    query = query.join(loan, loan.c.id == c.loan).where(c.tape.in_(tapes), c.days > 0, c.stage == "overdue")
-    rows: Sequence[Any] = connection.execute(query.order_by(c.days.desc(), c.loan).limit(limit)).all()
+    asked, c = select(tape.c.id).where(tape.c.id.in_(tapes)).subquery("asked"), tape_line.c
+    # Of each tape its own latest, from the index, before any loan is looked up: a tape may have many thousands.
+    own = select(c.loan, c.outstanding, c.days, c.owed, c.stage, c.restructured)
+    own = own.where(c.tape == asked.c.id, c.days > 0, c.stage == "overdue").order_by(c.days.desc(), c.loan)
+    late = lateral(own.limit(limit), name="late")
+    named = (
+        loan.c.state["organisation_name"].astext.label("firm"),
+        loan.c.state["bank_name"].astext.label("bank_name"),
+    )
+    query = select(late, loan.c.currency, *named).select_from(
+        asked.join(late, true()).join(loan, loan.c.id == late.c.loan)
+    )
+    rows: Sequence[Any] = connection.execute(query.order_by(late.c.days.desc(), late.c.loan).limit(limit)).all()
     return list(rows)
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, Table, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    Table,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from services.loans.domain.finance import Finance
 from services.loans.domain.referral import HIDDEN_FROM_BANK
@@ -22,13 +35,17 @@ MAX_LETTERS = 1000
 # The bank's folders, in the order of its work.
 FOLDERS: dict[str, tuple[str, ...]] = {
     "new": ("submitted",),
-    "analysis": ("received", "info_supplied", "in_credit"),
+    "analysis": ("received", "info_supplied", "in_credit", "countered"),
     "waiting": ("info_requested",),
     "offered": ("offered", "accepted"),
     "disbursed": ("partly_disbursed", "disbursed"),
     "declined": ("declined",),
     "closed": ("withdrawn", "closed", "turned_down", "expired"),
 }
+
+
+# Folders by the bank's clock, the first due in front: all on which it runs, and those that are late.
+TURN = ("turn", "overdue")
 
 
 def finance_of(connection: Connection, programme_id: str) -> tuple[Finance, str] | None:
@@ -79,6 +96,18 @@ def locked(connection: Connection, reference: str, number: int) -> dict[str, Any
     return content
 
 
+def locked_versions(connection: Connection, reference: str, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return {number: content} of those locked versions of a proposal."""
+    c = locked_proposal.c
+    query = select(c.number, c.content).where(c.proposal == reference, c.number.in_(numbers))
+    return {row.number: row.content for row in connection.execute(query)}
+
+
+def of_proposal(reference: str) -> ColumnElement[bool]:
+    """Return the condition by which a proposal's referrals are found."""
+    return referral.c.proposal == reference
+
+
 def _after(query: Select[Any], table: Table, cursor: str | None) -> Select[Any]:
     """Go on below the last row of the page before; newest first."""
     seen = decode_cursor(cursor, 2)
@@ -87,12 +116,22 @@ def _after(query: Select[Any], table: Table, cursor: str | None) -> Select[Any]:
     return query.order_by(table.c.updated_at.desc(), table.c.id.desc())
 
 
-def _list(connection: Connection, query: Select[Any], table: Table, cursor: str | None, limit: int) -> Page[Row[Any]]:
+def newest_first(
+    connection: Connection, query: Select[Any], table: Table, cursor: str | None, limit: int
+) -> Page[Row[Any]]:
+    """Return a page of an entity's rows, newest change first."""
     rows = connection.execute(_after(query, table, cursor).limit(limit + 1)).all()
     return page_of(rows, limit, lambda row: (row.updated_at.isoformat(), row.id))
 
 
-def _columns(table: Table) -> list[Any]:
+def says(text: str, *columns: Column[str]) -> ColumnElement[bool]:
+    """Return the condition that one of the columns holds the text, whatever the case."""
+    words = f"%{text.replace('%', '').replace('_', '')}%"
+    return or_(*(column.ilike(words) for column in columns))
+
+
+def light_columns(table: Table) -> list[Any]:
+    """Return the columns of an entity's table without its whole state."""
     heavy = {"state", "last_changes"}
     return [column for column in table.columns if column.name not in heavy]
 
@@ -108,7 +147,7 @@ def proposal_rows(
     limit: int = 50,
 ) -> Page[Row[Any]]:
     """Return proposals, newest change first: of an organisation, or of programmes."""
-    query = select(*_columns(proposal))
+    query = select(*light_columns(proposal))
     if organisation is not None:
         query = query.where(proposal.c.organisation == organisation)
     if programmes is not None:
@@ -116,33 +155,62 @@ def proposal_rows(
     if stage:
         query = query.where(proposal.c.stage == stage)
     if q:
-        words = f"%{q.replace('%', '').replace('_', '')}%"
-        query = query.where(
-            or_(proposal.c.id.ilike(words), proposal.c.title.ilike(words), proposal.c.organisation_name.ilike(words))
-        )
-    return _list(connection, query, proposal, cursor, limit)
+        query = query.where(says(q, proposal.c.id, proposal.c.title, proposal.c.organisation_name))
+    return newest_first(connection, query, proposal, cursor, limit)
 
 
 def referral_rows(
-    connection: Connection, bank: str, *, folder: str = "", q: str = "", cursor: str | None = None, limit: int = 50
+    connection: Connection,
+    bank: str,
+    *,
+    today: date,
+    folder: str = "",
+    q: str = "",
+    cursor: str | None = None,
+    limit: int = 50,
 ) -> Page[Row[Any]]:
-    """Return a bank's own referrals, newest change first, of one folder or of all."""
-    query = select(*_columns(referral)).where(referral.c.bank == bank, referral.c.stage.not_in(HIDDEN_FROM_BANK))
-    if folder:
+    """Return a bank's own referrals, of one folder or of all: newest change first, or by the bank's clock."""
+    query = select(*light_columns(referral)).where(referral.c.bank == bank, referral.c.stage.not_in(HIDDEN_FROM_BANK))
+    if folder in FOLDERS:
         query = query.where(referral.c.stage.in_(FOLDERS[folder]))
     if q:
-        words = f"%{q.replace('%', '').replace('_', '')}%"
-        query = query.where(
-            or_(referral.c.id.ilike(words), referral.c.title.ilike(words), referral.c.organisation_name.ilike(words))
-        )
-    return _list(connection, query, referral, cursor, limit)
+        query = query.where(says(q, referral.c.id, referral.c.title, referral.c.organisation_name))
+    if folder in TURN:
+        return _by_due(connection, query, today if folder == "overdue" else None, cursor, limit)
+    return newest_first(connection, query, referral, cursor, limit)
 
 
-def inbox_counts(connection: Connection, bank: str) -> dict[str, int]:
+def _by_due(
+    connection: Connection, query: Select[Any], before: date | None, cursor: str | None, limit: int
+) -> Page[Row[Any]]:
+    """Return the referrals on which the bank's clock runs, the first due in front."""
+    c = referral.c
+    query = query.where(c.due.is_not(None), c.open)
+    if before is not None:
+        query = query.where(c.due < before)
+    seen = decode_cursor(cursor, 2)
+    if seen is not None:
+        query = query.where(tuple_(c.due, c.id) > tuple_(date.fromisoformat(seen[0]), seen[1]))
+    rows = connection.execute(query.order_by(c.due, c.id).limit(limit + 1)).all()
+    return page_of(rows, limit, lambda row: (row.due.isoformat(), row.id))
+
+
+def overdue(connection: Connection, today: date, limit: int = 100) -> list[str]:
+    """Return the ids of referrals whose bank is late and has not been told of this due day."""
+    c = referral.c
+    told = c.state["escalated"].astext
+    query = select(c.id).where(c.open, c.due < today, told.is_distinct_from(func.to_char(c.due, "YYYY-MM-DD")))
+    return list(connection.execute(query.order_by(c.due, c.id).limit(limit)).scalars())
+
+
+def inbox_counts(connection: Connection, bank: str, today: date) -> dict[str, int]:
     """Return how many referrals are in each of a bank's folders."""
+    clock = select(func.count(), func.count().filter(referral.c.due < today))
+    row = connection.execute(clock.where(referral.c.bank == bank, referral.c.open, referral.c.due.is_not(None))).one()
     query = select(referral.c.stage, func.count()).where(referral.c.bank == bank).group_by(referral.c.stage)
     found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
-    return {folder: sum(found.get(stage, 0) for stage in stages) for folder, stages in FOLDERS.items()}
+    folders = {folder: sum(found.get(stage, 0) for stage in stages) for folder, stages in FOLDERS.items()}
+    return {"turn": row[0], "overdue": row[1]} | folders
 
 
 def referrals_of(connection: Connection, reference: str) -> list[str]:

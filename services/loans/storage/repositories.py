@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.loans.domain.fee import Fee
+from services.loans.domain.improvement import Improvement
 from services.loans.domain.loan import Loan
+from services.loans.domain.product import Product
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import OPEN_STAGES, Referral
 from services.loans.domain.tape import Tape
@@ -31,6 +34,17 @@ def _referral(item: Referral) -> dict[str, Any]:
     }
 
 
+def _improvement(item: Improvement) -> dict[str, Any]:
+    names = ("proposal", "referral", "number", "programme", "organisation", "organisation_name", "bank_name", "title")
+    return {name: getattr(item, name) for name in (*names, "again")} | {
+        "due": min((task.due for task in item.tasks if task.done_at is None), default=None),
+        "readiness_before": item.before.readiness(),
+        "readiness_after": item.after.readiness() if item.after else None,
+        "dscr_before": item.before.dscr,
+        "dscr_after": item.after.dscr if item.after else None,
+    }
+
+
 def loan_columns(item: Loan) -> dict[str, Any]:
     """Return what a line of a tape is held against, as columns."""
     names = ("bucket", "settled_on", "profile", "disclosed")
@@ -54,12 +68,49 @@ def _tape(item: Tape) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names}
 
 
+def _fee(item: Fee) -> dict[str, Any]:
+    names = ("proposal", "programme", "organisation", "organisation_name", "firm_name")
+    sums = ("earned", "lost", "approved", "paid", "returned")
+    return {name: getattr(item, name) for name in names} | {
+        "stage": item.stage(),
+        "currency": item.rule.currency,
+        **{name: getattr(item, name)().amount for name in sums},
+    }
+
+
+def fees(uow: UnitOfWork) -> Repository[Fee]:
+    return Repository(uow, tables.fee, Fee, _fee)
+
+
+def _product(item: Product) -> dict[str, Any]:
+    names = ("programme", "bank", "bank_name", "stage", "number", "effective_low", "effective_high")
+    priced = ("instrument", "currency", "amount_min", "amount_max", "term_min", "term_max", "valid_from", "valid_until")
+    terms = item.terms
+    return (
+        {name: getattr(item, name) for name in names}
+        | {name: getattr(terms, name) for name in priced}
+        | {
+            "name": terms.said("en"),
+            "rate_min": terms.rate_min_percent,
+            "rate_max": terms.rate_max_percent,
+        }
+    )
+
+
+def products(uow: UnitOfWork) -> Repository[Product]:
+    return Repository(uow, tables.product, Product, _product)
+
+
 def proposals(uow: UnitOfWork) -> Repository[Proposal]:
     return Repository(uow, tables.proposal, Proposal, _proposal)
 
 
 def referrals(uow: UnitOfWork) -> Repository[Referral]:
     return Repository(uow, tables.referral, Referral, _referral)
+
+
+def improvements(uow: UnitOfWork) -> Repository[Improvement]:
+    return Repository(uow, tables.improvement, Improvement, _improvement)
 
 
 def tapes(uow: UnitOfWork) -> Repository[Tape]:

@@ -63,6 +63,26 @@ referral = entity_table(
     # A bank is asked once about a proposal at a time.
     Index("referral_one_open", "proposal", "bank", unique=True, postgresql_where=text("open")),
 )
+improvement = entity_table(
+    "improvement",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("referral", String(80), ForeignKey("referral.id"), nullable=False, unique=True),
+    Column("number", Integer, nullable=False),
+    Column("programme", String(80), nullable=False),
+    Column("organisation", String(80), nullable=False),
+    Column("organisation_name", String(200), nullable=False),
+    Column("bank_name", String(200), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("again", String(80), ForeignKey("referral.id")),
+    Column("due", Date),
+    Column("readiness_before", Numeric(6, 4), nullable=False),
+    Column("readiness_after", Numeric(6, 4)),
+    Column("dscr_before", Numeric(12, 3)),
+    Column("dscr_after", Numeric(12, 3)),
+    Index("improvement_proposal", "proposal"),
+    Index("improvement_programme", "programme", "updated_at", "id"),
+)
 loan = entity_table(
     "loan",
     metadata,
@@ -85,6 +105,21 @@ loan = entity_table(
     Column("disclosed", JSONB),
     Index("loan_of_bank", "bank", "programme", "id"),
 )
+fee = entity_table(
+    "fee",
+    metadata,
+    # One adviser earns on a proposal, whatever the code does.
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False, unique=True),
+    Column("programme", String(80), nullable=False),
+    Column("organisation", String(80), nullable=False),
+    Column("organisation_name", String(200), nullable=False),
+    Column("firm_name", String(200), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("currency", String(3), nullable=False),
+    *[Column(name, Numeric(20, 4), nullable=False) for name in ("earned", "lost", "approved", "paid", "returned")],
+    Index("fee_programme", "programme", "updated_at", "id"),
+    Index("fee_own", "organisation", "updated_at", "id"),
+)
 tape = entity_table(
     "tape",
     metadata,
@@ -98,6 +133,41 @@ tape = entity_table(
     Index("tape_of_programme", "programme", "as_of"),
     # One tape of a bank counts for a month, whatever the code does.
     Index("tape_one_counts", "bank", "programme", "month", unique=True, postgresql_where=text("stage = 'applied'")),
+)
+product = entity_table(
+    "product",
+    metadata,
+    Column("programme", String(80), nullable=False),
+    Column("bank", String(80), nullable=False),
+    Column("bank_name", String(200), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("instrument", String(24), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_min", Numeric(20, 4), nullable=False),
+    Column("amount_max", Numeric(20, 4), nullable=False),
+    Column("term_min", Integer, nullable=False),
+    Column("term_max", Integer, nullable=False),
+    Column("rate_min", Numeric(9, 4), nullable=False),
+    Column("rate_max", Numeric(9, 4), nullable=False),
+    Column("effective_low", Numeric(18, 6)),
+    Column("effective_high", Numeric(18, 6)),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_until", Date),
+    Index("product_programme", "programme", "stage", "updated_at", "id"),
+    Index("product_bank", "bank", "updated_at", "id"),
+)
+product_version = Table(
+    "product_version",
+    metadata,
+    Column("product", String(80), ForeignKey("product.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("terms", JSONB, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("published_at", DateTime(timezone=True), nullable=False),
+    Column("published_by", String(200), nullable=False),
+    PrimaryKeyConstraint("product", "number"),
 )
 tape_line = Table(
     "tape_line",

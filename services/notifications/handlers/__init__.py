@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.notifications.handlers.deciding import tell
+from services.notifications.domain.endpoint import known_types
+from services.notifications.handlers.deciding import tell, tell_everywhere
 from services.notifications.handlers.learning import (
     deactivate_person,
     learn_organisation,
@@ -12,6 +13,8 @@ from services.notifications.handlers.learning import (
     learn_rules,
     learn_standin,
 )
+from services.notifications.handlers.posting import post_due
+from services.notifications.handlers.queueing import CONSENT, announce, learn_consent
 from services.notifications.handlers.sending import send_due
 from shared.database import UnitOfWork
 from shared.events import Envelope, event_types
@@ -29,9 +32,12 @@ _PORTAL: dict[str, Handler] = {
     "portal.organisation.registered": learn_organisation,
     "portal.organisation.changed": learn_organisation,
     "portal.programme.loaded": learn_rules,
+    "portal.call_draft.handed_in": tell,
+    "portal.organisation.change_proposed": tell_everywhere,
 }
 ON: dict[str, Handler] = _PORTAL | {name: tell for name, _ in sorted(event_types()) if name.split(".")[0] in _TOLD_OF}
 
+ON |= dict.fromkeys(known_types(), announce) | {CONSENT: learn_consent}
 ON |= {"grants.delegation.made": learn_standin, "grants.delegation.ended": learn_standin} | gaps.ON
 
-TIMERS = ((1.0, send_due), *gaps.TIMERS)
+TIMERS = ((1.0, send_due), (1.0, post_due), *gaps.TIMERS)

@@ -35,6 +35,19 @@ def tell(uow: UnitOfWork, envelope: Envelope) -> None:
         Telling(uow, envelope, rule, programme.rules, programme.name).decide()
 
 
+def tell_everywhere(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Write the letters about an event of no programme: by each programme's rules, every person once.
+
+    The decision of each is kept under the programme's name, because rules of two programmes are called alike.
+    """
+    told: set[str] = set()
+    for name, found in storage.all_rules(uow.connection).items():
+        event = envelope.model_copy(update={"programme": name})
+        for rule in found.rules.matching(envelope.type, envelope.data):
+            own = rule.model_copy(update={"id": f"{name}/{rule.id}"[:120]})
+            Telling(uow, event, own, found.rules, found.name, told=told).decide()
+
+
 def event_fields(envelope: Envelope) -> dict[str, Any]:
     """Return the event's fields, typed (money, dates) when this release knows the event's version."""
     try:

@@ -35,9 +35,11 @@ from services.notifications.domain.retry import Answer, Verdict
 from services.notifications.domain.ruleset import Category, RuleSet
 from services.notifications.storage.base import metadata
 from services.notifications.storage.standins import standin
+from services.notifications.storage.webhooks import consent, endpoint, webhook, webhook_attempt
 from shared.database import Repository, UnitOfWork, entity_table
 
-TABLES = (standin,)  # of modules beside this one: they belong to the same metadata
+# Of modules beside this one: they belong to the same metadata.
+TABLES = (standin, endpoint, webhook, webhook_attempt, consent)
 
 person = Table(
     "person",

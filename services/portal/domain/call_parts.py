@@ -3,56 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal[
-    "text",
-    "names",
-    "long_names",
-    "day",
-    "time",
-    "whole",
-    "decimal",
-    "money",
-    "flag",
-    "choice",
-    "choices",
-    "list",
-    "lines",
-    "source",
-    "lists",
-    "rows",
-]
+from services.portal.domain.call_fields import ROW_ID, Field, Part, get
+from services.portal.domain.call_results import RESULTS
+from services.portal.domain.form_asks import ask_place, asks_of
 
-
-@dataclass(frozen=True)
-class Field:
-    """One thing that is asked; `path` is where it stands in the draft, in rows that of a column in its row."""
-
-    path: str
-    label: str
-    kind: Kind = "text"
-    hint: str = ""
-    required: bool = False
-    choices: str = ""  # the list of what can be chosen, see `pages/call_choices.py`
-    columns: tuple[Field, ...] = ()
-    folded: bool = False  # of columns: rarely needed
-    key: str = "id"  # of rows: the member by which a row is known
-    add: str = ""  # of rows: what the button says that adds one
-
-
-@dataclass(frozen=True)
-class Part:
-    """A page of the editor."""
-
-    id: str
-    name: str
-    fields: tuple[Field, ...]
-    hint: str = ""
-
-
-_ROW_ID = "Small letters, digits and _; left empty, it is made from the name."
 PARTS = (
     Part(
         "texts",
@@ -96,11 +52,15 @@ PARTS = (
             Field("call.budget_rows.min", "Lines of a budget, at least", "whole"),
             Field("call.budget_rows.max", "Lines of a budget, at most", "whole"),
             Field(
+                "call.partners.max", "Partners beside the applicant, at most", "whole", "Nothing: none may take part."
+            ),
+            Field("call.partners.minimum_lead_share_pct", "Stays with the applicant, at least, %", "decimal"),
+            Field(
                 "call.budget_lines",
                 "Categories of the budget",
                 "rows",
                 columns=(
-                    Field("id", "Id", hint=_ROW_ID),
+                    Field("id", "Id", hint=ROW_ID),
                     Field("name", "Title", "names", required=True),
                     Field("max_percent", "At most, % of the grant", "decimal"),
                 ),
@@ -112,7 +72,7 @@ PARTS = (
                 "rows",
                 "Their parts of the award add up to 100 %.",
                 columns=(
-                    Field("id", "Id", hint=_ROW_ID),
+                    Field("id", "Id", hint=ROW_ID),
                     Field("name", "Title", "names", required=True),
                     Field("percent", "Part of the award, %", "decimal", required=True),
                 ),
@@ -131,7 +91,7 @@ PARTS = (
                 "rows",
                 "A rule judged from nothing is for the screening officer to confirm.",
                 columns=(
-                    Field("id", "Id", hint=_ROW_ID),
+                    Field("id", "Id", hint=ROW_ID),
                     Field("text", "The rule in words", "names", required=True),
                     Field("source", "Judged from", "source", choices="sources"),
                     Field("any_of", "Answers that pass", "list", "Ids between commas; or a number, below."),
@@ -153,7 +113,7 @@ PARTS = (
                 "Documents that applicants add",
                 "rows",
                 columns=(
-                    Field("type", "Id", hint=_ROW_ID),
+                    Field("type", "Id", hint=ROW_ID),
                     Field("name", "Title", "names", required=True),
                     Field("required", "Needed to hand in", "flag"),
                 ),
@@ -181,7 +141,7 @@ PARTS = (
                 "Criteria",
                 "rows",
                 columns=(
-                    Field("id", "Id", hint=_ROW_ID),
+                    Field("id", "Id", hint=ROW_ID),
                     Field("weight", "Weight", "decimal", required=True),
                     Field("name", "Title", "names", required=True),
                     Field("help", "What reviewers ask themselves", "names"),
@@ -205,45 +165,35 @@ PARTS = (
             Field("call.checklists", "Checklists", "lists", choices="checklists"),
         ),
     ),
+    *RESULTS,
 )
-QUESTIONS = "questions"
+QUESTIONS, SUMS = "questions", "call.form.x-sums"
 BY_ID = {part.id: part for part in PARTS}
 
 
-def get(content: Any, path: str) -> Any:
-    """Return what stands at a dotted path, None when nothing does."""
-    for name in path.split("."):
-        if isinstance(content, Mapping):
-            content = content.get(name)
-        elif isinstance(content, list) and name.isdigit() and int(name) < len(content):
-            content = content[int(name)]
-        else:
-            return None
-    return content
-
-
-def put(content: dict[str, Any], path: str, value: Any) -> None:
-    """Set a value at a dotted path of mappings; nothing (None) takes the member out, and what is empty then."""
-    first, _, rest = path.partition(".")
-    if rest:
-        inner = content.get(first)
-        inner = dict(inner) if isinstance(inner, Mapping) else {}
-        put(inner, rest, value)
-        value = inner or None
-    if value is None:
-        content.pop(first, None)
-    else:
-        content[first] = value
+def rows_at(field: Field, value: Any) -> list[Mapping[str, Any]]:
+    """Return the rows that stand in a field, questions of a JSON Schema as rows too."""
+    if field.kind == "asks":
+        return list(asks_of(value))
+    return [row for row in value or [] if isinstance(row, Mapping)] if field.kind == "rows" else []
 
 
 def places(part: Part, content: Mapping[str, Any]) -> Iterator[tuple[str, str, int | None]]:
-    """Yield (path of an input, its label, number of its row from 1) of everything on a page."""
+    """Yield (path of an input, its label, number of its outer row from 1) of everything on a page."""
     for field in part.fields:
         yield field.path, field.label, None
-        for index, _ in enumerate(get(content, field.path) or [] if field.kind == "rows" else []):
+        for index, row in enumerate(rows_at(field, get(content, field.path))):
             yield f"{field.path}.{index}", field.label, index + 1
-            for column in field.columns:
-                yield f"{field.path}.{index}.{column.path}", column.label, index + 1
+            yield from _columns(field, row, f"{field.path}.{index}", index + 1)
+
+
+def _columns(field: Field, row: Mapping[str, Any], place: str, number: int) -> Iterator[tuple[str, str, int | None]]:
+    for column in field.columns:
+        path = f"{place}.{column.path}"
+        yield path, column.label, number
+        for index, inner in enumerate(rows_at(column, row.get(column.path))):
+            yield f"{path}.{index}", column.label, number
+            yield from _columns(column, inner, f"{path}.{index}", number)
 
 
 def placed(part: Part, content: Mapping[str, Any], wrong: Mapping[str, str]) -> dict[str, str]:
@@ -252,16 +202,26 @@ def placed(part: Part, content: Mapping[str, Any], wrong: Mapping[str, str]) -> 
     found: dict[str, str] = {}
     for place, rule in wrong.items():
         path = place.replace(".field", ".source").replace(".fact", ".source") if ".rules." in place else place
+        path = asked(part, content, path)
+        inside = next((one for one, _, _ in places(part, content) if one.startswith(f"{path}.")), "")
         while path and path not in known:
             path = path.rpartition(".")[0]
-        if path:
+        if path := path or inside:
             found.setdefault(path, rule)
     return found
 
 
+def asked(part: Part, content: Mapping[str, Any], place: str) -> str:
+    """Return the input of a place in a JSON Schema whose questions are edited as rows."""
+    for field in part.fields:
+        if field.kind == "asks" and place.startswith(f"{field.path}."):
+            return ask_place(get(content, field.path), field.path, place)
+    return place
+
+
 def part_of(place: str) -> str:
     """Return the page on which a problem is mended; nothing for what no page edits."""
-    if place == "call.form" or place.startswith("call.form."):
+    if place == "call.form" or (place.startswith("call.form.") and not f"{place}.".startswith(f"{SUMS}.")):
         return QUESTIONS
     fits = [(len(f.path), part.id) for part in PARTS for f in part.fields if f"{place}.".startswith(f"{f.path}.")]
     if not fits and place.startswith("call."):

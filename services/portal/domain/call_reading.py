@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.portal.domain.call_parts import Field, Part, get, put
+from services.portal.domain.call_fields import Field, Part, get, put
+from services.portal.domain.form_asks import as_form, asks_of
+from services.portal.domain.form_kinds import number_of
 from shared.money import Amount, Money
 
 Posted = Mapping[str, Sequence[str]]
@@ -22,14 +24,25 @@ def taken(part: Part, posted: Posted, content: Mapping[str, Any], languages: Seq
     new = deepcopy(dict(content))
     for field in part.fields:
         if field.kind == "rows":
-            put(new, field.path, _rows(field, posted, get(content, field.path), languages) or None)
+            put(new, field.path, rows_posted(field, field.path, posted, get(content, field.path), languages) or None)
+        elif field.kind == "asks":
+            before = get(content, field.path)
+            rows = rows_posted(field, field.path, posted, asks_of(before), languages)
+            put(new, field.path, as_form(before, rows, languages))
         elif field.kind == "money":
             put(new, field.path, _money(field, posted))
         elif field.kind == "lists":
             put(new, field.path, _lists(posted.get(field.path, ()), get(content, field.path)))
         else:
-            put(new, field.path, value_of(field, field.path, posted, languages))
+            said = value_of(field, field.path, posted, languages)
+            put(new, field.path, _in_order(said, get(content, field.path)) if field.kind == "choices" else said)
     return new
+
+
+def _in_order(chosen: Any, before: Any) -> Any:
+    """Return what was ticked; what was chosen before keeps its order, because a page has its own."""
+    old = [item for item in before if item in (chosen or ())] if isinstance(before, list) else []
+    return [*old, *(item for item in chosen if item not in old)] if chosen else None
 
 
 def one(posted: Posted, name: str) -> str:
@@ -68,11 +81,20 @@ def decimal_of(text: str) -> str | None:
         return text
 
 
+def numbers_of(text: str) -> list[int | str] | None:
+    """Return whole numbers between commas; what is none stays as it was typed."""
+    words = words_of(text) or []
+    return [int(word) if re.fullmatch(r"-?\d{1,6}", word) else word for word in words] or None
+
+
 _PLAIN: dict[str, Callable[[str], Any]] = {
     "flag": lambda text: text == "true",
     "list": words_of,
     "whole": whole_of,
     "decimal": decimal_of,
+    "switch": {"true": True, "false": False}.get,
+    "numbers": numbers_of,
+    "limit": number_of,
 }
 
 
@@ -92,16 +114,19 @@ def _lists(chosen: Sequence[str], before: Any) -> dict[str, str] | None:
     return {known.get(name, name.replace("-", "_")): name for name in chosen if name} or None
 
 
-def _rows(field: Field, posted: Posted, before: Any, languages: Sequence[str]) -> list[dict[str, Any]]:
+def rows_posted(
+    field: Field, place: str, posted: Posted, before: Any, languages: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the rows that a page posted at a place, each over what stood in it before."""
     old = {str(row.get(field.key)): row for row in before or [] if isinstance(row, Mapping)}
-    numbers = [n for n in range(MOST_ROWS) if f"{field.path}.{n}._" in posted]
-    numbers = moved(numbers, one(posted, "go"), field.path)
+    numbers = [n for n in range(MOST_ROWS) if f"{place}.{n}._" in posted]
+    numbers = moved(numbers, one(posted, "go"), place)
     rows = []
     for number in numbers:
-        start = f"{field.path}.{number}"
+        start = f"{place}.{number}"
         row = dict(old.get(one(posted, f"{start}._"), {}))
-        said = {column.path: value_of(column, f"{start}.{column.path}", posted, languages) for column in field.columns}
-        if not any(value for value in said.values()):
+        said = dict(_cells(field, start, posted, row, languages))
+        if not any(said.values()):
             continue
         for name, value in said.items():
             _set(row, name, value)
@@ -110,12 +135,27 @@ def _rows(field: Field, posted: Posted, before: Any, languages: Sequence[str]) -
     return rows
 
 
+def _cells(
+    field: Field, start: str, posted: Posted, row: Mapping[str, Any], languages: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield what each column says that a row of this kind has."""
+    for column in field.columns:
+        name = f"{start}.{column.path}"
+        if column.only and row.get("kind") not in column.only:
+            continue
+        if column.kind == "rows":
+            yield column.path, rows_posted(column, name, posted, row.get(column.path), languages)
+        else:
+            said = value_of(column, name, posted, languages)
+            yield column.path, _in_order(said, row.get(column.path)) if column.kind == "choices" else said
+
+
 def _set(row: dict[str, Any], name: str, value: Any) -> None:
     if name == "source":
         row.pop("field", None)
         row.pop("fact", None)
         name, _, value = (value or "").partition(":")
-    if not value and value is not False:
+    if value is None or value in ("", [], {}):
         row.pop(name, None)
     elif name:
         row[name] = value
@@ -123,9 +163,9 @@ def _set(row: dict[str, Any], name: str, value: Any) -> None:
 
 def _name_rows(field: Field, rows: list[dict[str, Any]]) -> None:
     """Give each row without an id one that is made from its name."""
-    texts = next(column.path for column in field.columns if column.kind == "names")
+    texts = next((column.path for column in field.columns if column.kind == "names"), None)
     for row in rows:
-        if not row.get(field.key):
+        if texts and not row.get(field.key):
             taken_ids = {str(other.get(field.key)) for other in rows}
             row[field.key] = free_id(row.get(texts) or {}, taken_ids)
 

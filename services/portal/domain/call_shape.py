@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from services.portal.domain.call_parts import PARTS, Field, get
+from services.portal.domain.call_fields import Field, get
+from services.portal.domain.call_parts import PARTS
 
 Problems = Iterator[tuple[str, str]]
 MAPPING, LIST, TEXTS, PLAIN = (
@@ -28,6 +29,10 @@ def _rows(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, int | str) for item in value)
+
+
 def _options(value: Any) -> bool:
     return _rows(value) and all(_names(item.get("name", {})) for item in value)
 
@@ -45,6 +50,7 @@ _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "lists": (_names, MAPPING),
     "money": (_names, MAPPING),
     "rows": (_rows, LIST),
+    "numbers": (_numbers, "must be a list of numbers"),
 }
 
 
@@ -54,17 +60,27 @@ def shape_problems(content: Mapping[str, Any]) -> dict[str, str]:
     for part in PARTS:
         for field in part.fields:
             wrong |= dict(_field(content, field, field.path))
-    for place in ("call.eligibility", "call.duration_months", "call.budget_rows"):
+    for place in (
+        "call.eligibility",
+        "call.duration_months",
+        "call.budget_rows",
+        "call.partners",
+        "call.reporting",
+        "call.exclusion",
+    ):
         if (value := get(content, place)) is not None and not isinstance(value, Mapping):
             wrong[place] = MAPPING
     if "form" in content["call"]:
-        wrong |= dict(_form(content["call"]["form"]))
+        wrong |= dict(_form(content["call"]["form"], "call.form"))
     return wrong
 
 
 def _field(content: Any, field: Field, place: str) -> Problems:
     value = get(content, place)
     if value is None or field.kind == "source":
+        return
+    if field.kind == "asks":
+        yield from _form(value, place)
         return
     fits, rule = _SHAPES.get(field.kind, (_plain, PLAIN))
     if not fits(value):
@@ -75,24 +91,24 @@ def _field(content: Any, field: Field, place: str) -> Problems:
                 yield from _field(content, column, f"{place}.{number}.{column.path}")
 
 
-def _form(form: Any) -> Problems:
+def _form(form: Any, place: str) -> Problems:
     if not isinstance(form, Mapping):
-        yield "call.form", MAPPING
+        yield place, MAPPING
         return
     if not _texts(form.get("required", [])):
-        yield "call.form.required", TEXTS
+        yield f"{place}.required", TEXTS
     sections = form.get("x-sections", [])
     if not _rows(sections):
-        yield "call.form.x-sections", LIST
+        yield f"{place}.x-sections", LIST
     else:
         for number, item in enumerate(sections):
             fine = _texts(item.get("fields", [])) and all(_names(item.get(name, {})) for name in ("name", "hint"))
             if not fine or not isinstance(item.get("id"), str):
                 yield (
-                    f"call.form.x-sections.{number}",
+                    f"{place}.x-sections.{number}",
                     "must have an id, a name by language and the ids of its questions",
                 )
-    yield from _questions(form.get("properties", {}), "call.form.properties")
+    yield from _questions(form.get("properties", {}), f"{place}.properties")
 
 
 def _questions(found: Any, place: str) -> Problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from services.portal.domain.call_shape import shape_problems
@@ -66,6 +66,7 @@ class CallDraft(Entity):
     opened_by_name: str = ""
     handed_in_by: str | None = None
     handed_in_by_name: str = ""
+    asked: list[str] = []  # who may publish it while it waits
     returned_because: str = ""
     published_version: int | None = None
 
@@ -134,17 +135,19 @@ class CallDraft(Entity):
         self.record(CallDraftEdited(**self._about(), parts=parts))
         return True
 
-    def hand_in(self, by: str, name: str) -> None:
-        """Ask a second person to publish it."""
+    def hand_in(self, by: str, name: str, others: Iterable[str] = ()) -> None:
+        """Ask a second person to publish it: `others` manage the programme, and those who did not write it are told."""
         self._editing()
         self.status, self.handed_in_by, self.handed_in_by_name, self.returned_because = "waiting", by, name, ""
-        self.record(CallDraftHandedIn(**self._about()))
+        self.asked = sorted({*others} - {*self.editors, by})
+        names = {str(code): str(text) for code, text in (self.content["call"].get("name") or {}).items()}
+        self.record(CallDraftHandedIn(**self._about(), call_name=names))
 
     def give_back(self, reason: str) -> None:
         """Let it be edited again, with the reason."""
         if self.status != "waiting":
             raise ConflictError("This draft does not wait for a second person")
-        self.status, self.returned_because = "editing", reason
+        self.status, self.returned_because, self.asked = "editing", reason, []
         self.record(CallDraftReturned(**self._about(), reason=reason))
 
     def discard(self) -> None:
@@ -220,6 +223,10 @@ class CallDraft(Entity):
 
     def programme_id(self) -> str | None:
         return self.programme
+
+    def parties(self) -> dict[str, list[str]]:
+        """Return who publishes it while it waits for a second person."""
+        return {"manager": [f"user:{one}" for one in self.asked]} if self.status == "waiting" else {}
 
 
 _SHEET: Content = {"version": 1, "max": 5, "threshold": "60", "comment_required": True, "criteria": []}

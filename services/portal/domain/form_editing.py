@@ -8,64 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from services.portal.domain.call_reading import Posted, free_id, one, options_of, options_text
+from services.portal.domain.call_reading import Posted, free_id, one, options_of, options_text, rows_posted
+from services.portal.domain.form_asks import COLUMNS, as_columns, asks_of
+from services.portal.domain.form_kinds import COMMON, KEPT, KINDS, Form, kind_of, number_of, questions_of
 from shared.errors import InvalidError, NotFoundError, Rule
 
-Form = dict[str, Any]
-# What a question may ask for, as people read it (gettext ids), with what makes it so in the form.
-KINDS: dict[str, tuple[str, Form]] = {
-    "text": ("One line of text", {"type": "string"}),
-    "long_text": ("Long text", {"type": "string", "x-long": True}),
-    "number": ("Number", {"type": "number"}),
-    "whole": ("Whole number", {"type": "integer"}),
-    "amount": ("Amount of money", {"type": "number", "x-money": True}),
-    "choice": ("One of several answers", {"type": "string", "enum": [], "x-options": {}}),
-    "date": ("Day", {"type": "string", "format": "date"}),
-    "yes_no": ("Yes or no", {"type": "boolean"}),
-    "rows": ("Rows", {"type": "array", "maxItems": 10}),
-}
 _ID = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_COMMON = {"x-label", "x-hint", "x-when", "x-required"}
-_KEPT = {
-    "text": {"maxLength"},
-    "long_text": {"x-max-words", "maxLength"},
-    "number": {"minimum", "maximum", "x-decimals"},
-    "whole": {"minimum", "maximum"},
-    "amount": {"minimum", "maximum"},
-    "choice": {"enum", "x-options"},
-    "date": set[str](),
-    "yes_no": set[str](),
-    "rows": {"minItems", "maxItems", "items"},
-}
-
-
-def kind_of(question: Mapping[str, Any]) -> str:
-    """Return which of KINDS a question is."""
-    plain = {"boolean": "yes_no", "array": "rows", "integer": "whole"}.get(str(question.get("type")))
-    if plain:
-        return plain
-    if question.get("type") == "number":
-        return "amount" if question.get("x-money") else "number"
-    if "enum" in question:
-        return "choice"
-    if "format" in question:
-        return "date"
-    return "long_text" if question.get("x-long") or question.get("x-max-words") else "text"
 
 
 def sections_of(form: Mapping[str, Any]) -> list[Form]:
     """Return the sections in order, each with its questions by id."""
     found = form.get("x-sections")
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def questions_of(form: Mapping[str, Any]) -> dict[str, Form]:
-    """Return the questions by id."""
-    found = form.get("properties")
-    return {name: item for name, item in found.items() if isinstance(item, dict)} if isinstance(found, Mapping) else {}
 
 
 def question(form: Mapping[str, Any], name: str) -> Form:
@@ -173,12 +129,12 @@ def with_question(form: Mapping[str, Any], name: str, posted: Posted, languages:
     new = deepcopy(dict(form))
     old = question(new, name)
     kind = one(posted, "kind") if one(posted, "kind") in KINDS else kind_of(old)
-    kept = {member: value for member, value in old.items() if member in _COMMON | _KEPT[kind]}
+    kept = {member: value for member, value in old.items() if member in COMMON | KEPT[kind]}
     found = {**deepcopy(KINDS[kind][1]), **kept}
     for member in ("label", "hint"):
         said = {code: text for code in languages if (text := one(posted, f"{member}.{code}"))}
         _set(found, f"x-{member}", said or None)
-    for member in _KEPT[kind] & {
+    for member in KEPT[kind] & {
         "maxLength",
         "x-max-words",
         "minimum",
@@ -191,7 +147,7 @@ def with_question(form: Mapping[str, Any], name: str, posted: Posted, languages:
     if kind == "choice":
         _choices(found, posted, languages)
     if kind == "rows":
-        found["items"] = _columns(old.get("items"), one(posted, "columns"), languages)
+        found["items"] = as_columns(rows_posted(COLUMNS, COLUMNS.path, posted, asks_of(old.get("items")), languages))
     _condition(new, name, found, posted)
     new["properties"][name] = found
     return new
@@ -202,17 +158,6 @@ def _set(found: Form, member: str, value: Any) -> None:
         found.pop(member, None)
     else:
         found[member] = value
-
-
-def number_of(text: str) -> int | float | str | None:
-    """Return a limit as the form has it: a number where it is one, else the text."""
-    if not text:
-        return None
-    try:
-        value = Decimal(text.replace(" ", "").replace(",", "."))
-    except InvalidOperation:
-        return text
-    return text if not value.is_finite() else int(value) if value == value.to_integral_value() else float(value)
 
 
 def _choices(found: Form, posted: Posted, languages: Sequence[str]) -> None:
@@ -229,37 +174,6 @@ def _condition(form: Form, name: str, found: Form, posted: Posted) -> None:
     _set(found, "x-required", True if needed and other else None)
     required = [item for item in form.get("required", []) if item != name]
     form["required"] = [*required, name] if needed and not other else required
-
-
-def _columns(old: Any, text: str, languages: Sequence[str]) -> Form:
-    """Return the columns of rows from lines "id | kind | name | name"; * before the id: must be filled in."""
-    known = questions_of(old) if isinstance(old, Mapping) else {}
-    properties: Form = {}
-    required = []
-    for line in filter(None, (line.strip() for line in text.splitlines())):
-        cells = [cell.strip() for cell in line.split("|")]
-        name, kind = cells[0].lstrip("* "), cells[1] if len(cells) > 1 else ""
-        names = {code: cell for code, cell in zip(languages, cells[2:], strict=False) if cell}
-        before = known.get(name, {})
-        same = before if kind in KINDS and kind_of(before) == kind else {}
-        made = deepcopy(KINDS[kind][1]) if kind in KINDS else {"type": kind}
-        properties[name] = {**made, **same, "x-label": names}
-        if cells[0].startswith("*"):
-            required.append(name)
-    return {"type": "object", "required": required, "x-order": list(properties), "properties": properties}
-
-
-def columns_text(items: Any, languages: Sequence[str]) -> str:
-    """Return the columns of rows as lines that `with_question` reads."""
-    found = questions_of(items) if isinstance(items, Mapping) else {}
-    order = [name for name in (items or {}).get("x-order", found) if name in found]
-    required = (items or {}).get("required", [])
-    lines = []
-    for name in order:
-        names = found[name].get("x-label") or {}
-        cells = [("* " if name in required else "") + name, kind_of(found[name])]
-        lines.append(" | ".join([*cells, *(str(names.get(code, "")) for code in languages)]))
-    return "\n".join(lines)
 
 
 def choices_text(found: Mapping[str, Any], languages: Sequence[str]) -> str:

@@ -153,6 +153,10 @@ class Organisation(Entity):
             )
         )
 
+    def parties(self) -> dict[str, list[str]]:
+        """Return who decides about what waits."""
+        return {"officer": ["role:officer"], "manager": ["role:programme_manager"]} if self.proposal else {}
+
     def _told(self) -> dict[str, Any]:
         return {"organisation_id": self.id} | {name: getattr(self, name) for name in (*WEIGHTY, "address", "website")}
 

@@ -94,7 +94,7 @@ def hand_in(uow: UnitOfWork, who: Identity, draft_id: str, version: int) -> Call
     if not two_people(programme.pack):
         raise ConflictError("This programme asks for no second person: publish the draft")
     _check(programme, draft)
-    draft.hand_in(who.user, who.name)
+    draft.hand_in(who.user, who.name, drafts.managers(uow.connection, draft.programme))
     return draft
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,10 +13,11 @@ from sqlalchemy import RowMapping
 from services.portal import passwords, storage
 from services.portal.domain import ABSOLUTE, User, account_hash, normal_email, waiting_time
 from shared.database import UnitOfWork
-from shared.errors import InvalidError, NotFoundError
+from shared.errors import InvalidError, NotFoundError, Rule
 from shared.events import Actor
 from shared.events.portal import KeyIssued, KeyRevoked, SessionClosed, SessionOpened, SignInRefused
 from shared.web.identity import Identity
+from shared.web.scopes import SCOPES
 
 KEY_PREFIX = "tmg_"
 KEY_LIFETIME = timedelta(days=365)
@@ -131,14 +133,27 @@ def record_closed(uow: UnitOfWork, user_id: str, ended: list[str], reason: str) 
         uow.record(SessionClosed(user_id=user_id, reason=reason), entity=f"session:{session_id}")
 
 
-def issue_key(uow: UnitOfWork, user_id: str, label: str) -> str:
-    """Return a new API key of a person, shown this once; it is good for a year."""
+def issue_key(
+    uow: UnitOfWork, user_id: str, label: str, scopes: Sequence[str] = (), days: int = KEY_LIFETIME.days
+) -> str:
+    """Return a new API key of a person, shown this once; with scopes it is limited to what these permit."""
+    wrong: dict[str, str] = {}
     if not 1 <= len(label.strip()) <= 120:
-        raise InvalidError({"label": "must have 1 to 120 letters"})
+        wrong["label"] = "must have 1 to 120 letters"
+    if unknown := sorted(set(scopes) - SCOPES.keys()):
+        wrong["scopes"] = Rule("%(name)s is no scope", name=unknown[0])
+    if not 1 <= days <= KEY_LIFETIME.days:
+        wrong["days"] = Rule("must be 1 to %(most)s days", most=KEY_LIFETIME.days)
+    if wrong:
+        raise InvalidError(wrong)
     key, key_id, now = KEY_PREFIX + secrets.token_urlsafe(32), str(uow.ids()), uow.now()
     row = {"id": key_id, "key_hash": hash_of(key), "user_id": user_id, "label": label.strip()}
-    uow.connection.execute(storage.api_key.insert().values(row | {"issued_at": now, "expires_at": now + KEY_LIFETIME}))
-    uow.record(KeyIssued(key_id=key_id, user_id=user_id, label=label.strip()), entity=f"key:{key_id}")
+    limits: dict[str, object] = {"scopes": sorted(set(scopes)) or None, "start": key[: len(KEY_PREFIX) + 6]}
+    uow.connection.execute(
+        storage.api_key.insert().values(row | limits | {"issued_at": now, "expires_at": now + timedelta(days=days)})
+    )
+    issued = KeyIssued(key_id=key_id, user_id=user_id, label=label.strip(), scopes=sorted(set(scopes)))
+    uow.record(issued, entity=f"key:{key_id}")
     return key
 
 
@@ -162,6 +177,7 @@ def identity_of(row: RowMapping) -> Identity:
         programmes=tuple(row["programmes"]),
         locale=row["locale"],
         session=row["session"],
+        scopes=tuple(row.get("scopes") or ()),
         csrf=row.get("csrf") or "",
         confirmed_at=int(row["confirmed_at"].timestamp()) if row["confirmed_at"] else None,
     )

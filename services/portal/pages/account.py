@@ -14,15 +14,22 @@ from shared.database import UnitOfWork
 from shared.errors import InvalidError
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel
-from shared.web.identity import Identity
+from shared.web.identity import Identity, must_have_confirmed
 from shared.web.pages import render
+from shared.web.scopes import NAMES
 
 router = APIRouter()
 READ, CHANGE = [allowed("portal.account.read")], [allowed("portal.account.change")]
 
 
 def _page(
-    request: Request, who: Identity, uow: UnitOfWork, *, errors: dict[str, str], new_key: str = ""
+    request: Request,
+    who: Identity,
+    uow: UnitOfWork,
+    *,
+    errors: dict[str, str],
+    new_key: str = "",
+    chosen: KeyForm | None = None,
 ) -> HTMLResponse:
     user = storage.users(uow).get(who.user, for_update=False)
     return render(
@@ -34,6 +41,8 @@ def _page(
         keys=storage.keys_of(uow.connection, who.user, uow.now()),
         errors=errors,
         new_key=new_key,
+        scopes=NAMES if "finance_partner" in who.roles else {},
+        chosen=chosen,
         done=request.query_params.get("done", ""),
     )
 
@@ -82,14 +91,17 @@ class KeyForm(FormModel):
     """What a new key is for."""
 
     label: Annotated[str, Field(max_length=200)] = ""
+    scopes: list[str] = []
+    days: int = 365
 
 
 @router.post("/account/keys", dependencies=CHANGE)
 def issue_key(request: Request, form: Annotated[KeyForm, Form()], who: Who, uow: Uow) -> HTMLResponse:
+    must_have_confirmed(who, uow.now())
     try:
-        key = sessions.issue_key(uow, who.user, form.label)
+        key = sessions.issue_key(uow, who.user, form.label, form.scopes, form.days)
     except InvalidError as error:
-        return _page(request, who, uow, errors=error.fields)
+        return _page(request, who, uow, errors=error.fields, chosen=form)
     return _page(request, who, uow, errors={}, new_key=key)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.portal.domain import ORGANISATION_KINDS
-from services.portal.domain.call_parts import get
+from services.portal.domain.call_fields import get
+from services.portal.domain.form_kinds import KINDS, kind_of, questions_of
 from services.portal.pages.organisations import KIND_NAMES
 from shared.events.call_rules import languages_of
 from shared.forms import FACTS
@@ -19,6 +20,22 @@ FACT_NAMES = {
     "requested": "Amount asked for",
     "own_share_percent": "Own share, %",
 }
+MEASURES = {
+    "number": "A number",
+    "percent": "A percentage, from its two counts",
+    "distinct": "Different registration numbers",
+}
+PERIODS = {
+    "add": "Added up",
+    "cumulative": "All so far, never less",
+    "level": "As it stands at the end",
+}
+BUDGET_NAMES = {
+    "budget.grant": "The budget: asked from the grant",
+    "budget.own": "The budget: own share",
+    "budget.total": "The budget: altogether",
+}
+_NUMERIC = {"number", "whole", "amount"}
 Choices = list[tuple[str, str]]
 
 
@@ -44,7 +61,50 @@ def choices(pack: Mapping[str, Any], content: Mapping[str, Any], locale: str) ->
         "checklists": _named(pack, "checklists", "checklist", locale),
         "sources": _sources(content, locale),
         "judges": [],
+        **_usual(),
+        **_answers(content, locale),
+        "moves": _moves(pack, content, locale),
     }
+
+
+def _usual() -> dict[str, Choices]:
+    """Return what does not depend on the programme; an empty choice is what is usual."""
+    yes, no = said("portal", "yes"), said("portal", "no")
+    return {
+        "usually_yes": [("", said("portal", "As usual: yes")), ("true", yes), ("false", no)],
+        "usually_no": [("", said("portal", "As usual: no")), ("true", yes), ("false", no)],
+        "measures": [(name, said("portal", text)) for name, text in MEASURES.items()],
+        "periods": [(name, said("portal", text)) for name, text in PERIODS.items()],
+        "kinds_of_question": [(name, said("portal", text)) for name, (text, _) in KINDS.items() if name != "rows"],
+    }
+
+
+def _answers(content: Mapping[str, Any], locale: str) -> dict[str, Choices]:
+    """Return the questions of the form as what they can be chosen for."""
+    every: Choices = []
+    numeric: Choices = []
+    numbers: Choices = [(term, said("portal", text)) for term, text in BUDGET_NAMES.items()]
+    for name, item in questions_of(get(content, "call.form") or {}).items():
+        shown = f"{in_language(item.get('x-label'), locale)} ({name})"
+        every.append((name, shown))
+        if kind_of(item) in _NUMERIC:
+            numeric.append((name, shown))
+            numbers.append((name, shown))
+        for column, inner in questions_of(item.get("items") or {}).items():
+            both = f"{shown}: {in_language(inner.get('x-label'), locale)} ({column})"
+            every.append((f"{name}.{column}", both))
+            if kind_of(inner) in _NUMERIC:
+                numbers.append((f"{name}.{column}", both))
+    return {"answers": every, "numeric": numeric, "numbers": numbers}
+
+
+def _moves(pack: Mapping[str, Any], content: Mapping[str, Any], locale: str) -> Choices:
+    """Return what can be held while a hit on an exclusion list is undecided."""
+    chosen = get(content, "call.workflow")
+    flows = [flow for flow in (pack.get("workflows") or {}).values() if flow.get("workflow") == chosen]
+    moves = [move for flow in flows for move in flow.get("transitions") or [] if isinstance(move, Mapping)]
+    named = [(str(move.get("id")), f"{in_language(move.get('name'), locale)} ({move.get('id')})") for move in moves]
+    return [*named, ("release", said("portal", "Payment of a tranche"))]
 
 
 def _activities(pack: Mapping[str, Any], locale: str) -> Choices:

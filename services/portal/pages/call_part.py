@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.portal import storage
-from services.portal.domain.call_parts import BY_ID, PARTS, QUESTIONS, Part, get, part_of, placed
+from services.portal.domain.call_fields import Part, get
+from services.portal.domain.call_parts import BY_ID, PARTS, QUESTIONS, part_of, placed, rows_at
 from services.portal.domain.call_reading import one, options_text, source_of, taken
 from services.portal.domain.differing import Difference, differences
 from services.portal.domain.draft import CallDraft, Content
@@ -94,6 +95,7 @@ def shown(  # noqa: PLR0917 - what a page is made of
         get=get,
         options_text=options_text,
         source_of=source_of,
+        rows_at=rows_at,
         say=in_language,
     )
 

@@ -36,7 +36,7 @@ KIND_NAMES = {
     "other": "Other organisation",
 }
 FIELD_NAMES = {
-    "name": "Name",
+    "name": "Name of the organisation",
     "kind": "Type",
     "country": "Country",
     "registration_number": "Registration number",

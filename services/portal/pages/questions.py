@@ -11,12 +11,14 @@ from fastapi.responses import HTMLResponse, Response
 
 from services.portal import storage
 from services.portal.domain import form_editing as editing
-from services.portal.domain.call_parts import PARTS, QUESTIONS, part_of
-from services.portal.domain.call_reading import one
+from services.portal.domain.call_parts import PARTS, QUESTIONS, part_of, rows_at
+from services.portal.domain.call_reading import one, options_text, source_of
 from services.portal.domain.draft import CallDraft
+from services.portal.domain.form_asks import COLUMNS, ask_place
+from services.portal.domain.form_kinds import KINDS, kind_of, questions_of
 from services.portal.handlers import calls
 from services.portal.handlers.calls import EDIT, READ
-from services.portal.pages.call_choices import in_language, tongues_of
+from services.portal.pages.call_choices import choices, in_language, tongues_of
 from services.portal.pages.call_part import posted_of, version_of
 from services.portal.pages.calls import DRAFT, back, path_of
 from services.portal.pages.telling import labelled
@@ -58,8 +60,10 @@ def _page(
         "tongues": tongues_of(pack, draft.content),
         "pages": [*((item.id, item.name) for item in PARTS), (QUESTIONS, "Questions of the form")],
         "base": path_of(draft),
-        "kinds": {name: label for name, (label, _) in editing.KINDS.items()},
+        "kinds": {name: label for name, (label, _) in KINDS.items()},
         "editing": editing,
+        "kind_of": kind_of,
+        "questions_of": questions_of,
         "say": in_language,
     }
     return render(request, template, status_code=status, **(facts | more))
@@ -108,34 +112,56 @@ def save_sections(request: Request, draft_id: str, who: Who, uow: Uow) -> Respon
 
 
 @router.get(f"{PAGE}/{{name}}", dependencies=[allowed(READ)])
-def question(request: Request, draft_id: str, name: str, who: Who, uow: Uow) -> HTMLResponse:
-    """Show one question."""
-    return _question(request, uow, calls.seen(uow, who, draft_id), name)
+def question(request: Request, draft_id: str, name: str, who: Who, uow: Uow, more: str = "") -> HTMLResponse:  # noqa: PLR0917
+    """Show one question, with an empty column where one is asked for."""
+    return _question(request, uow, calls.seen(uow, who, draft_id), name, new=more)
 
 
 def _question(  # noqa: PLR0917 - what a page is made of
-    request: Request, uow: UnitOfWork, draft: CallDraft, name: str, form: Any = None, status: int = 200
+    request: Request, uow: UnitOfWork, draft: CallDraft, name: str, form: Any = None, status: int = 200, new: str = ""
 ) -> HTMLResponse:
     shown = form or _form(draft)
     asked = editing.question(shown, name)
     order = [item for section in editing.sections_of(shown) for item in section.get("fields", [])]
     earlier = order[: order.index(name)] if name in order else []
-    known = editing.questions_of(shown)
-    deciding = [item for item in earlier if item in known and editing.kind_of(known[item]) in {"choice", "yes_no"}]
+    known = questions_of(shown)
+    deciding = [item for item in earlier if item in known and kind_of(known[item]) in {"choice", "yes_no"}]
     when = (
         next(iter((asked.get("x-when") or {"": []}).items())) if isinstance(asked.get("x-when"), Mapping) else ("", [])
     )
     more = {
         "name": name,
         "question": asked,
-        "kind": editing.kind_of(asked),
+        "kind": kind_of(asked),
         "required": name in shown.get("required", []) or bool(asked.get("x-required")),
         "when": when,
         "deciding": [(item, known[item]) for item in deciding],
         "stale": status == 409,
-        "stored": editing.questions_of(_form(draft)).get(name),
+        "stored": questions_of(_form(draft)).get(name),
+        **_columns(request, uow, draft, name, asked),
+        "more": new,
     }
     return _page(request, uow, draft, "draft_question.html", status, **more)
+
+
+def _columns(request: Request, uow: UnitOfWork, draft: CallDraft, name: str, asked: Mapping[str, Any]) -> Any:
+    """Return what the rows are made of that say what a repeating question asks."""
+    pack = storage.programmes(uow).get(draft.programme, for_update=False).pack
+    start = f"call.form.properties.{name}.items"
+    wrong = calls.problems(pack, draft) if draft.open else {}
+    found = {ask_place(asked.get("items"), start, place): rule for place, rule in wrong.items()}
+    return {
+        "columns": COLUMNS,
+        "rows_at": rows_at,
+        "choices": choices(pack, draft.content, request.state.locale),
+        "options_text": options_text,
+        "source_of": source_of,
+        "errors": {
+            f"{COLUMNS.path}{place.removeprefix(start)}": rule
+            for place, rule in found.items()
+            if place.startswith(start)
+        },
+    }
 
 
 @router.post(f"{PAGE}/{{name}}", dependencies=[allowed(EDIT)], response_model=None)
@@ -150,7 +176,8 @@ def save_question(request: Request, draft_id: str, name: str, who: Who, uow: Uow
     _keep(uow, who, draft, form)
     if one(posted, "go") == "done":
         return back(path_of(draft, QUESTIONS))
-    return back(path_of(draft, f"{QUESTIONS}/{name}?saved=true"))
+    added = one(posted, "go") == f"add:{COLUMNS.path}"
+    return back(path_of(draft, f"{QUESTIONS}/{name}?" + (f"more={COLUMNS.path}#new-row" if added else "saved=true")))
 
 
 def _written(draft: CallDraft, what: str) -> dict[str, Any]:

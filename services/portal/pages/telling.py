@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.portal.domain.call_parts import PARTS, get, places
+from services.portal.domain.call_fields import get
+from services.portal.domain.call_parts import PARTS, asked, places
 from shared.i18n import said
 
 
 def labelled(place: str, content: Mapping[str, Any]) -> str:
     """Return the label of the input nearest to a place, with the number of its row."""
     known = {path: (label, row) for part in PARTS for path, label, row in places(part, content)}
-    path = place
+    path = next((found for part in PARTS if (found := asked(part, content, place)) != place), place)
     while path and path not in known:
         path = path.rpartition(".")[0]
     if not path:
@@ -21,7 +22,9 @@ def labelled(place: str, content: Mapping[str, Any]) -> str:
     owner = next((field for part in PARTS for field in part.fields if path.startswith(f"{field.path}.")), None)
     if owner is None or row is None:
         return said("portal", label)
-    return f"{said('portal', owner.label)}, {row}" + (f": {said('portal', label)}" if path.count(".") > 2 else "")
+    return f"{said('portal', owner.label)}, {row}" + (
+        f": {said('portal', label)}" if path != f"{owner.path}.{row - 1}" else ""
+    )
 
 
 def _question(place: str, content: Mapping[str, Any]) -> str:

@@ -111,6 +111,9 @@ api_key = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
     Column("confirmed_at", DateTime(timezone=True)),
+    Column("scopes", JSONB),  # none: whatever its person may do
+    Column("start", String(12)),
+    Column("last_used_at", DateTime(timezone=True)),
 )
 sign_in_link = Table(
     "sign_in_link",
@@ -223,7 +226,9 @@ def _usable(now: datetime) -> tuple[Any, ...]:
 def live_key(connection: Connection, key_hash: str, now: datetime) -> RowMapping | None:
     """Return an API key that may still be used, with the person as they are now."""
     query = (
-        select(api_key.c.id.label("session"), api_key.c.confirmed_at, *_PERSON)
+        select(
+            api_key.c.id.label("session"), api_key.c.confirmed_at, api_key.c.scopes, api_key.c.last_used_at, *_PERSON
+        )
         .select_from(api_key.join(_WITH_ORGANISATION, api_key.c.user_id == account.c.id))
         .where(
             api_key.c.key_hash == key_hash, api_key.c.revoked_at.is_(None), api_key.c.expires_at > now, account.c.active
@@ -236,6 +241,11 @@ def touch_session(connection: Connection, session_id: str, now: datetime) -> Non
     """Note that a session is in use; at most once a minute, so that reads stay reads."""
     stale = and_(session.c.id == session_id, session.c.last_seen_at < now - TOUCH)
     connection.execute(update(session).where(stale).values(last_seen_at=now))
+
+
+def touch_key(connection: Connection, key_id: str, now: datetime) -> None:
+    """Note that a key is in use; at most once a minute."""
+    connection.execute(update(api_key).where(api_key.c.id == key_id).values(last_used_at=now))
 
 
 def confirm(connection: Connection, session_id: str, renamed: str | None, now: datetime) -> str:

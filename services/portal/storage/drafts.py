@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.portal.domain.draft import CallDraft
 from services.portal.domain.programme import Programme
-from services.portal.storage import call_draft, programme, programme_version
+from services.portal.storage import account, call_draft, programme, programme_version
 from shared.database import Repository, UnitOfWork
 
 _OPEN = call_draft.c.open
@@ -38,6 +38,13 @@ def open_drafts(connection: Connection, programme_id: str) -> list[RowMapping]:
     )
     query = select(*columns).where(call_draft.c.programme == programme_id, _OPEN)
     return list(connection.execute(query.order_by(call_draft.c.call).limit(200)).mappings())
+
+
+def managers(connection: Connection, programme_id: str) -> list[str]:
+    """Return who manages a programme and can sign in."""
+    state = account.c.state
+    mine = (state["roles"].contains(["programme_manager"]), state["programmes"].contains([programme_id]))
+    return list(connection.execute(select(account.c.id).where(account.c.active, *mine)).scalars())
 
 
 def last_change(connection: Connection, draft: str) -> RowMapping:

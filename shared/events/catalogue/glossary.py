@@ -10,11 +10,13 @@ from typing import Any
 from shared.events.catalogue.glossary_grants import GRANTS
 from shared.events.catalogue.glossary_loans import LOANS
 from shared.events.catalogue.glossary_own import OWN
+from shared.events.catalogue.glossary_webhooks import WEBHOOKS
 
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
     **GRANTS,
     **LOANS,
+    **WEBHOOKS,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
     "absent": ("How many of the missing events the source does not have either.", 0),
     "accepted": ("How much of it was accepted.", None),
@@ -245,6 +247,21 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "workflow": ("The workflow that the case follows.", "bso-grant"),
     "workflow_version": ("Which version of that workflow.", 1),
     "working_days_left": ("How many working days remain when the clock runs again.", 6),
+}
+# Improvement plans after a decline, and versions of offers.
+FIELDS |= {
+    "dscr_after": ("The lowest year's debt service cover of the new version.", "1.655"),
+    "dscr_before": ("The lowest year's debt service cover of the declined version.", "1.102"),
+    "improvement.number": ("The new version of the proposal.", 2),
+    "improvement.side": ("applicant or officer.", "applicant"),
+    "improvement.task": ("The task's code.", "more-collateral"),
+    "improvement_id": ("The improvement plan's id.", "IMP-2026-0001"),
+    "new_referral_id": ("The referral of the improved version.", "REF-2026-0002"),
+    "readiness_after": ("The share of rules that the new version meets.", "1.0000"),
+    "readiness_before": ("The share of rules that the declined version met.", "0.8500"),
+    "referral.number": ("The version of the bank's offer.", 1),
+    "working_days_late": ("How many working days the answer is late.", 1),
+    "tasks": ("How many things are to be done.", 4),
 }
 FIELDS |= OWN
 

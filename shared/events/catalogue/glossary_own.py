@@ -92,6 +92,7 @@ OWN: dict[str, tuple[str, Any]] = {
     "bulk.query": ("The search that chose the cases; empty when they were ticked.", "stage:screening"),
     "bulk.refused": ("How many cases stayed as they were, each for a reason that stands with it.", 3),
     "bulk.rows": ("How many cases were chosen.", 44),
+    "call_draft.call_name": ("What the call is called, by language.", {"en": "Services 2027", "ru": "Услуги 2027"}),
     "call_draft.copied_from": ("The call that it began as a copy of.", "bso-grants-2026"),
     "call_draft.draft_id": ("The draft's id.", "01a20456-04a7-7feb-be00-ddc2ebcf110c"),
     "cofinancing.earned": ("What the verified match earned of the programme's share.", None),

@@ -160,6 +160,8 @@ class Account(Agreement):
                 "is above the %(outstanding)s that are paid and not accounted for", outstanding=self.outstanding()
             )
             raise InvalidError({"amount": rule})
+        if due and due < now.date():
+            raise InvalidError({"due": "can't be in the past"})
         made = {"demanded_by": by.id, "demanded_by_name": by.name, "demanded_at": now}
         refund = Refund(number=len(self.refunds) + 1, amount=amount, why=why, due=due, **made)
         self.refunds = [*self.refunds, refund]

@@ -54,6 +54,8 @@ class Award(Account):
             raise InvalidError({"amount": rule})
         if certificate.period_to < certificate.period_from:
             raise InvalidError({"period_to": "is before the first day of the period"})
+        if self.terms and self.terms.ends_on and certificate.period_to > self.terms.ends_on:
+            raise InvalidError({"period_to": Rule("is after the grant: it ends on %(day)s", day=self.terms.ends_on)})
         self._replace(tranche.model_copy(update={"status": "certified", "certificate": certificate}))
         about = certificate.model_dump(include={"period_from", "period_to", "purpose"})
         fact = self._tranche_fact(tranche, ["finance"])
@@ -263,7 +265,7 @@ class Award(Account):
             raise ConflictError(
                 "Tranche %(number)s is on hold since %(day)s: %(why)s (%(who)s)",
                 number=number,
-                day=tranche.hold.at.date().isoformat(),
+                day=tranche.hold.at.date(),
                 why=tranche.hold.why,
                 who=tranche.hold.by_name,
             )

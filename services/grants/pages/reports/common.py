@@ -35,6 +35,7 @@ KINDS = {"periodic": "Report", "final": "Final report"}
 DECISIONS = {"open": "Open", "accepted": "Accepted", "cut": "Cut", "refused": "Refused"}
 DECISION_TONES = {"open": "", "accepted": "good", "cut": "warn", "refused": "bad"}
 PARTS = {COSTS: "Costs", INDICATORS: "Indicators", DOCUMENTS: "Documents"}
+HALVES = {"numerator": "how many", "denominator": "of how many"}
 
 
 def path_of(report_id: str, part: str = "") -> str:
@@ -83,20 +84,25 @@ class ReportPage:
         own = {name: translate("grants", text, locale=self.locale) for name, text in PARTS.items()}
         return [(part, sections.get(part) or own.get(part, part)) for part in self.setting.parts]
 
+    def _halves(self, path: str, name: str) -> dict[str, str]:
+        """Return the names of the two counts of a percentage, which would be called alike otherwise."""
+        said = {slot: translate("grants", text, locale=self.locale) for slot, text in HALVES.items()}
+        return {f"{path}.{slot}": f"{name}: {text}" for slot, text in said.items()}
+
     def labels(self) -> dict[str, str]:
         """Return the names of fields as people read them, by the names that errors have."""
         found = {f"answers.{n}": say(q.label, self.locale) for n, q in self.setting.rules.questions.questions.items()}
         for indicator in self.setting.indicators:
             name = say(indicator.name, self.locale)
             found |= {f"entries.{indicator.id}.{slot}": name for slot in (*indicator.slots, "ids", "note")}
+            found |= self._halves(f"entries.{indicator.id}", name)
             for dimension in indicator.disaggregation:
                 broken = f"{name}, {say(dimension.name, self.locale).lower()}"
                 found[f"entries.{indicator.id}.{dimension.id}"] = broken
                 for part in dimension.parts:
                     label = f"{broken}: {say(part.name, self.locale)}"
-                    found |= {
-                        f"entries.{indicator.id}.{dimension.id}.{part.id}.{slot}": label for slot in indicator.slots
-                    }
+                    path = f"entries.{indicator.id}.{dimension.id}.{part.id}"
+                    found |= {f"{path}.{slot}": label for slot in indicator.slots} | self._halves(path, label)
         lines = {f"explanations.{line.id}": say(line.name, self.locale) for line in self.call.budget_lines}
         period = translate("grants", "Period", locale=self.locale)
         costs = {
@@ -104,6 +110,7 @@ class ReportPage:
             for cost in self.report.costs
             for name in _COST_FIELDS
         }
+        costs |= {f"costs.{cost.number}": self._cost_label(cost.number) for cost in self.report.costs}
         return found | lines | {"period_to": period} | costs
 
     def _cost_label(self, number: int) -> str:

@@ -1,0 +1,1 @@
+"""What banks download to verify our messages."""
