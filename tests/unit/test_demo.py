@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from services.demo import cli, report
+from services.demo.story import text
 from shared.events.base import event_types
 from shared.settings import Settings
 
@@ -67,3 +69,10 @@ def test_nobody_takes_less_than_no_time(demo: Callable[..., Any]) -> None:
     """A pause that can't be is refused by the name of its option."""
     told = demo("--pause", "-1")
     assert (told.exit_code, "--pause" in told.output) == (2, True)
+
+
+def test_a_grants_days_are_its_programmes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour before midnight in a house of UTC, it is tomorrow already where the story's grants are."""
+    monkeypatch.setattr(text, "utc_now", lambda: datetime(2026, 11, 22, 23, 30, tzinfo=UTC))
+    monkeypatch.setattr(text, "settings", lambda: Settings(time_zone="UTC"))
+    assert (text.day(), text.day(1, text.BAI_ALAI), text.house_day()) == ("2026-11-23", "2026-11-24", "2026-11-22")

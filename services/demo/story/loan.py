@@ -6,7 +6,7 @@ from typing import Any
 
 from services.demo.people import DemoError
 from services.demo.stage import Stage
-from services.demo.story.text import PLAN, day
+from services.demo.story.text import PLAN, house_day
 
 CONSENTED = {
     "bank-one": ["applicant", "request", "project", "funding", "history", "projection"],
@@ -82,7 +82,9 @@ def _prepare(loan: Loan) -> None:
         loan.section(name)
     for kind in ("registration", "accounts"):
         path = f"{loan.path}/documents"
-        stage.upload("msme", f"uploads {kind}", path, f"{kind}.pdf", kind=kind, issued=day(-30), expires=day(300))
+        stage.upload(
+            "msme", f"uploads {kind}", path, f"{kind}.pdf", kind=kind, issued=house_day(-30), expires=house_day(300)
+        )
     readiness = stage.get("msme", f"{loan.path}/readiness")
     if not readiness["ready"]:
         raise DemoError(f"the finished proposal is not ready: {readiness['todos']}")
@@ -108,7 +110,7 @@ def _refer(loan: Loan) -> None:
             "bank": bank,
             "fields": fields,
             "purpose": "loan_decision",
-            "until": day(90),
+            "until": house_day(90),
             "language": "en",
             "text_version": "1",
             "version": loan.version(),
@@ -135,7 +137,7 @@ def _answer(loan: Loan) -> None:
     loan.decide("msme", "bank-two", "answers", "answer", text="The line costs 45,000; the quotation is of this month.")
     loan.decide("bank_two", "bank-two", "takes it into analysis", "analysis")
     offer: dict[str, Any] = {"amount": "40000", "rate_percent": "13.5", "term_months": 36, "fee": "400"}
-    loan.decide("bank_two", "bank-two", "makes an offer", "offer", valid_until=day(30), **offer)
+    loan.decide("bank_two", "bank-two", "makes an offer", "offer", valid_until=house_day(30), **offer)
 
 
 def _conclude(loan: Loan) -> None:
@@ -146,7 +148,7 @@ def _conclude(loan: Loan) -> None:
     if left["stage"] != "closed":
         raise DemoError(f"the third referral did not close by itself: it is {left['stage']}")
     path = f"/loans/api/loans/{accepted['reference']}/disbursements"
-    body = {"amount": "40000", "on": day()}
+    body = {"amount": "40000", "on": house_day()}
     stage.act("bank_two", "reports the disbursement", "POST", path, json=body)
     stage.act("msme", "confirms the disbursement", "POST", f"{path}/1/confirmation")
     _follow(stage, accepted["reference"])
@@ -155,7 +157,7 @@ def _conclude(loan: Loan) -> None:
 def _follow(stage: Stage, reference: str) -> None:
     """Let the bank report the month: a slip of the pen is found before anything counts."""
     row = {"loan": reference, "principal_paid": "0", "interest_paid": "0", "outstanding": "40000", "days_past_due": 0}
-    body = {"programme": "business-ecosystem", "as_of": day(), "rows": [row | {"principal_paid": "40000.01"}]}
+    body = {"programme": "business-ecosystem", "as_of": house_day(), "rows": [row | {"principal_paid": "40000.01"}]}
     wrong = stage.act("bank_two", "reports the month with a slip: found", "POST", "/loans/api/tapes", json=body)
     if wrong["counts"]["wrong"] != 1:
         raise DemoError("more principal was paid back than was paid out, and nobody said so")

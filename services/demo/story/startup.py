@@ -7,7 +7,7 @@ from typing import Any
 from services.demo.people import DemoError
 from services.demo.stage import Stage
 from services.demo.story.grant import Grant
-from services.demo.story.text import START_UP, day, som
+from services.demo.story.text import BAI_ALAI, START_UP, day, som
 
 
 def tell(stage: Stage) -> str:
@@ -55,7 +55,7 @@ def _decide(grant: Grant) -> None:
 def _agree(grant: Grant) -> None:
     stage = grant.stage
     plan = [
-        {"title": title, "due": day(ahead), "amount": som(amount)}
+        {"title": title, "due": day(ahead, BAI_ALAI), "amount": som(amount)}
         for title, ahead, amount in (("Equipment bought", 60, "126000"), ("First sales", 180, "54000"))
     ]
     body = {"milestones": plan, "conditions": "", "version": grant.version("field_officer")}

@@ -16,9 +16,19 @@ def euro(amount: str) -> dict[str, str]:
     return {"amount": str(Decimal(amount)), "currency": "EUR"}
 
 
-def day(ahead: int = 0) -> str:
+# The story's programmes and where they work: a grant's days are counted there, whatever the house's own zone is.
+BUSINESS_ECOSYSTEM = "Europe/Skopje"
+BAI_ALAI = "Asia/Bishkek"
+
+
+def day(ahead: int = 0, zone: str = BUSINESS_ECOSYSTEM) -> str:
     """Return the date so many days from today, as the people of the programme count days."""
-    return (utc_now().astimezone(ZoneInfo(settings().time_zone)).date() + timedelta(days=ahead)).isoformat()
+    return (utc_now().astimezone(ZoneInfo(zone)).date() + timedelta(days=ahead)).isoformat()
+
+
+def house_day(ahead: int = 0) -> str:
+    """Return the date so many days from today in the house's own zone, in which loans and their tapes are counted."""
+    return day(ahead, settings().time_zone)
 
 
 ANSWERS = {
