@@ -1,9 +1,18 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-OWNS = ("fee", "improvement", "loan", "product", "proposal", "referral", "tape")
+OWNS = (
+    *("delivery", "fee", "improvement", "loan", "product", "proposal", "referral", "tape", "transfer", "tripartite"),
+)
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
+    "loans.delivery.confirmed",
+    "loans.delivery.disputed",
+    "loans.delivery.received",
+    "loans.delivery.reported",
+    "loans.delivery.returned",
+    "loans.delivery.taken_back",
+    "loans.delivery.transferred",
     "loans.fee.accrued",
     "loans.fee.approved",
     "loans.fee.assigned",
@@ -60,6 +69,20 @@ PUBLISHES = (
     "loans.tape.checked",
     "loans.tape.discarded",
     "loans.tape.superseded",
+    "loans.transfer.made",
+    "loans.transfer.received",
+    "loans.transfer.refused",
+    "loans.tripartite.behind",
+    "loans.tripartite.declined",
+    "loans.tripartite.deliveries_reported",
+    "loans.tripartite.drafted",
+    "loans.tripartite.ended",
+    "loans.tripartite.in_force",
+    "loans.tripartite.notice_given",
+    "loans.tripartite.proposed",
+    "loans.tripartite.revised",
+    "loans.tripartite.signed",
+    "loans.tripartite.withdrawn",
 )
 CONSUMES = (
     "portal.user.#",

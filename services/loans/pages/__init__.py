@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.loans.pages import (
     agreements,
     calculator,
+    deliveries,
     editor,
     fees,
     fragments,
@@ -14,6 +15,7 @@ from services.loans.pages import (
     proposals,
     referrals,
     tapes,
+    tripartite,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -25,6 +27,8 @@ for part in (
     referrals,
     agreements,
     tapes,
+    tripartite,
+    deliveries,
     portfolio,
     products,
     fees,
