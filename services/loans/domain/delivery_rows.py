@@ -18,7 +18,6 @@ from services.loans.domain.tripartite import LIVE, Tripartite
 from shared.entity import canonical_hash
 from shared.errors import Rule
 from shared.money import Amount, Money
-from shared.sheets import day_of
 
 COLUMNS = ("agreement", "number", "good", "quantity", "price", "currency", "delivered_on", "paid_on")
 REQUIRED = tuple(name for name in COLUMNS if name != "currency")
@@ -177,7 +176,7 @@ def _day(row: Row, name: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(day_of(text))
+        return date.fromisoformat(text)
     except ValueError:
         row.wrong(name, "is not a day: write it as 2026-03-31")
         return None

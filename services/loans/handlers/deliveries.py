@@ -19,7 +19,7 @@ from services.loans.storage import chain
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, Rule
 from shared.money import Money, total
-from shared.sheets import stream_rows
+from shared.sheets import day_of, stream_rows
 from shared.web.identity import Identity
 
 
@@ -111,7 +111,9 @@ def _buyer(uow: UnitOfWork, who: Identity) -> str:
 def _row(place: int, item: dict[str, str]) -> Row:
     line = item.get("line", "")
     number = int(line) if line.isascii() and line.isdigit() and len(line) < 9 else place
-    return Row(number, {name: item.get(name, "").strip()[:200] for name in COLUMNS})
+    given = {name: item.get(name, "").strip()[:200] for name in COLUMNS}
+    days = {name: day_of(given[name]) for name in ("delivered_on", "paid_on") if given[name]}
+    return Row(number, given | days)
 
 
 def _same(row: Row, said: Said, former: Any) -> None:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from services.loans import chain_chart, storage
-from services.loans.api.tripartite import Draft, Revise, WantedIn, seen_by
+from services.loans.api.chain_shapes import Draft, Revise, WantedIn
+from services.loans.api.tripartite import seen_by
 from services.loans.chain_chart import Flow
 from services.loans.domain.chain_terms import CONSENT_TEXT, CONSENT_VERSION, MAX_LOANS, ChainTerms
 from services.loans.handlers import access, chain_view, tripartite
