@@ -1,6 +1,6 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-OWNS = ("fee", "improvement", "loan", "product", "proposal", "referral", "tape")
+OWNS = ("fee", "improvement", "loan", "product", "proposal", "referral", "tape", "teaser")
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
@@ -36,6 +36,8 @@ PUBLISHES = (
     "loans.proposal.saved",
     "loans.proposal.started",
     "loans.proposal.submitted",
+    "loans.proposal.teased",
+    "loans.proposal.teaser_replied",
     "loans.quarantine.discarded",
     "loans.quarantine.replayed",
     "loans.record.viewed",
@@ -60,6 +62,9 @@ PUBLISHES = (
     "loans.tape.checked",
     "loans.tape.discarded",
     "loans.tape.superseded",
+    "loans.teaser.answered",
+    "loans.teaser.ended",
+    "loans.teaser.shown",
 )
 CONSUMES = (
     "portal.user.#",

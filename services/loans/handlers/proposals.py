@@ -19,7 +19,7 @@ from services.loans.domain.proposal import Proposal
 from services.loans.domain.ratios import Ratios, ratios
 from services.loans.domain.readiness import Check, Todo, checks, todos
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access, improvements, products
+from services.loans.handlers import access, improvements, products, teasers
 from shared.database import UnitOfWork
 from shared.documents import StoredDocument
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
@@ -226,6 +226,7 @@ def refer(
     referral.give_consent(_consent(uow, who, agreement, finance))
     referral.submit(partner, uow.now(), day)
     improvements.refer_again(uow, referral, plans, finance)
+    teasers.referred(uow, proposal.id, agreement.bank)
     return referral
 
 

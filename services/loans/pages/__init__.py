@@ -15,6 +15,7 @@ from services.loans.pages import (
     proposals,
     referrals,
     tapes,
+    teasers,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -27,6 +28,7 @@ for part in (
     referrals,
     agreements,
     tapes,
+    teasers,
     portfolio,
     products,
     fees,

@@ -110,6 +110,8 @@ ACTS: dict[str, str] = {
     "loans.proposal.document_removed": "Document removed",
     "loans.proposal.submitted": "Submitted and locked",
     "loans.proposal.reopened": "Reopened for changes",
+    "loans.proposal.teased": "Teaser shown to banks",
+    "loans.proposal.teaser_replied": "A bank answered to the teaser",
     "loans.referral.consented": "Consent given",
     "loans.referral.submitted": "Referred to the bank",
     "loans.referral.overdue": "The bank's answer is late",
@@ -222,7 +224,11 @@ def acts(
 
 def _act(row: RowMapping, letters: dict[str, Any] | None) -> dict[str, Any]:
     data, actor, refused = row["body"]["data"], row["body"]["actor"], row["outcome"] == "refused"
-    detail = data.get("bank_name") if row["type"].startswith(("loans.referral", "loans.loan")) else None
+    detail = (
+        data.get("replying_bank_name") or data.get("bank_name")
+        if row["type"].startswith(("loans.referral", "loans.loan", "loans.proposal.teaser"))
+        else None
+    )
     section = data.get("section")
     if section:
         detail = say(BLOCKS.get(section, section))

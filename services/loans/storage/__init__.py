@@ -45,7 +45,16 @@ from services.loans.storage.queries import (
     timeline,
     views_of,
 )
-from services.loans.storage.repositories import fees, improvements, loans, products, proposals, referrals, tapes
+from services.loans.storage.repositories import (
+    fees,
+    improvements,
+    loans,
+    products,
+    proposals,
+    referrals,
+    tapes,
+    teasers,
+)
 from services.loans.storage.tables import metadata
 from services.loans.storage.tape_lines import (
     alone,
@@ -67,6 +76,7 @@ from services.loans.storage.tape_lines import (
     open_loans,
     tape_rows,
 )
+from services.loans.storage.teaser_rows import firms_of, teaser_counts, teaser_is_seen, teaser_rows, teasers_of
 from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
@@ -87,6 +97,7 @@ __all__ = [
     "fees_of",
     "fill",
     "finance_of",
+    "firms_of",
     "forget",
     "improvement_rows",
     "improvements",
@@ -141,6 +152,11 @@ __all__ = [
     "supporters",
     "tape_rows",
     "tapes",
+    "teaser_counts",
+    "teaser_is_seen",
+    "teaser_rows",
+    "teasers",
+    "teasers_of",
     "timeline",
     "unended",
     "version_terms",

@@ -169,6 +169,27 @@ product_version = Table(
     Column("published_by", String(200), nullable=False),
     PrimaryKeyConstraint("product", "number"),
 )
+teaser = entity_table(
+    "teaser",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("programme", String(80), nullable=False),
+    Column("bank", String(80), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("until", Date, nullable=False),
+    Column("face", JSONB, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Index("teaser_bank", "bank", "updated_at", "id"),
+    # A bank has one teaser of a proposal at a time.
+    Index(
+        "teaser_one_shown",
+        "proposal",
+        "bank",
+        unique=True,
+        postgresql_where=text("stage IN ('shown', 'interested', 'not_for_us')"),
+    ),
+)
 tape_line = Table(
     "tape_line",
     metadata,

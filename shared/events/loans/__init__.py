@@ -1,9 +1,20 @@
 """Events that the loans service publishes. None carries a field that the applicant gives by consent alone."""
 
 from shared.events.base import attempt_and_view
-from shared.events.loans import fee, loan, product, proposal, referral, rounds, tape
+from shared.events.loans import fee, loan, product, proposal, referral, rounds, tape, teaser
 from shared.events.loans.rounds import Look
 
 AttemptRefused, RecordViewed = attempt_and_view("loans", Look)
 
-__all__ = ["AttemptRefused", "RecordViewed", "fee", "loan", "product", "proposal", "referral", "rounds", "tape"]
+__all__ = [
+    "AttemptRefused",
+    "RecordViewed",
+    "fee",
+    "loan",
+    "product",
+    "proposal",
+    "referral",
+    "rounds",
+    "tape",
+    "teaser",
+]
