@@ -29,6 +29,7 @@ POLICY = Policy(
         "loans.proposal.submit": {"applicant": "own"},
         "loans.proposal.refer": {"applicant": "own"},
         "loans.proposal.offers": {"applicant": "own"},
+        "loans.proposal.looks": {"applicant": "own", **_STAFF},
         "loans.document.read": {"applicant": "own", **_STAFF},
         "loans.referral.list": {"finance_partner": "all"},
         "loans.referral.read": {"finance_partner": "org", "applicant": "own", **_STAFF},

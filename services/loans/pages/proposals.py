@@ -110,6 +110,7 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
             (edit_address(proposal.id, todo.block), words.todo_text(todo, found.finance)) for todo in found.todos
         ],
         "referrals": asked,
+        "looks": {row.referral: row for row in storage.looks_by_bank(uow.connection, proposal.id)},
         "improvements": storage.improvements_of(uow.connection, proposal.id),
         "loan": storage.loan_of(uow.connection, proposal.id),
         **fees.beside(uow, who, proposal),

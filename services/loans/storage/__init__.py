@@ -2,6 +2,7 @@
 
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
+from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
     counted,
@@ -94,6 +95,7 @@ __all__ = [
     "keep_funnel",
     "keep_lines",
     "keep_locked",
+    "keep_look",
     "keep_sums",
     "keep_version",
     "kept_funnel",
@@ -111,6 +113,8 @@ __all__ = [
     "loans_by",
     "locked",
     "locked_versions",
+    "look_rows",
+    "looks_by_bank",
     "make_way",
     "many",
     "metadata",

@@ -216,6 +216,24 @@ tape_sum = Table(
     ],
     PrimaryKeyConstraint("tape", "audience", "currency", "dimension", "value"),
 )
+# Every look of a bank at a referral; the outbox, which has it too, keeps its rows for a time only.
+look = Table(
+    "look",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("referral", String(80), ForeignKey("referral.id"), nullable=False),
+    Column("bank", String(80), nullable=False),
+    Column("bank_name", String(200), nullable=False),
+    Column("person", String(80), nullable=False),
+    Column("person_name", String(200), nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("way", String(16), nullable=False),
+    Column("live", Boolean, nullable=False),  # whether the consent was: of a look without one no field was shown
+    Column("fields", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("look_of_proposal", "proposal", "at", "id"),
+)
 # What becomes of proposals, counted now and then where they are too many to be counted for each page.
 funnel = Table(
     "funnel",

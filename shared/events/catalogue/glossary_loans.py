@@ -46,6 +46,7 @@ LOANS: dict[str, tuple[str, Any]] = {
     "product.valid_from": ("The first day on which it can be asked for.", None),
     "product.valid_until": ("The last day on which it can be asked for; none where there is no end.", None),
     "product.why": ("Why it was withdrawn.", "Funds are used up."),
+    "record.way": ("Through which way it was read: page, api, match or document.", "page"),
     "referral.product_id": ("The bank's product that is asked for, if any.", "PRD-2026-0001"),
     "referral.product_number": ("The version of that product.", 1),
     "tape.as_of": ("The day of the tape.", None),

@@ -2,7 +2,8 @@
 
 from shared.events.base import attempt_and_view
 from shared.events.loans import fee, loan, product, proposal, referral, rounds, tape
+from shared.events.loans.rounds import Look
 
-AttemptRefused, RecordViewed = attempt_and_view("loans")
+AttemptRefused, RecordViewed = attempt_and_view("loans", Look)
 
 __all__ = ["AttemptRefused", "RecordViewed", "fee", "loan", "product", "proposal", "referral", "rounds", "tape"]
