@@ -1,6 +1,6 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-OWNS = ("fee", "improvement", "loan", "product", "proposal", "referral", "tape", "teaser")
+OWNS = ("fee", "improvement", "loan", "product", "proposal", "referral", "sequence", "tape", "teaser")
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
@@ -58,6 +58,12 @@ PUBLISHES = (
     "loans.referral.submitted",
     "loans.referral.turned_down",
     "loans.referral.withdrawn",
+    "loans.sequence.advanced",
+    "loans.sequence.arranged",
+    "loans.sequence.consented",
+    "loans.sequence.finished",
+    "loans.sequence.started",
+    "loans.sequence.stopped",
     "loans.tape.applied",
     "loans.tape.checked",
     "loans.tape.discarded",

@@ -11,6 +11,7 @@ from services.loans.api import (
     products,
     proposals,
     referrals,
+    sequences,
     tapes,
     teasers,
 )
@@ -26,3 +27,4 @@ router.include_router(figures.router)
 router.include_router(improvements.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)
+router.include_router(sequences.router)

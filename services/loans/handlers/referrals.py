@@ -19,7 +19,7 @@ from services.loans.domain.profile import disclosed as disclosed_dimensions
 from services.loans.domain.profile import profile
 from services.loans.domain.readiness import PartnerCheck, partner_checks
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access, improvements, looks
+from services.loans.handlers import access, improvements, looks, sequences
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
 from shared.web.identity import Identity
@@ -227,6 +227,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, *, version: int | Non
     for other in others:
         if other.is_open():
             other.close("another_offer_accepted")
+    sequences.met(uow, proposal)
     return _loan(uow, referral, offer, loan_id, day)
 
 

@@ -14,6 +14,7 @@ from services.loans.pages import (
     products,
     proposals,
     referrals,
+    sequences,
     tapes,
     teasers,
 )
@@ -26,6 +27,7 @@ for part in (
     editor,
     looks,
     referrals,
+    sequences,
     agreements,
     tapes,
     teasers,

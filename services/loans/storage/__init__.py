@@ -52,9 +52,11 @@ from services.loans.storage.repositories import (
     products,
     proposals,
     referrals,
+    sequences,
     tapes,
     teasers,
 )
+from services.loans.storage.sequence_rows import sequence_id, sequence_of, sequences_due
 from services.loans.storage.tables import metadata
 from services.loans.storage.tape_lines import (
     alone,
@@ -146,6 +148,10 @@ __all__ = [
     "referral_rows",
     "referrals",
     "referrals_of",
+    "sequence_id",
+    "sequence_of",
+    "sequences",
+    "sequences_due",
     "standing",
     "sums_of",
     "supporter",

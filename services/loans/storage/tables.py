@@ -169,6 +169,19 @@ product_version = Table(
     Column("published_by", String(200), nullable=False),
     PrimaryKeyConstraint("product", "number"),
 )
+sequence = entity_table(
+    "sequence",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("programme", String(80), nullable=False),
+    Column("organisation", String(80), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("referral", String(80), ForeignKey("referral.id")),  # of the bank whose turn it is
+    Index("sequence_running", "updated_at", "id", postgresql_where=text("stage = 'running'")),
+    # A proposal goes through one sequence at a time.
+    Index("sequence_one", "proposal", unique=True, postgresql_where=text("stage <> 'done'")),
+)
 teaser = entity_table(
     "teaser",
     metadata,

@@ -1,7 +1,7 @@
 """Events that the loans service publishes. None carries a field that the applicant gives by consent alone."""
 
 from shared.events.base import attempt_and_view
-from shared.events.loans import fee, loan, product, proposal, referral, rounds, tape, teaser
+from shared.events.loans import fee, loan, product, proposal, referral, rounds, sequence, tape, teaser
 from shared.events.loans.rounds import Look
 
 AttemptRefused, RecordViewed = attempt_and_view("loans", Look)
@@ -15,6 +15,7 @@ __all__ = [
     "proposal",
     "referral",
     "rounds",
+    "sequence",
     "tape",
     "teaser",
 ]
