@@ -36,5 +36,6 @@ OTHERS: dict[str, str] = {
     "product_version": "the versions of products: written with the product's own entity and never changed",
     "tripartite_text": "the versions of agreements: written with the agreement's own entity and never changed",
     "deduction": "what of a delivery's payment is kept back for which loan: written with the delivery, never changed",
+    "look": "what a bank was shown and when: written with the event that says so and never changed",
     "locked_proposal": "what of a proposal was shown to a bank: written with the entity and never changed",
 }

@@ -2,7 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.loans.api import fees, figures, improvements, portfolio, products, proposals, referrals, tapes, tripartite
+from services.loans.api import (
+    fees,
+    figures,
+    improvements,
+    looks,
+    portfolio,
+    products,
+    proposals,
+    referrals,
+    sequences,
+    tapes,
+    teasers,
+    tripartite,
+)
 
 router = APIRouter()
 router.include_router(proposals.router)
@@ -14,3 +27,6 @@ router.include_router(fees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
 router.include_router(tripartite.router)
+router.include_router(looks.router)
+router.include_router(teasers.router)
+router.include_router(sequences.router)

@@ -110,6 +110,14 @@ ACTS: dict[str, str] = {
     "loans.proposal.document_removed": "Document removed",
     "loans.proposal.submitted": "Submitted and locked",
     "loans.proposal.reopened": "Reopened for changes",
+    "loans.proposal.teased": "Teaser shown to banks",
+    "loans.proposal.teaser_replied": "A bank answered to the teaser",
+    "loans.sequence.consented": "Consent given for a bank's later turn",
+    "loans.sequence.arranged": "Order of banks changed",
+    "loans.sequence.started": "Banks are asked one after another",
+    "loans.sequence.advanced": "The next bank was asked",
+    "loans.sequence.stopped": "The order of banks stands still",
+    "loans.sequence.finished": "The order of banks is over",
     "loans.referral.consented": "Consent given",
     "loans.referral.submitted": "Referred to the bank",
     "loans.referral.overdue": "The bank's answer is late",
@@ -243,9 +251,13 @@ def acts(
     return sorted(lines, key=lambda line: line["at"], reverse=True)
 
 
+_BANKS = ("replying_bank_name", "asked_bank_name", "bank_name")
+
+
 def _act(row: RowMapping, letters: dict[str, Any] | None) -> dict[str, Any]:
     data, actor, refused = row["body"]["data"], row["body"]["actor"], row["outcome"] == "refused"
-    detail = data.get("bank_name") if row["type"].startswith(("loans.referral", "loans.loan")) else None
+    named = row["type"].startswith(("loans.referral", "loans.loan", "loans.sequence", "loans.proposal.teaser"))
+    detail = next((data[name] for name in _BANKS if named and data.get(name)), None)
     section = data.get("section")
     if section:
         detail = say(BLOCKS.get(section, section))

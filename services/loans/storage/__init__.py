@@ -3,6 +3,7 @@
 from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
+from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
     counted,
@@ -45,7 +46,18 @@ from services.loans.storage.queries import (
     timeline,
     views_of,
 )
-from services.loans.storage.repositories import fees, improvements, loans, products, proposals, referrals, tapes
+from services.loans.storage.repositories import (
+    fees,
+    improvements,
+    loans,
+    products,
+    proposals,
+    referrals,
+    sequences,
+    tapes,
+    teasers,
+)
+from services.loans.storage.sequence_rows import sequence_id, sequence_of, sequences_due
 from services.loans.storage.tables import metadata
 from services.loans.storage.tape_lines import (
     alone,
@@ -67,6 +79,7 @@ from services.loans.storage.tape_lines import (
     open_loans,
     tape_rows,
 )
+from services.loans.storage.teaser_rows import firms_of, teaser_counts, teaser_is_seen, teaser_rows, teasers_of
 from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
@@ -88,6 +101,7 @@ __all__ = [
     "fees_of",
     "fill",
     "finance_of",
+    "firms_of",
     "forget",
     "improvement_rows",
     "improvements",
@@ -96,6 +110,7 @@ __all__ = [
     "keep_funnel",
     "keep_lines",
     "keep_locked",
+    "keep_look",
     "keep_sums",
     "keep_version",
     "kept_funnel",
@@ -113,6 +128,8 @@ __all__ = [
     "loans_by",
     "locked",
     "locked_versions",
+    "look_rows",
+    "looks_by_bank",
     "make_way",
     "many",
     "metadata",
@@ -133,12 +150,21 @@ __all__ = [
     "referral_rows",
     "referrals",
     "referrals_of",
+    "sequence_id",
+    "sequence_of",
+    "sequences",
+    "sequences_due",
     "standing",
     "sums_of",
     "supporter",
     "supporters",
     "tape_rows",
     "tapes",
+    "teaser_counts",
+    "teaser_is_seen",
+    "teaser_rows",
+    "teasers",
+    "teasers_of",
     "timeline",
     "unended",
     "version_terms",
