@@ -2,7 +2,18 @@
 
 from fastapi import APIRouter
 
-from services.loans.api import fees, figures, improvements, portfolio, products, proposals, referrals, tapes
+from services.loans.api import (
+    facilities,
+    fees,
+    figures,
+    guarantees,
+    improvements,
+    portfolio,
+    products,
+    proposals,
+    referrals,
+    tapes,
+)
 
 router = APIRouter()
 router.include_router(proposals.router)
@@ -11,5 +22,7 @@ router.include_router(referrals.router)
 router.include_router(tapes.router)
 router.include_router(portfolio.router)
 router.include_router(fees.router)
+router.include_router(facilities.router)
+router.include_router(guarantees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)

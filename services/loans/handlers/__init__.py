@@ -1,6 +1,7 @@
 """Use cases of the loans service, one function a command; `ON` says what is done about others' events."""
 
 from services.loans.handlers import learning
+from services.loans.handlers.claims import keep_up
 from services.loans.handlers.portfolio import recount
 from services.loans.handlers.referrals import escalate_overdue, expire_offers
 from shared.messaging import gaps
@@ -8,6 +9,6 @@ from shared.messaging import gaps
 ON = learning.ON | gaps.ON
 
 # (seconds between two runs, what is done)
-TIMERS = ((60.0, expire_offers), (60.0, escalate_overdue), (300.0, recount), *gaps.TIMERS)
+TIMERS = ((60.0, expire_offers), (60.0, escalate_overdue), (60.0, keep_up), (300.0, recount), *gaps.TIMERS)
 
 __all__ = ["ON", "TIMERS"]

@@ -1,6 +1,22 @@
 """Tables of the loans service and every query on them."""
 
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
+from services.loans.storage.guarantees import (
+    Held,
+    acts_due,
+    facility_rows,
+    guarantee_rows,
+    guarantees_of,
+    guarantors,
+    held,
+    held_for,
+    line_of,
+    live_permission,
+    live_permissions,
+    open_facilities,
+    used,
+    waiting_under,
+)
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
 from services.loans.storage.portfolio import (
     count_funnel,
@@ -44,7 +60,18 @@ from services.loans.storage.queries import (
     timeline,
     views_of,
 )
-from services.loans.storage.repositories import fees, improvements, loans, products, proposals, referrals, tapes
+from services.loans.storage.repositories import (
+    facilities,
+    fees,
+    guarantees,
+    improvements,
+    loans,
+    permissions,
+    products,
+    proposals,
+    referrals,
+    tapes,
+)
 from services.loans.storage.tables import metadata
 from services.loans.storage.tape_lines import (
     alone,
@@ -70,6 +97,8 @@ from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
     "FOLDERS",
+    "Held",
+    "acts_due",
     "adviser_names",
     "alone",
     "banks",
@@ -79,6 +108,8 @@ __all__ = [
     "counted",
     "counting",
     "deactivate",
+    "facilities",
+    "facility_rows",
     "fee_of",
     "fee_rows",
     "fee_sums",
@@ -87,6 +118,12 @@ __all__ = [
     "fill",
     "finance_of",
     "forget",
+    "guarantee_rows",
+    "guarantees",
+    "guarantees_of",
+    "guarantors",
+    "held",
+    "held_for",
     "improvement_rows",
     "improvements",
     "improvements_of",
@@ -105,7 +142,10 @@ __all__ = [
     "left_out",
     "letters",
     "lift",
+    "line_of",
     "lines",
+    "live_permission",
+    "live_permissions",
     "loan_of",
     "loans",
     "loans_by",
@@ -116,11 +156,13 @@ __all__ = [
     "metadata",
     "of_month",
     "of_proposal",
+    "open_facilities",
     "open_loans",
     "open_offers",
     "open_products",
     "organisation_name",
     "overdue",
+    "permissions",
     "product_names",
     "product_rows",
     "products",
@@ -139,7 +181,9 @@ __all__ = [
     "tapes",
     "timeline",
     "unended",
+    "used",
     "version_terms",
     "versions",
     "views_of",
+    "waiting_under",
 ]
