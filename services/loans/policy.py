@@ -13,7 +13,7 @@ _FEES = dict.fromkeys(("officer", "programme_manager", "finance_officer", "audit
 
 POLICY = Policy(
     {
-        "loans.home.read": {"applicant": "all", "finance_partner": "all", "officer": "all", "programme_manager": "all"},
+        "loans.home.read": dict.fromkeys(("applicant", "finance_partner", "guarantor", *_STAFF), "all"),
         "loans.schedule.preview": {
             "applicant": "all",
             "finance_partner": "all",

@@ -98,6 +98,7 @@ class PartOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     bank: str
+    bank_name: str
     guarantees: int
     committed: Money
     outstanding: Money

@@ -138,6 +138,7 @@ class Part:
     """What one bank has of a facility."""
 
     bank: str
+    bank_name: str
     guarantees: int
     committed: Money
     outstanding: Money
@@ -192,7 +193,12 @@ def utilisation(uow: UnitOfWork, facility: Facility, day: date | None = None) ->
         cap=facility.terms.cap(),
         **{name: sums(rows, name) for name in ("committed", "spent", "outstanding", "guaranteed", "paid")},
         parts=[
-            Part(names.get(bank, bank), len(held), *(sums(held, n) for n in ("committed", "outstanding", "guaranteed")))
+            Part(
+                bank,
+                names.get(bank, bank),
+                len(held),
+                *(sums(held, n) for n in ("committed", "outstanding", "guaranteed")),
+            )
             for bank, held in sorted(by.items())
         ],
     )

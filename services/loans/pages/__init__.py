@@ -6,8 +6,10 @@ from services.loans.pages import (
     agreements,
     calculator,
     editor,
+    facilities,
     fees,
     fragments,
+    guarantees,
     improvements,
     portfolio,
     products,
@@ -28,6 +30,8 @@ for part in (
     portfolio,
     products,
     fees,
+    facilities,
+    guarantees,
     calculator,
 ):
     router.include_router(part.router)

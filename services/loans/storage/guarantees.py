@@ -18,10 +18,6 @@ from shared.money import Money
 from shared.web.paging import Page
 
 MOST_OPEN = 200
-STAGES_SHOWN = (
-    *("requested", "approved", "issued", "active", "claimed", "claim_approved", "paid", "refused", "recovering"),
-    *("clawed_back", "closed", "released", "lapsed", "declined", "withdrawn", "void"),
-)
 
 
 def guarantors(connection: Connection) -> dict[str, str]:
@@ -93,6 +89,13 @@ def guarantee_rows(
     if q:
         query = query.where(says(q, c.id, c.loan, c.organisation_name, c.bank_name))
     return newest_first(connection, query, guarantee, cursor, limit)
+
+
+def guarantee_counts(connection: Connection, guarantor: str) -> dict[str, int]:
+    """Return how many guarantees of a guarantor are at each stage."""
+    c = guarantee.c
+    query = select(c.stage, func.count()).where(c.guarantor == guarantor).group_by(c.stage)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def guarantees_of(connection: Connection, reference: str) -> list[Row[Any]]:
