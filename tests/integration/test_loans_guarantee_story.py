@@ -13,7 +13,6 @@ from services.loans.handlers.claims import keep_up
 from shared.testing.stand import Stand
 from shared.testing.web import Browser, person
 
-
 pytestmark = pytest.mark.english  # refusals are read in words
 
 
