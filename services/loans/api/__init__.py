@@ -8,11 +8,15 @@ from services.loans.api import (
     figures,
     guarantees,
     improvements,
+    looks,
     portfolio,
     products,
     proposals,
     referrals,
+    sequences,
     tapes,
+    teasers,
+    tripartite,
 )
 
 router = APIRouter()
@@ -26,3 +30,7 @@ router.include_router(facilities.router)
 router.include_router(guarantees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
+router.include_router(tripartite.router)
+router.include_router(looks.router)
+router.include_router(teasers.router)
+router.include_router(sequences.router)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from services.loans.domain.fee_rules import SuccessFee
+from shared.events.round_rules import SequenceRules, TeaserRules
 
 Rule = Literal[
     "complete",
@@ -148,6 +149,8 @@ class Finance(_Strict):
     remedies: list[Remedy] = []
     products: list[PackProduct] = []
     facilities: list[PackFacility] = []
+    teaser: TeaserRules = TeaserRules()
+    sequence: SequenceRules = SequenceRules()
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)

@@ -1,5 +1,6 @@
 """Tables of the loans service and every query on them."""
 
+from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.guarantees import (
     Held,
@@ -19,6 +20,7 @@ from services.loans.storage.guarantees import (
     waiting_under,
 )
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
+from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
     counted,
@@ -71,8 +73,11 @@ from services.loans.storage.repositories import (
     products,
     proposals,
     referrals,
+    sequences,
     tapes,
+    teasers,
 )
+from services.loans.storage.sequence_rows import sequence_id, sequence_of, sequences_due
 from services.loans.storage.tables import metadata
 from services.loans.storage.tape_lines import (
     alone,
@@ -94,6 +99,7 @@ from services.loans.storage.tape_lines import (
     open_loans,
     tape_rows,
 )
+from services.loans.storage.teaser_rows import firms_of, teaser_counts, teaser_is_seen, teaser_rows, teasers_of
 from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
@@ -104,6 +110,7 @@ __all__ = [
     "alone",
     "banks",
     "basis",
+    "chain",
     "changed",
     "count_funnel",
     "counted",
@@ -118,6 +125,7 @@ __all__ = [
     "fees_of",
     "fill",
     "finance_of",
+    "firms_of",
     "forget",
     "guarantee_counts",
     "guarantee_rows",
@@ -133,6 +141,7 @@ __all__ = [
     "keep_funnel",
     "keep_lines",
     "keep_locked",
+    "keep_look",
     "keep_sums",
     "keep_version",
     "kept_funnel",
@@ -153,6 +162,8 @@ __all__ = [
     "loans_by",
     "locked",
     "locked_versions",
+    "look_rows",
+    "looks_by_bank",
     "make_way",
     "many",
     "metadata",
@@ -175,12 +186,21 @@ __all__ = [
     "referral_rows",
     "referrals",
     "referrals_of",
+    "sequence_id",
+    "sequence_of",
+    "sequences",
+    "sequences_due",
     "standing",
     "sums_of",
     "supporter",
     "supporters",
     "tape_rows",
     "tapes",
+    "teaser_counts",
+    "teaser_is_seen",
+    "teaser_rows",
+    "teasers",
+    "teasers_of",
     "timeline",
     "unended",
     "used",
