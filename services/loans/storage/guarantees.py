@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from services.loans.domain.arrears import Timetable
 from services.loans.domain.guarantee_sums import covered
+from services.loans.storage.guarantee_tables import facility, guarantee, permission
 from services.loans.storage.queries import light_columns, newest_first, says
-from services.loans.storage.tables import facility, guarantee, loan, organisation, permission, tape, tape_line
+from services.loans.storage.tables import loan, organisation, tape, tape_line
 from shared.money import Money
 from shared.web.paging import Page
 

@@ -17,7 +17,7 @@ from services.loans.domain.referral import OPEN_STAGES, Referral
 from services.loans.domain.sequence import Sequence
 from services.loans.domain.tape import Tape
 from services.loans.domain.teaser import Teaser
-from services.loans.storage import tables
+from services.loans.storage import guarantee_tables, tables
 from shared.database import Repository, UnitOfWork
 
 
@@ -156,7 +156,7 @@ def _facility(item: Facility) -> dict[str, Any]:
 
 
 def facilities(uow: UnitOfWork) -> Repository[Facility]:
-    return Repository(uow, tables.facility, Facility, _facility)
+    return Repository(uow, guarantee_tables.facility, Facility, _facility)
 
 
 def _permission(item: Permission) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _permission(item: Permission) -> dict[str, Any]:
 
 
 def permissions(uow: UnitOfWork) -> Repository[Permission]:
-    return Repository(uow, tables.permission, Permission, _permission)
+    return Repository(uow, guarantee_tables.permission, Permission, _permission)
 
 
 def _guarantee(item: Guarantee) -> dict[str, Any]:
@@ -189,4 +189,4 @@ def _guarantee(item: Guarantee) -> dict[str, Any]:
 
 
 def guarantees(uow: UnitOfWork) -> Repository[Guarantee]:
-    return Repository(uow, tables.guarantee, Guarantee, _guarantee)
+    return Repository(uow, guarantee_tables.guarantee, Guarantee, _guarantee)
