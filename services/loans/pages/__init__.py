@@ -7,8 +7,10 @@ from services.loans.pages import (
     calculator,
     deliveries,
     editor,
+    facilities,
     fees,
     fragments,
+    guarantees,
     improvements,
     looks,
     portfolio,
@@ -38,6 +40,8 @@ for part in (
     portfolio,
     products,
     fees,
+    facilities,
+    guarantees,
     calculator,
 ):
     router.include_router(part.router)

@@ -2,6 +2,23 @@
 
 from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
+from services.loans.storage.guarantees import (
+    Held,
+    acts_due,
+    facility_rows,
+    guarantee_counts,
+    guarantee_rows,
+    guarantees_of,
+    guarantors,
+    held,
+    held_for,
+    line_of,
+    live_permission,
+    live_permissions,
+    open_facilities,
+    used,
+    waiting_under,
+)
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
 from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
@@ -47,9 +64,12 @@ from services.loans.storage.queries import (
     views_of,
 )
 from services.loans.storage.repositories import (
+    facilities,
     fees,
+    guarantees,
     improvements,
     loans,
+    permissions,
     products,
     proposals,
     referrals,
@@ -84,6 +104,8 @@ from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
     "FOLDERS",
+    "Held",
+    "acts_due",
     "adviser_names",
     "alone",
     "banks",
@@ -94,6 +116,8 @@ __all__ = [
     "counted",
     "counting",
     "deactivate",
+    "facilities",
+    "facility_rows",
     "fee_of",
     "fee_rows",
     "fee_sums",
@@ -103,6 +127,13 @@ __all__ = [
     "finance_of",
     "firms_of",
     "forget",
+    "guarantee_counts",
+    "guarantee_rows",
+    "guarantees",
+    "guarantees_of",
+    "guarantors",
+    "held",
+    "held_for",
     "improvement_rows",
     "improvements",
     "improvements_of",
@@ -122,7 +153,10 @@ __all__ = [
     "left_out",
     "letters",
     "lift",
+    "line_of",
     "lines",
+    "live_permission",
+    "live_permissions",
     "loan_of",
     "loans",
     "loans_by",
@@ -135,11 +169,13 @@ __all__ = [
     "metadata",
     "of_month",
     "of_proposal",
+    "open_facilities",
     "open_loans",
     "open_offers",
     "open_products",
     "organisation_name",
     "overdue",
+    "permissions",
     "product_names",
     "product_rows",
     "products",
@@ -167,7 +203,9 @@ __all__ = [
     "teasers_of",
     "timeline",
     "unended",
+    "used",
     "version_terms",
     "versions",
     "views_of",
+    "waiting_under",
 ]

@@ -3,7 +3,9 @@
 from shared.events.base import attempt_and_view
 from shared.events.loans import (
     chain,
+    facility,
     fee,
+    guarantee,
     loan,
     product,
     proposal,
@@ -21,7 +23,9 @@ __all__ = [
     "AttemptRefused",
     "RecordViewed",
     "chain",
+    "facility",
     "fee",
+    "guarantee",
     "loan",
     "product",
     "proposal",
