@@ -6,6 +6,7 @@ from services.loans.api import (
     facilities,
     fees,
     figures,
+    groups,
     guarantees,
     improvements,
     looks,
@@ -34,3 +35,4 @@ router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)
 router.include_router(sequences.router)
+router.include_router(groups.router)

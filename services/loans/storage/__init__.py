@@ -1,6 +1,6 @@
 """Tables of the loans service and every query on them."""
 
-from services.loans.storage import chain
+from services.loans.storage import chain, groups
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.guarantees import (
     Held,
@@ -127,6 +127,7 @@ __all__ = [
     "finance_of",
     "firms_of",
     "forget",
+    "groups",
     "guarantee_counts",
     "guarantee_rows",
     "guarantees",
