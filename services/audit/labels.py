@@ -139,6 +139,7 @@ KINDS: dict[str, str] = {
     "loans.proposal.document_removed": "Removed a document from the proposal",
     "loans.proposal.submitted": "Submitted the proposal",
     "loans.proposal.reopened": "Reopened the proposal",
+    "loans.firm.recorded": "Entered a fact of the firm's profile",
     "loans.improvement.opened": "Improvement plan made",
     "loans.improvement.referred_again": "Improved version referred",
     "loans.improvement.task_added": "Task added",

@@ -1,6 +1,6 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-OWNS = ("fee", "improvement", "loan", "product", "proposal", "referral", "tape")
+OWNS = ("fee", "firm", "improvement", "loan", "product", "proposal", "referral", "tape")
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
@@ -10,6 +10,7 @@ PUBLISHES = (
     "loans.fee.clawed_back",
     "loans.fee.paid",
     "loans.fee.returned",
+    "loans.firm.recorded",
     "loans.gap.alarmed",
     "loans.gap.closed",
     "loans.improvement.opened",

@@ -41,6 +41,10 @@ POLICY = Policy(
         "loans.improvement.list": _STAFF,
         "loans.improvement.read": {"applicant": "own", **_STAFF},
         "loans.improvement.work": {"applicant": "own", **_STAFF},
+        # A firm's adviser is whom it chose to support one of its proposals: to `own` belong both.
+        "loans.firm.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.firm.read": {"applicant": "own", **_STAFF},
+        "loans.firm.write": {"applicant": "own", **_STAFF},
         "loans.product.list": {
             "applicant": "all",
             "finance_partner": "all",

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.loans.api import fees, figures, improvements, portfolio, products, proposals, referrals, tapes
+from services.loans.api import fees, figures, firms, improvements, portfolio, products, proposals, referrals, tapes
 
 router = APIRouter()
 router.include_router(proposals.router)
@@ -13,3 +13,4 @@ router.include_router(portfolio.router)
 router.include_router(fees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
+router.include_router(firms.router)

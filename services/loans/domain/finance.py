@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from services.loans.domain.fee_rules import SuccessFee
+from services.loans.domain.size import SizeRule
 
 Rule = Literal[
     "complete",
@@ -125,6 +126,7 @@ class Finance(_Strict):
     monitoring: Monitoring = Monitoring()
     success_fee: SuccessFee | None = None  # none: advisers earn nothing
     remedies: list[Remedy] = []
+    size: SizeRule | None = None  # none: the programme does not say what small is
     products: list[PackProduct] = []
 
     def partner(self, bank: str) -> Partner | None:

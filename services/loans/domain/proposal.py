@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from services.loans.domain.blocks import Block, Plan
+from services.loans.domain.blocks import BLOCKS, Block, Plan
 from services.loans.domain.disclosure import content
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.readiness import Todo
@@ -49,6 +49,7 @@ class Proposal(Entity):
     supporter_name: str
     currency: str
     stage: Literal["draft", "locked"] = "draft"
+    profile: int = 0  # the firm's profile that it was filled in from: its newest entry then; 0 for none
     number: int = 0  # how often it was locked: the number of its newest locked version
     plan: Plan = Plan()
     documents: list[ProposalDocument] = []
@@ -92,6 +93,13 @@ class Proposal(Entity):
         self._draft("save")
         self.plan = self.plan.model_copy(update={section: block})
         self.record(ProposalSaved(**self.facts(), section=section))
+
+    def fill_in(self, blocks: dict[str, dict[str, Any]], number: int) -> None:
+        """Take over what the firm's profile says as of its entry `number`; what it does not know stays as it is."""
+        self._draft("save")
+        self.profile = number
+        for section, found in blocks.items():
+            self.save(section, BLOCKS[section].model_validate(getattr(self.plan, section).model_dump() | found))
 
     def add_document(self, document: ProposalDocument) -> None:
         """Add a document, in the place of one with the same content."""

@@ -7,6 +7,7 @@ from services.loans.pages import (
     calculator,
     editor,
     fees,
+    firms,
     fragments,
     improvements,
     portfolio,
@@ -28,6 +29,7 @@ for part in (
     portfolio,
     products,
     fees,
+    firms,
     calculator,
 ):
     router.include_router(part.router)

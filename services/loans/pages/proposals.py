@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from services.loans import charts, storage
 from services.loans.domain.cashflow import cash_flow
 from services.loans.domain.proposal import Proposal
-from services.loans.handlers import access, fees, proposals, referrals
+from services.loans.handlers import access, fees, firms, proposals, referrals
 from services.loans.handlers.proposals import Assessment
 from services.loans.pages import forms, words
 from shared.database import UnitOfWork
@@ -113,6 +113,7 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
         "improvements": storage.improvements_of(uow.connection, proposal.id),
         "loan": storage.loan_of(uow.connection, proposal.id),
         **fees.beside(uow, who, proposal),
+        "profile_entries": firms.entries_of(uow, proposal.organisation),
         "stages": words.STAGES,
         "blocks": words.BLOCKS,
         "cover": cover_of(found, number),

@@ -127,6 +127,7 @@ ACTS: dict[str, str] = {
     "loans.referral.closed": "Closed by itself: another offer was accepted",
     "loans.referral.consent_revoked": "Consent revoked",
     "loans.referral.disbursed": "Money paid out",
+    "loans.firm.recorded": "Fact entered",
     "loans.improvement.opened": "Improvement plan made",
     "loans.improvement.referred_again": "Improved version referred",
     "loans.improvement.task_added": "Task added",

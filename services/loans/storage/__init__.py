@@ -1,6 +1,7 @@
 """Tables of the loans service and every query on them."""
 
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
+from services.loans.storage.firms import advises, firm_place, firm_rows, firms
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
 from services.loans.storage.portfolio import (
     count_funnel,
@@ -71,6 +72,7 @@ from services.loans.storage.writing import keep_locked, learn
 __all__ = [
     "FOLDERS",
     "adviser_names",
+    "advises",
     "alone",
     "banks",
     "basis",
@@ -86,6 +88,9 @@ __all__ = [
     "fees_of",
     "fill",
     "finance_of",
+    "firm_place",
+    "firm_rows",
+    "firms",
     "forget",
     "improvement_rows",
     "improvements",
