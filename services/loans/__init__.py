@@ -1,15 +1,18 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-OWNS = ("fee", "firm", "improvement", "loan", "product", "proposal", "referral", "tape")
+OWNS = ("diagnostic", "fee", "firm", "improvement", "loan", "product", "proposal", "referral", "tape", "training")
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
+    "loans.diagnostic.taken",
     "loans.fee.accrued",
     "loans.fee.approved",
     "loans.fee.assigned",
     "loans.fee.clawed_back",
     "loans.fee.paid",
     "loans.fee.returned",
+    "loans.firm.person_erased",
+    "loans.firm.person_named",
     "loans.firm.recorded",
     "loans.gap.alarmed",
     "loans.gap.closed",
@@ -61,6 +64,13 @@ PUBLISHES = (
     "loans.tape.checked",
     "loans.tape.discarded",
     "loans.tape.superseded",
+    "loans.training.attended",
+    "loans.training.cancelled",
+    "loans.training.closed",
+    "loans.training.enrolled",
+    "loans.training.left",
+    "loans.training.planned",
+    "loans.training.tested",
 )
 CONSUMES = (
     "portal.user.#",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -55,3 +56,50 @@ def share_bars(entries: Sequence[tuple[str, Decimal]], label: str, number: Numbe
         ]
     told = ", ".join(f"{name} {number(share, 0)} %" for name, share in entries)
     return _svg(_WIDTH, max(len(entries) * 40, 1), f"{label}: {told}", parts) if entries else Markup()
+
+
+def radar(
+    points: Sequence[tuple[str, Decimal, Decimal | None]], label: str, names: tuple[str, str], number: Number
+) -> Markup:
+    """Return the scores of sections, each (name, now, before) from 0 to 1, on rays from the middle; before is dashed.
+
+    With fewer than three sections there is no area to see: they become lying bars.
+    """
+    told = ", ".join(f"{name} {number(now * 100, 0)} %" for name, now, _ in points)
+    if len(points) < _LEAST_RAYS:
+        return share_bars([(name, now * 100) for name, now, _ in points], label, number)
+    angles = [2 * math.pi * index / len(points) - math.pi / 2 for index in range(len(points))]
+    parts = [_outline(angles, [step / 4] * len(points), "none", "var(--line)", "") for step in range(1, 5)]
+    befores = [before for _, _, before in points if before is not None]
+    if len(befores) == len(points):
+        parts.append(_outline(angles, [float(item) for item in befores], "none", "var(--warn)", "5 4"))
+    parts.append(_outline(angles, [float(now) for _, now, _ in points], "var(--accent)", "var(--accent)", ""))
+    for angle, (name, now, _) in zip(angles, points, strict=True):
+        x, y = _at(angle, 1.14)
+        anchor = "middle" if abs(math.cos(angle)) < _UPRIGHT else "start" if math.cos(angle) > 0 else "end"
+        parts.append(_text(f"{x:.0f}", f"{y:.0f}", name, anchor))
+        parts.append(_text(f"{x:.0f}", f"{y + 14:.0f}", f"{number(now * 100, 0)} %", anchor, "var(--soft)"))
+    if befores:
+        legend = Markup('<path d="M150 312h22" stroke="{}" stroke-width="2" stroke-dasharray="{}" fill="none"/>')
+        parts += [legend.format("var(--accent)", ""), _text(178, 316, names[0], "start")]
+        parts.append(Markup('<path d="M270 312h22" stroke="var(--warn)" stroke-width="2" stroke-dasharray="5 4"/>'))
+        parts.append(_text(298, 316, names[1], "start"))
+    return _svg(520, 326, f"{label}: {told}", parts)
+
+
+_LEAST_RAYS, _UPRIGHT, _RADIUS, _MIDDLE = 3, 0.3, 110, (260, 150)
+
+
+def _at(angle: float, share: float) -> tuple[float, float]:
+    return _MIDDLE[0] + math.cos(angle) * _RADIUS * share, _MIDDLE[1] + math.sin(angle) * _RADIUS * share
+
+
+def _outline(angles: Sequence[float], shares: Sequence[float], fill: str, stroke: str, dashes: str) -> Markup:
+    """Return the area that those shares span on their rays."""
+    corners = " ".join(
+        f"{x:.1f},{y:.1f}" for x, y in (_at(angle, share) for angle, share in zip(angles, shares, strict=True))
+    )
+    shape = Markup(
+        '<polygon points="{}" fill="{}" fill-opacity=".18" stroke="{}" stroke-width="1.6" stroke-dasharray="{}"/>'
+    )
+    return shape.format(corners, fill, stroke, dashes)

@@ -45,6 +45,13 @@ POLICY = Policy(
         "loans.firm.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
         "loans.firm.read": {"applicant": "own", **_STAFF},
         "loans.firm.write": {"applicant": "own", **_STAFF},
+        "loans.diagnostic.take": {"applicant": "own", **_STAFF},
+        "loans.training.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.training.plan": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.training.read": {"applicant": "programme", **_STAFF},
+        "loans.training.enrol": {"applicant": "programme", **_STAFF},
+        "loans.training.test": {"applicant": "programme"},
+        "loans.training.keep": {"applicant": "own", **_STAFF},
         "loans.product.list": {
             "applicant": "all",
             "finance_partner": "all",

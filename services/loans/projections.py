@@ -34,5 +34,6 @@ OTHERS: dict[str, str] = {
     "tape_sum": "the sums of those lines",
     "funnel": "what becomes of proposals, counted anew from the entities",
     "product_version": "the versions of products: written with the product's own entity and never changed",
+    "attendance": "what each person has learned: written with the training's own entity",
     "locked_proposal": "what of a proposal was shown to a bank: written with the entity and never changed",
 }

@@ -2,7 +2,18 @@
 
 from fastapi import APIRouter
 
-from services.loans.api import fees, figures, firms, improvements, portfolio, products, proposals, referrals, tapes
+from services.loans.api import (
+    fees,
+    figures,
+    firms,
+    improvements,
+    portfolio,
+    products,
+    proposals,
+    referrals,
+    tapes,
+    trainings,
+)
 
 router = APIRouter()
 router.include_router(proposals.router)
@@ -14,3 +25,4 @@ router.include_router(fees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
 router.include_router(firms.router)
+router.include_router(trainings.router)

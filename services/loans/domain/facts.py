@@ -161,8 +161,7 @@ class Accounts(Block):
                 )
         if not {"total_assets", "total_claims"} & set(wrong) and self.total_assets != self.total_claims:
             wrong["total_claims"] = Rule(
-                "the balance sheet does not balance: assets of %(assets)s, equity and liabilities of %(claims)s, "
-                "a difference of %(difference)s",
+                "assets of %(assets)s and equity and liabilities of %(claims)s differ by %(difference)s",
                 assets=self.total_assets,
                 claims=self.total_claims,
                 difference=abs(self.total_assets - self.total_claims),

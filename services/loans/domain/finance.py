@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from services.loans.domain.course import Course
+from services.loans.domain.diagnostic import Questionnaire
 from services.loans.domain.fee_rules import SuccessFee
 from services.loans.domain.size import SizeRule
 
@@ -21,6 +23,7 @@ Rule = Literal[
     "dscr",
     "debts_declared",
     "documents",
+    "training",
 ]
 
 
@@ -37,6 +40,10 @@ class ReadinessRule(_Strict):
     fields: list[str] = []
     field: str = ""
     at_least: Decimal = Decimal(0)
+    blocking: bool = True  # false: it counts, and is advised, but does not hold the proposal back
+    topic: str = ""  # of `training`: hours and a passed test of this topic, by one of these roles, in so many months
+    months: int = 24
+    roles: list[Literal["owner", "manager", "employee"]] = ["owner", "manager"]
 
 
 class Named(_Strict):
@@ -127,7 +134,15 @@ class Finance(_Strict):
     success_fee: SuccessFee | None = None  # none: advisers earn nothing
     remedies: list[Remedy] = []
     size: SizeRule | None = None  # none: the programme does not say what small is
+    courses: list[Course] = []
+    questionnaires: list[Questionnaire] = []
     products: list[PackProduct] = []
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)
+
+    def course(self, code: str) -> Course | None:
+        return next((item for item in self.courses if item.code == code), None)
+
+    def questionnaire(self, code: str) -> Questionnaire | None:
+        return next((item for item in self.questionnaires if item.code == code), None)

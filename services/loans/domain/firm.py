@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal, TypeVar
 from services.loans.domain.facts import CONTENTS, Accounts, Content, Owners, Register, Source, Staff, Topic
 from services.loans.domain.size import Figures, Size, SizeRule, size_of
 from shared.entity import STORED, Entity, Part
-from shared.errors import ConflictError, InvalidError, Rule
-from shared.events.loans.firm import FirmRecorded
+from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
+from shared.events.loans.firm import FirmPersonErased, FirmPersonNamed, FirmRecorded
 
-MAX_ENTRIES = 300
+MAX_ENTRIES, MAX_PEOPLE = 300, 100
 C = TypeVar("C", Register, Owners, Staff, Accounts)
 
 
@@ -47,16 +47,26 @@ class Fact(Part):
     why: str = ""
 
 
+class Person(Part):
+    """Somebody of the firm who goes to courses: elsewhere known by the number alone; an erased one has no name."""
+
+    number: int
+    name: str
+    role: Literal["owner", "manager", "employee"]
+    erased: bool = False
+
+
 class Firm(Entity):
     """The profile of one organisation; its id is the organisation's. What it says stands in no record of changes."""
 
     KIND: ClassVar[str] = "firm"
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"entries"})
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"entries", "people"})
 
     name: str
     programme: str
     currency: str
     entries: list[Entry] = []
+    people: list[Person] = []
 
     def case(self) -> str:
         return self.id
@@ -89,7 +99,7 @@ class Firm(Entity):
         number = self.number + 1
         entry = Entry(
             number=number,
-            side=side,  # type: ignore[arg-type]  # the three sides of handlers.firms
+            side=side,
             by=by[0],
             by_name=by[1],
             at=now,
@@ -108,6 +118,33 @@ class Firm(Entity):
         if former is None or former.topic != fact.topic:
             return {"corrects": Rule("is no entry that stands: %(number)s", number=fact.corrects)}
         return {} if fact.why.strip() else {"why": "is required"}
+
+    def name_person(self, name: str, role: str) -> Person:
+        """Add somebody of the firm."""
+        if not name.strip():
+            raise InvalidError({"name": "is required"})
+        if len(self.people) >= MAX_PEOPLE:
+            raise ConflictError("A firm names at most %(limit)s people", limit=MAX_PEOPLE)
+        found = Person.model_validate({"number": len(self.people) + 1, "name": name.strip(), "role": role})
+        self.people = [*self.people, found]
+        self.record(FirmPersonNamed(**self.facts(), person=found.number, role=found.role))
+        return found
+
+    def person(self, number: int) -> Person:
+        """Return somebody of the firm by the number."""
+        found = next((item for item in self.people if item.number == number), None)
+        if found is None:
+            raise NotFoundError("There is no such person")
+        return found
+
+    def erase_person(self, number: int) -> None:
+        """Forget a person's name for good; hours and certificates of the number stay."""
+        found = self.person(number)
+        if found.erased:
+            raise ConflictError("This name is erased already")
+        gone = found.model_copy(update={"name": "", "erased": True})
+        self.people = [gone if item.number == number else item for item in self.people]
+        self.record(FirmPersonErased(**self.facts(), person=number))
 
     def standing(self, upto: int | None = None) -> list[Entry]:
         """Return the entries that no other one corrects, in the order of their day; of the first `upto` alone."""

@@ -118,10 +118,10 @@ class Proposal(Entity):
         self.record(ProposalDocumentRemoved(**self.facts(), kind=document.kind, sha256=document.sha256))
 
     def submit(self, todos: list[Todo]) -> dict[str, Any]:
-        """Lock the next version and return its content; raises NotReadyError while anything is to do."""
+        """Lock the next version and return its content; raises NotReadyError while anything is to do that must be."""
         self._draft("submit")
-        if todos:
-            raise NotReadyError(todos)
+        if missing := [todo for todo in todos if todo.blocking]:
+            raise NotReadyError(missing)
         self.stage, self.number = "locked", self.number + 1
         locked = content(self.plan, self.documents)
         facts = self.facts("officer")

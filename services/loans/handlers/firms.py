@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from services.loans import storage
-from services.loans.domain.firm import Fact, Firm, prefill, read_content
+from services.loans.domain.firm import Fact, Firm, Person, prefill, read_content
 from services.loans.domain.size import Size
 from services.loans.handlers import access
 from services.loans.policy import POLICY
@@ -89,6 +89,23 @@ def enter(uow: UnitOfWork, who: Identity, organisation: str, fact: Fact, *, vers
         firm = firms.add(_new(where, access.rules(uow, where.programme)[1]))
     firm.enter(fact, content, side=where.side, by=(who.user, who.name), now=uow.now(), today=access.today(uow))
     return firm
+
+
+def named(uow: UnitOfWork, where: Place) -> Firm:
+    """Return a firm's profile for changing it, a new one where there is none."""
+    firms = storage.firms(uow)
+    found = firms.find(where.organisation, for_update=True)
+    return found or firms.add(_new(where, access.rules(uow, where.programme)[1]))
+
+
+def name_person(uow: UnitOfWork, who: Identity, organisation: str, name: str, role: str) -> Person:
+    """Name somebody of a firm, who can then be enrolled in courses."""
+    return named(uow, place(uow, who, organisation, WRITE)).name_person(name, role)
+
+
+def erase_person(uow: UnitOfWork, who: Identity, organisation: str, number: int) -> None:
+    """Erase the name of somebody of a firm, everywhere at once: it stands nowhere else."""
+    named(uow, place(uow, who, organisation, WRITE)).erase_person(number)
 
 
 def known(uow: UnitOfWork, organisation: str) -> Firm | None:

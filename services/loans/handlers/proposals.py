@@ -46,7 +46,8 @@ def assess(uow: UnitOfWork, proposal: Proposal) -> Assessment:
     """Return the readiness and the figures of a proposal as it stands."""
     finance, _ = access.rules(uow, proposal.programme)
     figures = ratios(proposal.plan)
-    found = checks(proposal.plan, proposal.documents, figures, finance, access.today(uow))
+    lessons = storage.lessons_of(uow.connection, [proposal.organisation])
+    found = checks(proposal.plan, proposal.documents, figures, finance, access.today(uow), lessons)
     return Assessment(found, figures, finance)
 
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.loans.pages import (
     agreements,
     calculator,
+    diagnostics,
     editor,
     fees,
     firms,
@@ -15,6 +16,7 @@ from services.loans.pages import (
     proposals,
     referrals,
     tapes,
+    trainings,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -30,6 +32,8 @@ for part in (
     products,
     fees,
     firms,
+    trainings,
+    diagnostics,
     calculator,
 ):
     router.include_router(part.router)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from services.loans import firm_charts, storage
-from services.loans.domain.facts import Owners, Register, Staff
+from services.loans.domain.facts import Owners, Register, Staff, Topic
 from services.loans.domain.firm import Entry, Fact, Firm
 from services.loans.domain.size import CRITERIA, SizeRule
 from services.loans.handlers import access, firms
@@ -62,10 +62,11 @@ def read(request: Request, organisation: str, who: Who, uow: Uow) -> HTMLRespons
 def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, **more: Any) -> HTMLResponse:
     opened = firms.open_firm(uow, who, organisation)
     firm = opened.firm
-    rule = access.rules(uow, firm.programme)[0].size
-    latest = {topic: firm.latest(topic) for topic in ("register", "owners", "staff")}
-    read_by = {"owners": Owners, "staff": Staff}
-    contents = {topic: entry.read(read_by[topic]) for topic, entry in latest.items() if entry and topic in read_by}
+    finance, _ = access.rules(uow, firm.programme)
+    rule = finance.size
+    kept: tuple[Topic, ...] = ("register", "owners", "staff")
+    latest = {topic: firm.latest(topic) for topic in kept}
+    owners, staff = latest["owners"], latest["staff"]
     return render(
         request,
         "firm.html",
@@ -78,8 +79,8 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, *
         criteria=_criteria(rule) if rule else [],
         latest=latest,
         register=latest["register"].content if latest["register"] else Register().model_dump(mode="json"),
-        owners=contents.get("owners"),
-        staff=contents.get("staff"),
+        owners=owners.read(Owners) if owners else None,
+        staff=staff.read(Staff) if staff else None,
         accounts=firm.accounts(),
         topics=sections.TOPICS,
         sources=sections.SOURCES,
@@ -87,6 +88,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, *
         labels=sections.ACCOUNT_LABELS,
         charts=_charts(opened, request.app.state.pages.number),
         entries=sorted(firm.entries, key=lambda item: -item.number),
+        questionnaires=[(item.code, item.said(request.state.locale)) for item in finance.questionnaires],
         corrected={item.corrects: item.number for item in firm.entries if item.corrects},
         **({"conflict": None} | more),
     )

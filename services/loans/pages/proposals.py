@@ -109,6 +109,7 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
         "todos": [
             (edit_address(proposal.id, todo.block), words.todo_text(todo, found.finance)) for todo in found.todos
         ],
+        "blocking": sum(todo.blocking for todo in found.todos),
         "referrals": asked,
         "improvements": storage.improvements_of(uow.connection, proposal.id),
         "loan": storage.loan_of(uow.connection, proposal.id),
@@ -127,6 +128,8 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
 
 def edit_address(reference: str, block: str) -> str:
     """Return where the applicant mends a block."""
+    if block == "training":
+        return "/loans/courses"
     part = "documents" if block == "documents" else f"edit/{block}"
     return f"/loans/proposals/{reference}/{part}"
 

@@ -61,6 +61,7 @@ attendance = Table(
     Column("training", String(80), ForeignKey("training.id"), nullable=False),
     Column("organisation", String(80), nullable=False),
     Column("person", Integer, nullable=False),
+    Column("role", String(16), nullable=False),
     Column("topic", String(80), nullable=False),
     Column("held_on", Date, nullable=False),
     Column("hours", Numeric(6, 2), nullable=False),

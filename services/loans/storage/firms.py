@@ -30,14 +30,15 @@ def firms(uow: UnitOfWork) -> Repository[Firm]:
     return Repository(uow, firm, Firm, _firm)
 
 
-def firm_place(connection: Connection, reference: str) -> Row[Any] | None:
+def firm_place(connection: Connection, reference: str) -> Any | None:
     """Return an MSME's id and name, and the programme of its profile or else of its newest proposal."""
     newest = select(proposal.c.programme).where(proposal.c.organisation == organisation.c.id)
     newest = newest.order_by(proposal.c.updated_at.desc()).limit(1)
     own = select(firm.c.programme).where(firm.c.id == organisation.c.id)
     programme = func.coalesce(own.scalar_subquery(), newest.scalar_subquery()).label("programme")
     query = select(organisation.c.id, organisation.c.name, programme)
-    return connection.execute(query.where(organisation.c.id == reference, organisation.c.kind == "msme")).one_or_none()
+    query = query.where(organisation.c.id == reference, organisation.c.kind == "msme")
+    return next(iter(connection.execute(query)), None)
 
 
 def advises(connection: Connection, adviser: str, reference: str) -> bool:

@@ -71,6 +71,7 @@ def upgrade() -> None:
         _text("training"),
         _text("organisation"),
         sa.Column("person", sa.Integer(), nullable=False),
+        _text("role", 16),
         _text("topic"),
         sa.Column("held_on", sa.Date(), nullable=False),
         sa.Column("hours", sa.Numeric(precision=6, scale=2), nullable=False),
