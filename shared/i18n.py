@@ -11,6 +11,7 @@ from gettext import NullTranslations
 from pathlib import Path
 from typing import Any, Literal
 
+from babel import Locale as Rules
 from babel.dates import format_date
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -28,6 +29,17 @@ ROOT = Path(__file__).resolve().parent.parent
 current_locale: ContextVar[str] = ContextVar("current_locale", default=DEFAULT)
 # The time zone in which this request's page says its times; "" is that of the house.
 current_zone: ContextVar[str] = ContextVar("current_zone", default="")
+
+
+@cache
+def babel(locale: str) -> Rules:
+    """Return Babel's rules of a language, which it would look up by name again for each date and number."""
+    return Rules.parse(locale)
+
+
+def reader() -> Rules:
+    """Return Babel's rules of the language of who reads this page."""
+    return babel(current_locale.get())
 
 
 class Catalogue(NullTranslations):
@@ -96,7 +108,7 @@ def money_in_words(amount: Decimal, currency: str, locale: str) -> str:
     """Return an amount as pages, letters and refusals alike write it: grouped as the language groups, then the code."""
     places = decimals_of(currency)
     pattern = "#,##0." + "0" * places if places else "#,##0"
-    return f"{format_decimal(amount, format=pattern, locale=locale)} {currency}".replace(" ", "\u00a0")
+    return f"{format_decimal(amount, format=pattern, locale=babel(locale))} {currency}".replace(" ", "\u00a0")
 
 
 def _worded(service: str, value: Any, locale: str) -> Any:
@@ -105,7 +117,7 @@ def _worded(service: str, value: Any, locale: str) -> Any:
     if isinstance(value, Money):
         return money_in_words(value.amount, value.currency, locale)
     if isinstance(value, date) and not isinstance(value, datetime):
-        return format_date(value, "d MMM y", locale=locale)
+        return format_date(value, "d MMM y", locale=babel(locale))
     exact = value.value if isinstance(value, Figure) else value
     return _number_in_words(exact, locale) if isinstance(exact, Decimal) and exact.is_finite() else value
 
@@ -113,7 +125,7 @@ def _worded(service: str, value: Any, locale: str) -> Any:
 def _number_in_words(number: Decimal, locale: str) -> str:
     """Return a number with as many decimals as it has, grouped and pointed as the language does it."""
     places = max(0, -int(number.as_tuple().exponent))
-    return str(format_decimal(number, format="#,##0" + ("." + "0" * places if places else ""), locale=locale))
+    return str(format_decimal(number, format="#,##0" + ("." + "0" * places if places else ""), locale=babel(locale)))
 
 
 def said(service: str, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Cyrillic as it is most often written in Latin letters; one letter may become several. Russian, Macedonian,
 # Serbian, Ukrainian, Bulgarian, Kazakh and Kyrgyz letters; what Russian and South Slavic write differently is levelled
@@ -164,6 +165,7 @@ _NOT_WORDS = re.compile(r"[^a-z0-9]+")
 _DOTTED = re.compile(r"\b(?:\w\.){2,}\w?")
 
 
+@lru_cache(maxsize=4096)  # a list of cases compares the same few names again and again
 def latin(text: str) -> str:
     """Return text in small Latin letters without accents; ДООЕЛ, d.o.o.e.l. and DOOEL are one."""
     small = _DOTTED.sub(lambda found: found[0].replace(".", ""), text.casefold())

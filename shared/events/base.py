@@ -54,8 +54,11 @@ def _import_all() -> None:
     from shared.events import audit, gaps, grants, loans, log, notifications, portal, quarantine, webhooks  # noqa: F401, PLC0415 - registration
 
 
-def attempt_and_view(source: str) -> tuple[type[Event], type[Event]]:
-    """Return the two events every service has: a refused attempt, and a read of a sensitive record."""
+def attempt_and_view(source: str, says: type[Event] = Event) -> tuple[type[Event], type[Event]]:
+    """Return the two events every service has: a refused attempt, and a read of a sensitive record.
+
+    `says` is what a service's own reads say besides: an event without a type.
+    """
 
     class AttemptRefused(Event):
         """Somebody tried what they may not do, or what the state does not allow."""
@@ -67,7 +70,7 @@ def attempt_and_view(source: str) -> tuple[type[Event], type[Event]]:
         problem: str
         detail: str
 
-    class RecordViewed(Event):
+    class RecordViewed(says):  # type: ignore[misc, valid-type]  # the service's own
         """Somebody read a sensitive record."""
 
         TYPE = f"{source}.record.viewed"

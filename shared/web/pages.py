@@ -102,7 +102,7 @@ class Pages:
         if value is None:
             return DASH
         pattern = "#,##0" + ("." + "0" * places if places else "")
-        return str(format_decimal(Decimal(str(value)), format=pattern, locale=i18n.current_locale.get()))
+        return str(format_decimal(Decimal(str(value)), format=pattern, locale=i18n.reader()))
 
     def percent(self, value: Any, places: int = 0) -> str:
         """Return a fraction as per cent."""
@@ -113,7 +113,7 @@ class Pages:
         if value is None:
             return DASH
         moment = _moment_value(value)
-        text = format_datetime(moment, "d MMM y, HH:mm", tzinfo=self.zone, locale=i18n.current_locale.get())
+        text = format_datetime(moment, "d MMM y, HH:mm", tzinfo=self.zone, locale=i18n.reader())
         exact = moment.astimezone(UTC)
         named = f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S} {self.zone.key}"
         if self.zone.key != "UTC":
@@ -138,14 +138,14 @@ class Pages:
             value = datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
         if isinstance(value, datetime):
             value = value.astimezone(self.zone).date()
-        return str(format_date(value, "d MMM y", locale=i18n.current_locale.get()))
+        return str(format_date(value, "d MMM y", locale=i18n.reader()))
 
     def ago(self, value: datetime | str | None) -> str:
         """Return how long ago (or how soon) a point in time is, in words."""
         if value is None:
             return DASH
         delta = _moment_value(value) - self.clock()
-        return str(format_timedelta(delta, add_direction=True, locale=i18n.current_locale.get()))
+        return str(format_timedelta(delta, add_direction=True, locale=i18n.reader()))
 
     def html(self, template: str, **context: Any) -> str:
         """Return a rendered template."""

@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 SCOPES: dict[str, frozenset[str]] = {
-    "referrals:read": frozenset({"loans.referral.list", "loans.referral.read", "loans.referral.document"}),
-    "referrals:answer": frozenset({"loans.referral.decide"}),
+    "referrals:read": frozenset(
+        {
+            *("loans.referral.list", "loans.referral.read", "loans.referral.document"),
+            *("loans.teaser.list", "loans.teaser.read"),
+        }
+    ),
+    "referrals:answer": frozenset({"loans.referral.decide", "loans.teaser.answer"}),
     "loans:read": frozenset({"loans.loan.read", "loans.portfolio.read"}),
     "loans:report": frozenset({"loans.loan.disburse", "loans.loan.restructure"}),
     "tapes:read": frozenset({"loans.tape.list", "loans.tape.read"}),

@@ -7,12 +7,16 @@ from services.loans.api import (
     figures,
     firms,
     improvements,
+    looks,
     portfolio,
     products,
     proposals,
     referrals,
+    sequences,
     tapes,
+    teasers,
     trainings,
+    tripartite,
 )
 
 router = APIRouter()
@@ -26,3 +30,7 @@ router.include_router(figures.router)
 router.include_router(improvements.router)
 router.include_router(firms.router)
 router.include_router(trainings.router)
+router.include_router(tripartite.router)
+router.include_router(looks.router)
+router.include_router(teasers.router)
+router.include_router(sequences.router)

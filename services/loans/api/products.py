@@ -253,7 +253,7 @@ def matches(reference: str, who: Who, uow: Uow) -> list[FitOut]:
 @router.get("/referrals/{reference}/match", dependencies=[allowed("loans.referral.read")])
 def match_of(reference: str, who: Who, uow: Uow) -> MatchOut:
     """Return the conditions of the product that was asked for, told from the consented fields alone."""
-    found = referrals.open_referral(uow, who, reference).match
+    found = referrals.open_referral(uow, who, reference, "match").match
     if found is None:
         raise NotFoundError("There is no such record")
     return MatchOut.made(found)

@@ -145,13 +145,13 @@ def refer(reference: str, given: Agree, who: Who, uow: Uow) -> ReferralOut:
     agreement = proposals.Agreement(**given.model_dump(exclude={"version"}))
     referral = proposals.refer(uow, who, reference, agreement, version=given.version)
     uow.flush()
-    return ReferralOut.of(referrals.open_referral(uow, who, referral.id))
+    return ReferralOut.of(referrals.open_referral(uow, who, referral.id, "api"))
 
 
 @router.get("/proposals/{reference}/referrals", dependencies=[allowed("loans.proposal.offers")])
 def referrals_of(reference: str, who: Who, uow: Uow) -> list[ReferralOut]:
     access.scoped(uow, who, "proposal", reference, "loans.proposal.offers")
     return [
-        ReferralOut.of(referrals.open_referral(uow, who, item))
+        ReferralOut.of(referrals.open_referral(uow, who, item, "api"))
         for item in storage.referrals_of(uow.connection, reference)
     ]

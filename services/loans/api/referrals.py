@@ -35,7 +35,7 @@ DECIDE = [allowed("loans.referral.decide")]
 
 def _out(uow: UnitOfWork, who: Identity, reference: str) -> ReferralOut:
     uow.flush()
-    return ReferralOut.of(referrals.open_referral(uow, who, reference))
+    return ReferralOut.of(referrals.open_referral(uow, who, reference, "api"))
 
 
 @router.get("/referrals", dependencies=[allowed("loans.referral.list")])
@@ -64,7 +64,7 @@ def inbox(  # noqa: PLR0917 - what the list is asked for
 
 @router.get("/referrals/{reference}", dependencies=[allowed("loans.referral.read")])
 def read(reference: str, who: Who, uow: Uow) -> ReferralOut:
-    return ReferralOut.of(referrals.open_referral(uow, who, reference))
+    return ReferralOut.of(referrals.open_referral(uow, who, reference, "api"))
 
 
 @router.post("/referrals/{reference}/receipt", dependencies=DECIDE)

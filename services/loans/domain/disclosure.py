@@ -56,6 +56,17 @@ def expand(chosen: Iterable[str]) -> list[str]:
     return [name for name in ALL_FIELDS if name in wanted]
 
 
+def compact(names: Sequence[str]) -> list[str]:
+    """Return field names with each whole block as one name; what `expand` makes of it are the same fields."""
+    given, whole = set(names), [block for block in FIELDS if _of_block(block) <= set(names)]
+    rest = [name for name in ALL_FIELDS if name in given and name.split(".", 1)[0] not in whole]
+    return [*whole, *rest]
+
+
+def _of_block(block: str) -> set[str]:
+    return {f"{block}.{field}" for field in FIELDS[block]}
+
+
 def facts_of(plan: Plan, documents: Sequence[ProposalDocument], figures: Ratios) -> dict[str, dict[str, Any]]:
     """Return a proposal as JSON types by block and field, with its ratios and documents."""
     derived = {"ratios": asdict(figures), "documents": {"files": [item.model_dump(mode="json") for item in documents]}}

@@ -11,6 +11,7 @@ from services.loans.domain.course import Course
 from services.loans.domain.diagnostic import Questionnaire
 from services.loans.domain.fee_rules import SuccessFee
 from services.loans.domain.size import SizeRule
+from shared.events.round_rules import SequenceRules, TeaserRules
 
 Rule = Literal[
     "complete",
@@ -137,6 +138,8 @@ class Finance(_Strict):
     courses: list[Course] = []
     questionnaires: list[Questionnaire] = []
     products: list[PackProduct] = []
+    teaser: TeaserRules = TeaserRules()
+    sequence: SequenceRules = SequenceRules()
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)

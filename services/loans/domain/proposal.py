@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar, Literal
 
 from services.loans.domain.blocks import BLOCKS, Block, Plan
@@ -18,6 +19,7 @@ from shared.events.loans.proposal import (
     ProposalStarted,
     ProposalSubmitted,
 )
+from shared.events.loans.teaser import ProposalTeased
 
 MAX_DOCUMENTS = 30
 
@@ -136,6 +138,10 @@ class Proposal(Entity):
             raise IllegalTransitionError("reopen", "accepted", [], ["An offer has been accepted"])
         self.stage = "draft"
         self.record(ProposalReopened(**self.facts(), number=self.number))
+
+    def tease(self, teasers: list[str], banks: list[str], until: date, left_out: list[str]) -> None:
+        """Record that banks may see an anonymised teaser of it."""
+        self.record(ProposalTeased(**self.facts(), teasers=teasers, banks=banks, until=until, left_out=left_out))
 
     def require_locked(self) -> None:
         """Raise unless the present version may be referred to banks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -91,7 +92,7 @@ def money(field: str, amount: Decimal, currency: str) -> Money:
         raise InvalidError({field: rule_of(error.errors()[0])}) from error
 
 
-def viewed(uow: UnitOfWork, record: str, what: str, *, case: str, programme: str) -> None:
-    """Record that somebody opened a sensitive record."""
-    event = RecordViewed(record=record, what=what)
+def viewed(uow: UnitOfWork, record: str, what: str, *, case: str, programme: str, **look: Any) -> None:
+    """Record that somebody opened a sensitive record; `look` is through which way, and what was shown."""
+    event = RecordViewed(record=record, what=what, **look)
     uow.record(event, entity=f"record:{uow.ids()}", case=case, programme=programme)

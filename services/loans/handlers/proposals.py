@@ -16,11 +16,12 @@ from services.loans.domain.disclosure import Consent, expand
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.finance import Finance
 from services.loans.domain.firm import prefill
+from services.loans.domain.product import Product
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.ratios import Ratios, ratios
 from services.loans.domain.readiness import Check, Todo, checks, todos
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access, improvements, products
+from services.loans.handlers import access, improvements, products, teasers
 from shared.database import UnitOfWork
 from shared.documents import StoredDocument
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
@@ -198,39 +199,57 @@ def refer(
 ) -> Referral:
     """Record the consent for one bank and hand it the referral: no field leaves before the consent stands."""
     proposal = access.proposal(uow, who, reference, "loans.proposal.refer", version=version)
+    consent, product, _ = consented(uow, who, proposal, agreement)
+    pinned = (product.id, product.number) if product else (None, None)
+    return hand_over(uow, proposal, consent, *pinned)
+
+
+def consented(
+    uow: UnitOfWork, who: Identity, proposal: Proposal, agreement: Agreement
+) -> tuple[Consent, Product | None, str]:
+    """Return what was agreed to, the product that is asked for, and the bank's name; raises for what can't be."""
     proposal.require_locked()
-    finance, currency = access.rules(uow, proposal.programme)
-    partner = finance.partner(agreement.bank)
+    finance, _ = access.rules(uow, proposal.programme)
     known = storage.banks(uow.connection)
-    if partner is None or agreement.bank not in known:
+    if finance.partner(agreement.bank) is None or agreement.bank not in known:
         raise InvalidError({"bank": "choose a finance partner of the programme"})
-    day = access.today(uow)
-    _check(agreement, finance, day)
-    _not_asked(uow, proposal, agreement.bank)
-    plans = improvements.open_plans(uow, proposal)
+    _check(agreement, finance, access.today(uow))
+    not_asked(uow, proposal, agreement.bank)
     wanted = agreement.product
     product = (
         products.pinned(uow, agreement.bank, proposal.programme, wanted, agreement.product_number) if wanted else None
     )
-    request = proposal.plan.request
+    return _consent(uow, who, agreement, finance), product, known[agreement.bank]
+
+
+def hand_over(
+    uow: UnitOfWork, proposal: Proposal, consent: Consent, product: str | None, product_number: int | None
+) -> Referral:
+    """Refer a locked proposal to the consent's bank, which is a partner and has not been asked."""
+    finance, currency = access.rules(uow, proposal.programme)
+    partner = finance.partner(consent.bank)
+    if partner is None:
+        raise ConflictError("%(id)s is no finance partner of the programme any more", id=consent.bank)
+    plans, request = improvements.open_plans(uow, proposal), proposal.plan.request
     referral = Referral(
         id=uow.next_reference("REF"),
         proposal=proposal.id,
         **{name: getattr(proposal, name) for name in ("number", "programme", "organisation", "organisation_name")},
-        bank=agreement.bank,
-        bank_name=known[agreement.bank],
+        bank=consent.bank,
+        bank_name=storage.banks(uow.connection)[consent.bank],
         country=partner.country,
         title=proposal.title(),
         amount=Money.of(request.amount or 0, currency),
         term_months=request.term_months or 0,
-        again_of=improvements.declined_before(plans, agreement.bank),
-        product=product and product.id,
-        product_number=product and product.number,
+        again_of=improvements.declined_before(plans, consent.bank),
+        product=product,
+        product_number=product_number,
     )
     storage.referrals(uow).add(referral)
-    referral.give_consent(_consent(uow, who, agreement, finance))
-    referral.submit(partner, uow.now(), day)
+    referral.give_consent(consent)
+    referral.submit(partner, uow.now(), access.today(uow))
     improvements.refer_again(uow, referral, plans, finance)
+    teasers.referred(uow, proposal.id, consent.bank)
     return referral
 
 
@@ -266,7 +285,8 @@ def _consent(uow: UnitOfWork, who: Identity, agreement: Agreement, finance: Fina
     )
 
 
-def _not_asked(uow: UnitOfWork, proposal: Proposal, bank: str) -> None:
+def not_asked(uow: UnitOfWork, proposal: Proposal, bank: str) -> None:
+    """Raise ConflictError when a bank has the proposal already, or has declined this version of it."""
     for item in storage.referrals(uow).where(storage.of_proposal(proposal.id)):
         if item.bank != bank:
             continue

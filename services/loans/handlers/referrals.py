@@ -19,8 +19,9 @@ from services.loans.domain.profile import disclosed as disclosed_dimensions
 from services.loans.domain.profile import profile
 from services.loans.domain.readiness import PartnerCheck, partner_checks
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access, improvements
+from services.loans.handlers import access, improvements, looks, sequences
 from shared.database import UnitOfWork
+from shared.errors import NotFoundError
 from shared.web.identity import Identity
 
 DECIDE = "loans.referral.decide"
@@ -40,17 +41,37 @@ class Opened:
     match: Match | None = None  # from the fields above alone
 
 
-def open_referral(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
+def open_referral(uow: UnitOfWork, who: Identity, reference: str, way: looks.Way = "page") -> Opened:
     """Return a referral for reading; a bank's and an officer's view is recorded and shown to the applicant."""
+    opened, visible = _opened(uow, who, reference)
+    if opened.role == "finance_partner":
+        looks.take(uow, who, opened.referral, way, visible, f"{len(visible)} consented fields")
+    elif opened.role != "applicant":
+        referral = opened.referral
+        access.viewed(uow, referral.id, "the referral", case=referral.proposal, programme=referral.programme, way=way)
+    return opened
+
+
+def open_document(uow: UnitOfWork, who: Identity, reference: str, sha256: str) -> dict[str, Any]:
+    """Return what is known of a document that the applicant discloses to the bank; the look is recorded."""
+    access.scoped(uow, who, "referral", reference, "loans.referral.document")
+    opened, _ = _opened(uow, who, reference)
+    files: list[dict[str, Any]] = opened.fields.get("documents", {}).get("files", [])
+    found = next((file for file in files if file["sha256"] == sha256), None)
+    if found is None:
+        raise NotFoundError("There is no such document")
+    looks.take(uow, who, opened.referral, "document", ["documents.files"], f"document {found['kind']}")
+    return found
+
+
+def _opened(uow: UnitOfWork, who: Identity, reference: str) -> tuple[Opened, list[str]]:
+    """Return a referral as it may be seen, and the names of the fields that a bank sees of it today."""
     role = access.scoped(uow, who, "referral", reference, "loans.referral.read")
     referral = storage.referrals(uow).get(reference, for_update=False)
     finance, _ = access.rules(uow, referral.programme)
     partner = finance.partner(referral.bank)
     visible = referral.visible(access.today(uow))
     fields = disclosed(storage.locked(uow.connection, referral.proposal, referral.number), visible)
-    if role != "applicant":
-        what = f"{len(visible)} consented fields" if role == "finance_partner" else "the referral"
-        access.viewed(uow, referral.id, what, case=referral.proposal, programme=referral.programme)
     met = partner_checks(fields, partner) if partner else []
     terms = (
         storage.version_terms(uow.connection, referral.product, referral.product_number or 0)
@@ -58,7 +79,7 @@ def open_referral(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
         else None
     )
     held = match(terms, fields, access.today(uow)) if terms else None
-    return Opened(referral, role, fields, finance, partner, met, terms, held)
+    return Opened(referral, role, fields, finance, partner, met, terms, held), visible
 
 
 def acknowledge(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:
@@ -111,6 +132,7 @@ class Terms:
     conditions: str
     valid_until: date
     collateral: str = ""
+    tripartite: bool = False
 
     @classmethod
     def of(cls, given: Any) -> Terms:
@@ -132,6 +154,7 @@ def make_offer(uow: UnitOfWork, who: Identity, reference: str, terms: Terms, *, 
         conditions=terms.conditions,
         valid_until=terms.valid_until,
         collateral=terms.collateral,
+        tripartite=terms.tripartite,
         made_at=uow.now(),
         effective_rate=effective_rate(amount, rate, terms.term_months, fee, day),
     )
@@ -206,6 +229,7 @@ def accept(uow: UnitOfWork, who: Identity, reference: str, *, version: int | Non
     for other in others:
         if other.is_open():
             other.close("another_offer_accepted")
+    sequences.met(uow, proposal)
     return _loan(uow, referral, offer, loan_id, day)
 
 
@@ -216,7 +240,7 @@ def _loan(uow: UnitOfWork, referral: Referral, offer: Offer, loan_id: str, day: 
         id=loan_id,
         referral=referral.id,
         **{name: getattr(referral, name) for name in names},
-        **offer.model_dump(include={"rate", "term_months"}),
+        **offer.model_dump(include={"rate", "term_months", "tripartite"}),
         amount=offer.amount,
         fee=offer.fee,
         agreed_on=day,

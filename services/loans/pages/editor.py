@@ -178,6 +178,17 @@ def consent(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRespons
 
 
 def _consent_page(request: Request, uow: UnitOfWork, proposal: Proposal, **more: Any) -> HTMLResponse:
+    return render(
+        request,
+        "consent.html",
+        status_code=422 if "errors" in more else 409 if "conflict" in more else 200,
+        **consent_parts(request, uow, proposal),
+        **more,
+    )
+
+
+def consent_parts(request: Request, uow: UnitOfWork, proposal: Proposal) -> dict[str, Any]:
+    """Return what the forms of consent show: banks, fields, purposes, the text to agree to."""
     proposal.require_locked()
     finance, _ = access.rules(uow, proposal.programme)
     known, day = storage.banks(uow.connection), access.today(uow)
@@ -187,41 +198,38 @@ def _consent_page(request: Request, uow: UnitOfWork, proposal: Proposal, **more:
     asked = {item.bank: item for item in referrals if item.is_open()}
     locale = request.state.locale if request.state.locale in finance.consent.text else "en"
     by_bank = products.by_bank(uow, proposal.programme)
-    return render(
-        request,
-        "consent.html",
-        status_code=422 if "errors" in more else 409 if "conflict" in more else 200,
-        proposal=proposal,
-        finance=finance,
-        partners=[(item, known[item.bank], asked.get(item.bank)) for item in finance.partners if item.bank in known],
-        blocks=[(name, words.BLOCKS[name], len(FIELDS[name]), name in finance.consent.always) for name in FIELDS],
-        purposes=[(item.code, item.said(locale)) for item in finance.consent.purposes],
-        text=finance.consent.text[locale],
-        language=locale,
-        until=day + timedelta(days=min(90, finance.consent.max_days)),
-        referrals=referrals,
-        stages=words.STAGES,
-        wanted=request.query_params.get("product", ""),
-        products={
+    return {
+        "proposal": proposal,
+        "finance": finance,
+        "partners": [(item, known[item.bank], asked.get(item.bank)) for item in finance.partners if item.bank in known],
+        "blocks": [(name, words.BLOCKS[name], len(FIELDS[name]), name in finance.consent.always) for name in FIELDS],
+        "purposes": [(item.code, item.said(locale)) for item in finance.consent.purposes],
+        "text": finance.consent.text[locale],
+        "language": locale,
+        "until": day + timedelta(days=min(90, finance.consent.max_days)),
+        "referrals": referrals,
+        "stages": words.STAGES,
+        "wanted": request.query_params.get("product", ""),
+        "products": {
             bank: [(item.id, item.number, item.terms.said(locale)) for item in held] for bank, held in by_bank.items()
         },
-        **more,
-    )
+    }
+
+
+def agreement_of(posted: FormData) -> tuple[proposals.Agreement, int]:
+    """Return what a form of consent agrees to, and the proposal's version that it was made from."""
+    form = forms.parsed(forms.ConsentForm, posted)
+    product, _, number = form.product.partition(" ")
+    seen_number = int(number[:6]) if number.isascii() and number.isdigit() else None
+    agreed = form.model_dump(include=_AGREED)
+    return proposals.Agreement(fields=form.blocks, product=product, product_number=seen_number, **agreed), form.version
 
 
 @router.post("/proposals/{reference}/consent", dependencies=[STAY, allowed("loans.proposal.refer")])
 def refer(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     try:
-        form = forms.parsed(forms.ConsentForm, posted)
-        product, _, number = form.product.partition(" ")
-        seen_number = int(number[:6]) if number.isascii() and number.isdigit() else None
-        agreement = proposals.Agreement(
-            fields=form.blocks,
-            product=product,
-            product_number=seen_number,
-            **form.model_dump(include=_AGREED),
-        )
-        proposals.refer(uow, who, reference, agreement, version=form.version)
+        agreement, version = agreement_of(posted)
+        proposals.refer(uow, who, reference, agreement, version=version)
     except InvalidError as error:
         proposal = access.proposal(uow, who, reference, "loans.proposal.refer")
         given = forms.posted_values(posted)

@@ -11,9 +11,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from services.loans import charts, storage
 from services.loans.domain.cashflow import cash_flow
 from services.loans.domain.proposal import Proposal
-from services.loans.handlers import access, fees, firms, proposals, referrals
+from services.loans.handlers import access, fees, firms, proposals, referrals, sequences
 from services.loans.handlers.proposals import Assessment
 from services.loans.pages import forms, words
+from services.loans.pages.sequence_words import picture
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
 from shared.web.conflicts import stay
@@ -111,7 +112,9 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
         ],
         "blocking": sum(todo.blocking for todo in found.todos),
         "referrals": asked,
+        "looks": {row.referral: row for row in storage.looks_by_bank(uow.connection, proposal.id)},
         "improvements": storage.improvements_of(uow.connection, proposal.id),
+        **picture(sequences.standing(uow, proposal, found.finance)),
         "loan": storage.loan_of(uow.connection, proposal.id),
         **fees.beside(uow, who, proposal),
         "profile_entries": firms.entries_of(uow, proposal.organisation),

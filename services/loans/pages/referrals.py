@@ -22,7 +22,7 @@ from services.loans.pages.editor import download
 from services.loans.pages.proposals import seen
 from services.loans.pages.values import Values
 from shared.database import UnitOfWork
-from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
@@ -145,12 +145,7 @@ def _cover(request: Request, opened: Opened) -> Any:
 
 @router.get("/referrals/{reference}/documents/{sha256}", dependencies=[allowed("loans.referral.document")])
 def document(request: Request, reference: str, sha256: str, who: Who, uow: Uow) -> Response:
-    access.scoped(uow, who, "referral", reference, "loans.referral.document")
-    opened = referrals.open_referral(uow, who, reference)
-    files = opened.fields.get("documents", {}).get("files", [])
-    found = next((file for file in files if file["sha256"] == sha256), None)
-    if found is None:
-        raise NotFoundError("There is no such document")
+    found = referrals.open_document(uow, who, reference, sha256)
     return download(store(request).get(sha256), found["media_type"], found["name"])
 
 

@@ -110,6 +110,14 @@ ACTS: dict[str, str] = {
     "loans.proposal.document_removed": "Document removed",
     "loans.proposal.submitted": "Submitted and locked",
     "loans.proposal.reopened": "Reopened for changes",
+    "loans.proposal.teased": "Teaser shown to banks",
+    "loans.proposal.teaser_replied": "A bank answered to the teaser",
+    "loans.sequence.consented": "Consent given for a bank's later turn",
+    "loans.sequence.arranged": "Order of banks changed",
+    "loans.sequence.started": "Banks are asked one after another",
+    "loans.sequence.advanced": "The next bank was asked",
+    "loans.sequence.stopped": "The order of banks stands still",
+    "loans.sequence.finished": "The order of banks is over",
     "loans.referral.consented": "Consent given",
     "loans.referral.submitted": "Referred to the bank",
     "loans.referral.overdue": "The bank's answer is late",
@@ -154,6 +162,29 @@ ACTS: dict[str, str] = {
     "loans.loan.restructured": "New terms",
     "loans.loan.repaid": "Paid back",
     "loans.loan.written_off": "Written off by the bank",
+}
+ACTS |= {
+    "loans.tripartite.drafted": "Agreement drafted",
+    "loans.tripartite.revised": "Next version written: all sign anew",
+    "loans.tripartite.proposed": "Proposed to lead firm and bank",
+    "loans.tripartite.signed": "Signed",
+    "loans.tripartite.in_force": "In force: all three have signed",
+    "loans.tripartite.declined": "Declined",
+    "loans.tripartite.withdrawn": "Withdrawn",
+    "loans.tripartite.notice_given": "Notice given",
+    "loans.tripartite.ended": "Ended",
+    "loans.tripartite.behind": "Less delivered than agreed",
+    "loans.tripartite.deliveries_reported": "Deliveries reported",
+    "loans.delivery.reported": "Delivery reported",
+    "loans.delivery.confirmed": "Delivery confirmed",
+    "loans.delivery.disputed": "Delivery disputed",
+    "loans.delivery.taken_back": "Delivery taken back",
+    "loans.delivery.transferred": "Deduction transferred",
+    "loans.delivery.received": "Deduction received by the bank",
+    "loans.delivery.returned": "Deduction waits for another transfer",
+    "loans.transfer.made": "Transfer to the bank",
+    "loans.transfer.received": "Transfer received",
+    "loans.transfer.refused": "Transfer did not arrive",
 }
 # The moves of proposals and referrals as their buttons name them.
 MOVES: dict[str, str] = {
@@ -233,9 +264,13 @@ def acts(
     return sorted(lines, key=lambda line: line["at"], reverse=True)
 
 
+_BANKS = ("replying_bank_name", "asked_bank_name", "bank_name")
+
+
 def _act(row: RowMapping, letters: dict[str, Any] | None) -> dict[str, Any]:
     data, actor, refused = row["body"]["data"], row["body"]["actor"], row["outcome"] == "refused"
-    detail = data.get("bank_name") if row["type"].startswith(("loans.referral", "loans.loan")) else None
+    named = row["type"].startswith(("loans.referral", "loans.loan", "loans.sequence", "loans.proposal.teaser"))
+    detail = next((data[name] for name in _BANKS if named and data.get(name)), None)
     section = data.get("section")
     if section:
         detail = say(BLOCKS.get(section, section))

@@ -1,8 +1,10 @@
 """Tables of the loans service and every query on them."""
 
+from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.firms import advises, firm_place, firm_rows, firms
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
+from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
     counted,
@@ -45,7 +47,18 @@ from services.loans.storage.queries import (
     timeline,
     views_of,
 )
-from services.loans.storage.repositories import fees, improvements, loans, products, proposals, referrals, tapes
+from services.loans.storage.repositories import (
+    fees,
+    improvements,
+    loans,
+    products,
+    proposals,
+    referrals,
+    sequences,
+    tapes,
+    teasers,
+)
+from services.loans.storage.sequence_rows import sequence_id, sequence_of, sequences_due
 from services.loans.storage.tables import metadata
 from services.loans.storage.tape_lines import (
     alone,
@@ -67,6 +80,7 @@ from services.loans.storage.tape_lines import (
     open_loans,
     tape_rows,
 )
+from services.loans.storage.teaser_rows import firms_of, teaser_counts, teaser_is_seen, teaser_rows, teasers_of
 from services.loans.storage.trainings import (
     diagnostics,
     keep_attendance,
@@ -87,6 +101,7 @@ __all__ = [
     "alone",
     "banks",
     "basis",
+    "chain",
     "changed",
     "count_funnel",
     "counted",
@@ -103,6 +118,7 @@ __all__ = [
     "firm_place",
     "firm_rows",
     "firms",
+    "firms_of",
     "forget",
     "improvement_rows",
     "improvements",
@@ -112,6 +128,7 @@ __all__ = [
     "keep_funnel",
     "keep_lines",
     "keep_locked",
+    "keep_look",
     "keep_sums",
     "keep_version",
     "kept_funnel",
@@ -131,6 +148,8 @@ __all__ = [
     "loans_by",
     "locked",
     "locked_versions",
+    "look_rows",
+    "looks_by_bank",
     "make_way",
     "many",
     "metadata",
@@ -153,6 +172,10 @@ __all__ = [
     "referrals",
     "referrals_of",
     "seats_of",
+    "sequence_id",
+    "sequence_of",
+    "sequences",
+    "sequences_due",
     "standing",
     "sums_of",
     "supporter",
@@ -160,6 +183,11 @@ __all__ = [
     "taken",
     "tape_rows",
     "tapes",
+    "teaser_counts",
+    "teaser_is_seen",
+    "teaser_rows",
+    "teasers",
+    "teasers_of",
     "timeline",
     "training_rows",
     "trainings",

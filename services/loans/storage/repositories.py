@@ -10,7 +10,9 @@ from services.loans.domain.loan import Loan
 from services.loans.domain.product import Product
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import OPEN_STAGES, Referral
+from services.loans.domain.sequence import Sequence
 from services.loans.domain.tape import Tape
+from services.loans.domain.teaser import Teaser
 from services.loans.storage import tables
 from shared.database import Repository, UnitOfWork
 
@@ -95,6 +97,24 @@ def _product(item: Product) -> dict[str, Any]:
             "rate_max": terms.rate_max_percent,
         }
     )
+
+
+def _teaser(item: Teaser) -> dict[str, Any]:
+    names = ("proposal", "number", "programme", "bank", "stage", "until", "reasons")
+    return {name: getattr(item, name) for name in names} | {"face": item.face.model_dump(mode="json")}
+
+
+def _sequence(item: Sequence) -> dict[str, Any]:
+    names, step = ("proposal", "number", "programme", "organisation", "stage"), item.current()
+    return {name: getattr(item, name) for name in names} | {"referral": step.referral if step else None}
+
+
+def sequences(uow: UnitOfWork) -> Repository[Sequence]:
+    return Repository(uow, tables.sequence, Sequence, _sequence)
+
+
+def teasers(uow: UnitOfWork) -> Repository[Teaser]:
+    return Repository(uow, tables.teaser, Teaser, _teaser)
 
 
 def products(uow: UnitOfWork) -> Repository[Product]:

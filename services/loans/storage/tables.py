@@ -171,6 +171,40 @@ product_version = Table(
     Column("published_by", String(200), nullable=False),
     PrimaryKeyConstraint("product", "number"),
 )
+sequence = entity_table(
+    "sequence",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("programme", String(80), nullable=False),
+    Column("organisation", String(80), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("referral", String(80), ForeignKey("referral.id")),  # of the bank whose turn it is
+    Index("sequence_running", "updated_at", "id", postgresql_where=text("stage = 'running'")),
+    # A proposal goes through one sequence at a time.
+    Index("sequence_one", "proposal", unique=True, postgresql_where=text("stage <> 'done'")),
+)
+teaser = entity_table(
+    "teaser",
+    metadata,
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("programme", String(80), nullable=False),
+    Column("bank", String(80), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("until", Date, nullable=False),
+    Column("face", JSONB, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Index("teaser_bank", "bank", "updated_at", "id"),
+    # A bank has one teaser of a proposal at a time.
+    Index(
+        "teaser_one_shown",
+        "proposal",
+        "bank",
+        unique=True,
+        postgresql_where=text("stage IN ('shown', 'interested', 'not_for_us')"),
+    ),
+)
 tape_line = Table(
     "tape_line",
     metadata,
@@ -217,6 +251,24 @@ tape_sum = Table(
         )
     ],
     PrimaryKeyConstraint("tape", "audience", "currency", "dimension", "value"),
+)
+# Every look of a bank at a referral; the outbox, which has it too, keeps its rows for a time only.
+look = Table(
+    "look",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("proposal", String(80), ForeignKey("proposal.id"), nullable=False),
+    Column("referral", String(80), ForeignKey("referral.id"), nullable=False),
+    Column("bank", String(80), nullable=False),
+    Column("bank_name", String(200), nullable=False),
+    Column("person", String(80), nullable=False),
+    Column("person_name", String(200), nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("way", String(16), nullable=False),
+    Column("live", Boolean, nullable=False),  # whether the consent was: of a look without one no field was shown
+    Column("fields", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("look_of_proposal", "proposal", "at", "id"),
 )
 # What becomes of proposals, counted now and then where they are too many to be counted for each page.
 funnel = Table(

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
+from shared.events.base import Event
 from shared.events.loans.referral import _ReferralFact
 from shared.money import Money
+
+
+class Look(Event):
+    """What is said of a read besides: through which way, and which fields ("block" or "block.field") were shown."""
+
+    way: str = ""
+    fields: list[str] = []
 
 
 class OfferCountered(_ReferralFact):
