@@ -8,9 +8,11 @@ from services.loans.pages import (
     deliveries,
     diagnostics,
     editor,
+    facilities,
     fees,
     firms,
     fragments,
+    guarantees,
     improvements,
     looks,
     portfolio,
@@ -44,6 +46,8 @@ for part in (
     firms,
     trainings,
     diagnostics,
+    facilities,
+    guarantees,
     calculator,
 ):
     router.include_router(part.router)

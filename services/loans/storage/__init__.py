@@ -3,6 +3,23 @@
 from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.firms import advises, firm_place, firm_rows, firms
+from services.loans.storage.guarantees import (
+    Held,
+    acts_due,
+    facility_rows,
+    guarantee_counts,
+    guarantee_rows,
+    guarantees_of,
+    guarantors,
+    held,
+    held_for,
+    line_of,
+    live_permission,
+    live_permissions,
+    open_facilities,
+    used,
+    waiting_under,
+)
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
 from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
@@ -48,9 +65,12 @@ from services.loans.storage.queries import (
     views_of,
 )
 from services.loans.storage.repositories import (
+    facilities,
     fees,
+    guarantees,
     improvements,
     loans,
+    permissions,
     products,
     proposals,
     referrals,
@@ -96,6 +116,8 @@ from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
     "FOLDERS",
+    "Held",
+    "acts_due",
     "adviser_names",
     "advises",
     "alone",
@@ -108,6 +130,8 @@ __all__ = [
     "counting",
     "deactivate",
     "diagnostics",
+    "facilities",
+    "facility_rows",
     "fee_of",
     "fee_rows",
     "fee_sums",
@@ -120,6 +144,13 @@ __all__ = [
     "firms",
     "firms_of",
     "forget",
+    "guarantee_counts",
+    "guarantee_rows",
+    "guarantees",
+    "guarantees_of",
+    "guarantors",
+    "held",
+    "held_for",
     "improvement_rows",
     "improvements",
     "improvements_of",
@@ -142,7 +173,10 @@ __all__ = [
     "lessons_of",
     "letters",
     "lift",
+    "line_of",
     "lines",
+    "live_permission",
+    "live_permissions",
     "loan_of",
     "loans",
     "loans_by",
@@ -156,11 +190,13 @@ __all__ = [
     "names_of",
     "of_month",
     "of_proposal",
+    "open_facilities",
     "open_loans",
     "open_offers",
     "open_products",
     "organisation_name",
     "overdue",
+    "permissions",
     "product_names",
     "product_rows",
     "products",
@@ -192,7 +228,9 @@ __all__ = [
     "training_rows",
     "trainings",
     "unended",
+    "used",
     "version_terms",
     "versions",
     "views_of",
+    "waiting_under",
 ]
