@@ -112,7 +112,7 @@ def open_group(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
         access.viewed(uow, group.id, "the group", case=group.id, programme=group.programme)
     finance, _ = access.rules(uow, group.programme)
     known = storage.banks(uow.connection)
-    banks = [(item.organisation, known[item.organisation]) for item in finance.partners if item.organisation in known]
+    banks = [(item.bank, known[item.bank]) for item in finance.partners if item.bank in known]
     return Opened(group, side, (who.organisation or "") if side == "member" else "", banks)
 
 

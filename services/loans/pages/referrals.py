@@ -19,6 +19,8 @@ from services.loans.handlers import access, referrals
 from services.loans.handlers.referrals import Opened
 from services.loans.pages import forms, product_words, words
 from services.loans.pages.editor import download
+from services.loans.pages.group_words import FIELDS as GROUP_FIELDS
+from services.loans.pages.group_words import LIABILITIES
 from services.loans.pages.proposals import seen
 from services.loans.pages.values import Values
 from shared.database import UnitOfWork
@@ -95,6 +97,9 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         improvement=next((plan.id for plan in plans if plan.referral == item.id), None),
         cover=_cover(request, opened),
         blocks=words.BLOCKS,
+        group=opened.group,
+        group_fields=GROUP_FIELDS,
+        liabilities=LIABILITIES,
         written=_written(request, opened),
         stages=words.STAGES,
         lines=words.acts(storage.timeline(uow.connection, item.proposal, own, refused=side == "nobody"), letters),
