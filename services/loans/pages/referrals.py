@@ -17,10 +17,8 @@ from services.loans.domain.referral import Referral, legal_moves
 from services.loans.domain.sla import days_left
 from services.loans.handlers import access, referrals
 from services.loans.handlers.referrals import Opened
-from services.loans.pages import forms, product_words, words
+from services.loans.pages import forms, group_words, product_words, words
 from services.loans.pages.editor import download
-from services.loans.pages.group_words import FIELDS as GROUP_FIELDS
-from services.loans.pages.group_words import LIABILITIES
 from services.loans.pages.proposals import seen
 from services.loans.pages.values import Values
 from shared.database import UnitOfWork
@@ -73,7 +71,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     letters = by_event(storage.letters(uow.connection, item.proposal, letters_to))
     left = days_left(access.today(uow), item.due, item.country) if item.due else item.days_left
     plans = storage.improvements_of(uow.connection, item.proposal) if side != "bank" and item.decline_reasons else []
-    context = {"chosen": [], "done": "", "conflict": None} | more
+    context = {"chosen": [], "done": "", "conflict": None, "group": opened.group, "gw": group_words} | more
     return render(
         request,
         "referral.html",
@@ -97,9 +95,6 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         improvement=next((plan.id for plan in plans if plan.referral == item.id), None),
         cover=_cover(request, opened),
         blocks=words.BLOCKS,
-        group=opened.group,
-        group_fields=GROUP_FIELDS,
-        liabilities=LIABILITIES,
         written=_written(request, opened),
         stages=words.STAGES,
         lines=words.acts(storage.timeline(uow.connection, item.proposal, own, refused=side == "nobody"), letters),
