@@ -1,6 +1,6 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-OWNS = ("fee", "improvement", "loan", "product", "proposal", "referral", "sequence", "tape", "teaser")
+OWNS = ("fee", "improvement", "link", "loan", "product", "proposal", "referral", "sequence", "tape", "teaser")
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
@@ -17,6 +17,7 @@ PUBLISHES = (
     "loans.improvement.task_added",
     "loans.improvement.task_done",
     "loans.improvement.task_reopened",
+    "loans.link.used",
     "loans.loan.agreed",
     "loans.loan.caught_up",
     "loans.loan.disbursement_confirmed",
@@ -78,5 +79,6 @@ CONSUMES = (
     "portal.programme.#",
     "grants.application.#",
     "notifications.delivery.#",
+    "notifications.link.#",
     "*.backfill.#",
 )

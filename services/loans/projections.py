@@ -20,6 +20,13 @@ PROJECTIONS: dict[str, Projection] = {
     ),
     "programmes": Projection(("programme",), {"portal.programme.loaded": on.know_programme}),
     "supporters": Projection(("supporter",), {"grants.application.awarded": on.know_supporter}),
+    "links": Projection(
+        ("action_link",),
+        {
+            "notifications.link.issued": on.know_link,
+            **dict.fromkeys(("portal.user.changed", "portal.user.deactivated"), on.drop_links),
+        },
+    ),
     "letters": Projection(
         ("letter",),
         {
@@ -34,6 +41,7 @@ OTHERS: dict[str, str] = {
     "tape_sum": "the sums of those lines",
     "funnel": "what becomes of proposals, counted anew from the entities",
     "product_version": "the versions of products: written with the product's own entity and never changed",
+    "link_use": "which links of letters were used: written with the act that was done by one",
     "look": "what a bank was shown and when: written with the event that says so and never changed",
     "locked_proposal": "what of a proposal was shown to a bank: written with the entity and never changed",
 }

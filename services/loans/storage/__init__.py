@@ -2,6 +2,7 @@
 
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
+from services.loans.storage.links import drop_links, mark_used, usable_link
 from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
@@ -92,6 +93,7 @@ __all__ = [
     "counted",
     "counting",
     "deactivate",
+    "drop_links",
     "fee_of",
     "fee_rows",
     "fee_sums",
@@ -130,6 +132,7 @@ __all__ = [
     "looks_by_bank",
     "make_way",
     "many",
+    "mark_used",
     "metadata",
     "of_month",
     "of_proposal",
@@ -165,6 +168,7 @@ __all__ = [
     "teasers_of",
     "timeline",
     "unended",
+    "usable_link",
     "version_terms",
     "versions",
     "views_of",
