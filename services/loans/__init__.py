@@ -1,9 +1,33 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
+<<<<<<< HEAD
 OWNS = ("fee", "improvement", "link", "loan", "product", "proposal", "referral", "sequence", "tape", "teaser")
+=======
+OWNS = (
+    "delivery",
+    "fee",
+    "improvement",
+    "loan",
+    "product",
+    "proposal",
+    "referral",
+    "sequence",
+    "tape",
+    "teaser",
+    "transfer",
+    "tripartite",
+)
+>>>>>>> origin/main
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",
+    "loans.delivery.confirmed",
+    "loans.delivery.disputed",
+    "loans.delivery.received",
+    "loans.delivery.reported",
+    "loans.delivery.returned",
+    "loans.delivery.taken_back",
+    "loans.delivery.transferred",
     "loans.fee.accrued",
     "loans.fee.approved",
     "loans.fee.assigned",
@@ -72,6 +96,20 @@ PUBLISHES = (
     "loans.teaser.answered",
     "loans.teaser.ended",
     "loans.teaser.shown",
+    "loans.transfer.made",
+    "loans.transfer.received",
+    "loans.transfer.refused",
+    "loans.tripartite.behind",
+    "loans.tripartite.declined",
+    "loans.tripartite.deliveries_reported",
+    "loans.tripartite.drafted",
+    "loans.tripartite.ended",
+    "loans.tripartite.in_force",
+    "loans.tripartite.notice_given",
+    "loans.tripartite.proposed",
+    "loans.tripartite.revised",
+    "loans.tripartite.signed",
+    "loans.tripartite.withdrawn",
 )
 CONSUMES = (
     "portal.user.#",

@@ -9,6 +9,8 @@ from shared.web.policy import Policy
 
 _STAFF = {"officer": "programme", "programme_manager": "programme"}
 _FEES = dict.fromkeys(("officer", "programme_manager", "finance_officer", "auditor"), "all")
+# Supplier and lead firm are both applicants; which of them one is, the agreement says.
+_THREE = {"applicant": "own", "finance_partner": "org"}
 
 POLICY = Policy(
     {
@@ -71,6 +73,21 @@ POLICY = Policy(
         "loans.fee.assign": _STAFF,
         "loans.fee.approve": {"programme_manager": "programme"},
         "loans.fee.pay": {"finance_officer": "programme"},
+        "loans.tripartite.list": {
+            "applicant": "all",
+            "finance_partner": "all",
+            "auditor": "all",
+            **dict.fromkeys(_STAFF, "all"),
+        },
+        "loans.tripartite.read": {"applicant": "own", "finance_partner": "org", "auditor": "programme", **_STAFF},
+        "loans.tripartite.draft": {"applicant": "own"},
+        "loans.tripartite.write": _THREE,
+        "loans.tripartite.sign": _THREE,
+        "loans.tripartite.end": _THREE,
+        "loans.delivery.report": {"applicant": "all"},
+        "loans.delivery.answer": {"applicant": "own"},
+        "loans.delivery.transfer": {"applicant": "own"},
+        "loans.delivery.receive": {"finance_partner": "org"},
         "loans.portfolio.read": {"finance_partner": "all", "auditor": "all", **dict.fromkeys(_STAFF, "all")},
     }
 )

@@ -65,6 +65,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/products", "Loan products", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/portfolio", "Portfolio", ("finance_partner", *_OFFICE, "auditor")),
+            ("/loans/tripartite", "Agreements of three", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/fees", "Success fees", ("finance_officer", *_OFFICE, "auditor")),
             ("/notifications/webhooks", "Webhooks", ("finance_partner",)),
             ("/loans/calculator", "Loan calculator", ("applicant", "finance_partner", *_OFFICE)),

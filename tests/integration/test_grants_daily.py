@@ -14,6 +14,7 @@ def world(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(stand.database("grants"), tmp_path_factory.mktemp("grants"))
 
 
+@pytest.mark.english
 def test_capacity_is_assessed_before_the_checklist_says_so(world: World) -> None:
     """The point that stands on the assessment takes a yes when that is finished, and a no at any time."""
     case = Case(world).submitted()
@@ -30,6 +31,7 @@ def test_capacity_is_assessed_before_the_checklist_says_so(world: World) -> None
     assert "Change the answer" in world.officer.page(case.path)
 
 
+@pytest.mark.english
 def test_a_review_is_given_to_another_person(world: World) -> None:
     """One act lets go who has it and asks the other; nobody is asked twice, and delegations do not reach reviews."""
     case = Case(world).in_review("reviewer_one", "reviewer_two")
@@ -64,6 +66,7 @@ def test_what_was_ticked_survives_the_letter_and_a_stale_page(world: World) -> N
         assert 'value="budget" checked' in page
 
 
+@pytest.mark.english
 def test_a_call_for_others_says_so_before_anybody_starts(world: World) -> None:
     """Who belongs to an organisation of another kind reads why they can't apply, and finds no button that refuses."""
     assert "Start an application" in world.applicant.page("/calls/bso-grants-2026")
@@ -72,6 +75,7 @@ def test_a_call_for_others_says_so_before_anybody_starts(world: World) -> None:
     assert "Start an application" not in page
 
 
+@pytest.mark.english
 def test_an_open_appeal_holds_the_move_that_would_pass_by_it(world: World) -> None:
     """Taking the case up directly is refused while the appeal waits, which the manager's home counts."""
     case = Case(world).submitted()
@@ -87,6 +91,7 @@ def test_an_open_appeal_holds_the_move_that_would_pass_by_it(world: World) -> No
     assert "Appeals to decide about" not in world.manager.page("/fragments/home")
 
 
+@pytest.mark.english
 def test_the_search_of_the_top_finds_one_s_own(world: World) -> None:
     """Applicants and reviewers find by words what is theirs, and are told when nothing is."""
     case = Case(world).submitted()

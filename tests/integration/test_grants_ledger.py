@@ -74,6 +74,7 @@ def test_the_money_of_a_case_stands_in_its_ledger(world: World) -> None:
         assert connection.execute(text(BALANCED)).all() == []
 
 
+@pytest.mark.english
 def test_a_fund_has_its_budget_and_what_is_left_of_it(world: World) -> None:
     """The call's ledger sums its agreements in its own currency, beside the budget that the programme states."""
     [fund] = world.finance.api("GET", "/ledger")["funds"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from grants_world import Case, World
 
 from shared.events.portal import OrganisationChanged, OrganisationRegistered
 from shared.testing.stand import Stand
 
 
+@pytest.mark.english
 def test_staff_see_an_organisation_on_one_page(stand: Stand, tmp_path: Path) -> None:
     """Its applications and look-alikes with the reason, in a fixed number of statements; a new name is learned."""
     world = World(stand.database("grants"), tmp_path)

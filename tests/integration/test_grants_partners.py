@@ -28,6 +28,7 @@ def partner(**more: Any) -> dict[str, Any]:
     return about | {"people": ["Elena Markova"], "shares": {"experts": share}} | more
 
 
+@pytest.mark.english
 def test_partners_are_named_in_the_draft(world: World) -> None:
     """Wrong shares are refused with figures, the form keeps what was typed, and a budget that shrank is noticed."""
     case = Case(world).draft()

@@ -58,6 +58,7 @@ def test_a_new_call_is_usable_at_once(stand: Stand, tmp_path: Path) -> None:
     assert before.seen(world.applicant)["call"] == CALL
 
 
+@pytest.mark.english
 def test_a_preview_shows_the_call_and_keeps_nothing(stand: Stand, tmp_path: Path) -> None:
     """A manager sees the page and tries the form; others may not, and a call that can't be read says why."""
     world = World(stand.database("grants"), tmp_path, pays=False)

@@ -78,6 +78,7 @@ def _draft(browser: Browser, place: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.english
 def test_a_call_is_changed_and_published_as_a_version(app: Any, engine: Engine) -> None:
     """Pages saved as they stand change nothing; wrong weights keep it from being published; then it is version 2."""
     browser = _manager(app)
@@ -136,6 +137,7 @@ def test_a_draft_is_its_programmes_managers_alone(app: Any) -> None:
     assert _manager(app).get(f"{place}/parts/nothing").status_code == 404
 
 
+@pytest.mark.english
 def test_the_form_is_edited_as_questions_and_as_text(app: Any) -> None:
     """A question is added on a page of its own; text that is no JSON, or no form, comes back with what is wrong."""
     browser = _manager(app)
@@ -220,6 +222,7 @@ def test_files_that_would_undo_an_edit_ask_first(
     settings.cache_clear()
 
 
+@pytest.mark.english
 def test_who_writes_a_call_does_not_publish_it_where_two_must(app: Any, engine: Engine) -> None:
     """With `calls_by_two_people` the writer hands in, cannot publish, and another manager does."""
     with engine.begin() as connection:

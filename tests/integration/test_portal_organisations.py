@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, text
 
 from services.portal import bootstrap
@@ -31,6 +32,7 @@ def _facts(browser: Browser, **changes: Any) -> dict[str, Any]:
     return {name: known[name] or "" for name in names} | changes
 
 
+@pytest.mark.english
 def test_a_register_that_two_people_keep(stand: Stand) -> None:
     """An applicant's address counts at once and the name when staff confirm; twins, strangers, stale writes refused."""
     engine = stand.database("portal")
@@ -76,6 +78,7 @@ def test_a_register_that_two_people_keep(stand: Stand) -> None:
     assert "It never moved" in own.get("/organisations/chamber-of-crafts").text
 
 
+@pytest.mark.english
 def test_a_new_organisation_of_an_applicant(stand: Stand) -> None:
     """It goes through the same checks, is nobody's until staff confirm it, and then its founder belongs to it."""
     engine = stand.database("portal")

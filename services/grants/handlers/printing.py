@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import typst
 
 from services.grants.domain.amendment import Amendment
 from services.grants.domain.award import Award
@@ -18,11 +13,8 @@ from services.grants.domain.partnership import LEAD
 from services.grants.handlers.base import Frame
 from shared.i18n import LOCALES, money_in_words, translate
 from shared.money import Money
+from shared.printing import agreement_document
 from shared.workflow.model import say
-
-TEMPLATE = Path(__file__).parents[1] / "templates" / "agreement.typ"
-# The same bytes on every machine: no fonts but those that the compiler brings, no clock but the act's.
-_COMPILE: dict[str, Any] = {"format": "pdf", "pdf_standards": ["a-3a", "ua-1"], "ignore_system_fonts": True}
 
 
 def agreement_pdf(  # noqa: PLR0917 - what a document is made of
@@ -31,24 +23,8 @@ def agreement_pdf(  # noqa: PLR0917 - what a document is made of
     """Return one version of an agreement in every language of the house, in one document."""
     facts = _facts(frame, award, terms, version, now, amendment)
     blocks = [_block(frame, award, terms, facts, locale) for locale in LOCALES]
-    day = now.date()
-    data = {
-        "title": f"{award.id} v{version}",
-        "author": say(frame.pack.rules.letterhead.name or frame.pack.name, LOCALES[0]),
-        "year": day.year,
-        "month": day.month,
-        "day": day.day,
-        "blocks": blocks,
-        "facts": json.dumps(facts, ensure_ascii=False, sort_keys=True, indent=1),
-    }
-    inputs = {"data": json.dumps(data, ensure_ascii=False, sort_keys=True)}
-    made: bytes = typst.compile(_template(), sys_inputs=inputs, timestamp=int(now.timestamp()), **_COMPILE)
-    return made
-
-
-@cache
-def _template() -> bytes:
-    return TEMPLATE.read_bytes()
+    author = say(frame.pack.rules.letterhead.name or frame.pack.name, LOCALES[0])
+    return agreement_document(f"{award.id} v{version}", author, blocks, facts, now)
 
 
 def _facts(  # noqa: PLR0917 - what a document is made of

@@ -14,6 +14,7 @@ from services.loans.api import (
     sequences,
     tapes,
     teasers,
+    tripartite,
 )
 
 router = APIRouter()
@@ -25,6 +26,7 @@ router.include_router(portfolio.router)
 router.include_router(fees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
+router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)
 router.include_router(sequences.router)

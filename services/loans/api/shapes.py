@@ -75,6 +75,7 @@ class MakeOffer(Given):
     fee: Amount = Decimal(0)
     conditions: Prose = ""
     collateral: Prose = ""
+    tripartite: bool = False
     valid_until: date
 
 
@@ -305,6 +306,7 @@ class LoanOut(BaseModel):
     term_months: int
     fee: Money
     agreed_on: date
+    tripartite: bool
     disbursements: list[Disbursement]
     disbursed: Money
     confirmed: Money

@@ -72,6 +72,7 @@ class Loan(Entity):
     term_months: int
     fee: Money
     agreed_on: date
+    tripartite: bool = False  # nothing is paid out before a tripartite agreement is in force
     disbursements: list[Disbursement] = []
     restructurings: list[Restructuring] = []
     stage: str = ""  # as last followed; empty until then

@@ -37,6 +37,7 @@ class Offer(Part):
     effective_rate: Decimal
     number: int = 1  # its version: each answer to a counter-offer is the next
     collateral: str = ""  # what the bank wants as security
+    tripartite: bool = False  # nothing is paid out before a tripartite agreement is in force
 
     def problems(self, asked: Money, today: date) -> dict[str, str]:
         """Return {field: broken rule} of an offer that can't be made."""

@@ -4,11 +4,19 @@ from services.loans.handlers import learning
 from services.loans.handlers.portfolio import recount
 from services.loans.handlers.referrals import escalate_overdue, expire_offers
 from services.loans.handlers.sequences import advance_sequences
+from services.loans.handlers.tripartite import end_agreements
 from shared.messaging import gaps
 
 ON = learning.ON | gaps.ON
 
 # (seconds between two runs, what is done)
-TIMERS = ((60.0, expire_offers), (60.0, escalate_overdue), (60.0, advance_sequences), (300.0, recount), *gaps.TIMERS)
+TIMERS = (
+    (60.0, expire_offers),
+    (60.0, escalate_overdue),
+    (60.0, end_agreements),
+    (300.0, recount),
+    (60.0, advance_sequences),
+    *gaps.TIMERS,
+)
 
 __all__ = ["ON", "TIMERS"]

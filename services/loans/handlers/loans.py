@@ -11,7 +11,7 @@ from services.loans import storage
 from services.loans.domain.arrears import Arrears, Share, shared_out
 from services.loans.domain.loan import Loan, Restructuring
 from services.loans.domain.tape_rows import SETTLED
-from services.loans.handlers import access, fees
+from services.loans.handlers import access, fees, tripartite
 from shared.database import UnitOfWork
 from shared.web.identity import Identity
 
@@ -20,6 +20,7 @@ def report(uow: UnitOfWork, who: Identity, reference: str, amount: Decimal, on: 
     """Record a payment; the referral moves to partly or wholly disbursed in the same transaction."""
     access.scoped(uow, who, "loan", reference, "loans.loan.disburse")
     loan = storage.loans(uow).get(reference)
+    tripartite.must_be_in_force(uow, loan)
     loan.report(access.money("amount", amount, loan.amount.currency), on, uow.now(), who.name, access.today(uow))
     referral = storage.referrals(uow).get(loan.referral)
     referral.disbursed(loan.id, loan.disbursed(), whole=loan.disbursed() == loan.amount)

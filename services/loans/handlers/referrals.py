@@ -132,6 +132,7 @@ class Terms:
     conditions: str
     valid_until: date
     collateral: str = ""
+    tripartite: bool = False
 
     @classmethod
     def of(cls, given: Any) -> Terms:
@@ -153,6 +154,7 @@ def make_offer(uow: UnitOfWork, who: Identity, reference: str, terms: Terms, *, 
         conditions=terms.conditions,
         valid_until=terms.valid_until,
         collateral=terms.collateral,
+        tripartite=terms.tripartite,
         made_at=uow.now(),
         effective_rate=effective_rate(amount, rate, terms.term_months, fee, day),
     )
@@ -238,7 +240,7 @@ def _loan(uow: UnitOfWork, referral: Referral, offer: Offer, loan_id: str, day: 
         id=loan_id,
         referral=referral.id,
         **{name: getattr(referral, name) for name in names},
-        **offer.model_dump(include={"rate", "term_months"}),
+        **offer.model_dump(include={"rate", "term_months", "tripartite"}),
         amount=offer.amount,
         fee=offer.fee,
         agreed_on=day,

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.loans.pages import (
     agreements,
     calculator,
+    deliveries,
     editor,
     fees,
     fragments,
@@ -18,6 +19,7 @@ from services.loans.pages import (
     sequences,
     tapes,
     teasers,
+    tripartite,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -32,6 +34,8 @@ for part in (
     sequences,
     agreements,
     tapes,
+    tripartite,
+    deliveries,
     teasers,
     portfolio,
     products,

@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from services.loans import storage
 from services.loans.handlers import access, loans
-from services.loans.pages import forms, words
+from services.loans.pages import chain_words, forms, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
@@ -33,6 +34,9 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     context = {"loan": loan, "side": side, "today": today, "conflict": None, "done": ""} | more
     stands = loans.stands(uow, loan)
     context |= {"stands": stands, "stages": words.STAGES, "columns": words.TAPE_COLUMNS}
+    shown = storage.chain.agreements_of(uow.connection, loan.referral)
+    context["chain"] = [row for row in shown if side != "bank" or (row.shared and row.stage != "withdrawn")]
+    context["chain_stages"] = chain_words.STAGES
     return render(request, "loan.html", status_code=status, **context)
 
 

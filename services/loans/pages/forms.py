@@ -56,6 +56,7 @@ class OfferForm(VersionedForm):
     fee: Amount = Decimal(0)
     conditions: Prose = ""
     collateral: Prose = ""
+    tripartite: bool = False
     valid_until: date
 
 

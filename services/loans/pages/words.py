@@ -153,6 +153,29 @@ ACTS: dict[str, str] = {
     "loans.loan.repaid": "Paid back",
     "loans.loan.written_off": "Written off by the bank",
 }
+ACTS |= {
+    "loans.tripartite.drafted": "Agreement drafted",
+    "loans.tripartite.revised": "Next version written: all sign anew",
+    "loans.tripartite.proposed": "Proposed to lead firm and bank",
+    "loans.tripartite.signed": "Signed",
+    "loans.tripartite.in_force": "In force: all three have signed",
+    "loans.tripartite.declined": "Declined",
+    "loans.tripartite.withdrawn": "Withdrawn",
+    "loans.tripartite.notice_given": "Notice given",
+    "loans.tripartite.ended": "Ended",
+    "loans.tripartite.behind": "Less delivered than agreed",
+    "loans.tripartite.deliveries_reported": "Deliveries reported",
+    "loans.delivery.reported": "Delivery reported",
+    "loans.delivery.confirmed": "Delivery confirmed",
+    "loans.delivery.disputed": "Delivery disputed",
+    "loans.delivery.taken_back": "Delivery taken back",
+    "loans.delivery.transferred": "Deduction transferred",
+    "loans.delivery.received": "Deduction received by the bank",
+    "loans.delivery.returned": "Deduction waits for another transfer",
+    "loans.transfer.made": "Transfer to the bank",
+    "loans.transfer.received": "Transfer received",
+    "loans.transfer.refused": "Transfer did not arrive",
+}
 # The moves of proposals and referrals as their buttons name them.
 MOVES: dict[str, str] = {
     "acknowledge": "Acknowledge receipt",

@@ -1,5 +1,6 @@
 """Tables of the loans service and every query on them."""
 
+from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
 from services.loans.storage.links import drop_links, mark_used, usable_link
@@ -88,6 +89,7 @@ __all__ = [
     "alone",
     "banks",
     "basis",
+    "chain",
     "changed",
     "count_funnel",
     "counted",
