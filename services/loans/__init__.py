@@ -1,12 +1,10 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
-<<<<<<< HEAD
-OWNS = ("fee", "improvement", "link", "loan", "product", "proposal", "referral", "sequence", "tape", "teaser")
-=======
 OWNS = (
     "delivery",
     "fee",
     "improvement",
+    "link",
     "loan",
     "product",
     "proposal",
@@ -17,7 +15,6 @@ OWNS = (
     "transfer",
     "tripartite",
 )
->>>>>>> origin/main
 PUBLISHES = (
     "loans.attempt.refused",
     "loans.backfill.answered",

@@ -41,12 +41,9 @@ OTHERS: dict[str, str] = {
     "tape_sum": "the sums of those lines",
     "funnel": "what becomes of proposals, counted anew from the entities",
     "product_version": "the versions of products: written with the product's own entity and never changed",
-<<<<<<< HEAD
     "link_use": "which links of letters were used: written with the act that was done by one",
-=======
     "tripartite_text": "the versions of agreements: written with the agreement's own entity and never changed",
     "deduction": "what of a delivery's payment is kept back for which loan: written with the delivery, never changed",
->>>>>>> origin/main
     "look": "what a bank was shown and when: written with the event that says so and never changed",
     "locked_proposal": "what of a proposal was shown to a bank: written with the entity and never changed",
 }
