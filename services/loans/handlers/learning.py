@@ -26,6 +26,12 @@ def change_person(uow: UnitOfWork, envelope: Envelope) -> None:
     drop_links(uow, envelope)
 
 
+def leave_person(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Remember that a person no longer signs in, by no link either."""
+    forget_person(uow, envelope)
+    drop_links(uow, envelope)
+
+
 def drop_links(uow: UnitOfWork, envelope: Envelope) -> None:
     """Let the links of a person's letters work no more."""
     storage.drop_links(uow.connection, envelope.data["user_id"])
@@ -43,7 +49,6 @@ def know_link(uow: UnitOfWork, envelope: Envelope) -> None:
 def forget_person(uow: UnitOfWork, envelope: Envelope) -> None:
     """Remember that a person no longer signs in."""
     storage.deactivate(uow.connection, envelope.data["user_id"])
-    drop_links(uow, envelope)
 
 
 def know_organisation(uow: UnitOfWork, envelope: Envelope) -> None:
@@ -107,7 +112,7 @@ def know_letter(uow: UnitOfWork, envelope: Envelope) -> None:
 ON: dict[str, Callable[[UnitOfWork, Envelope], None]] = {
     "portal.user.registered": know_person,
     "portal.user.changed": change_person,
-    "portal.user.deactivated": forget_person,
+    "portal.user.deactivated": leave_person,
     "portal.organisation.registered": know_organisation,
     "portal.organisation.changed": know_organisation,
     "portal.programme.loaded": know_programme,
