@@ -23,18 +23,18 @@ def know_person(uow: UnitOfWork, envelope: Envelope) -> None:
 def change_person(uow: UnitOfWork, envelope: Envelope) -> None:
     """Keep what a person is now; links that were given to what they were before work no more."""
     know_person(uow, envelope)
-    drop_links(uow, envelope)
+    end_links(uow, envelope)
 
 
 def leave_person(uow: UnitOfWork, envelope: Envelope) -> None:
     """Remember that a person no longer signs in, by no link either."""
     forget_person(uow, envelope)
-    drop_links(uow, envelope)
+    end_links(uow, envelope)
 
 
-def drop_links(uow: UnitOfWork, envelope: Envelope) -> None:
+def end_links(uow: UnitOfWork, envelope: Envelope) -> None:
     """Let the links of a person's letters work no more."""
-    storage.drop_links(uow.connection, envelope.data["user_id"])
+    storage.end_links(uow.connection, envelope.data["user_id"], uow.now())
 
 
 def know_link(uow: UnitOfWork, envelope: Envelope) -> None:

@@ -3,7 +3,7 @@
 from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
-from services.loans.storage.links import drop_links, mark_used, usable_link
+from services.loans.storage.links import end_links, mark_used, usable_link
 from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
@@ -95,7 +95,7 @@ __all__ = [
     "counted",
     "counting",
     "deactivate",
-    "drop_links",
+    "end_links",
     "fee_of",
     "fee_rows",
     "fee_sums",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loans.storage.tables import action_link, link_use, person, referral
@@ -45,6 +45,7 @@ def mark_used(connection: Connection, hashed: str, now: datetime) -> bool:
     return connection.execute(query.returning(link_use.c.id)).one_or_none() is not None
 
 
-def drop_links(connection: Connection, person_id: str) -> None:
-    """Forget the links of a person."""
-    connection.execute(delete(action_link).where(action_link.c.person == person_id))
+def end_links(connection: Connection, person_id: str, now: datetime) -> None:
+    """Let no link of a person work any more."""
+    held = select(action_link.c.id, literal(now)).where(action_link.c.person == person_id)
+    connection.execute(insert(link_use).from_select(["id", "used_at"], held).on_conflict_do_nothing())
