@@ -6,9 +6,13 @@ from services.loans.pages import (
     agreements,
     calculator,
     deliveries,
+    diagnostics,
     editor,
+    facilities,
     fees,
+    firms,
     fragments,
+    guarantees,
     improvements,
     links,
     looks,
@@ -19,6 +23,7 @@ from services.loans.pages import (
     sequences,
     tapes,
     teasers,
+    trainings,
     tripartite,
 )
 
@@ -40,6 +45,11 @@ for part in (
     portfolio,
     products,
     fees,
+    firms,
+    trainings,
+    diagnostics,
+    facilities,
+    guarantees,
     calculator,
 ):
     router.include_router(part.router)
