@@ -3,8 +3,11 @@
 from fastapi import APIRouter
 
 from services.loans.api import (
+    facilities,
     fees,
     figures,
+    firms,
+    guarantees,
     improvements,
     looks,
     portfolio,
@@ -14,6 +17,7 @@ from services.loans.api import (
     sequences,
     tapes,
     teasers,
+    trainings,
     tripartite,
 )
 
@@ -24,8 +28,12 @@ router.include_router(referrals.router)
 router.include_router(tapes.router)
 router.include_router(portfolio.router)
 router.include_router(fees.router)
+router.include_router(facilities.router)
+router.include_router(guarantees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
+router.include_router(firms.router)
+router.include_router(trainings.router)
 router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)

@@ -162,13 +162,16 @@ class ProposalList(BaseModel):
 
 
 class TodoOut(BaseModel):
+    """One thing to do; one that is not `blocking` counts, but does not hold the proposal back."""
+
     code: str
     block: str
     why: str
+    blocking: bool
 
 
 class ReadinessOut(BaseModel):
-    """Ready when there is nothing to do."""
+    """Ready when there is nothing to do that must be done."""
 
     ready: bool
     done: list[str]
@@ -176,8 +179,11 @@ class ReadinessOut(BaseModel):
 
     @classmethod
     def of(cls, found: Assessment) -> ReadinessOut:
-        todos = [TodoOut(code=todo.code, block=todo.block, why=todo.text()) for todo in found.todos]
-        return cls(ready=not todos, todos=todos, done=[check.code for check in found.checks if check.todo is None])
+        todos = [
+            TodoOut(code=todo.code, block=todo.block, why=todo.text(), blocking=todo.blocking) for todo in found.todos
+        ]
+        ready = not any(todo.blocking for todo in todos)
+        return cls(ready=ready, todos=todos, done=[check.code for check in found.checks if check.todo is None])
 
 
 class ReferralLine(BaseModel):

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from services.loans.domain.course import Course
+from services.loans.domain.diagnostic import Questionnaire
 from services.loans.domain.fee_rules import SuccessFee
+from services.loans.domain.size import SizeRule
 from shared.events.round_rules import SequenceRules, TeaserRules
 
 Rule = Literal[
@@ -21,6 +24,7 @@ Rule = Literal[
     "dscr",
     "debts_declared",
     "documents",
+    "training",
 ]
 
 
@@ -37,6 +41,10 @@ class ReadinessRule(_Strict):
     fields: list[str] = []
     field: str = ""
     at_least: Decimal = Decimal(0)
+    blocking: bool = True  # false: it counts, and is advised, but does not hold the proposal back
+    topic: str = ""  # of `training`: hours and a passed test of this topic, by one of these roles, in so many months
+    months: int = 24
+    roles: list[Literal["owner", "manager", "employee"]] = ["owner", "manager"]
 
 
 class Named(_Strict):
@@ -80,6 +88,19 @@ class Partner(_Strict):
     history_years: int
 
 
+class Guarantor(_Strict):
+    """Who stands in for a part of loans: above `two_from` two of its people issue a guarantee.
+
+    `step_up` names the acts that ask for the password again.
+    """
+
+    guarantor: str
+    name: str
+    country: str
+    two_from: Decimal | None = None
+    step_up: list[Literal["approve_facility", "issue", "pay_claim"]] = []
+
+
 class Remedy(_Strict):
     """What helps after a decline for one of `reasons`: a task for the firm or the officer, within so many working days.
 
@@ -113,6 +134,13 @@ class PackProduct(_Strict):
     terms: dict[str, Any]
 
 
+class PackFacility(_Strict):
+    """A facility that the pack proposes for a guarantor; its people propose and approve it here."""
+
+    guarantor: str
+    terms: dict[str, Any]
+
+
 class Finance(_Strict):
     """The whole of finance.yaml."""
 
@@ -122,13 +150,27 @@ class Finance(_Strict):
     purposes: list[Named]
     consent: ConsentTerms
     partners: list[Partner]
+    guarantors: list[Guarantor] = []
     decline_reasons: list[Named]
     monitoring: Monitoring = Monitoring()
     success_fee: SuccessFee | None = None  # none: advisers earn nothing
     remedies: list[Remedy] = []
+    size: SizeRule | None = None  # none: the programme does not say what small is
+    courses: list[Course] = []
+    questionnaires: list[Questionnaire] = []
     products: list[PackProduct] = []
+    facilities: list[PackFacility] = []
     teaser: TeaserRules = TeaserRules()
     sequence: SequenceRules = SequenceRules()
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)
+
+    def course(self, code: str) -> Course | None:
+        return next((item for item in self.courses if item.code == code), None)
+
+    def questionnaire(self, code: str) -> Questionnaire | None:
+        return next((item for item in self.questionnaires if item.code == code), None)
+
+    def guarantor(self, organisation: str) -> Guarantor | None:
+        return next((item for item in self.guarantors if item.guarantor == organisation), None)

@@ -6,9 +6,13 @@ from services.loans.pages import (
     agreements,
     calculator,
     deliveries,
+    diagnostics,
     editor,
+    facilities,
     fees,
+    firms,
     fragments,
+    guarantees,
     improvements,
     looks,
     portfolio,
@@ -18,6 +22,7 @@ from services.loans.pages import (
     sequences,
     tapes,
     teasers,
+    trainings,
     tripartite,
 )
 
@@ -38,6 +43,11 @@ for part in (
     portfolio,
     products,
     fees,
+    firms,
+    trainings,
+    diagnostics,
+    facilities,
+    guarantees,
     calculator,
 ):
     router.include_router(part.router)

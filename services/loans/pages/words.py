@@ -135,6 +135,17 @@ ACTS: dict[str, str] = {
     "loans.referral.closed": "Closed by itself: another offer was accepted",
     "loans.referral.consent_revoked": "Consent revoked",
     "loans.referral.disbursed": "Money paid out",
+    "loans.firm.recorded": "Fact entered",
+    "loans.diagnostic.taken": "Answered the diagnostic",
+    "loans.firm.person_erased": "Erased a person's name",
+    "loans.firm.person_named": "Named a person of the firm",
+    "loans.training.attended": "Kept the attendance list",
+    "loans.training.cancelled": "Cancelled the course",
+    "loans.training.closed": "Closed the course and gave certificates",
+    "loans.training.enrolled": "Enrolled somebody in the course",
+    "loans.training.left": "Took somebody out of the course",
+    "loans.training.planned": "Planned a course",
+    "loans.training.tested": "Recorded a course's test",
     "loans.improvement.opened": "Improvement plan made",
     "loans.improvement.referred_again": "Improved version referred",
     "loans.improvement.task_added": "Task added",
@@ -151,6 +162,30 @@ ACTS: dict[str, str] = {
     "loans.loan.restructured": "New terms",
     "loans.loan.repaid": "Paid back",
     "loans.loan.written_off": "Written off by the bank",
+    "loans.facility.proposed": "Proposed terms of a guarantee facility",
+    "loans.facility.approved": "Approved a guarantee facility",
+    "loans.facility.refused": "Refused terms of a guarantee facility",
+    "loans.facility.closed": "Closed a guarantee facility",
+    "loans.permission.given": "Agreed that a guarantor is given its data",
+    "loans.permission.revoked": "Took back the consent to a guarantor",
+    "loans.guarantee.requested": "Asked for a guarantee",
+    "loans.guarantee.approved": "Agreed to a guarantee as the first of two",
+    "loans.guarantee.issued": "Issued a guarantee",
+    "loans.guarantee.active": "The guarantee can be claimed on",
+    "loans.guarantee.declined": "Declined a guarantee",
+    "loans.guarantee.withdrawn": "A request for a guarantee became void",
+    "loans.guarantee.due": "A sum is due to the guarantor",
+    "loans.guarantee.due_paid": "The guarantor received a sum",
+    "loans.guarantee.document_added": "Added a document to a guarantee",
+    "loans.guarantee.claimed": "Claimed on a guarantee",
+    "loans.guarantee.claim_approved": "Approved a claim on a guarantee",
+    "loans.guarantee.claim_paid": "Paid a claim on a guarantee",
+    "loans.guarantee.claim_refused": "Refused a claim on a guarantee",
+    "loans.guarantee.recovered": "Shared a recovery",
+    "loans.guarantee.clawed_back": "Took a claim back: the loan has caught up",
+    "loans.guarantee.released": "A guarantee was released: the loan is repaid",
+    "loans.guarantee.lapsed": "A guarantee lapsed",
+    "loans.guarantee.closed": "Closed a guarantee after its claim",
 }
 ACTS |= {
     "loans.tripartite.drafted": "Agreement drafted",
@@ -208,6 +243,7 @@ BLOCKS: dict[str, str] = {
     "ratios": "Computed figures",
     "cash_flow": "Monthly cash flow and repayment",
     "documents": "Documents",
+    "training": "Training",
 }
 
 
@@ -237,7 +273,8 @@ def todo_text(todo: Todo, finance: Finance) -> str:
     if "kinds" in params:
         locale = i18n.current_locale.get()
         params["names"] = ", ".join(kind.said(locale) for kind in finance.documents if kind.kind in params["kinds"])
-    return f"{say(BLOCKS[todo.block])}: {say(todo.message, params)}"
+    advised = "" if todo.blocking else f" ({say('advised')})"
+    return f"{say(BLOCKS[todo.block])}: {say(todo.message, params)}{advised}"
 
 
 def acts(
