@@ -169,7 +169,7 @@ def _refer(loan: Loan) -> None:
 
 
 def _answer(loan: Loan) -> None:
-    valid = {"valid_until": house_day(30)}
+    valid: dict[str, Any] = {"valid_until": house_day(30)}
     loan.decide("bank_one", "bank-one", "acknowledges", "receipt")
     loan.decide("bank_one", "bank-one", "makes an offer", "offer", rate_percent="12.9", fee="1200", **TERMS, **valid)
     loan.decide("bank_two", "bank-two", "acknowledges", "receipt")
@@ -179,7 +179,7 @@ def _answer(loan: Loan) -> None:
     loan.decide("msme", "bank-two", "answers", "answer", text="The line costs 45,000; the quotation is of this month.")
     loan.decide("bank_two", "bank-two", "takes it into analysis", "analysis")
     loan.decide("bank_two", "bank-two", "makes an offer", "offer", rate_percent="13.5", fee="800", **TERMS, **valid)
-    wish = {"reason": "Another bank asks for less interest."}
+    wish: dict[str, Any] = {"reason": "Another bank asks for less interest."}
     loan.decide("msme", "bank-two", "asks for a lower fee", "counter", rate_percent="13.5", fee="400", **TERMS, **wish)
     loan.decide("bank_two", "bank-two", "offers anew", "offer", rate_percent="13.5", fee="400", **TERMS, **valid)
 
@@ -191,10 +191,10 @@ def _compare(loan: Loan) -> str:
     thin = [bank for bank, line in live.items() if Decimal(line["lowest_dscr"]) < Decimal("1.2")]
     if set(live) != {"bank-one", "bank-two"} or thin:
         raise DemoError(f"two offers that the firm can carry were to be compared: {offers}")
-    costs = {bank: Decimal(line["total_paid"]["amount"]) for bank, line in live.items()}
+    costs: dict[str, Decimal] = {bank: Decimal(line["total_paid"]["amount"]) for bank, line in live.items()}
     if costs["bank-two"] >= costs["bank-one"]:
         raise DemoError(f"the lower rate is not the cheaper loan here: {costs}")
-    return min(costs, key=lambda bank: costs[bank])
+    return min(costs, key=lambda bank: (costs[bank], bank))
 
 
 def _conclude(loan: Loan, bank: str) -> None:
