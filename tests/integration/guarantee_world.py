@@ -40,7 +40,7 @@ def lent(world: World, amount: str = "40000", *, paid: str = "") -> str:
 AGREED = {
     "guarantor": FUND,
     "fields": ALL_BLOCKS,
-    "purpose": "loan_decision",
+    "purpose": "guarantee_decision",
     "until": "2026-06-01",
     "text_version": "1",
 }
