@@ -49,6 +49,17 @@ POLICY = Policy(
         "loans.improvement.list": _STAFF,
         "loans.improvement.read": {"applicant": "own", **_STAFF},
         "loans.improvement.work": {"applicant": "own", **_STAFF},
+        # A firm's adviser is whom it chose to support one of its proposals: to `own` belong both.
+        "loans.firm.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.firm.read": {"applicant": "own", **_STAFF},
+        "loans.firm.write": {"applicant": "own", **_STAFF},
+        "loans.diagnostic.take": {"applicant": "own", **_STAFF},
+        "loans.training.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.training.plan": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.training.read": {"applicant": "programme", **_STAFF},
+        "loans.training.enrol": {"applicant": "programme", **_STAFF},
+        "loans.training.test": {"applicant": "programme"},
+        "loans.training.keep": {"applicant": "own", **_STAFF},
         "loans.product.list": {
             "applicant": "all",
             "finance_partner": "all",

@@ -34,6 +34,7 @@ OTHERS: dict[str, str] = {
     "tape_sum": "the sums of those lines",
     "funnel": "what becomes of proposals, counted anew from the entities",
     "product_version": "the versions of products: written with the product's own entity and never changed",
+    "attendance": "what each person has learned: written with the training's own entity",
     "tripartite_text": "the versions of agreements: written with the agreement's own entity and never changed",
     "deduction": "what of a delivery's payment is kept back for which loan: written with the delivery, never changed",
     "look": "what a bank was shown and when: written with the event that says so and never changed",

@@ -59,6 +59,8 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         [
             ("/loans/mine", "My proposals", ("applicant",)),
             ("/loans/proposals", "Proposals", ("officer",)),
+            ("/loans/firms", "Firms", ("applicant", *_OFFICE)),
+            ("/loans/courses", "Courses", ("applicant", *_OFFICE)),
             ("/loans/improvements", "Improvement plans", _OFFICE),
             ("/loans/referrals", "Referrals", ("finance_partner",)),
             ("/loans/teasers", "Teasers", ("finance_partner",)),

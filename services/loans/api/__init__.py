@@ -6,6 +6,7 @@ from services.loans.api import (
     facilities,
     fees,
     figures,
+    firms,
     guarantees,
     improvements,
     looks,
@@ -16,6 +17,7 @@ from services.loans.api import (
     sequences,
     tapes,
     teasers,
+    trainings,
     tripartite,
 )
 
@@ -30,6 +32,8 @@ router.include_router(facilities.router)
 router.include_router(guarantees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
+router.include_router(firms.router)
+router.include_router(trainings.router)
 router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)

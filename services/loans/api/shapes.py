@@ -162,13 +162,16 @@ class ProposalList(BaseModel):
 
 
 class TodoOut(BaseModel):
+    """One thing to do; one that is not `blocking` counts, but does not hold the proposal back."""
+
     code: str
     block: str
     why: str
+    blocking: bool
 
 
 class ReadinessOut(BaseModel):
-    """Ready when there is nothing to do."""
+    """Ready when there is nothing to do that must be done."""
 
     ready: bool
     done: list[str]
@@ -176,8 +179,11 @@ class ReadinessOut(BaseModel):
 
     @classmethod
     def of(cls, found: Assessment) -> ReadinessOut:
-        todos = [TodoOut(code=todo.code, block=todo.block, why=todo.text()) for todo in found.todos]
-        return cls(ready=not todos, todos=todos, done=[check.code for check in found.checks if check.todo is None])
+        todos = [
+            TodoOut(code=todo.code, block=todo.block, why=todo.text(), blocking=todo.blocking) for todo in found.todos
+        ]
+        ready = not any(todo.blocking for todo in todos)
+        return cls(ready=ready, todos=todos, done=[check.code for check in found.checks if check.todo is None])
 
 
 class ReferralLine(BaseModel):
@@ -236,12 +242,13 @@ class ReferralOut(BaseModel):
     earlier: list[Offer]
     counters: list[Counter]
     loan: str | None
+    again_of: str | None = Field(description="The declined referral that this one follows; never told to a bank")
     fields: dict[str, dict[str, Any]]
 
     @classmethod
     def of(cls, opened: Opened) -> ReferralOut:
         item, side = opened.referral, {"applicant": "applicant", "finance_partner": "bank"}.get(opened.role, "nobody")
-        made = {"reference", "possible", "consent", "fields"}
+        made = {"reference", "possible", "consent", "fields", "again_of"}
         consent = item.consent and ConsentOut(
             **item.consent.model_dump(include=set(ConsentOut.model_fields)), revoked_at=item.consent_revoked_at
         )
@@ -250,6 +257,7 @@ class ReferralOut(BaseModel):
             possible=legal_moves(item.stage, side),
             consent=consent,
             fields=opened.fields,
+            again_of=None if side == "bank" else item.again_of,  # it may be another bank's
             **{name: getattr(item, name) for name in cls.model_fields if name not in made},
         )
 

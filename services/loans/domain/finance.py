@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from services.loans.domain.course import Course
+from services.loans.domain.diagnostic import Questionnaire
 from services.loans.domain.fee_rules import SuccessFee
+from services.loans.domain.size import SizeRule
 from shared.events.round_rules import SequenceRules, TeaserRules
 
 Rule = Literal[
@@ -21,6 +24,7 @@ Rule = Literal[
     "dscr",
     "debts_declared",
     "documents",
+    "training",
 ]
 
 
@@ -37,6 +41,10 @@ class ReadinessRule(_Strict):
     fields: list[str] = []
     field: str = ""
     at_least: Decimal = Decimal(0)
+    blocking: bool = True  # false: it counts, and is advised, but does not hold the proposal back
+    topic: str = ""  # of `training`: hours and a passed test of this topic, by one of these roles, in so many months
+    months: int = 24
+    roles: list[Literal["owner", "manager", "employee"]] = ["owner", "manager"]
 
 
 class Named(_Strict):
@@ -148,6 +156,9 @@ class Finance(_Strict):
     monitoring: Monitoring = Monitoring()
     success_fee: SuccessFee | None = None  # none: advisers earn nothing
     remedies: list[Remedy] = []
+    size: SizeRule | None = None  # none: the programme does not say what small is
+    courses: list[Course] = []
+    questionnaires: list[Questionnaire] = []
     products: list[PackProduct] = []
     facilities: list[PackFacility] = []
     teaser: TeaserRules = TeaserRules()
@@ -159,6 +170,12 @@ class Finance(_Strict):
     def for_guarantors(self) -> ConsentTerms:
         """Return what a firm agrees to when a guarantor is given its data."""
         return self.guarantee_consent or self.consent
+
+    def course(self, code: str) -> Course | None:
+        return next((item for item in self.courses if item.code == code), None)
+
+    def questionnaire(self, code: str) -> Questionnaire | None:
+        return next((item for item in self.questionnaires if item.code == code), None)
 
     def guarantor(self, organisation: str) -> Guarantor | None:
         return next((item for item in self.guarantors if item.guarantor == organisation), None)

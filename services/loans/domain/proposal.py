@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, ClassVar, Literal
 
-from services.loans.domain.blocks import Block, Plan
+from services.loans.domain.blocks import BLOCKS, Block, Plan
 from services.loans.domain.disclosure import content
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.readiness import Todo
@@ -51,6 +51,7 @@ class Proposal(Entity):
     supporter_name: str
     currency: str
     stage: Literal["draft", "locked"] = "draft"
+    profile: int = 0  # the firm's profile that it was filled in from: its newest entry then; 0 for none
     number: int = 0  # how often it was locked: the number of its newest locked version
     plan: Plan = Plan()
     documents: list[ProposalDocument] = []
@@ -95,6 +96,13 @@ class Proposal(Entity):
         self.plan = self.plan.model_copy(update={section: block})
         self.record(ProposalSaved(**self.facts(), section=section))
 
+    def fill_in(self, blocks: dict[str, dict[str, Any]], number: int) -> None:
+        """Take over what the firm's profile says as of its entry `number`; what it does not know stays as it is."""
+        self._draft("save")
+        self.profile = number
+        for section, found in blocks.items():
+            self.save(section, BLOCKS[section].model_validate(getattr(self.plan, section).model_dump() | found))
+
     def add_document(self, document: ProposalDocument) -> None:
         """Add a document, in the place of one with the same content."""
         self._draft("add a document")
@@ -112,10 +120,10 @@ class Proposal(Entity):
         self.record(ProposalDocumentRemoved(**self.facts(), kind=document.kind, sha256=document.sha256))
 
     def submit(self, todos: list[Todo]) -> dict[str, Any]:
-        """Lock the next version and return its content; raises NotReadyError while anything is to do."""
+        """Lock the next version and return its content; raises NotReadyError while anything is to do that must be."""
         self._draft("submit")
-        if todos:
-            raise NotReadyError(todos)
+        if missing := [todo for todo in todos if todo.blocking]:
+            raise NotReadyError(missing)
         self.stage, self.number = "locked", self.number + 1
         locked = content(self.plan, self.documents)
         facts = self.facts("officer")

@@ -12,6 +12,7 @@ from services.loans.domain import cashflow
 from services.loans.domain.blocks import Plan
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.finance import Finance, Partner, ReadinessRule
+from services.loans.domain.lessons import Lesson, learned
 from services.loans.domain.ratios import Ratios
 
 
@@ -23,6 +24,7 @@ class Todo:
     block: str
     message: str
     params: dict[str, Any] = field(default_factory=dict)
+    blocking: bool = True  # whether a proposal can't be submitted before it is done
 
     def text(self) -> str:
         """Return the sentence in English."""
@@ -45,6 +47,7 @@ class _Case:
     figures: Ratios
     finance: Finance
     today: date
+    lessons: Sequence[Lesson]
 
 
 _Answer = tuple[str, dict[str, Any]] | None
@@ -133,6 +136,18 @@ def _documents(case: _Case, _rule: ReadinessRule) -> _Answer:
     return ("Missing documents: %(names)s", names) if missing else None
 
 
+def _training(case: _Case, rule: ReadinessRule) -> _Answer:
+    found = learned(case.lessons, rule.topic, rule.at_least, rule.months, rule.roles, case.today)
+    if found.met:
+        return None
+    facts = {"needed": rule.at_least, "months": rule.months, "hours": found.hours}
+    if found.passed:
+        return "At least %(needed)s hours of training within %(months)s months are needed: there are %(hours)s", facts
+    if found.hours >= rule.at_least:
+        return "The hours of training are there, %(hours)s within %(months)s months; the test is not passed yet", facts
+    return "%(needed)s hours of training and a passed test within %(months)s months are needed: %(hours)s so far", facts
+
+
 _RULES: dict[str, Callable[[_Case, ReadinessRule], _Answer]] = {
     "complete": _complete,
     "rows": _rows,
@@ -144,17 +159,23 @@ _RULES: dict[str, Callable[[_Case, ReadinessRule], _Answer]] = {
     "dscr": _dscr,
     "debts_declared": _debts,
     "documents": _documents,
+    "training": _training,
 }
 
 
-def checks(
-    plan: Plan, documents: Sequence[ProposalDocument], figures: Ratios, finance: Finance, today: date
+def checks(  # noqa: PLR0917 - what a rule may look at
+    plan: Plan,
+    documents: Sequence[ProposalDocument],
+    figures: Ratios,
+    finance: Finance,
+    today: date,
+    lessons: Sequence[Lesson] = (),
 ) -> list[Check]:
-    """Return every rule of the programme with what is still to do for it."""
-    case, result = _Case(plan, documents, figures, finance, today), []
+    """Return every rule of the programme with what is still to do for it; `lessons` are what the firm has learned."""
+    case, result = _Case(plan, documents, figures, finance, today, lessons), []
     for rule in finance.readiness:
         answer = _RULES[rule.rule](case, rule)
-        todo = Todo(rule.code, rule.block, *answer) if answer else None
+        todo = Todo(rule.code, rule.block, *answer, blocking=rule.blocking) if answer else None
         result.append(Check(rule.code, rule.block, todo))
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from services.loans.domain.comparison import plan_of
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.finance import Finance, Partner
+from services.loans.domain.lessons import Lesson
 from services.loans.domain.ratios import ratios
 from services.loans.domain.readiness import checks, partner_checks
 from shared.entity import Part
@@ -42,12 +44,18 @@ class Score(Part):
         return found
 
 
-def score(content: dict[str, Any], finance: Finance, partner: Partner | None, today: date) -> Score:
+def score(
+    content: dict[str, Any],
+    finance: Finance,
+    partner: Partner | None,
+    today: date,
+    lessons: Sequence[Lesson] = (),
+) -> Score:
     """Return how a proposal's content (as it is locked) stands to the programme's rules and to a bank's own."""
     plan = plan_of(content)
     documents = [ProposalDocument.model_validate(file) for file in content["documents"]["files"]]
     found = ratios(plan)
-    rules = checks(plan, documents, found, finance, today)
+    rules = checks(plan, documents, found, finance, today, lessons)
     own = partner_checks(content, partner) if partner else []
     met = sum(check.todo is None for check in rules) + sum(check.met is True for check in own)
     return Score(

@@ -25,7 +25,7 @@ def open_plan(uow: UnitOfWork, referral: Referral, finance: Finance) -> Improvem
     """Make the plan of a referral that was just declined."""
     day, partner = access.today(uow), finance.partner(referral.bank)
     locked = storage.locked(uow.connection, referral.proposal, referral.number)
-    before = score(locked, finance, partner, day)
+    before = score(locked, finance, partner, day, storage.lessons_of(uow.connection, [referral.organisation]))
     names = ("proposal", "number", "programme", "organisation", "organisation_name", "bank", "bank_name", "country")
     plan = Improvement(
         id=uow.next_reference("IMP"),
@@ -60,8 +60,9 @@ def refer_again(uow: UnitOfWork, referral: Referral, plans: list[Improvement], f
         return
     uow.flush()  # the referral's row comes before the plans that refer to it
     locked = storage.locked(uow.connection, referral.proposal, referral.number)
+    lessons = storage.lessons_of(uow.connection, [referral.organisation])
     for plan in plans:
-        after = score(locked, finance, finance.partner(plan.bank), access.today(uow))
+        after = score(locked, finance, finance.partner(plan.bank), access.today(uow), lessons)
         plan.refer_again(referral.id, referral.number, after)
 
 
@@ -90,7 +91,11 @@ def open_improvement(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
         access.viewed(uow, plan.id, "the improvement plan", case=plan.proposal, programme=plan.programme)
     proposal = storage.proposals(uow).get(plan.proposal, for_update=False)
     finance, day = access.rules(uow, plan.programme)[0], access.today(uow)
-    now = plan.after or score(content(proposal.plan, proposal.documents), finance, finance.partner(plan.bank), day)
+    present, lessons = (
+        content(proposal.plan, proposal.documents),
+        storage.lessons_of(uow.connection, [plan.organisation]),
+    )
+    now = plan.after or score(present, finance, finance.partner(plan.bank), day, lessons)
     again = storage.standing(uow.connection, "referral", plan.again) if plan.again else None
     return Opened(plan, proposal, now, plan.standing(now, day), again, finance, role)
 

@@ -15,6 +15,7 @@ from services.loans.domain.blocks import BLOCKS, Block
 from services.loans.domain.disclosure import Consent, expand
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.finance import Finance
+from services.loans.domain.firm import prefill
 from services.loans.domain.product import Product
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.ratios import Ratios, ratios
@@ -46,7 +47,8 @@ def assess(uow: UnitOfWork, proposal: Proposal) -> Assessment:
     """Return the readiness and the figures of a proposal as it stands."""
     finance, _ = access.rules(uow, proposal.programme)
     figures = ratios(proposal.plan)
-    found = checks(proposal.plan, proposal.documents, figures, finance, access.today(uow))
+    lessons = storage.lessons_of(uow.connection, [proposal.organisation])
+    found = checks(proposal.plan, proposal.documents, figures, finance, access.today(uow), lessons)
     return Assessment(found, figures, finance)
 
 
@@ -77,6 +79,9 @@ def start(uow: UnitOfWork, who: Identity, supporter: str, title: str = "") -> Pr
     proposal.plan = prefilled(proposal, title, firm.registration_number or "", finance)
     storage.proposals(uow).add(proposal)
     proposal.start()
+    profile = storage.firms(uow).find(firm.id)
+    if profile and profile.number:
+        proposal.fill_in(prefill(profile), profile.number)
     return proposal
 
 

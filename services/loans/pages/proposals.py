@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from services.loans import charts, storage
 from services.loans.domain.cashflow import cash_flow
 from services.loans.domain.proposal import Proposal
-from services.loans.handlers import access, fees, proposals, referrals, sequences
+from services.loans.handlers import access, fees, firms, proposals, referrals, sequences
 from services.loans.handlers.proposals import Assessment
 from services.loans.pages import forms, words
 from services.loans.pages.sequence_words import picture
@@ -110,12 +110,14 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
         "todos": [
             (edit_address(proposal.id, todo.block), words.todo_text(todo, found.finance)) for todo in found.todos
         ],
+        "blocking": sum(todo.blocking for todo in found.todos),
         "referrals": asked,
         "looks": {row.referral: row for row in storage.looks_by_bank(uow.connection, proposal.id)},
         "improvements": storage.improvements_of(uow.connection, proposal.id),
         **picture(sequences.standing(uow, proposal, found.finance)),
         "loan": storage.loan_of(uow.connection, proposal.id),
         **fees.beside(uow, who, proposal),
+        "profile_entries": firms.entries_of(uow, proposal.organisation),
         "stages": words.STAGES,
         "blocks": words.BLOCKS,
         "cover": cover_of(found, number),
@@ -129,6 +131,8 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
 
 def edit_address(reference: str, block: str) -> str:
     """Return where the applicant mends a block."""
+    if block == "training":
+        return "/loans/courses"
     part = "documents" if block == "documents" else f"edit/{block}"
     return f"/loans/proposals/{reference}/{part}"
 

@@ -136,6 +136,17 @@ ACTS: dict[str, str] = {
     "loans.referral.closed": "Closed by itself: another offer was accepted",
     "loans.referral.consent_revoked": "Consent revoked",
     "loans.referral.disbursed": "Money paid out",
+    "loans.firm.recorded": "Fact entered",
+    "loans.diagnostic.taken": "Answered the diagnostic",
+    "loans.firm.person_erased": "Erased a person's name",
+    "loans.firm.person_named": "Named a person of the firm",
+    "loans.training.attended": "Kept the attendance list",
+    "loans.training.cancelled": "Cancelled the course",
+    "loans.training.closed": "Closed the course and gave certificates",
+    "loans.training.enrolled": "Enrolled somebody in the course",
+    "loans.training.left": "Took somebody out of the course",
+    "loans.training.planned": "Planned a course",
+    "loans.training.tested": "Recorded a course's test",
     "loans.improvement.opened": "Improvement plan made",
     "loans.improvement.referred_again": "Improved version referred",
     "loans.improvement.task_added": "Task added",
@@ -233,6 +244,7 @@ BLOCKS: dict[str, str] = {
     "ratios": "Computed figures",
     "cash_flow": "Monthly cash flow and repayment",
     "documents": "Documents",
+    "training": "Training",
 }
 
 
@@ -262,7 +274,8 @@ def todo_text(todo: Todo, finance: Finance) -> str:
     if "kinds" in params:
         locale = i18n.current_locale.get()
         params["names"] = ", ".join(kind.said(locale) for kind in finance.documents if kind.kind in params["kinds"])
-    return f"{say(BLOCKS[todo.block])}: {say(todo.message, params)}"
+    advised = "" if todo.blocking else f" ({say('advised')})"
+    return f"{say(BLOCKS[todo.block])}: {say(todo.message, params)}{advised}"
 
 
 def acts(

@@ -2,6 +2,7 @@
 
 from services.loans.storage import chain
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
+from services.loans.storage.firms import advises, firm_place, firm_rows, firms
 from services.loans.storage.guarantees import (
     Held,
     acts_due,
@@ -100,6 +101,17 @@ from services.loans.storage.tape_lines import (
     tape_rows,
 )
 from services.loans.storage.teaser_rows import firms_of, teaser_counts, teaser_is_seen, teaser_rows, teasers_of
+from services.loans.storage.trainings import (
+    diagnostics,
+    keep_attendance,
+    lessons_by_firm,
+    lessons_of,
+    names_of,
+    seats_of,
+    taken,
+    training_rows,
+    trainings,
+)
 from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
@@ -107,6 +119,7 @@ __all__ = [
     "Held",
     "acts_due",
     "adviser_names",
+    "advises",
     "alone",
     "banks",
     "basis",
@@ -116,6 +129,7 @@ __all__ = [
     "counted",
     "counting",
     "deactivate",
+    "diagnostics",
     "facilities",
     "facility_rows",
     "fee_of",
@@ -125,6 +139,9 @@ __all__ = [
     "fees_of",
     "fill",
     "finance_of",
+    "firm_place",
+    "firm_rows",
+    "firms",
     "firms_of",
     "forget",
     "guarantee_counts",
@@ -138,6 +155,7 @@ __all__ = [
     "improvements",
     "improvements_of",
     "inbox_counts",
+    "keep_attendance",
     "keep_funnel",
     "keep_lines",
     "keep_locked",
@@ -151,6 +169,8 @@ __all__ = [
     "latest",
     "learn",
     "left_out",
+    "lessons_by_firm",
+    "lessons_of",
     "letters",
     "lift",
     "line_of",
@@ -167,6 +187,7 @@ __all__ = [
     "make_way",
     "many",
     "metadata",
+    "names_of",
     "of_month",
     "of_proposal",
     "open_facilities",
@@ -186,6 +207,7 @@ __all__ = [
     "referral_rows",
     "referrals",
     "referrals_of",
+    "seats_of",
     "sequence_id",
     "sequence_of",
     "sequences",
@@ -194,6 +216,7 @@ __all__ = [
     "sums_of",
     "supporter",
     "supporters",
+    "taken",
     "tape_rows",
     "tapes",
     "teaser_counts",
@@ -202,6 +225,8 @@ __all__ = [
     "teasers",
     "teasers_of",
     "timeline",
+    "training_rows",
+    "trainings",
     "unended",
     "used",
     "version_terms",

@@ -31,6 +31,7 @@ proposal = entity_table(
     Column("organisation", String(80), nullable=False),
     Column("organisation_name", String(200), nullable=False),
     Column("supporter_name", String(200), nullable=False),
+    Column("supporter", String(80)),
     Column("stage", String(24), nullable=False),
     Column("title", String(200), nullable=False),
     Column("amount", Numeric(20, 4)),
@@ -39,6 +40,7 @@ proposal = entity_table(
     Column("accepted_referral", String(80)),
     Index("proposal_own", "organisation", "updated_at", "id"),
     Index("proposal_programme", "programme", "updated_at", "id"),
+    Index("proposal_supporter", "supporter", "organisation", "updated_at"),
 )
 referral = entity_table(
     "referral",

@@ -1,0 +1,105 @@
+"""Charts of a firm as SVG without script: bars by year, parts of a whole by year, and a diagnostic by section."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from markupsafe import Markup
+
+Number = Callable[[Decimal, int], str]
+_WIDTH, _HIGH, _BASE = 300, 84, 112
+_BAR = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3" fill="{}"><title>{}</title></rect>')
+
+
+def _text(x: object, y: object, words: str, anchor: str = "middle", fill: str = "currentColor") -> Markup:
+    return Markup('<text x="{}" y="{}" text-anchor="{}" fill="{}">{}</text>').format(x, y, anchor, fill, words)
+
+
+def _svg(width: int, height: int, label: str, parts: list[Markup]) -> Markup:
+    frame = Markup('<svg viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}"><g font-size="12">{}</g></svg>')
+    return frame.format(width, height, label, Markup().join(parts))
+
+
+def year_bars(entries: Sequence[tuple[str, Decimal]], label: str, number: Number, places: int = 0) -> Markup:
+    """Return a standing bar for each (year, value from zero); the newest in the accent colour."""
+    if not entries:
+        return Markup()
+    top = max(*(value for _, value in entries), Decimal(1))
+    step = Decimal(_WIDTH) / len(entries)
+    wide = min(step - 8, Decimal(64))
+    parts = []
+    for index, (year, value) in enumerate(entries):
+        middle, high = step * index + step / 2, max(value / top * _HIGH, Decimal(1))
+        tone = "var(--accent)" if index == len(entries) - 1 else "var(--soft)"
+        said = number(value, places)
+        parts += [
+            _BAR.format(middle - wide / 2, _BASE - high, wide, high, tone, f"{year}: {said}"),
+            _text(f"{middle:.0f}", f"{_BASE - high - 5:.0f}", said),
+            _text(f"{middle:.0f}", _BASE + 16, year, fill="var(--soft)"),
+        ]
+    told = ", ".join(f"{year} {number(value, places)}" for year, value in entries)
+    return _svg(_WIDTH, _BASE + 24, f"{label}: {told}", parts)
+
+
+def share_bars(entries: Sequence[tuple[str, Decimal]], label: str, number: Number) -> Markup:
+    """Return a lying bar of 100 per cent for each (name, per cent), filled as far as the share goes."""
+    parts = []
+    for index, (name, share) in enumerate(entries):
+        top, said = index * 40, f"{number(share, 0)} %"
+        parts += [
+            _text(0, top + 14, name, "start"),
+            _text(_WIDTH, top + 14, said, "end"),
+            _BAR.format(0, top + 20, _WIDTH, 10, "var(--line)", name),
+            _BAR.format(0, top + 20, max(share / 100 * _WIDTH, Decimal(1)), 10, "var(--accent)", f"{name}: {said}"),
+        ]
+    told = ", ".join(f"{name} {number(share, 0)} %" for name, share in entries)
+    return _svg(_WIDTH, max(len(entries) * 40, 1), f"{label}: {told}", parts) if entries else Markup()
+
+
+def radar(
+    points: Sequence[tuple[str, Decimal, Decimal | None]], label: str, names: tuple[str, str], number: Number
+) -> Markup:
+    """Return the scores of sections, each (name, now, before) from 0 to 1, on rays from the middle; before is dashed.
+
+    With fewer than three sections there is no area to see: they become lying bars.
+    """
+    told = ", ".join(f"{name} {number(now * 100, 0)} %" for name, now, _ in points)
+    if len(points) < _LEAST_RAYS:
+        return share_bars([(name, now * 100) for name, now, _ in points], label, number)
+    angles = [2 * math.pi * index / len(points) - math.pi / 2 for index in range(len(points))]
+    parts = [_outline(angles, [step / 4] * len(points), "none", "var(--line)", "") for step in range(1, 5)]
+    befores = [before for _, _, before in points if before is not None]
+    if len(befores) == len(points):
+        parts.append(_outline(angles, [float(item) for item in befores], "none", "var(--warn)", "5 4"))
+    parts.append(_outline(angles, [float(now) for _, now, _ in points], "var(--accent)", "var(--accent)", ""))
+    for angle, (name, now, _) in zip(angles, points, strict=True):
+        x, y = _at(angle, 1.14)
+        anchor = "middle" if abs(math.cos(angle)) < _UPRIGHT else "start" if math.cos(angle) > 0 else "end"
+        parts.append(_text(f"{x:.0f}", f"{y:.0f}", name, anchor))
+        parts.append(_text(f"{x:.0f}", f"{y + 14:.0f}", f"{number(now * 100, 0)} %", anchor, "var(--soft)"))
+    if befores:
+        legend = Markup('<path d="M150 312h22" stroke="{}" stroke-width="2" stroke-dasharray="{}" fill="none"/>')
+        parts += [legend.format("var(--accent)", ""), _text(178, 316, names[0], "start")]
+        parts.append(Markup('<path d="M270 312h22" stroke="var(--warn)" stroke-width="2" stroke-dasharray="5 4"/>'))
+        parts.append(_text(298, 316, names[1], "start"))
+    return _svg(520, 326, f"{label}: {told}", parts)
+
+
+_LEAST_RAYS, _UPRIGHT, _RADIUS, _MIDDLE = 3, 0.3, 110, (260, 150)
+
+
+def _at(angle: float, share: float) -> tuple[float, float]:
+    return _MIDDLE[0] + math.cos(angle) * _RADIUS * share, _MIDDLE[1] + math.sin(angle) * _RADIUS * share
+
+
+def _outline(angles: Sequence[float], shares: Sequence[float], fill: str, stroke: str, dashes: str) -> Markup:
+    """Return the area that those shares span on their rays."""
+    corners = " ".join(
+        f"{x:.1f},{y:.1f}" for x, y in (_at(angle, share) for angle, share in zip(angles, shares, strict=True))
+    )
+    shape = Markup(
+        '<polygon points="{}" fill="{}" fill-opacity=".18" stroke="{}" stroke-width="1.6" stroke-dasharray="{}"/>'
+    )
+    return shape.format(corners, fill, stroke, dashes)
