@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-from loans_world import ALL_BLOCKS, PACK, World, call, offered, submitted
+from loans_world import ALL_BLOCKS, World, call, offered, read_pack, submitted
 
 from shared.testing.web import Browser, person
 
 FUND = "guarantee-fund"
-TERMS: dict[str, Any] = yaml.safe_load((PACK / "finance.yaml").read_text())["facilities"][0]["terms"]
+TERMS: dict[str, Any] = read_pack()["finance"]["facilities"][0]["terms"]
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\n%%EOF\n"
 
 
