@@ -66,6 +66,7 @@ class GuaranteeApproved(_GuaranteeFact):
     """The first of two people agreed to a large guarantee."""
 
     TYPE = "loans.guarantee.approved"
+    AUDIENCE = "record"
     sum: Money
     approved_by: str
 
@@ -84,6 +85,7 @@ class GuaranteeActive(_GuaranteeFact):
     """It can be claimed on: the fees of the issue are paid, or a claim was given back after the loan had cured."""
 
     TYPE = "loans.guarantee.active"
+    AUDIENCE = "record"
     sum: Money
 
 
@@ -98,6 +100,7 @@ class GuaranteeWithdrawn(_GuaranteeFact):
     """The request is void: the bank took it back, or the firm its consent (`why`: withdrawn or consent_revoked)."""
 
     TYPE = "loans.guarantee.withdrawn"
+    AUDIENCE = "record"
     why: str
 
 
@@ -115,6 +118,7 @@ class GuaranteeDuePaid(_GuaranteeFact):
     """The guarantor has a sum that was due; `payment` is its reference in the books."""
 
     TYPE = "loans.guarantee.due_paid"
+    AUDIENCE = "record"
     number: int
     kind: str
     amount: Money
@@ -126,6 +130,7 @@ class GuaranteeDocumentAdded(_GuaranteeFact):
     """The bank added a document to claim with."""
 
     TYPE = "loans.guarantee.document_added"
+    AUDIENCE = "record"
     sha256: str
 
 
@@ -148,6 +153,7 @@ class GuaranteeClaimApproved(_ClaimFact):
     """One person of the guarantor agreed to pay the claim; another pays it."""
 
     TYPE = "loans.guarantee.claim_approved"
+    AUDIENCE = "record"
     approved_by: str
 
 
@@ -171,6 +177,7 @@ class GuaranteeRecovered(_GuaranteeFact):
     """The debtor paid after the claim; the sum is shared by coverage."""
 
     TYPE = "loans.guarantee.recovered"
+    AUDIENCE = "record"
     recovery: int
     amount: Money
     on: date
@@ -190,6 +197,7 @@ class GuaranteeReleased(_GuaranteeFact):
     """The loan is repaid: the guarantee is free."""
 
     TYPE = "loans.guarantee.released"
+    AUDIENCE = "record"
     as_of: date
 
 
@@ -205,5 +213,6 @@ class GuaranteeClosed(_GuaranteeFact):
     """It ended after a claim; `loss` is what the guarantor paid and did not get back."""
 
     TYPE = "loans.guarantee.closed"
+    AUDIENCE = "record"
     why: str
     loss: Money
