@@ -21,6 +21,7 @@ from services.loans.storage.guarantees import (
     waiting_under,
 )
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
+from services.loans.storage.links import end_links, mark_used, usable_link
 from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
@@ -130,6 +131,7 @@ __all__ = [
     "counting",
     "deactivate",
     "diagnostics",
+    "end_links",
     "facilities",
     "facility_rows",
     "fee_of",
@@ -186,6 +188,7 @@ __all__ = [
     "looks_by_bank",
     "make_way",
     "many",
+    "mark_used",
     "metadata",
     "names_of",
     "of_month",
@@ -228,6 +231,7 @@ __all__ = [
     "training_rows",
     "trainings",
     "unended",
+    "usable_link",
     "used",
     "version_terms",
     "versions",
