@@ -11,6 +11,7 @@ from services.loans.domain.finance import Finance
 from services.loans.domain.readiness import Todo
 from services.loans.pages.sections import labels
 from shared import i18n
+from shared.money import Money
 
 # Each stage's word and tone.
 STAGES: dict[str, tuple[str, str]] = {
@@ -296,6 +297,9 @@ def _act(row: RowMapping, letters: dict[str, Any] | None) -> dict[str, Any]:
     data, actor, refused = row["body"]["data"], row["body"]["actor"], row["outcome"] == "refused"
     named = row["type"].startswith(("loans.referral", "loans.loan", "loans.sequence", "loans.proposal.teaser"))
     detail = next((data[name] for name in _BANKS if named and data.get(name)), None)
+    amount = data.get("amount") or data.get("sum") or data.get("ceiling")
+    if amount and row["type"].startswith(("loans.guarantee", "loans.facility")):
+        detail = say("%(amount)s", {"amount": Money.model_validate(amount)})
     section = data.get("section")
     if section:
         detail = say(BLOCKS.get(section, section))
