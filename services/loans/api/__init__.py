@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.loans.api import (
+    cases,
     fees,
     figures,
     firms,
@@ -34,3 +35,4 @@ router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)
 router.include_router(sequences.router)
+router.include_router(cases.router)

@@ -26,6 +26,7 @@ def preview(uow: UnitOfWork, proposal: Proposal, finance: Finance, currency: str
     """Return what banks would see of a locked proposal today."""
     proposal.require_locked()
     locked, rules = storage.locked(uow.connection, proposal.id, proposal.number), finance.teaser
+    lessons = storage.lessons_of(uow.connection, [proposal.organisation])
     own = cell_of(
         str(locked["applicant"]["sector"] or ""),
         str(locked["project"]["location"] or ""),
@@ -34,7 +35,7 @@ def preview(uow: UnitOfWork, proposal: Proposal, finance: Finance, currency: str
     )
     firms = alike(storage.firms_of(uow.connection, proposal.programme), rules)
     cell, left_out = generalised(own, firms, rules.k)
-    return face_of(locked, score(locked, finance, None, access.today(uow)), currency, cell, left_out, rules)
+    return face_of(locked, score(locked, finance, None, access.today(uow), lessons), currency, cell, left_out, rules)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.loans.pages import (
     agreements,
     calculator,
+    cases,
     deliveries,
     diagnostics,
     editor,
@@ -43,6 +44,7 @@ for part in (
     fees,
     firms,
     trainings,
+    cases,
     diagnostics,
     calculator,
 ):

@@ -88,6 +88,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, *
         labels=sections.ACCOUNT_LABELS,
         charts=_charts(opened, request.app.state.pages.number),
         entries=sorted(firm.entries, key=lambda item: -item.number),
+        steps=storage.steps_for(uow, organisation) if opened.place.side != "adviser" else [],
         questionnaires=[(item.code, item.said(request.state.locale)) for item in finance.questionnaires],
         corrected={item.corrects: item.number for item in firm.entries if item.corrects},
         **({"conflict": None} | more),

@@ -1,6 +1,19 @@
 """Tables of the loans service and every query on them."""
 
 from services.loans.storage import chain
+from services.loans.storage.cases import (
+    SORTS,
+    advice_of,
+    advices,
+    advices_in,
+    banks_by,
+    case_row,
+    case_rows,
+    fees_by,
+    plans_of,
+    proposals_in,
+    steps_for,
+)
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.firms import advises, firm_place, firm_rows, firms
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
@@ -96,11 +109,18 @@ from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
     "FOLDERS",
+    "SORTS",
+    "advice_of",
+    "advices",
+    "advices_in",
     "adviser_names",
     "advises",
     "alone",
     "banks",
+    "banks_by",
     "basis",
+    "case_row",
+    "case_rows",
     "chain",
     "changed",
     "count_funnel",
@@ -112,6 +132,7 @@ __all__ = [
     "fee_rows",
     "fee_sums",
     "fees",
+    "fees_by",
     "fees_of",
     "fill",
     "finance_of",
@@ -161,6 +182,7 @@ __all__ = [
     "open_products",
     "organisation_name",
     "overdue",
+    "plans_of",
     "product_names",
     "product_rows",
     "products",
@@ -168,6 +190,7 @@ __all__ = [
     "programmes",
     "proposal_rows",
     "proposals",
+    "proposals_in",
     "referral_rows",
     "referrals",
     "referrals_of",
@@ -177,6 +200,7 @@ __all__ = [
     "sequences",
     "sequences_due",
     "standing",
+    "steps_for",
     "sums_of",
     "supporter",
     "supporters",

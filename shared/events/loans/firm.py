@@ -132,3 +132,30 @@ class TrainingCancelled(_TrainingFact):
     TYPE = "loans.training.cancelled"
     AUDIENCE = "record"
     why: str
+
+
+class _AdviceFact(Event):
+    advice_id: str
+    firm_id: str
+    firm_name: str
+    adviser_id: str
+    adviser_name: str
+    notify: list[str] = []
+
+
+class AdviceContacted(_AdviceFact):
+    """An adviser noted a contact with a firm and, perhaps, agreed on a next step; never what was said."""
+
+    TYPE = "loans.advice.contacted"
+    AUDIENCE = "record"
+    on: date
+    how: str
+    step_due: date | None
+    step_side: str | None
+
+
+class AdviceStepDone(_AdviceFact):
+    """The next step that was agreed on is done."""
+
+    TYPE = "loans.advice.step_done"
+    AUDIENCE = "record"
