@@ -231,6 +231,7 @@ CODES = {
     "failed": "failed",
     "finance_officer": "finance officer",
     "finance_partner": "finance partner",
+    "guarantor": "guarantor",
     "finance": "finance officer",
     "high": "high",
     "implementation": "implementation",

@@ -55,20 +55,20 @@ def triangle(sides: dict[str, tuple[str, str]], flows: dict[str, Flow], label: s
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6"'
             ' orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="var(--accent)"/></marker></defs>'
         ),
-        _arrow("M150 216L92 54", dashed=True),  # goods
-        _arrow("M72 54L128 216"),  # what is paid
+        _arrow("M168 216L134 54", dashed=True),  # goods
+        _arrow("M112 54L146 216"),  # what is paid
         _arrow("M152 28H226"),  # what is kept back
-        _arrow("M300 52L232 216"),  # what is lent
+        _arrow("M258 52L228 216"),  # what is lent
         _box(4, 4, *sides["buyer"]),
         _box(230, 4, *sides["bank"]),
         _box(117, 218, *sides["supplier"]),
         _words(4, 104, "start", flows["net"]),
         _words(4, 158, "start", flows["goods"]),
-        _words(190, 78, "middle", flows["kept"]),
+        _words(195, 78, "middle", flows["kept"]),
         _words(376, 130, "end", flows["lent"]),
     ]
     frame = Markup(
-        '<svg viewBox="0 0 {} {}" width="100%" style="max-width:520px" role="img" aria-label="{}">'
+        '<svg viewBox="0 0 {} {}" width="100%" height="300" role="img" aria-label="{}">'
         '<g font-size="12" fill="currentColor">{}</g></svg>'
     )
     return frame.format(_WIDTH, _HEIGHT, label, Markup().join(parts))

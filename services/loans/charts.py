@@ -94,6 +94,28 @@ def cost_chart(entries: Sequence[tuple[str, Decimal]], label: str, number: Calla
     )
 
 
+def usage_bar(
+    parts: Sequence[tuple[str, Decimal, str]], whole: Decimal, label: str, number: Callable[[Decimal, int], str]
+) -> Markup:
+    """Return one bar of a whole, filled by (name, amount, tone) from the left; what is over is free.
+
+    It has no words of its own, so that it can be as narrow as a telephone: a legend beside it says the sums.
+    """
+    drawn, left = [Markup('<rect width="620" height="18" rx="4" fill="var(--wash)" stroke="var(--line)"/>')], Decimal(0)
+    for name, amount, tone in parts:
+        wide = min(amount / whole * _WIDTH, _WIDTH - left) if whole else Decimal(0)
+        bar = Markup('<rect x="{:.1f}" width="{:.1f}" height="18" rx="4" fill="var(--{})"><title>{}: {}</title></rect>')
+        if wide > 0:
+            drawn.append(bar.format(left, max(wide, Decimal(2)), tone, name, number(amount, 2)))
+        left += wide
+    said = f"{label}: " + ", ".join(f"{name} {number(amount, 2)}" for name, amount, _ in parts)
+    frame = Markup(
+        '<svg viewBox="0 0 {} 18" width="100%" height="18" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}">{}</svg>'
+    )
+    return frame.format(_WIDTH, said, Markup().join(drawn))
+
+
 _TONES = ("var(--accent)", "var(--bad)", "var(--warn)")
 _LEFT, _BASE, _HIGH = 88, 150, 120
 

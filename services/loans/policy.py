@@ -1,6 +1,6 @@
 """Who may do what in the loans service: action, role, scope. Denied unless it stands here.
 
-`own` is the MSME whose proposal it is, `org` the bank that a referral is addressed to.
+`own` is the MSME whose proposal it is, `org` the bank that a referral is addressed to, or the guarantor of a facility.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 from shared.web.policy import Policy
 
 _STAFF = {"officer": "programme", "programme_manager": "programme"}
+_EVERY = dict.fromkeys(_STAFF, "all")
 _FEES = dict.fromkeys(("officer", "programme_manager", "finance_officer", "auditor"), "all")
 # Supplier and lead firm are both applicants; which of them one is, the agreement says.
 _THREE = {"applicant": "own", "finance_partner": "org"}
 
 POLICY = Policy(
     {
-        "loans.home.read": {"applicant": "all", "finance_partner": "all", "officer": "all", "programme_manager": "all"},
+        "loans.home.read": dict.fromkeys(("applicant", "finance_partner", "guarantor", *_STAFF), "all"),
         "loans.schedule.preview": {
             "applicant": "all",
             "finance_partner": "all",
@@ -86,6 +87,26 @@ POLICY = Policy(
         "loans.fee.assign": _STAFF,
         "loans.fee.approve": {"programme_manager": "programme"},
         "loans.fee.pay": {"finance_officer": "programme"},
+        "loans.facility.list": {"guarantor": "all", "finance_partner": "all", "auditor": "all", **_EVERY},
+        "loans.facility.read": {"guarantor": "org", "finance_partner": "programme", "auditor": "programme", **_STAFF},
+        "loans.facility.begin": {"guarantor": "all"},
+        "loans.facility.change": {"guarantor": "org"},
+        "loans.permission.give": {"applicant": "own"},
+        "loans.permission.list": {"applicant": "own", "finance_partner": "org", **_STAFF},
+        "loans.guarantee.list": {"guarantor": "all", "finance_partner": "all", "auditor": "all", **_EVERY},
+        "loans.guarantee.read": {
+            "guarantor": "org",
+            "finance_partner": "org",
+            "applicant": "own",
+            "auditor": "programme",
+            **_STAFF,
+        },
+        "loans.guarantee.request": {"finance_partner": "org"},
+        "loans.guarantee.decide": {"guarantor": "org"},
+        "loans.guarantee.receive": {"guarantor": "org"},
+        "loans.guarantee.pay": {"guarantor": "org"},
+        "loans.guarantee.claim": {"finance_partner": "org"},
+        "loans.guarantee.document": {"guarantor": "org", "finance_partner": "org"},
         "loans.tripartite.list": {
             "applicant": "all",
             "finance_partner": "all",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.web.policy import Policy
 
+_OUTSIDE = ("applicant", "finance_partner", "guarantor")
 _STAFF = ("officer", "programme_manager", "finance_officer")
 
 POLICY = Policy(
@@ -19,10 +20,10 @@ POLICY = Policy(
         "portal.people.read": {"operator": "all"},
         "portal.people.change": {"operator": "all"},
         "portal.organisation.list": dict.fromkeys((*_STAFF, "auditor", "operator"), "all"),
-        "portal.organisation.read": dict.fromkeys(("applicant", "finance_partner"), "own")
+        "portal.organisation.read": dict.fromkeys(_OUTSIDE, "own")
         | dict.fromkeys((*_STAFF, "auditor", "operator"), "all"),
-        "portal.organisation.mine": dict.fromkeys(("applicant", "finance_partner"), "own"),
-        "portal.organisation.change": {"applicant": "own", "finance_partner": "own"}
+        "portal.organisation.mine": dict.fromkeys(_OUTSIDE, "own"),
+        "portal.organisation.change": dict.fromkeys(_OUTSIDE, "own")
         | dict.fromkeys(("officer", "programme_manager", "operator"), "all"),
         "portal.organisation.found": {"applicant": "own"},
         "portal.organisation.register": dict.fromkeys(("officer", "programme_manager", "operator"), "all"),

@@ -66,6 +66,8 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/teasers", "Teasers", ("finance_partner",)),
             ("/loans/products", "Loan products", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
+            ("/loans/guarantees", "Guarantees", ("guarantor", "finance_partner", *_OFFICE, "auditor")),
+            ("/loans/facilities", "Guarantee facilities", ("guarantor", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/portfolio", "Portfolio", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/tripartite", "Agreements of three", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/fees", "Success fees", ("finance_officer", *_OFFICE, "auditor")),
@@ -88,7 +90,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         ],
     ),
 ]
-OWN_ORGANISATION: Place = ("/organisations/mine", "My organisation", ("applicant", "finance_partner"))
+OWN_ORGANISATION: Place = ("/organisations/mine", "My organisation", ("applicant", "finance_partner", "guarantor"))
 EVERYBODY: list[Link] = [("/notifications/inbox", "Inbox"), ("/account", "My account")]
 # What of these can be looked at for one programme alone; `{}` is its id.
 OF_PROGRAMME = {
@@ -111,6 +113,7 @@ SEARCH = {
     "finance_officer": "/grants/",
     "reviewer": "/grants/reviews",
     "finance_partner": "/loans/referrals",
+    "guarantor": "/loans/guarantees",
     "auditor": "/audit/",
     "operator": "/people",
     "applicant": "/grants/mine",

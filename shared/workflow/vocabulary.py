@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Those whose answer the programme waits for.
-EXTERNAL = frozenset({"applicant", "reviewer", "finance_partner"})
+EXTERNAL = frozenset({"applicant", "reviewer", "finance_partner", "guarantor"})
 # Those who can close a case that nobody answers.
 STAFF = frozenset({"officer", "programme_manager", "finance_officer"})
 # A service on its own account: timers, consumed events.

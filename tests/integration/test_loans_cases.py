@@ -55,7 +55,7 @@ def test_an_adviser_sees_each_firm_once_with_what_is_next(world: World) -> None:
     assert found["ajvar"]["met"] < 16
     assert found["ajvar"]["last_contact"] is None
     again = call(world.msme, "POST", "/proposals", 201, supporter="chamber-of-crafts", title="A second one")
-    assert [item["proposal"] for item in call(world.applicant, "GET", "/cases")["items"]][0] == again["reference"]
+    assert call(world.applicant, "GET", "/cases")["items"][0]["proposal"] == again["reference"]
 
 
 def test_cases_are_sorted_filtered_and_paged(world: World) -> None:

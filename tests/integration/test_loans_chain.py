@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from loans_world import World, call, offered, submitted
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from services.loans.handlers.tripartite import end_agreements
 from shared.testing.stand import Stand
@@ -260,3 +262,100 @@ def test_notice_breach_repayment_and_goods_that_did_not_come(world: World) -> No
     with world.uow() as uow:
         end_agreements(uow)
     assert call(world.msme, "GET", f"/tripartite/{third}")["ending"]["ground"] == "repaid"
+
+
+def form_of(reference: str = "", **changed: str) -> dict[str, str]:
+    """Return what the form of the terms posts; the second row of goods is left empty."""
+    good = {name: str(value) for name, value in TERMS["goods"][0].items()}
+    rows = {f"goods-0-{name}": value for name, value in good.items()} | {f"goods-1-{name}": "" for name in good}
+    plain = {name: str(TERMS[name]) for name in ("season_from", "season_to", "kind", "figure", "ahead_days")}
+    rest = {"notice_days": "30", "objection_days": "5", "conditions": "", "place-1": reference}
+    return plain | rows | rest | changed
+
+
+@pytest.mark.english
+def test_the_pages_from_the_draft_to_the_receipt(world: World) -> None:
+    """Each side does its part on pages without script; a refused form comes back with the rule at its field."""
+    referral, loan = lent(world)
+    start = f"/loans/referrals/{referral}/tripartite"
+    assert "Vardar Cable Works" in world.msme.get(start).text
+    refused = world.msme.post(start, form_of(referral, buyer="lead-firm", **{"goods-0-by": "2027-01-01"}))
+    assert refused.status_code == 422
+    assert 'id="e-goods-0-by"' in refused.text
+    assert 'value="Red pepper"' in refused.text
+    assert world.lead_firm.get(start).status_code == 404
+    made = world.msme.post(start, form_of(referral, buyer="lead-firm"))
+    page = made.headers["location"]
+    reference = page.rsplit("/", 1)[-1]
+    assert world.msme.post(start, form_of(referral, buyer="lead-firm")).status_code == 409
+    assert "Propose it" in world.msme.get(page).text
+    assert world.msme.post(f"{page}/propose", {"version": "1", "text_version": "1"}).status_code == 422
+    world.msme.post(f"{page}/propose", {"version": "1", "text_version": "1", "agreed": "true"})
+    text_page = world.lead_firm.get(f"{page}/text").text
+    assert "place-1" not in text_page
+    changed = form_of(figure="25", why="Less", version="2") | {"place-1": ""}
+    assert world.lead_firm.post(f"{page}/text", changed | {"why": ""}).status_code == 422
+    assert world.lead_firm.post(f"{page}/text", changed).status_code == 303
+    stale = world.bank_one.post(f"{page}/text", form_of(referral, figure="20", why="Even less", version="2"))
+    assert stale.status_code == 409
+    assert 'value="20"' in stale.text
+    for version, browser in enumerate(sides(world), 3):
+        sha256 = call(browser, "GET", f"/tripartite/{reference}")["sha256"]
+        assert browser.post(f"{page}/sign", {"version": str(version), "sha256": sha256}).status_code == 303
+    assert reference in world.bank_one.get(f"/loans/agreements/{loan}").text
+    call(world.bank_one, "POST", f"/loans/{loan}/disbursements", 201, amount="40000", on="2026-03-02")
+    _reported_on_pages(world, page, reference)
+
+
+def _reported_on_pages(world: World, page: str, reference: str) -> None:
+    assert reference in world.lead_firm.get("/loans/deliveries").text
+    assert reference in world.lead_firm.get("/loans/deliveries/form.csv").text
+    assert "No agreement is in force" in world.msme.get("/loans/deliveries").text
+    bad = world.lead_firm.post("/loans/deliveries/check", row(reference, "L-1", price="0.10"))
+    assert bad.status_code == 422
+    assert "at least 0.45 is agreed" in bad.text
+    csv = "\n".join(",".join(cells.values()) for cells in (row(reference, "L-1"), row(reference, "L-2", price="0.1")))
+    files = {"file": ("d.csv", ("agreement,number,good,quantity,price,currency,delivered_on,paid_on\n" + csv).encode())}
+    wrong = world.lead_firm.post("/loans/deliveries/check", {}, files={"file": (*files["file"], "text/csv")})
+    assert "1 of 2 lines are wrong" in wrong.text
+    shown = world.lead_firm.post("/loans/deliveries/check", row(reference, "L-1")).text
+    hidden = dict(re.findall(r'name="(rows|result)" value="([^"]*)"', shown))
+    given = {name: html.unescape(value) for name, value in hidden.items()}
+    assert world.lead_firm.post("/loans/deliveries", given | {"rows": "[1]"}).status_code == 422
+    assert world.lead_firm.post("/loans/deliveries", given).headers["location"] == page
+    assert world.lead_firm.post("/loans/deliveries", given).status_code == 409
+    delivery = call(world.msme, "GET", f"/tripartite/{reference}")["deliveries"][0]["delivery"]
+    disputed = f"{page}/deliveries/{delivery}/dispute"
+    assert world.msme.post(disputed, {"why": ""}).status_code == 422
+    assert world.lead_firm.post(disputed, {"why": "No"}).status_code == 403
+    assert world.msme.post(disputed, {"why": "Weighed wet"}).status_code == 303
+    assert "Weighed wet" in world.lead_firm.get(page).text
+    assert world.msme.post(f"{page}/deliveries/confirm", {}).status_code == 422
+    assert world.msme.post(f"{page}/deliveries/confirm", {"deliveries": delivery}).status_code == 303
+    transfer = {"deliveries": delivery, "on": "2026-03-02", "payment": ""}
+    assert world.lead_firm.post(f"{page}/transfers", transfer).status_code == 422
+    assert world.lead_firm.post(f"{page}/transfers", transfer | {"payment": "P-9"}).status_code == 303
+    sent = call(world.bank_one, "GET", f"/tripartite/{reference}")["transfers"][0]["reference"]
+    receipt = f"{page}/transfers/{sent}/receive"
+    assert world.bank_one.post(receipt, {"version": "1", "on": "2026-03-09"}).status_code == 422
+    assert world.bank_one.post(receipt, {"version": "1", "on": "2026-03-02"}).status_code == 303
+    assert world.bank_one.post(receipt, {"version": "1", "on": "2026-03-02"}).status_code == 409
+    assert "125.00" in world.bank_one.get(page).text
+
+
+@pytest.mark.english
+def test_a_page_of_an_agreement_costs_the_same_whatever_it_holds(world: World) -> None:
+    """Forty deliveries are shown by as many statements as one."""
+    referral, loan = lent(world)
+    reference = in_force(world, referral)
+    call(world.bank_one, "POST", f"/loans/{loan}/disbursements", 201, amount="40000", on="2026-03-02")
+    said: list[str] = []
+    event.listen(world.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    counts = []
+    for more in (1, 39):
+        first = 2 if more > 1 else 1
+        reported(world, *(row(reference, str(number), quantity="10") for number in range(first, first + more)))
+        said.clear()
+        assert f"No. {first}," in world.msme.get(f"/loans/tripartite/{reference}").text
+        counts.append(len(said))
+    assert counts[0] == counts[1] > 0

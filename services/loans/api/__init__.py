@@ -4,9 +4,11 @@ from fastapi import APIRouter
 
 from services.loans.api import (
     cases,
+    facilities,
     fees,
     figures,
     firms,
+    guarantees,
     improvements,
     looks,
     portfolio,
@@ -27,6 +29,8 @@ router.include_router(referrals.router)
 router.include_router(tapes.router)
 router.include_router(portfolio.router)
 router.include_router(fees.router)
+router.include_router(facilities.router)
+router.include_router(guarantees.router)
 router.include_router(figures.router)
 router.include_router(improvements.router)
 router.include_router(firms.router)

@@ -105,10 +105,9 @@ def read(row: Row, agreement: Tripartite | None, today: date) -> None:
         )
     quantity, price = _amount(row, "quantity"), _amount(row, "price")
     delivered_on, paid_on = _days(row, agreement, today)
-    if row.problems or good is None or delivered_on is None or paid_on is None:
-        return
-    if not good.fits(price):
+    if good is not None and price > 0 and not good.fits(price):
         _off_price(row, good, price)
+    if row.problems or good is None or delivered_on is None or paid_on is None:
         return
     value = Money.of(quantity * price, terms.currency)
     if not value:
@@ -134,10 +133,8 @@ def _plain(row: Row) -> bool:
 def _off_price(row: Row, good: Good, price: Decimal) -> None:
     if good.price_rule == "fixed":
         row.wrong("price", "is %(said)s; the price agreed is %(price)s", said=price, price=good.price)
-    elif good.price_rule == "minimum":
-        row.wrong("price", "is %(said)s; at least %(price)s is agreed", said=price, price=good.price)
     else:
-        row.wrong("price", "must be above zero")
+        row.wrong("price", "is %(said)s; at least %(price)s is agreed", said=price, price=good.price)
 
 
 def _amount(row: Row, name: str) -> Decimal:

@@ -88,6 +88,19 @@ class Partner(_Strict):
     history_years: int
 
 
+class Guarantor(_Strict):
+    """Who stands in for a part of loans: above `two_from` two of its people issue a guarantee.
+
+    `step_up` names the acts that ask for the password again.
+    """
+
+    guarantor: str
+    name: str
+    country: str
+    two_from: Decimal | None = None
+    step_up: list[Literal["approve_facility", "issue", "pay_claim"]] = []
+
+
 class Remedy(_Strict):
     """What helps after a decline for one of `reasons`: a task for the firm or the officer, within so many working days.
 
@@ -121,6 +134,13 @@ class PackProduct(_Strict):
     terms: dict[str, Any]
 
 
+class PackFacility(_Strict):
+    """A facility that the pack proposes for a guarantor; its people propose and approve it here."""
+
+    guarantor: str
+    terms: dict[str, Any]
+
+
 class Finance(_Strict):
     """The whole of finance.yaml."""
 
@@ -130,6 +150,7 @@ class Finance(_Strict):
     purposes: list[Named]
     consent: ConsentTerms
     partners: list[Partner]
+    guarantors: list[Guarantor] = []
     decline_reasons: list[Named]
     monitoring: Monitoring = Monitoring()
     success_fee: SuccessFee | None = None  # none: advisers earn nothing
@@ -138,6 +159,7 @@ class Finance(_Strict):
     courses: list[Course] = []
     questionnaires: list[Questionnaire] = []
     products: list[PackProduct] = []
+    facilities: list[PackFacility] = []
     teaser: TeaserRules = TeaserRules()
     sequence: SequenceRules = SequenceRules()
 
@@ -149,3 +171,6 @@ class Finance(_Strict):
 
     def questionnaire(self, code: str) -> Questionnaire | None:
         return next((item for item in self.questionnaires if item.code == code), None)
+
+    def guarantor(self, organisation: str) -> Guarantor | None:
+        return next((item for item in self.guarantors if item.guarantor == organisation), None)

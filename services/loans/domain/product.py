@@ -284,6 +284,6 @@ class Product(Entity):
         }
 
 
-def sha256_of(terms: ProductTerms) -> str:
+def sha256_of(terms: Part) -> str:
     """Return the hash that a version is known by."""
     return canonical_hash(terms.model_dump(mode="json"))

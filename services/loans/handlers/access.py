@@ -43,12 +43,15 @@ def scoped(uow: UnitOfWork, who: Identity, kind: str, reference: str, action: st
         raise NotFoundError("There is no such record")
     bank = getattr(row, "bank", None)
     hidden = kind == "referral" and row.stage in HIDDEN_FROM_BANK
+    guarantor = getattr(row, "guarantor", None) if "guarantor" in who.roles else None
+    theirs = guarantor is not None and guarantor == who.organisation and row.stage != "void"
+    draft = kind == "facility" and not row.number  # nobody but the guarantor knows of terms that were never approved
     return POLICY.role_for(
         action,
         who,
         own=who.organisation == getattr(row, "organisation", None),
-        org=bank is not None and who.organisation == bank and not hidden,
-        programme=row.programme,
+        org=theirs or (bank is not None and who.organisation == bank and not hidden),
+        programme=None if draft else row.programme,
     )
 
 

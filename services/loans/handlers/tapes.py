@@ -14,7 +14,7 @@ from services.loans.domain.loan import EarlyDefault
 from services.loans.domain.portfolio import WHOLE, Balance, Cube
 from services.loans.domain.tape import Counts, Figure, Tape, must_be_possible
 from services.loans.domain.tape_rows import Known, Line, Position, carried, examine, read
-from services.loans.handlers import access, fees
+from services.loans.handlers import access, claims, fees
 from services.loans.handlers.tape_reading import TapeFile, day_within, lines
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
@@ -227,6 +227,7 @@ def _follow(uow: UnitOfWork, tape: Tape, finance: Finance) -> int:
             stands = Position(row.outstanding, row.days, row.owed, row.stage, row.restructured)
             moved += found[row.loan].follow(stands, tape.id, tape.as_of, early)
         fees.take_back(uow, found.values())
+        claims.follow(uow, found.values())
         after = rows[-1].loan
         uow.go_on(uow.context)
     return moved

@@ -9,9 +9,11 @@ from services.loans.pages import (
     deliveries,
     diagnostics,
     editor,
+    facilities,
     fees,
     firms,
     fragments,
+    guarantees,
     improvements,
     looks,
     portfolio,
@@ -46,6 +48,8 @@ for part in (
     trainings,
     cases,
     diagnostics,
+    facilities,
+    guarantees,
     calculator,
 ):
     router.include_router(part.router)

@@ -24,12 +24,20 @@ FOLDERS = {
     "waiting": ("Referrals that wait for the applicant", ""),
     "offered": ("Offers made", ""),
 }
+GUARANTEES = {
+    "requested": ("Guarantees to decide", "go"),
+    "approved": ("Guarantees for the second person", "go"),
+    "claimed": ("Claims to approve", "bad"),
+    "claim_approved": ("Claims to pay", "bad"),
+}
 
 
 @router.get("/fragments/home", dependencies=[allowed("loans.home.read")])
 def home(request: Request, who: Who, connection: Reader) -> HTMLResponse:
     """Give a bank its folders, a firm its proposals."""
     figures = _folders(request, connection, who) if "finance_partner" in who.roles else []
+    if "guarantor" in who.roles:
+        figures += _guarantees(connection, who)
     lines = _own(connection, who) if "applicant" in who.roles else []
     return render(request, "home_part.html", figures=figures, cases=lines)
 
@@ -40,6 +48,15 @@ def _folders(request: Request, connection: Connection, who: Identity) -> list[Fi
     return [
         Figure(label, counts[folder], f"/loans/referrals?folder={folder}", tone)
         for folder, (label, tone) in FOLDERS.items()
+    ]
+
+
+def _guarantees(connection: Connection, who: Identity) -> list[Figure]:
+    """Return what waits for a guarantor's people."""
+    counts = storage.guarantee_counts(connection, who.organisation or "")
+    return [
+        Figure(label, counts.get(stage, 0), f"/loans/guarantees?stage={stage}", tone)
+        for stage, (label, tone) in GUARANTEES.items()
     ]
 
 

@@ -35,7 +35,7 @@ def seen(address: str) -> RedirectResponse:
 
 @router.get("/", dependencies=[allowed("loans.home.read")])
 def home(who: Who) -> Response:
-    places = {"applicant": "mine", "finance_partner": "referrals"}
+    places = {"applicant": "mine", "finance_partner": "referrals", "guarantor": "guarantees"}
     return seen("/loans/" + next((places[role] for role in who.roles if role in places), "proposals"))
 
 

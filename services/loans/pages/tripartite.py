@@ -82,7 +82,8 @@ def _form(
     """Show the form of the terms; what was typed stands before what is stored."""
     given = context.pop("given", None) or values
     candidates = chain.referrals_between(uow.connection, *pair, tripartite.DRAWABLE)
-    filled = {int(name.split("-")[1]) for name in given if name.startswith("goods-") and name.split("-")[1].isdigit()}
+    typed = [name.split("-")[1] for name, value in given.items() if name.startswith("goods-") and value]
+    filled = {int(place) for place in typed if place.isdigit()}
     rows = min(max(filled, default=-1) + 1 + SPARE, MAX_ROWS)
     return render(
         request,
@@ -91,7 +92,7 @@ def _form(
         values=given,
         rows=range(rows),
         referrals=[(row.id, f"{row.id} · {row.title}") for row in candidates],
-        places=range(1, min(len(candidates), MAX_LOANS) + 1),
+        orders=range(1, min(len(candidates), MAX_LOANS) + 1),
         prices=[(name, words.say(said)) for name, said in chain_words.PRICES.items()],
         kinds=[(name, words.say(said)) for name, said in chain_words.KINDS.items()],
         labels=_labels(context.get("errors", {})),
@@ -177,8 +178,8 @@ def revise(request: Request, reference: str, posted: forms.Posted, who: Who, uow
     values = forms.posted_values(posted)
     try:
         side = tripartite.side_of(uow, who, reference, "loans.tripartite.write", "supplier", "buyer", "bank")
-        present = chain.tripartites(uow).get(reference, for_update=False).terms.referrals
-        given: Revise = _terms(values, Revise, present if side == "buyer" else None)
+        row = chain.chain_standing(uow.connection, reference)  # not the entity: it is to be locked in its version
+        given: Revise = _terms(values, Revise, row.referrals if side == "buyer" else None)
         tripartite.revise(uow, who, reference, given.wanted(), given.why, version=given.version)
     except InvalidError as error:
         uow.abandon()

@@ -16,6 +16,23 @@ from services.loans.storage.cases import (
 )
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.firms import advises, firm_place, firm_rows, firms
+from services.loans.storage.guarantees import (
+    Held,
+    acts_due,
+    facility_rows,
+    guarantee_counts,
+    guarantee_rows,
+    guarantees_of,
+    guarantors,
+    held,
+    held_for,
+    line_of,
+    live_permission,
+    live_permissions,
+    open_facilities,
+    used,
+    waiting_under,
+)
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
 from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
@@ -61,9 +78,12 @@ from services.loans.storage.queries import (
     views_of,
 )
 from services.loans.storage.repositories import (
+    facilities,
     fees,
+    guarantees,
     improvements,
     loans,
+    permissions,
     products,
     proposals,
     referrals,
@@ -110,6 +130,8 @@ from services.loans.storage.writing import keep_locked, learn
 __all__ = [
     "FOLDERS",
     "SORTS",
+    "Held",
+    "acts_due",
     "advice_of",
     "advices",
     "advices_in",
@@ -128,6 +150,8 @@ __all__ = [
     "counting",
     "deactivate",
     "diagnostics",
+    "facilities",
+    "facility_rows",
     "fee_of",
     "fee_rows",
     "fee_sums",
@@ -141,6 +165,13 @@ __all__ = [
     "firms",
     "firms_of",
     "forget",
+    "guarantee_counts",
+    "guarantee_rows",
+    "guarantees",
+    "guarantees_of",
+    "guarantors",
+    "held",
+    "held_for",
     "improvement_rows",
     "improvements",
     "improvements_of",
@@ -163,7 +194,10 @@ __all__ = [
     "lessons_of",
     "letters",
     "lift",
+    "line_of",
     "lines",
+    "live_permission",
+    "live_permissions",
     "loan_of",
     "loans",
     "loans_by",
@@ -177,11 +211,13 @@ __all__ = [
     "names_of",
     "of_month",
     "of_proposal",
+    "open_facilities",
     "open_loans",
     "open_offers",
     "open_products",
     "organisation_name",
     "overdue",
+    "permissions",
     "plans_of",
     "product_names",
     "product_rows",
@@ -216,7 +252,9 @@ __all__ = [
     "training_rows",
     "trainings",
     "unended",
+    "used",
     "version_terms",
     "versions",
     "views_of",
+    "waiting_under",
 ]

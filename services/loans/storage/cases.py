@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.loans.domain.advice import Advice
 from services.loans.domain.proposal import Proposal
@@ -78,7 +79,7 @@ def _cases(adviser: str, programmes: Sequence[str] | None) -> tuple[Select[Any],
     """Return the query of an adviser's firms, and the part of it that is the newest proposal of each."""
     c = proposal.c
     newest = select(c.id, c.organisation, c.organisation_name, c.stage, c.title, c.amount, c.currency, c.updated_at)
-    newest = newest.where(c.supporter == adviser).distinct(c.organisation)
+    newest = newest.where(c.supporter == adviser).ext(distinct_on(c.organisation))
     if programmes is not None:
         newest = newest.where(c.programme.in_(programmes))
     case = newest.order_by(c.organisation, c.updated_at.desc(), c.id.desc()).subquery("newest")

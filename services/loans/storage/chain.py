@@ -76,7 +76,8 @@ def texts(connection: Connection, reference: str) -> list[Any]:
 def chain_standing(connection: Connection, reference: str) -> Any:
     """Return whose an agreement is, without locking it."""
     c = tripartite.c
-    query = select(c.id, c.programme, c.organisation, c.buyer, c.bank, c.stage, c.shared).where(c.id == reference)
+    query = select(c.id, c.programme, c.organisation, c.buyer, c.bank, c.stage, c.shared, c.referrals)
+    query = query.where(c.id == reference)
     return connection.execute(query).one_or_none()
 
 

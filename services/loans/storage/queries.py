@@ -260,9 +260,9 @@ def deactivate(connection: Connection, person_id: str) -> None:
 
 
 def standing(connection: Connection, kind: str, reference: str) -> Row[Any] | None:
-    """Return whose a proposal, referral, loan or tape is, without locking it: what its scope is decided from."""
+    """Return whose an entity is, without locking it: what its scope is decided from."""
     table = metadata.tables[kind]
-    names = ("id", "proposal", "programme", "organisation", "bank", "stage")
+    names = ("id", "proposal", "programme", "organisation", "bank", "guarantor", "facility", "number", "stage")
     columns = [table.c[name] for name in names if name in table.c]
     return connection.execute(select(*columns).where(table.c.id == reference)).one_or_none()
 

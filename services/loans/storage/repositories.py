@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.loans.domain.facility import Facility
 from services.loans.domain.fee import Fee
+from services.loans.domain.guarantee import Guarantee
+from services.loans.domain.guarantee_parts import LIVE
 from services.loans.domain.improvement import Improvement
 from services.loans.domain.loan import Loan
+from services.loans.domain.permission import Permission
 from services.loans.domain.product import Product
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import OPEN_STAGES, Referral
 from services.loans.domain.sequence import Sequence
 from services.loans.domain.tape import Tape
 from services.loans.domain.teaser import Teaser
-from services.loans.storage import tables
+from services.loans.storage import guarantee_tables, tables
 from shared.database import Repository, UnitOfWork
 
 
@@ -139,3 +143,50 @@ def tapes(uow: UnitOfWork) -> Repository[Tape]:
 
 def loans(uow: UnitOfWork) -> Repository[Loan]:
     return Repository(uow, tables.loan, Loan, _loan)
+
+
+def _facility(item: Facility) -> dict[str, Any]:
+    names, terms = ("programme", "guarantor", "guarantor_name", "stage", "number"), item.terms
+    return {name: getattr(item, name) for name in names} | {
+        **{name: getattr(terms, name) for name in ("currency", "ceiling", "valid_from", "valid_until")},
+        "name": terms.said("en"),
+        "coverage": terms.coverage_percent,
+        "waits": item.change is not None,
+    }
+
+
+def facilities(uow: UnitOfWork) -> Repository[Facility]:
+    return Repository(uow, guarantee_tables.facility, Facility, _facility)
+
+
+def _permission(item: Permission) -> dict[str, Any]:
+    names = ("loan", "proposal", "programme", "organisation", "bank", "guarantor")
+    return {name: getattr(item, name) for name in names} | {
+        "until": item.consent.until,
+        "live": item.revoked_at is None,
+    }
+
+
+def permissions(uow: UnitOfWork) -> Repository[Permission]:
+    return Repository(uow, guarantee_tables.permission, Permission, _permission)
+
+
+def _guarantee(item: Guarantee) -> dict[str, Any]:
+    names = ("facility", "loan", "permission", "proposal", "programme", "organisation", "organisation_name", "bank")
+    more = ("bank_name", "guarantor", "guarantor_name", "stage", "issued_on", "ended_on")
+    days = [day for day in (item.next_fee_on(), item.lapses_on()) if day]
+    return {name: getattr(item, name) for name in (*names, *more)} | {
+        "live": item.stage in LIVE,
+        "currency": item.sum.currency,
+        "principal": item.principal.amount,
+        "sum": item.sum.amount,
+        "committed": item.committed().amount,
+        "spent": item.spent().amount,
+        "net": item.net().amount,
+        "coverage": item.terms.coverage_percent,
+        "acts_on": min(days, default=None),
+    }
+
+
+def guarantees(uow: UnitOfWork) -> Repository[Guarantee]:
+    return Repository(uow, guarantee_tables.guarantee, Guarantee, _guarantee)

@@ -15,6 +15,7 @@ ROLE_OF_PARTY = {
     "manager": "programme_manager",
     "finance": "finance_officer",
     "partner": "finance_partner",
+    "guarantor": "guarantor",
     "colleague": "officer",  # whom the event itself names: a task given, a name in a note
 }
 PARTIES = frozenset(ROLE_OF_PARTY)

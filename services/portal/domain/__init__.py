@@ -26,6 +26,7 @@ ROLES = (
     "programme_manager",
     "finance_officer",
     "finance_partner",
+    "guarantor",
     "auditor",
     "operator",
 )

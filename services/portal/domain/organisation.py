@@ -16,7 +16,7 @@ from shared.events.portal import (
     OrganisationRegistered,
 )
 
-ORGANISATION_KINDS = ("programme_office", "bso", "lead_firm", "msme", "finance_partner", "other")
+ORGANISATION_KINDS = ("programme_office", "bso", "lead_firm", "msme", "finance_partner", "guarantor", "other")
 WEIGHTY = ("name", "kind", "country", "registration_number", "tax_number")
 OWN = ("address", "website", "contact", "email", "phone")
 MOST = {"name": 200, "address": 500, "website": 300, "contact": 200, "email": 254, "phone": 40, "why": 1000}

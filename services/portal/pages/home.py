@@ -21,6 +21,7 @@ LANDING = {
     "programme_manager": "/grants/",
     "finance_officer": "/grants/payments",
     "finance_partner": "/loans/referrals",
+    "guarantor": "/loans/guarantees",
     "auditor": "/audit/",
     "operator": "/operations",
 }
@@ -58,6 +59,14 @@ CARDS: dict[str, list[Card]] = {
     "finance_partner": [
         ("/loans/referrals", "Referrals", "Proposals referred to your institution.", "Open referrals"),
     ],
+    "guarantor": [
+        (
+            "/loans/guarantees",
+            "Guarantees",
+            "Requests to decide, claims to pay, what is guaranteed.",
+            "Open guarantees",
+        ),
+    ],
     "auditor": [
         ("/audit/", "Audit log", "Who did what, when, on what ground; and the proof of it.", "Search the log"),
     ],
@@ -79,6 +88,7 @@ PARTS: dict[str, list[Part]] = {
     "programme_manager": [(GRANTS, "What waits", "/grants/")],
     "finance_officer": [(GRANTS, "What waits", "/grants/payments")],
     "finance_partner": [(LOANS, "Referrals", "/loans/referrals")],
+    "guarantor": [(LOANS, "Guarantees", "/loans/guarantees")],
     "auditor": [("/audit/fragments/home", "Can the log be trusted?", "/audit/verification")],
     "operator": [("/operations/fragment", "Health", "/operations")],
 }

@@ -33,6 +33,7 @@ KIND_NAMES = {
     "lead_firm": "Lead firm",
     "msme": "Micro, small or medium enterprise",
     "finance_partner": "Bank or microfinance institution",
+    "guarantor": "Guarantee fund",
     "other": "Other organisation",
 }
 FIELD_NAMES = {

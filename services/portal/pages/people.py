@@ -30,6 +30,7 @@ ROLE_NAMES = {
     "programme_manager": "Programme manager",
     "finance_officer": "Finance officer",
     "finance_partner": "Finance partner",
+    "guarantor": "Guarantor",
     "auditor": "Auditor",
     "operator": "Operator",
 }

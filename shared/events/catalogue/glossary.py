@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.events.catalogue.glossary_grants import GRANTS
+from shared.events.catalogue.glossary_guarantees import GUARANTEES
 from shared.events.catalogue.glossary_loans import LOANS
 from shared.events.catalogue.glossary_own import OWN
 from shared.events.catalogue.glossary_webhooks import WEBHOOKS
@@ -15,6 +16,7 @@ from shared.events.catalogue.glossary_webhooks import WEBHOOKS
 # field: (what it means, an example; None where the type says enough)
 FIELDS: dict[str, tuple[str, Any]] = {
     **GRANTS,
+    **GUARANTEES,
     **LOANS,
     **WEBHOOKS,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),

@@ -3,8 +3,10 @@
 from shared.events.base import attempt_and_view
 from shared.events.loans import (
     chain,
+    facility,
     fee,
     firm,
+    guarantee,
     loan,
     product,
     proposal,
@@ -22,8 +24,10 @@ __all__ = [
     "AttemptRefused",
     "RecordViewed",
     "chain",
+    "facility",
     "fee",
     "firm",
+    "guarantee",
     "loan",
     "product",
     "proposal",

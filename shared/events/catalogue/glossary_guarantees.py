@@ -1,0 +1,47 @@
+"""What the fields of events about guarantee facilities, guarantees and the consents to them mean; for `glossary`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+GUARANTEES: dict[str, tuple[str, Any]] = {
+    "facility.ceiling": ("The most that may be guaranteed under it.", {"amount": "250000.00", "currency": "EUR"}),
+    "facility.coverage_percent": ("The largest share of a loan that is guaranteed, per cent.", "60"),
+    "facility.facility_id": ("The facility.", "GFC-2026-0001"),
+    "facility.guarantor_id": ("The guarantor's organisation.", "guarantee-fund"),
+    "facility.guarantor_name": ("What the guarantor is called.", "Development Guarantee Fund"),
+    "facility.name": ("What the facility is called.", "Small business guarantees"),
+    "facility.number": ("The version of the terms, counted from 1.", 1),
+    "facility.terms_sha256": ("SHA-256 of the terms, canonical JSON.", None),
+    "facility.why": ("Why, in the guarantor's words.", "The fund has grown."),
+    "guarantee.amount": ("The sum that it is about.", None),
+    "guarantee.approved_by": ("The name of the first of the two people.", "Rade Simonov"),
+    "guarantee.as_of": ("The day of the repayment tape that says so.", None),
+    "guarantee.bank": ("The bank's part of the recovery.", None),
+    "guarantee.claim": ("Which claim of the guarantee, from 1.", 1),
+    "guarantee.coverage_percent": ("Which share of the principal is guaranteed, per cent.", "60"),
+    "guarantee.days": ("For how many days the loan was late by the tape.", 95),
+    "guarantee.due": ("The last day on which the sum may be paid.", None),
+    "guarantee.facility_id": ("The facility under which it is issued.", "GFC-2026-0001"),
+    "guarantee.guarantee_id": ("The guarantee.", "GUA-2026-0001"),
+    "guarantee.guarantor": ("The guarantor's part of the recovery, by coverage.", None),
+    "guarantee.guarantor_id": ("The guarantor's organisation.", "guarantee-fund"),
+    "guarantee.guarantor_name": ("What the guarantor is called.", "Development Guarantee Fund"),
+    "guarantee.issued_on": ("The day on which it was issued.", None),
+    "guarantee.kind": ("one_off, yearly, recovery or claw_back.", "yearly"),
+    "guarantee.loss": ("What the guarantor paid and did not get back.", None),
+    "guarantee.most": ("The most that could be claimed.", None),
+    "guarantee.number": ("Which sum that is due, from 1.", 1),
+    "guarantee.on": ("The day of it.", None),
+    "guarantee.paid": ("What was paid on claims in all.", None),
+    "guarantee.payment": ("The reference of the payment in the books.", "P-2026-077"),
+    "guarantee.principal": ("The principal that it is counted from.", None),
+    "guarantee.recovery": ("Which recovery, from 1.", 1),
+    "guarantee.sum": ("The guaranteed sum.", None),
+    "guarantee.until": ("The last day on which it can be claimed on.", None),
+    "guarantee.why": ("Why, in words or as a code.", "fee_unpaid"),
+    "permission.guarantor_id": ("The guarantor's organisation.", "guarantee-fund"),
+    "permission.guarantor_name": ("What the guarantor is called.", "Development Guarantee Fund"),
+    "permission.permission_id": ("The firm's consent.", "PER-2026-0001"),
+    "permission.until": ("The last day of the consent.", None),
+}
