@@ -121,7 +121,6 @@ class TrainingClosed(_TrainingFact):
     """It was held and its certificates were given."""
 
     TYPE = "loans.training.closed"
-    AUDIENCE = "record"
     people: int
     certificates: int
 
@@ -130,7 +129,6 @@ class TrainingCancelled(_TrainingFact):
     """It is not held after all."""
 
     TYPE = "loans.training.cancelled"
-    AUDIENCE = "record"
     why: str
 
 
@@ -147,7 +145,6 @@ class AdviceContacted(_AdviceFact):
     """An adviser noted a contact with a firm and, perhaps, agreed on a next step; never what was said."""
 
     TYPE = "loans.advice.contacted"
-    AUDIENCE = "record"
     on: date
     how: str
     step_due: date | None
