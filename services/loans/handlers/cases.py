@@ -96,7 +96,8 @@ def _scored(uow: UnitOfWork, adviser: str, rows: Sequence[Any]) -> list[Case]:
         lessons.setdefault(name, []).append(lesson)
     read = {item.id: item for item in storage.proposals_in(uow, ids)}
     steps = {item.id: item.step for item in storage.advices_in(uow, [row.advice for row in rows if row.advice])}
-    plans, fees, banks = (found(connection, ids) for found in (storage.plans_of, storage.fees_by, storage.banks_by))
+    plans, fees = storage.plans_of(connection, ids), storage.fees_by(connection, ids)
+    banks = storage.banks_by(connection, ids)
     rules = {programme: access.rules(uow, programme)[0] for programme in {item.programme for item in read.values()}}
     found = []
     for row in rows:

@@ -129,25 +129,25 @@ def _read(sort: str, text: str) -> Any:
     return datetime.fromisoformat(text) if sort == "changed" else text
 
 
-def plans_of(connection: Connection, proposals: Sequence[str]) -> dict[str, Row[Any]]:
+def plans_of(connection: Connection, proposals: Sequence[str]) -> dict[str, Any]:
     """Return {proposal: (open plans, first due)} of improvement plans that no referral has ended."""
     c = improvement.c
     query = select(c.proposal, func.count().label("plans"), func.min(c.due).label("due")).group_by(c.proposal)
     return {row.proposal: row for row in connection.execute(query.where(c.proposal.in_(proposals), c.again.is_(None)))}
 
 
-def fees_by(connection: Connection, proposals: Sequence[str]) -> dict[str, Row[Any]]:
+def fees_by(connection: Connection, proposals: Sequence[str]) -> dict[str, Any]:
     """Return {proposal: its success fee}."""
     c = fee.c
     query = select(c.id, c.proposal, c.organisation, c.stage, c.currency, c.earned, c.paid)
     return {row.proposal: row for row in connection.execute(query.where(c.proposal.in_(proposals)))}
 
 
-def banks_by(connection: Connection, proposals: Sequence[str]) -> dict[str, list[Row[Any]]]:
+def banks_by(connection: Connection, proposals: Sequence[str]) -> dict[str, list[Any]]:
     """Return {proposal: its referrals, the newest first}."""
     c = referral.c
     query = select(c.proposal, c.bank_name, c.stage, c.due).where(c.proposal.in_(proposals))
-    found: dict[str, list[Row[Any]]] = {}
+    found: dict[str, list[Any]] = {}
     for row in connection.execute(query.order_by(c.updated_at.desc(), c.id)):
         found.setdefault(row.proposal, []).append(row)
     return found
