@@ -283,6 +283,12 @@ def test_a_decline_becomes_a_plan_and_a_better_referral(world: World) -> None:
     assert first in world.msme.get(f"/loans/referrals/{again}").text
     lift = call(world.officer, "GET", "/improvements/lift")[0]
     assert (lift["plans"], lift["again"], lift["decided"]) == (1, 1, 0)
+    other = refer(world, reference, "bank-one")["reference"]  # whichever bank lends on the better version
+    call(world.bank_one, "POST", f"/referrals/{other}/receipt")
+    call(world.bank_one, "POST", f"/referrals/{other}/offer", 201, **OFFER)
+    call(world.msme, "POST", f"/referrals/{other}/acceptance", 201)
+    lift = call(world.officer, "GET", "/improvements/lift")[0]
+    assert (lift["again"], lift["decided"], lift["lent"]) == (1, 1, 1)
     for language in ("en", "ru"):
         world.officer.cookies.set("tamga_language", language)
         assert all(world.officer.get(page).status_code == 200 for page in (path, "/loans/improvements"))

@@ -133,6 +133,7 @@ def test_a_point_stands_on_an_assessment_that_there_is() -> None:
     assert set(wrong) == {"checklists/dd.yaml: items.0.proof", "checklists/dd.yaml: items.1.proof"}
 
 
+@pytest.mark.english
 def test_times_are_said_in_the_programme_s_zone() -> None:
     """The page's moments, days and the footer's words follow the zone of the request, else the house's."""
     pages = Pages("grants", TEMPLATES, lambda: NOW, "Europe/Skopje")

@@ -4,7 +4,7 @@ from services.demo.stage import Stage
 from services.demo.story import audit, cofinancing, delivery, grant, loan, opening, startup
 
 # How many acts the story has, for the progress bar; a test compares it with the story.
-ACTS = 201
+ACTS = 214
 
 
 def tell(stage: Stage) -> None:

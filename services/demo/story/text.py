@@ -201,3 +201,5 @@ PLAN: dict[str, dict[str, Any]] = {
     },
     "declaration": {"true_and_complete": True, "credit_bureau": True},
 }
+# What the first version of the proposal offers: too little for the first bank.
+THIN = {"items": PLAN["collateral"]["items"][:1]}

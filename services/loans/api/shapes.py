@@ -242,12 +242,13 @@ class ReferralOut(BaseModel):
     earlier: list[Offer]
     counters: list[Counter]
     loan: str | None
+    again_of: str | None = Field(description="The declined referral that this one follows; never told to a bank")
     fields: dict[str, dict[str, Any]]
 
     @classmethod
     def of(cls, opened: Opened) -> ReferralOut:
         item, side = opened.referral, {"applicant": "applicant", "finance_partner": "bank"}.get(opened.role, "nobody")
-        made = {"reference", "possible", "consent", "fields"}
+        made = {"reference", "possible", "consent", "fields", "again_of"}
         consent = item.consent and ConsentOut(
             **item.consent.model_dump(include=set(ConsentOut.model_fields)), revoked_at=item.consent_revoked_at
         )
@@ -256,6 +257,7 @@ class ReferralOut(BaseModel):
             possible=legal_moves(item.stage, side),
             consent=consent,
             fields=opened.fields,
+            again_of=None if side == "bank" else item.again_of,  # it may be another bank's
             **{name: getattr(item, name) for name in cls.model_fields if name not in made},
         )
 

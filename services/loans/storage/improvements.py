@@ -39,9 +39,12 @@ def improvements_of(connection: Connection, proposal: str) -> list[Any]:
 def lift(connection: Connection, programmes: Sequence[str]) -> list[Any]:
     """Return a row a programme: plans, referred again, decided, lent, and the mean readiness and cover of both ends.
 
-    Means count only plans that were referred again, and covers only those with one at both ends.
+    An improved version is decided, or lent on, by whichever bank it went to. Means count only plans that were referred
+    again, and covers only those with one at both ends.
     """
     c, after = improvement.c, improvement.c.again.is_not(None)
+    newer = referral.c.state["number"].as_integer() > c.number
+    later = select(referral.c.id).where(referral.c.proposal == c.proposal, newer)
     both = and_(c.dscr_before.is_not(None), c.dscr_after.is_not(None))
     query = (
         select(
@@ -49,18 +52,14 @@ def lift(connection: Connection, programmes: Sequence[str]) -> list[Any]:
             func.max(programme.c.name).label("programme_name"),
             func.count().label("plans"),
             func.count(c.again).label("again"),
-            func.count().filter(referral.c.stage.in_(_DECIDED)).label("decided"),
-            func.count().filter(referral.c.stage.in_(_LENT)).label("lent"),
+            func.count().filter(later.where(referral.c.stage.in_(_DECIDED)).exists()).label("decided"),
+            func.count().filter(later.where(referral.c.stage.in_(_LENT)).exists()).label("lent"),
             func.round(func.avg(c.readiness_before).filter(after), 4).label("readiness_before"),
             func.round(func.avg(c.readiness_after).filter(after), 4).label("readiness_after"),
             func.round(func.avg(c.dscr_before).filter(both), 3).label("dscr_before"),
             func.round(func.avg(c.dscr_after).filter(both), 3).label("dscr_after"),
         )
-        .select_from(
-            improvement.outerjoin(referral, referral.c.id == c.again).outerjoin(
-                programme, programme.c.id == c.programme
-            )
-        )
+        .select_from(improvement.outerjoin(programme, programme.c.id == c.programme))
         .where(c.programme.in_(programmes))
         .group_by(c.programme)
         .order_by(c.programme)
