@@ -17,9 +17,9 @@ def _text(x: object, y: object, words: str, anchor: str = "middle", fill: str = 
     return Markup('<text x="{}" y="{}" text-anchor="{}" fill="{}">{}</text>').format(x, y, anchor, fill, words)
 
 
-def _svg(width: int, height: int, label: str, parts: list[Markup]) -> Markup:
-    frame = Markup('<svg viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}"><g font-size="12">{}</g></svg>')
-    return frame.format(width, height, label, Markup().join(parts))
+def _svg(width: int, height: int, label: str, parts: list[Markup], size: int = 12) -> Markup:
+    frame = Markup('<svg viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}"><g font-size="{}">{}</g></svg>')
+    return frame.format(width, height, label, size, Markup().join(parts))
 
 
 def year_bars(entries: Sequence[tuple[str, Decimal]], label: str, number: Number, places: int = 0) -> Markup:
@@ -78,13 +78,13 @@ def radar(
         x, y = _at(angle, 1.14)
         anchor = "middle" if abs(math.cos(angle)) < _UPRIGHT else "start" if math.cos(angle) > 0 else "end"
         parts.append(_text(f"{x:.0f}", f"{y:.0f}", name, anchor))
-        parts.append(_text(f"{x:.0f}", f"{y + 14:.0f}", f"{number(now * 100, 0)} %", anchor, "var(--soft)"))
+        parts.append(_text(f"{x:.0f}", f"{y + 17:.0f}", f"{number(now * 100, 0)} %", anchor, "var(--soft)"))
     if befores:
         legend = Markup('<path d="M150 312h22" stroke="{}" stroke-width="2" stroke-dasharray="{}" fill="none"/>')
         parts += [legend.format("var(--accent)", ""), _text(178, 316, names[0], "start")]
         parts.append(Markup('<path d="M270 312h22" stroke="var(--warn)" stroke-width="2" stroke-dasharray="5 4"/>'))
         parts.append(_text(298, 316, names[1], "start"))
-    return _svg(520, 326, f"{label}: {told}", parts)
+    return _svg(520, 326, f"{label}: {told}", parts, 15)
 
 
 _LEAST_RAYS, _UPRIGHT, _RADIUS, _MIDDLE = 3, 0.3, 110, (260, 150)

@@ -107,12 +107,12 @@ def _charts(opened: Opened, number: firm_charts.Number) -> list[tuple[str, Marku
     women = _by_year(firm, "owners", lambda entry: entry.read(Owners).share("female"))
     work = _by_year(firm, "staff", _women_at_work)
     found = []
-    for title, bars in (
-        (words.say("Turnover, %(currency)s", {"currency": firm.currency}), turnover),
-        (words.say("Employees, full-time equivalents"), staff),
+    for title, bars, places in (
+        (words.say("Turnover, %(currency)s", {"currency": firm.currency}), turnover, 0),
+        (words.say("Employees, full-time equivalents"), staff, 1),
     ):
         if bars:
-            found.append((title, firm_charts.year_bars(bars, title, number, 0)))
+            found.append((title, firm_charts.year_bars(bars, title, number, places)))
     for title, bars in ((words.say("Owned by women"), women), (words.say("Women among the employees"), work)):
         if bars:
             found.append((title, firm_charts.share_bars(bars, title, number)))
