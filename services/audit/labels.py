@@ -163,6 +163,8 @@ KINDS: dict[str, str] = {
     "loans.sequence.advanced": "The next bank was asked",
     "loans.sequence.stopped": "The order of banks stands still",
     "loans.sequence.finished": "The order of banks is over",
+    "loans.link.used": "Acted by a link of a letter",
+    "notifications.link.issued": "A letter carries a link for one act",
     "loans.improvement.opened": "Improvement plan made",
     "loans.improvement.referred_again": "Improved version referred",
     "loans.improvement.task_added": "Task added",

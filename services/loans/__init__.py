@@ -9,6 +9,7 @@ OWNS = (
     "firm",
     "guarantee",
     "improvement",
+    "link",
     "loan",
     "permission",
     "product",
@@ -72,6 +73,7 @@ PUBLISHES = (
     "loans.improvement.task_added",
     "loans.improvement.task_done",
     "loans.improvement.task_reopened",
+    "loans.link.used",
     "loans.loan.agreed",
     "loans.loan.caught_up",
     "loans.loan.disbursement_confirmed",
@@ -156,5 +158,6 @@ CONSUMES = (
     "portal.programme.#",
     "grants.application.#",
     "notifications.delivery.#",
+    "notifications.link.#",
     "*.backfill.#",
 )

@@ -42,6 +42,7 @@ POLICY = Policy(
         "loans.referral.read": {"finance_partner": "org", "applicant": "own", **_STAFF},
         "loans.referral.document": {"finance_partner": "org"},
         "loans.referral.decide": {"finance_partner": "org"},
+        "loans.link.use": {"anyone": "all"},
         "loans.referral.answer": {"applicant": "own"},
         "loans.referral.accept": {"applicant": "own"},
         "loans.referral.counter": {"applicant": "own"},

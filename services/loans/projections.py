@@ -20,6 +20,7 @@ PROJECTIONS: dict[str, Projection] = {
     ),
     "programmes": Projection(("programme",), {"portal.programme.loaded": on.know_programme}),
     "supporters": Projection(("supporter",), {"grants.application.awarded": on.know_supporter}),
+    "links": Projection(("action_link",), {"notifications.link.issued": on.know_link}),
     "letters": Projection(
         ("letter",),
         {
@@ -34,6 +35,7 @@ OTHERS: dict[str, str] = {
     "tape_sum": "the sums of those lines",
     "funnel": "what becomes of proposals, counted anew from the entities",
     "product_version": "the versions of products: written with the product's own entity and never changed",
+    "link_use": "which links of letters work no more: written with the act that was done, or as their person changed",
     "attendance": "what each person has learned: written with the training's own entity",
     "tripartite_text": "the versions of agreements: written with the agreement's own entity and never changed",
     "deduction": "what of a delivery's payment is kept back for which loan: written with the delivery, never changed",

@@ -1,6 +1,6 @@
 """Notifications: who is told what, in which language, through which channel, and whether it arrived."""
 
-OWNS = ("delivery", "endpoint", "preference", "ruleset", "webhook")
+OWNS = ("delivery", "endpoint", "link", "preference", "ruleset", "webhook")
 PUBLISHES = (
     "notifications.attempt.refused",
     "notifications.backfill.answered",
@@ -17,6 +17,7 @@ PUBLISHES = (
     "notifications.endpoint.secret_retired",
     "notifications.gap.alarmed",
     "notifications.gap.closed",
+    "notifications.link.issued",
     "notifications.outbox.dropped",
     "notifications.preference.changed",
     "notifications.projection.rebuilt",

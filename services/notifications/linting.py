@@ -72,6 +72,8 @@ def _rule(rule: Rule, rules: RuleSet, event: type[Event] | None) -> list[Finding
         for name in rule.when
         if name not in event.model_fields
     ]
+    if rule.links and "referral_id" not in event.model_fields:
+        findings.append(Finding(where=f"rule {rule.id}", problem=f"{rule.event} is of no referral: no links"))
     return findings + _fields(rule, rules, event)
 
 

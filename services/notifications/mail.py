@@ -13,6 +13,7 @@ from email.policy import SMTP as WIRE
 from email.utils import format_datetime, parseaddr
 from urllib.parse import unquote, urlsplit
 
+from services.notifications.act_links import address_of
 from services.notifications.domain.delivery import Delivery
 from services.notifications.domain.retry import Answer, Verdict, classify
 from services.notifications.rendering import html_of
@@ -39,7 +40,7 @@ def compose(delivery: Delivery, mail_from: str, base_url: str) -> EmailMessage:
     message["Content-Language"] = delivery.locale
     message["List-Unsubscribe"] = f"<{base_url.rstrip('/')}/notifications/preferences>"
     message.set_content(delivery.text)
-    html = html_of(delivery.subject, delivery.text, delivery.link, delivery.locale)
+    html = html_of(delivery.subject, delivery.text, delivery.link, delivery.locale, address_of(base_url, ""))
     message.add_alternative(html, subtype="html")
     return message
 

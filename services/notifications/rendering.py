@@ -154,11 +154,17 @@ def render(text: Text, fields: Mapping[str, Any], locale: str, rules: RuleSet) -
     return (subject if len(subject) <= MAX_SUBJECT else subject[: MAX_SUBJECT - 1] + "…"), signed
 
 
-def html_of(subject: str, text: str, link: str, locale: str) -> str:
-    """Return the HTML part: the text in paragraphs, everything escaped, and only our own link clickable."""
+def html_of(subject: str, text: str, link: str, locale: str, acts: str = "") -> str:
+    """Return the HTML part: the text in paragraphs, everything escaped, and only our own links clickable.
+
+    `acts` is how the addresses of acts begin, if the letter has any.
+    """
     shown = escape(text.strip())
     if link:
         shown = shown.replace(escape(link), f'<a href="{escape(link)}">{escape(link)}</a>')
+    if acts:
+        address = re.compile(rf"{re.escape(escape(acts))}[\w-]{{20,100}}")
+        shown = address.sub(lambda found: f'<a href="{found[0]}">{found[0]}</a>', shown)
     paragraphs = "".join(f"<p>{part.replace(chr(10), '<br>')}</p>" for part in shown.split("\n\n") if part.strip())
     return (
         f'<!doctype html><html lang="{escape(locale)}">'

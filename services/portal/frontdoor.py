@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.portal import storage
 from services.portal.closed import closed
-from services.portal.domain.pace import Pace
 from services.portal.handlers.sessions import KEY_PREFIX, hash_of, identity_of
 from shared.clock import Clock, utc_now
 from shared.database import engine_for, reading
 from shared.engine import ReadOnlyError
+from shared.pace import Pace
 from shared.settings import Settings
 from shared.silence import guard
 from shared.web.identity import HEADER, Identity, load_key, sign

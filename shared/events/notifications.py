@@ -63,6 +63,21 @@ class DeliveryRead(LetterEvent):
     TYPE = "notifications.delivery.read"
 
 
+class ActLinkIssued(Event):
+    """A letter carries a link by which its reader does one act once, without signing in. Entity link:<id>.
+
+    The link itself is not kept anywhere, `link_sha256` is all that is known of it. `about` is the entity of the act.
+    """
+
+    TYPE = "notifications.link.issued"
+    link_id: str
+    link_sha256: str
+    purpose: str
+    recipient: str
+    about: str
+    good_until: datetime
+
+
 class PreferenceChanged(Event):
     """A person chose which categories reach them by e-mail. Entity preference:<user id>."""
 

@@ -17,7 +17,7 @@ from shared.testing.stand import Stand
 REFERRAL_MEMBERS = {
     *("reference", "version", "proposal", "stage", "organisation", "organisation_name", "bank", "bank_name", "title"),
     *("amount", "term_months", "submitted_at", "received_at", "due", "possible", "consent", "questions"),
-    *("product", "product_number"),
+    *("product", "product_number", "again_of"),
     *("decline_reasons", "decline_note", "offer", "earlier", "counters", "loan", "fields"),
 }
 

@@ -65,6 +65,7 @@ def test_from_the_teaser_to_the_consent(world: World) -> None:
     one, two = own(world.bank_one), own(world.bank_two)
     assert one["reference"] != two["reference"]
     assert one["face"] == two["face"]
+    assert "/loans/teasers?folder=shown" in world.bank_one.get("/loans/fragments/home").text
     face = one["face"]
     assert (face["amount"], face["currency"]) == ({"low": "20000", "high": "50000"}, "EUR")
     assert (face["sector"], face["region"], face["size"]) == ("", "", "")

@@ -8,8 +8,8 @@ import pytest
 
 from services.loans.policy import POLICY as LOANS
 from services.notifications.policy import POLICY as NOTIFICATIONS
-from services.portal.domain.pace import BURST, Pace
 from shared.errors import ForbiddenError, StepUpError
+from shared.pace import BURST, Pace
 from shared.testing.web import person
 from shared.web.identity import has_confirmed, must_have_confirmed
 from shared.web.scopes import NAMES, SCOPES, permits

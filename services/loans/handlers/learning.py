@@ -9,6 +9,7 @@ from services.loans import storage
 from services.loans.domain.finance import Finance
 from shared.database import UnitOfWork
 from shared.events import Envelope
+from shared.events.notifications import ActLinkIssued
 
 
 def know_person(uow: UnitOfWork, envelope: Envelope) -> None:
@@ -17,6 +18,32 @@ def know_person(uow: UnitOfWork, envelope: Envelope) -> None:
     storage.learn(
         uow, "person", id=data["user_id"], name=data["name"], organisation=data.get("organisation"), active=True
     )
+
+
+def change_person(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Keep what a person is now; links that were given to what they were before work no more."""
+    know_person(uow, envelope)
+    end_links(uow, envelope)
+
+
+def leave_person(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Remember that a person no longer signs in, by no link either."""
+    forget_person(uow, envelope)
+    end_links(uow, envelope)
+
+
+def end_links(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Let the links of a person's letters work no more."""
+    storage.end_links(uow.connection, envelope.data["user_id"], uow.now())
+
+
+def know_link(uow: UnitOfWork, envelope: Envelope) -> None:
+    """Keep the hash of a link of a letter, and whom it lets do what to which referral until when."""
+    told = ActLinkIssued.model_validate(envelope.data)
+    kind, _, reference = told.about.partition(":")
+    if kind == "referral":
+        facts = {"purpose": told.purpose, "person": told.recipient, "good_until": told.good_until}
+        storage.learn(uow, "action_link", id=told.link_sha256, link=told.link_id, referral=reference, **facts)
 
 
 def forget_person(uow: UnitOfWork, envelope: Envelope) -> None:
@@ -84,12 +111,13 @@ def know_letter(uow: UnitOfWork, envelope: Envelope) -> None:
 
 ON: dict[str, Callable[[UnitOfWork, Envelope], None]] = {
     "portal.user.registered": know_person,
-    "portal.user.changed": know_person,
-    "portal.user.deactivated": forget_person,
+    "portal.user.changed": change_person,
+    "portal.user.deactivated": leave_person,
     "portal.organisation.registered": know_organisation,
     "portal.organisation.changed": know_organisation,
     "portal.programme.loaded": know_programme,
     "grants.application.awarded": know_supporter,
+    "notifications.link.issued": know_link,
     "notifications.delivery.queued": know_letter,
     "notifications.delivery.sent": know_letter,
     "notifications.delivery.failed": know_letter,

@@ -45,10 +45,12 @@ def home(request: Request, who: Who, connection: Reader) -> HTMLResponse:
 def _folders(request: Request, connection: Connection, who: Identity) -> list[Figure]:
     today = access.local_day(request.app.state.clock())
     counts = storage.inbox_counts(connection, who.organisation or "", today)
-    return [
+    figures = [
         Figure(label, counts[folder], f"/loans/referrals?folder={folder}", tone)
         for folder, (label, tone) in FOLDERS.items()
     ]
+    teasers = storage.teaser_counts(connection, who.organisation or "", today).get("shown", 0)
+    return [*figures, Figure("New teasers", teasers, "/loans/teasers?folder=shown", "go")]
 
 
 def _guarantees(connection: Connection, who: Identity) -> list[Figure]:

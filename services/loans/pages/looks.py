@@ -51,5 +51,7 @@ def read(  # noqa: PLR0917 - what the list is asked for
 
 def said(fields: list[str]) -> str:
     """Return whole blocks and single fields in words."""
+    if set(fields) == set(words.BLOCKS):
+        return words.say("Everything")
     known = labels()
     return ", ".join(words.say(words.BLOCKS.get(name) or known.get(name, name)) for name in fields)

@@ -31,13 +31,21 @@ def read(request: Request, reference: str, who: Who, uow: Uow) -> HTMLResponse:
 def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **more: Any) -> HTMLResponse:
     found = sequences.open_sequence(uow, who, reference)
     sequence = found.sequence
+    parts: dict[str, Any] = {"partners": [], "referrals": []}
     locked = found.proposal.stage == "locked" and not found.proposal.accepted_referral
+    if locked:
+        parts = consent_parts(request, uow, found.proposal)
     return render(
         request,
         "sequence.html",
         status_code=422 if "errors" in more else 409 if "conflict" in more else 200,
-        **{"proposal": found.proposal} | (consent_parts(request, uow, found.proposal) if locked else {"partners": []}),
+        **{"proposal": found.proposal} | parts,
         **picture(found),
+        refused={
+            item.bank
+            for item in parts["referrals"]
+            if item.stage == "declined" and item.number == found.proposal.number
+        },
         orders=orders([step.bank for step in sequence.waiting()]) if sequence and sequence.stage != "done" else {},
         move_names=words.move_names() | {name: words.say(said) for name, said in MOVES.items()},
         **({"conflict": None} | more),

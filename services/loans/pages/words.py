@@ -118,6 +118,7 @@ ACTS: dict[str, str] = {
     "loans.sequence.advanced": "The next bank was asked",
     "loans.sequence.stopped": "The order of banks stands still",
     "loans.sequence.finished": "The order of banks is over",
+    "loans.link.used": "Done by a link of a letter",
     "loans.referral.consented": "Consent given",
     "loans.referral.submitted": "Referred to the bank",
     "loans.referral.overdue": "The bank's answer is late",

@@ -34,6 +34,7 @@ from services.loans.storage.guarantees import (
     waiting_under,
 )
 from services.loans.storage.improvements import improvement_rows, improvements_of, lift, unended
+from services.loans.storage.links import end_links, mark_used, usable_link
 from services.loans.storage.looks import keep_look, look_rows, looks_by_bank
 from services.loans.storage.portfolio import (
     count_funnel,
@@ -150,6 +151,7 @@ __all__ = [
     "counting",
     "deactivate",
     "diagnostics",
+    "end_links",
     "facilities",
     "facility_rows",
     "fee_of",
@@ -207,6 +209,7 @@ __all__ = [
     "looks_by_bank",
     "make_way",
     "many",
+    "mark_used",
     "metadata",
     "names_of",
     "of_month",
@@ -252,6 +255,7 @@ __all__ = [
     "training_rows",
     "trainings",
     "unended",
+    "usable_link",
     "used",
     "version_terms",
     "versions",

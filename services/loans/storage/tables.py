@@ -329,6 +329,23 @@ programme = Table(
     Column("pack_version", Integer, nullable=False),
     Column("finance", JSONB),
 )
+# Links of letters by which a person does one act: what notifications has told of them, and which were used.
+action_link = Table(
+    "action_link",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the link
+    Column("link", String(80), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("person", String(80), nullable=False, index=True),
+    Column("referral", String(80), nullable=False),
+    Column("good_until", DateTime(timezone=True), nullable=False),
+)
+link_use = Table(
+    "link_use",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("used_at", DateTime(timezone=True), nullable=False),
+)
 letter = Table(
     "letter",
     metadata,

@@ -56,6 +56,7 @@ class Delivery(Entity):
     subject: str
     text: str
     link: str
+    links: list[str] = []  # the acts that a link of this letter may do; the links are made when it is sent
     created_at: datetime
     trace: list[Step] = []
     status: Status = Status.QUEUED

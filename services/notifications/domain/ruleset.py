@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from shared.entity import Part
 
 Channel = Literal["email", "inbox"]
+Purpose = Literal["acknowledge", "question", "decline"]
 CHANNELS: tuple[Channel, ...] = ("email", "inbox")
 
 
@@ -52,6 +53,7 @@ class Rule(Part):
     link: str = ""
     channels: tuple[Channel, ...] = CHANNELS
     not_actor: bool = True
+    links: tuple[Purpose, ...] = ()  # what a reader may do by a link of the letter, once and without signing in
 
     def fits(self, event_type: str, data: dict[str, Any]) -> bool:
         """Return whether this rule speaks about that event; a list in `when` means any of its values."""

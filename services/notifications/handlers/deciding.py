@@ -169,6 +169,7 @@ class Telling:
                 subject=subject,
                 text=body,
                 link=fields["link"],
+                links=list(self.rule.links) if channel == "email" else [],
                 created_at=self.uow.now(),
                 trace=trace,
             )

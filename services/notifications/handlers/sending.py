@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import Engine
 
-from services.notifications import storage
+from services.notifications import act_links, storage
 from services.notifications.counting import tally
 from services.notifications.domain.delivery import Delivery, Status
 from services.notifications.domain.retry import Answer, Jitter, Verdict
@@ -93,7 +93,9 @@ class Sender:
             delivery = storage.deliveries(uow).get(found)
             lost = delivery.claim(uow.now() + LEASE)
             storage.start_attempt(uow.connection, delivery.id, delivery.attempts, uow.now(), lost=lost)
-        return delivery
+            said = act_links.written(uow, delivery)
+        # What goes out alone has the links: what is kept of the letter has none.
+        return delivery.model_copy(update={"text": f"{delivery.text}\n\n{said}"}) if said else delivery
 
     def conclude(self, sent: Delivery, answer: Answer, traceparent: str) -> None:
         """Write down what became of the attempt; staff are told of a letter that finally failed."""

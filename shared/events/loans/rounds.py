@@ -36,6 +36,17 @@ class ReferralOverdue(_ReferralFact):
     working_days_late: int
 
 
+class LinkUsed(Event):
+    """A person did one act by a link of a letter, without signing in; it works no more. Entity link:<id>."""
+
+    TYPE = "loans.link.used"
+    AUDIENCE = "record"
+    link_id: str
+    purpose: str
+    user_id: str
+    referral_id: str
+
+
 class _ImprovementFact(_ReferralFact):
     improvement_id: str
 

@@ -87,7 +87,7 @@ def upgrade() -> None:
         _text("adviser"),
         sa.Column("last_contact", sa.Date()),
         sa.Column("next_due", sa.Date()),
-        sa.UniqueConstraint("adviser", "organisation", name=op.f("advice_adviser_uq")),
+        sa.UniqueConstraint("adviser", "organisation", name=op.f("advice_adviser_organisation_uq")),
     )
 
 
