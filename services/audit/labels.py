@@ -140,6 +140,8 @@ KINDS: dict[str, str] = {
     "loans.proposal.submitted": "Submitted the proposal",
     "loans.proposal.reopened": "Reopened the proposal",
     "loans.firm.recorded": "Entered a fact of the firm's profile",
+    "loans.advice.contacted": "Noted a contact with the firm",
+    "loans.advice.step_done": "Took the agreed step as done",
     "loans.diagnostic.taken": "Answered the diagnostic",
     "loans.firm.person_erased": "Erased a person's name",
     "loans.firm.person_named": "Named a person of the firm",

@@ -1,6 +1,7 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
 OWNS = (
+    "advice",
     "delivery",
     "diagnostic",
     "facility",
@@ -22,6 +23,8 @@ OWNS = (
     "tripartite",
 )
 PUBLISHES = (
+    "loans.advice.contacted",
+    "loans.advice.step_done",
     "loans.attempt.refused",
     "loans.backfill.answered",
     "loans.delivery.confirmed",

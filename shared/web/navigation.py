@@ -60,6 +60,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/mine", "My proposals", ("applicant",)),
             ("/loans/proposals", "Proposals", ("officer",)),
             ("/loans/firms", "Firms", ("applicant", *_OFFICE)),
+            ("/loans/cases", "Cases of advisers", _OFFICE),
             ("/loans/courses", "Courses", ("applicant", *_OFFICE)),
             ("/loans/improvements", "Improvement plans", _OFFICE),
             ("/loans/referrals", "Referrals", ("finance_partner",)),

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.loans.api import (
+    cases,
     facilities,
     fees,
     figures,
@@ -38,3 +39,4 @@ router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)
 router.include_router(sequences.router)
+router.include_router(cases.router)

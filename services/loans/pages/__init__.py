@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.loans.pages import (
     agreements,
     calculator,
+    cases,
     deliveries,
     diagnostics,
     editor,
@@ -47,6 +48,7 @@ for part in (
     fees,
     firms,
     trainings,
+    cases,
     diagnostics,
     facilities,
     guarantees,

@@ -138,6 +138,8 @@ ACTS: dict[str, str] = {
     "loans.referral.consent_revoked": "Consent revoked",
     "loans.referral.disbursed": "Money paid out",
     "loans.firm.recorded": "Fact entered",
+    "loans.advice.contacted": "Noted a contact with the firm",
+    "loans.advice.step_done": "Took the agreed step as done",
     "loans.diagnostic.taken": "Answered the diagnostic",
     "loans.firm.person_erased": "Erased a person's name",
     "loans.firm.person_named": "Named a person of the firm",
