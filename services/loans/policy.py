@@ -108,6 +108,9 @@ POLICY = Policy(
         "loans.guarantee.pay": {"guarantor": "org"},
         "loans.guarantee.claim": {"finance_partner": "org"},
         "loans.guarantee.document": {"guarantor": "org", "finance_partner": "org"},
+        "loans.group.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
+        "loans.group.read": {"applicant": "own", **_STAFF},
+        "loans.group.answer": {"applicant": "own"},
         "loans.tripartite.list": {
             "applicant": "all",
             "finance_partner": "all",

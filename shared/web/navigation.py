@@ -70,6 +70,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/guarantees", "Guarantees", ("guarantor", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/facilities", "Guarantee facilities", ("guarantor", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/portfolio", "Portfolio", ("finance_partner", *_OFFICE, "auditor")),
+            ("/loans/groups", "Group proposals", ("applicant", *_OFFICE)),
             ("/loans/tripartite", "Agreements of three", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/fees", "Success fees", ("finance_officer", *_OFFICE, "auditor")),
             ("/notifications/webhooks", "Webhooks", ("finance_partner",)),

@@ -8,6 +8,7 @@ from services.loans.api import (
     fees,
     figures,
     firms,
+    groups,
     guarantees,
     improvements,
     looks,
@@ -39,4 +40,5 @@ router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)
 router.include_router(sequences.router)
+router.include_router(groups.router)
 router.include_router(cases.router)

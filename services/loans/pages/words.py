@@ -213,6 +213,12 @@ ACTS |= {
     "loans.transfer.made": "Transfer to the bank",
     "loans.transfer.received": "Transfer received",
     "loans.transfer.refused": "Transfer did not arrive",
+    "loans.group.settled": "Shares and liability settled: every member is asked",
+    "loans.group.dissolved": "Group dissolved",
+    "loans.group.member_accepted": "A member accepted",
+    "loans.group.member_declined": "A member declined",
+    "loans.group.member_consented": "A member consented to a bank",
+    "loans.group.consent_revoked": "A member took a consent back",
 }
 # The moves of proposals and referrals as their buttons name them.
 MOVES: dict[str, str] = {

@@ -1,6 +1,6 @@
 """Tables of the loans service and every query on them."""
 
-from services.loans.storage import chain
+from services.loans.storage import chain, groups
 from services.loans.storage.cases import (
     SORTS,
     advice_of,
@@ -169,6 +169,7 @@ __all__ = [
     "firms",
     "firms_of",
     "forget",
+    "groups",
     "guarantee_counts",
     "guarantee_rows",
     "guarantees",
