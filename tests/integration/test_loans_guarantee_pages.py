@@ -44,6 +44,7 @@ def test_a_facility_by_its_form(world: World) -> None:
     changed = rade.post(f"{address}/edit", form_of(ceiling="300000", version=version, why="It has grown."))
     assert changed.status_code == 303, changed.text
     assert rade.post(f"{address}/edit", form_of(ceiling="310000", version=version)).status_code == 409
+    assert '/loans/facilities"><b class="num">1</b>' in sonja.get("/loans/fragments/home").text
     page = sonja.get(address).text
     assert "<del>250000.00</del>" in page
     assert "<ins>300000.00</ins>" in page

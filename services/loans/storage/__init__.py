@@ -19,6 +19,7 @@ from services.loans.storage.firms import advises, firm_place, firm_rows, firms
 from services.loans.storage.guarantees import (
     Held,
     acts_due,
+    facilities_waiting,
     facility_rows,
     guarantee_counts,
     guarantee_rows,
@@ -154,6 +155,7 @@ __all__ = [
     "diagnostics",
     "end_links",
     "facilities",
+    "facilities_waiting",
     "facility_rows",
     "fee_of",
     "fee_rows",
