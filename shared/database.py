@@ -123,6 +123,7 @@ class UnitOfWork:
         self._connection: Connection | None = None
         self._held: NestedTransaction | None = None
         self._tracked: dict[tuple[str, str], tuple[Entity, Repository[Any], dict[str, Any] | None]] = {}
+        self._first: dict[tuple[str, str], int] = {}
         self._loose: list[dict[str, Any]] = []
         self.recorded = 0  # how many events it has written so far
         self.after_commit: list[Callable[[], None]] = []
@@ -165,6 +166,7 @@ class UnitOfWork:
     def abandon(self) -> None:
         """Forget everything that was to be written and start anew: a refused form can be shown again by reading."""
         self._tracked.clear()
+        self._first.clear()
         self._loose.clear()
         if self._held is not None:
             self._held.rollback()
@@ -175,7 +177,13 @@ class UnitOfWork:
 
     def track(self, entity: Entity, repository: Repository[Any], loaded: dict[str, Any] | None) -> None:
         """Remember an entity so that `flush` stores what became of it; `loaded` is None for a new one."""
-        self._tracked[(repository.table.name, entity.id)] = (entity, repository, loaded)
+        key = (repository.table.name, entity.id)
+        self._tracked[key] = (entity, repository, loaded)
+        self._first.setdefault(key, entity.version)
+
+    def first_seen(self, table: str, entity_id: str) -> int:
+        """Return the version that an entity had when this transaction came to know it; 0 for one of its own."""
+        return self._first[(table, entity_id)]
 
     def tracked(self, table: str, entity_id: str) -> Entity | None:
         """Return the entity of that id if this transaction has it already."""
@@ -207,6 +215,7 @@ class UnitOfWork:
         """Write what has come about so far, and act from now on, in the same transaction, because of something else."""
         self.flush()
         self._tracked.clear()
+        self._first.clear()
         self.context = context
 
     def flush(self) -> None:

@@ -36,6 +36,10 @@ class Repository(Generic[E]):
         """Return the entity or None; see `get`. Who expects version 0 says that there is none yet."""
         known = self.uow.tracked(self.table.name, entity_id)
         if known is not None:
+            # Somebody's page shows the version of before this act, or of before what the act has written itself so far.
+            first = self.uow.first_seen(self.table.name, entity_id)
+            if expected is not None and first and expected not in {first, known.version}:
+                raise self.stale(entity_id, expected)
             return known  # type: ignore[return-value]  # one table holds one kind
         row = self._row(entity_id, for_update=for_update)
         if row is None:

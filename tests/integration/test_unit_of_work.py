@@ -141,6 +141,21 @@ def test_an_unlocked_read_can_not_overwrite(engine: Engine) -> None:
         mine.count()
 
 
+def test_a_stale_page_is_told_after_an_earlier_read_too(engine: Engine) -> None:
+    """Whoever has read an entity before acting on it is told of the stale page all the same, and nothing is written."""
+    counter_id = make(engine)
+    with work(engine) as uow:
+        counters(uow).get(counter_id).count()
+    with pytest.raises(StaleVersionError), work(engine) as uow:
+        counters(uow).get(counter_id, for_update=False)
+        counters(uow).get(counter_id, expected=1).count()
+    with work(engine) as uow:
+        counters(uow).get(counter_id, expected=2).count()
+        uow.flush()
+        counters(uow).get(counter_id, expected=2).count()  # the act's own change makes no page stale
+        counters(uow).get(counter_id, expected=3)
+
+
 def test_what_is_not_there_is_not_found(engine: Engine) -> None:
     """An unknown id is NotFoundError."""
     with pytest.raises(NotFoundError), work(engine) as uow:
