@@ -1,10 +1,12 @@
 """Loans: bankable proposals of MSMEs, their referral to banks by consent, offers, and what was disbursed."""
 
 OWNS = (
+    "advice",
     "delivery",
     "diagnostic",
     "facility",
     "fee",
+    "group",
     "firm",
     "guarantee",
     "improvement",
@@ -22,6 +24,8 @@ OWNS = (
     "tripartite",
 )
 PUBLISHES = (
+    "loans.advice.contacted",
+    "loans.advice.step_done",
     "loans.attempt.refused",
     "loans.backfill.answered",
     "loans.delivery.confirmed",
@@ -47,6 +51,12 @@ PUBLISHES = (
     "loans.firm.recorded",
     "loans.gap.alarmed",
     "loans.gap.closed",
+    "loans.group.consent_revoked",
+    "loans.group.dissolved",
+    "loans.group.member_accepted",
+    "loans.group.member_consented",
+    "loans.group.member_declined",
+    "loans.group.settled",
     "loans.guarantee.active",
     "loans.guarantee.approved",
     "loans.guarantee.claim_approved",

@@ -17,9 +17,9 @@ def _text(x: object, y: object, words: str, anchor: str = "middle", fill: str = 
     return Markup('<text x="{}" y="{}" text-anchor="{}" fill="{}">{}</text>').format(x, y, anchor, fill, words)
 
 
-def _svg(width: int, height: int, label: str, parts: list[Markup]) -> Markup:
-    frame = Markup('<svg viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}"><g font-size="12">{}</g></svg>')
-    return frame.format(width, height, label, Markup().join(parts))
+def _svg(width: int, height: int, label: str, parts: list[Markup], size: int = 12) -> Markup:
+    frame = Markup('<svg viewBox="0 0 {} {}" width="100%" role="img" aria-label="{}"><g font-size="{}">{}</g></svg>')
+    return frame.format(width, height, label, size, Markup().join(parts))
 
 
 def year_bars(entries: Sequence[tuple[str, Decimal]], label: str, number: Number, places: int = 0) -> Markup:
@@ -75,19 +75,32 @@ def radar(
         parts.append(_outline(angles, [float(item) for item in befores], "none", "var(--warn)", "5 4"))
     parts.append(_outline(angles, [float(now) for _, now, _ in points], "var(--accent)", "var(--accent)", ""))
     for angle, (name, now, _) in zip(angles, points, strict=True):
-        x, y = _at(angle, 1.14)
-        anchor = "middle" if abs(math.cos(angle)) < _UPRIGHT else "start" if math.cos(angle) > 0 else "end"
-        parts.append(_text(f"{x:.0f}", f"{y:.0f}", name, anchor))
-        parts.append(_text(f"{x:.0f}", f"{y + 14:.0f}", f"{number(now * 100, 0)} %", anchor, "var(--soft)"))
+        parts += _ray_words(angle, name, f"{number(now * 100, 0)} %")
     if befores:
-        legend = Markup('<path d="M150 312h22" stroke="{}" stroke-width="2" stroke-dasharray="{}" fill="none"/>')
-        parts += [legend.format("var(--accent)", ""), _text(178, 316, names[0], "start")]
-        parts.append(Markup('<path d="M270 312h22" stroke="var(--warn)" stroke-width="2" stroke-dasharray="5 4"/>'))
-        parts.append(_text(298, 316, names[1], "start"))
-    return _svg(520, 326, f"{label}: {told}", parts)
+        line = Markup('<path d="M{} 280h22" stroke="{}" stroke-width="2" stroke-dasharray="{}" fill="none"/>')
+        for left, tone, dashes, words in (
+            (60, "var(--accent)", "none", names[0]),
+            (180, "var(--warn)", "5 4", names[1]),
+        ):
+            parts += [line.format(left, tone, dashes), _text(left + 28, 285, words, "start")]
+    return _svg(_WIDE, 294, f"{label}: {told}", parts, 14)
 
 
-_LEAST_RAYS, _UPRIGHT, _RADIUS, _MIDDLE = 3, 0.3, 110, (260, 150)
+def _ray_words(angle: float, name: str, said: str) -> list[Markup]:
+    """Return a section's name and score at the end of its ray; a long name stands in two lines."""
+    x, y = _at(angle, 1.16)
+    side = math.cos(angle)
+    anchor = "middle" if abs(side) < _UPRIGHT else "start" if side > 0 else "end"
+    head, _, tail = name.partition(" ") if len(name) > _LONG else (name, "", "")
+    lines = [(head, "currentColor"), *([(tail, "currentColor")] if tail else []), (said, "var(--soft)")]
+    top = y - (16 * (len(lines) - 1) if math.sin(angle) < -_UPRIGHT and anchor == "middle" else 0)
+    return [
+        _text(f"{x:.0f}", f"{top + 16 * index:.0f}", text, anchor, tone) for index, (text, tone) in enumerate(lines)
+    ]
+
+
+_LEAST_RAYS, _UPRIGHT, _LONG, _WIDE = 3, 0.3, 14, 400
+_RADIUS, _MIDDLE = 84, (200, 132)
 
 
 def _at(angle: float, share: float) -> tuple[float, float]:

@@ -35,6 +35,7 @@ OTHERS: dict[str, str] = {
     "tape_sum": "the sums of those lines",
     "funnel": "what becomes of proposals, counted anew from the entities",
     "product_version": "the versions of products: written with the product's own entity and never changed",
+    "group_version": "what the members of a group said: written with the locked proposal and never changed",
     "link_use": "which links of letters work no more: written with the act that was done, or as their person changed",
     "attendance": "what each person has learned: written with the training's own entity",
     "tripartite_text": "the versions of agreements: written with the agreement's own entity and never changed",

@@ -39,7 +39,13 @@ VERDICTS = {
     "no_answer": ("no answer", "bad"),
     "lost": ("the sender ended before it knew", "warn"),
 }
-KINDS = {"referral": "Referrals", "loan": "Loans", "product": "Loan products", "tape": "Repayment tapes"}
+KINDS = {
+    "referral": "Referrals",
+    "loan": "Loans",
+    "product": "Loan products",
+    "tape": "Repayment tapes",
+    "guarantee": "Guarantees",
+}
 
 
 def messages(connection: Connection, endpoint_id: str, state: State | None, cursor: str | None) -> Page[Webhook]:

@@ -19,6 +19,10 @@ SCOPES: dict[str, frozenset[str]] = {
     "loans:report": frozenset({"loans.loan.disburse", "loans.loan.restructure"}),
     "tapes:read": frozenset({"loans.tape.list", "loans.tape.read"}),
     "tapes:send": frozenset({"loans.tape.check", "loans.tape.apply"}),
+    "guarantees:read": frozenset(
+        {"loans.facility.list", "loans.facility.read", "loans.guarantee.list", "loans.guarantee.read"}
+    ),
+    "guarantees:claim": frozenset({"loans.guarantee.request", "loans.guarantee.claim"}),
     "webhooks:read": frozenset({"notifications.endpoint.list", "notifications.endpoint.read"}),
 }
 # Gettext ids.
@@ -29,6 +33,8 @@ NAMES = {
     "loans:report": "Report disbursements and restructurings",
     "tapes:read": "Read repayment tapes",
     "tapes:send": "Send and apply repayment tapes",
+    "guarantees:read": "Read guarantees and the facilities behind them",
+    "guarantees:claim": "Ask for guarantees, claim on them and report recoveries",
     "webhooks:read": "Read endpoints and what was sent to them",
 }
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-from loans_world import ALL_BLOCKS, PACK, World, call, offered, submitted
+from loans_world import ALL_BLOCKS, World, call, offered, read_pack, submitted
 
 from shared.testing.web import Browser, person
 
 FUND = "guarantee-fund"
-TERMS: dict[str, Any] = yaml.safe_load((PACK / "finance.yaml").read_text())["facilities"][0]["terms"]
+TERMS: dict[str, Any] = read_pack()["finance"]["facilities"][0]["terms"]
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\n%%EOF\n"
 
 
@@ -40,7 +39,7 @@ def lent(world: World, amount: str = "40000", *, paid: str = "") -> str:
 AGREED = {
     "guarantor": FUND,
     "fields": ALL_BLOCKS,
-    "purpose": "loan_decision",
+    "purpose": "guarantee_decision",
     "until": "2026-06-01",
     "text_version": "1",
 }

@@ -226,6 +226,13 @@ def test_a_loan_that_cures_gives_the_claim_back_and_one_that_is_repaid_ends_it(w
     assert call(fund(world, "rade"), "POST", f"/guarantees/{item}/claw-back")["stage"] == "clawed_back"
     used = call(fund(world, "rade"), "GET", f"/facilities/{facility}/utilisation")
     assert (used["outstanding"]["amount"], used["guaranteed"]["amount"]) == ("31000.00", "15500.00")
+    (line,) = call(world.officer, "GET", "/portfolio?as_of=2026-08-09")["guaranteed"]
+    assert (line["outstanding"], line["guaranteed"], line["net"]) == ("31000.0000", "15500.00", "15500.0000")
+    rows = world.bank_one.get("/loans/portfolio.csv?as_of=2026-08-09").text.splitlines()
+    assert rows[1].endswith("15500.00,15500.0000"), rows[1]
+    assert world.officer.get("/loans/portfolio?as_of=2026-08-09").status_code == 200
+    before = call(world.officer, "GET", "/portfolio?as_of=2026-07-31")["guaranteed"][0]
+    assert before["guaranteed"] == "11000.00"
     assert pay_dues(world, item, "2026-08-09", "B")["stage"] == "active"
     world.clock.forward(days=30)
     tape(world, loan, "2026-09-08", "40000", "4000")

@@ -131,7 +131,7 @@ def test_a_message_carries_ids_and_addresses_alone() -> None:
 
 def test_the_catalogue_is_what_concerns_a_bank() -> None:
     """Facts that name a bank, and not the consent that precedes the referral, nor proposals."""
-    assert set(catalogue()) == {"referral", "loan", "product", "tape"}
+    assert set(catalogue()) == {"referral", "loan", "product", "tape", "guarantee"}
     assert "loans.referral.submitted" in known_types()
     assert not known_types() & {"loans.referral.consented", "loans.proposal.submitted", "loans.record.viewed"}
     assert not {name for name in known_types() if name.startswith("loans.improvement.")}

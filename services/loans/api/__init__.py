@@ -3,10 +3,12 @@
 from fastapi import APIRouter
 
 from services.loans.api import (
+    cases,
     facilities,
     fees,
     figures,
     firms,
+    groups,
     guarantees,
     improvements,
     looks,
@@ -38,3 +40,5 @@ router.include_router(tripartite.router)
 router.include_router(looks.router)
 router.include_router(teasers.router)
 router.include_router(sequences.router)
+router.include_router(groups.router)
+router.include_router(cases.router)

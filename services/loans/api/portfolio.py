@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from services.loans.domain.blocks import Line
 from services.loans.domain.portfolio import SHARES, SUMS, Sums, par
@@ -85,6 +85,19 @@ class LateOut(BaseModel):
     owed: Decimal
 
 
+class ExposureOut(BaseModel):
+    """A bank's outstanding principal, what of it guarantees cover on that day, and what is left."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    bank: str
+    bank_name: str
+    currency: str
+    outstanding: Decimal
+    guaranteed: Decimal
+    net: Decimal
+
+
 class PortfolioOut(BaseModel):
     """The portfolio of a day; `known` is the moment by which what is shown had been recorded."""
 
@@ -97,6 +110,7 @@ class PortfolioOut(BaseModel):
     months: list[MonthOut]
     tapes: list[CountedTape]
     corrections: list[CountedTape]
+    guaranteed: list[ExposureOut]
     without: list[str]
     late: list[LateOut]
 
@@ -111,6 +125,7 @@ class PortfolioOut(BaseModel):
                 for name, groups in item.by.items()
             },
             months=[MonthOut(month=month, sums=SumsOut.all_of(sums)) for month, sums in item.months],
+            guaranteed=[ExposureOut.model_validate(line) for line in portfolio.exposures(item)],
             tapes=[CountedTape.of(row) for row in item.tapes],
             corrections=[CountedTape.of(row) for row in item.corrections],
             late=[LateOut.model_validate(row, from_attributes=True) for row in item.late],
@@ -164,6 +179,7 @@ def table(found: Portfolio) -> Table:
     columns = [Column("as_of", "day"), Column("dimension"), Column("value"), Column("label"), Column("currency")]
     columns += [Column(name, "number" if name in counts else "money") for name in SUMS]
     columns += [Column(name, "number") for name in SHARES]
+    columns += [Column(name, "money") for name in ("guaranteed", "net_of_guarantees")]
     return Table(f"portfolio-{found.as_of}", columns, _rows(found))
 
 
@@ -174,4 +190,14 @@ def _rows(found: Portfolio) -> Iterator[list[Any]]:
     for dimension, value, label, sums in groups:
         for currency, item in sorted(sums.items()):
             head = [found.as_of, dimension, value, label, currency]
-            yield [*head, *item.values().values(), *par(item).values()]
+            covered = _covered(found, dimension, value, currency)
+            left = None if covered is None else item.outstanding - covered
+            yield [*head, *item.values().values(), *par(item).values(), covered, left]
+
+
+def _covered(found: Portfolio, dimension: str, value: str, currency: str) -> Decimal | None:
+    """Return what is guaranteed of the whole or of a bank; by other dimensions it is not counted."""
+    if dimension not in {"all", "bank"}:
+        return None
+    sums = [amount for (bank, code), amount in found.guaranteed.items() if code == currency and value in {"", bank}]
+    return sum(sums, Decimal(0))

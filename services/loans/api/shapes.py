@@ -244,11 +244,12 @@ class ReferralOut(BaseModel):
     loan: str | None
     again_of: str | None = Field(description="The declined referral that this one follows; never told to a bank")
     fields: dict[str, dict[str, Any]]
+    group: dict[str, Any] | None  # of each member what it lets this bank see
 
     @classmethod
     def of(cls, opened: Opened) -> ReferralOut:
         item, side = opened.referral, {"applicant": "applicant", "finance_partner": "bank"}.get(opened.role, "nobody")
-        made = {"reference", "possible", "consent", "fields", "again_of"}
+        made = {"reference", "possible", "consent", "fields", "group", "again_of"}
         consent = item.consent and ConsentOut(
             **item.consent.model_dump(include=set(ConsentOut.model_fields)), revoked_at=item.consent_revoked_at
         )
@@ -257,6 +258,7 @@ class ReferralOut(BaseModel):
             possible=legal_moves(item.stage, side),
             consent=consent,
             fields=opened.fields,
+            group=opened.group,
             again_of=None if side == "bank" else item.again_of,  # it may be another bank's
             **{name: getattr(item, name) for name in cls.model_fields if name not in made},
         )

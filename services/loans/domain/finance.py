@@ -151,6 +151,7 @@ class Finance(_Strict):
     consent: ConsentTerms
     partners: list[Partner]
     guarantors: list[Guarantor] = []
+    guarantee_consent: ConsentTerms | None = None  # what a firm agrees to when a guarantor is given its data
     decline_reasons: list[Named]
     monitoring: Monitoring = Monitoring()
     success_fee: SuccessFee | None = None  # none: advisers earn nothing
@@ -165,6 +166,10 @@ class Finance(_Strict):
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)
+
+    def for_guarantors(self) -> ConsentTerms:
+        """Return what a firm agrees to when a guarantor is given its data."""
+        return self.guarantee_consent or self.consent
 
     def course(self, code: str) -> Course | None:
         return next((item for item in self.courses if item.code == code), None)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from services.loans.domain import guarantee_sums as sums
 from services.loans.domain.guarantee_parts import (
+    CHARGED,
     HOLDING,
     LIVE,
     MOVES,
@@ -131,7 +132,7 @@ class IssuedGuarantee(Entity):
 
     def next_fee_on(self) -> date | None:
         """Return the day on which the next year is charged; none where there is none."""
-        if self.issued_on is None or self.stage not in HOLDING or not self.terms.annual_fee_percent:
+        if self.issued_on is None or self.stage not in CHARGED or not self.terms.annual_fee_percent:
             return None
         day = sums.anniversary(self.issued_on, self.years_charged)
         return day if day < self.loan_ends else None

@@ -45,6 +45,7 @@ MOVES: dict[str, Move] = {
 WAITING = ("requested", "approved")
 # The ceiling holds room for these, whatever becomes of them.
 HOLDING = ("issued", "active", "claimed", "claim_approved", "refused", *_PAID, "clawed_back")
+CHARGED = ("issued", "active", "claimed", "claim_approved", "refused")  # no fee once a claim is paid
 LIVE = (*WAITING, *HOLDING)
 
 

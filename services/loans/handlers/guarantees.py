@@ -67,7 +67,7 @@ def permit(uow: UnitOfWork, who: Identity, loan_id: str, agreement: Agreement) -
 
 
 def _check(agreement: Agreement, finance: Finance, day: date) -> None:
-    terms, wrong = finance.consent, {}
+    terms, wrong = finance.for_guarantors(), {}
     if agreement.purpose not in {item.code for item in terms.purposes}:
         wrong["purpose"] = "choose one of the purposes of the programme"
     if not day <= agreement.until <= day + timedelta(days=terms.max_days):
@@ -97,13 +97,14 @@ def _let_go(uow: UnitOfWork, loan: Loan, guarantor: str, day: date) -> None:
 
 
 def _consent(uow: UnitOfWork, who: Identity, agreement: Agreement, finance: Finance) -> Consent:
+    terms = finance.for_guarantors()
     return Consent(
         bank=agreement.guarantor,
         fields=expand(agreement.fields),
         purpose=agreement.purpose,
         until=agreement.until,
-        text_version=finance.consent.version,
-        text_sha256=hashlib.sha256(finance.consent.text[agreement.language].encode()).hexdigest(),
+        text_version=terms.version,
+        text_sha256=hashlib.sha256(terms.text[agreement.language].encode()).hexdigest(),
         language=agreement.language,
         given_by=who.user,
         given_by_name=who.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,21 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """What of a bank's outstanding principal is guaranteed, and what is left to it."""
+
+    bank: str
+    bank_name: str
+    currency: str
+    outstanding: Decimal
+    guaranteed: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        return self.outstanding - self.guaranteed
+
+
+@dataclass(frozen=True)
 class Portfolio:
     """What the page and the API show."""
 
@@ -45,8 +61,24 @@ class Portfolio:
     months: list[tuple[str, ByCurrency]]
     tapes: list[Any]  # those that count, one a bank
     corrections: list[Any]  # tapes of the same months that had counted before
+    guaranteed: dict[tuple[str, str], Decimal]  # by bank and currency: what of its outstanding principal is guaranteed
     without: list[str]  # names of banks that have no tape of the month asked for
     late: list[Any]
+
+
+def exposures(found: Portfolio) -> list[Exposure]:
+    """Return each bank's outstanding principal with what of it is guaranteed."""
+    return [
+        Exposure(
+            group.value,
+            group.label,
+            currency,
+            sums.outstanding,
+            found.guaranteed.get((group.value, currency), Decimal(0)),
+        )
+        for group in found.by["bank"]
+        for currency, sums in sorted(group.sums.items())
+    ]
 
 
 def chosen(who: Identity, programme: str) -> tuple[str, str | None]:
@@ -110,9 +142,22 @@ def portfolio(
         months=_months(series, sums),
         tapes=list(last.values()),
         corrections=[row for row in rows if row not in live and row.month in {item.month for item in last.values()}],
+        guaranteed=_guaranteed(uow, name, bank, day, sorted(ids)),
         without=[item.name for item in partners if last.get(item.bank) is None or last[item.bank].month != month],
         late=storage.latest(uow.connection, sorted(ids), LATE),
     )
+
+
+def _guaranteed(
+    uow: UnitOfWork, programme: str, bank: str | None, day: date, tapes: list[str]
+) -> dict[tuple[str, str], Decimal]:
+    """Return what guarantees that held on a day cover of the balances of these tapes, unless written off."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for item in storage.held(uow.connection, day, tapes, programme=programme, bank=bank):
+        if item.booked:
+            key = item.bank, item.currency
+            found[key] = found.get(key, Decimal(0)) + item.guaranteed.amount
+    return found
 
 
 def _of(sums: Iterable[tuple[str, Any, Sums]], dimension: str) -> list[tuple[str, Any, Sums]]:

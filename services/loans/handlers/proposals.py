@@ -21,7 +21,7 @@ from services.loans.domain.proposal import Proposal
 from services.loans.domain.ratios import Ratios, ratios
 from services.loans.domain.readiness import Check, Todo, checks, todos
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access, improvements, products, teasers
+from services.loans.handlers import access, groups, improvements, products, teasers
 from shared.database import UnitOfWork
 from shared.documents import StoredDocument
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
@@ -170,6 +170,7 @@ def submit(uow: UnitOfWork, who: Identity, reference: str, *, version: int | Non
     proposal = access.proposal(uow, who, reference, "loans.proposal.submit", version=version)
     locked = proposal.submit(assess(uow, proposal).todos)
     storage.keep_locked(uow, proposal.id, proposal.number, locked)
+    groups.lock(uow, proposal)
     return proposal
 
 
@@ -217,6 +218,7 @@ def consented(
         raise InvalidError({"bank": "choose a finance partner of the programme"})
     _check(agreement, finance, access.today(uow))
     not_asked(uow, proposal, agreement.bank)
+    groups.must_consent(uow, proposal, agreement.bank)
     wanted = agreement.product
     product = (
         products.pinned(uow, agreement.bank, proposal.programme, wanted, agreement.product_number) if wanted else None

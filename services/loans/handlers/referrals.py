@@ -19,7 +19,7 @@ from services.loans.domain.profile import disclosed as disclosed_dimensions
 from services.loans.domain.profile import profile
 from services.loans.domain.readiness import PartnerCheck, partner_checks
 from services.loans.domain.referral import Referral
-from services.loans.handlers import access, improvements, looks, sequences
+from services.loans.handlers import access, groups, improvements, looks, sequences
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
 from shared.web.identity import Identity
@@ -39,6 +39,7 @@ class Opened:
     rules: list[PartnerCheck]
     terms: ProductTerms | None = None  # of the product asked for, in the version that was chosen
     match: Match | None = None  # from the fields above alone
+    group: dict[str, Any] | None = None  # of each member what it lets this bank see
 
 
 def open_referral(uow: UnitOfWork, who: Identity, reference: str, way: looks.Way = "page") -> Opened:
@@ -79,7 +80,9 @@ def _opened(uow: UnitOfWork, who: Identity, reference: str) -> tuple[Opened, lis
         else None
     )
     held = match(terms, fields, access.today(uow)) if terms else None
-    return Opened(referral, role, fields, finance, partner, met, terms, held), visible
+    banks = role == "finance_partner" and bool(visible)
+    group = groups.shown_to(uow, referral.proposal, referral.number, referral.bank) if banks else None
+    return Opened(referral, role, fields, finance, partner, met, terms, held, group), visible
 
 
 def acknowledge(uow: UnitOfWork, who: Identity, reference: str, *, version: int | None = None) -> Referral:

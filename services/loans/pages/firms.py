@@ -88,6 +88,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, *
         labels=sections.ACCOUNT_LABELS,
         charts=_charts(opened, request.app.state.pages.number),
         entries=sorted(firm.entries, key=lambda item: -item.number),
+        steps=storage.steps_for(uow, organisation) if opened.place.side != "adviser" else [],
         questionnaires=[(item.code, item.said(request.state.locale)) for item in finance.questionnaires],
         corrected={item.corrects: item.number for item in firm.entries if item.corrects},
         **({"conflict": None} | more),
@@ -106,12 +107,12 @@ def _charts(opened: Opened, number: firm_charts.Number) -> list[tuple[str, Marku
     women = _by_year(firm, "owners", lambda entry: entry.read(Owners).share("female"))
     work = _by_year(firm, "staff", _women_at_work)
     found = []
-    for title, bars in (
-        (words.say("Turnover, %(currency)s", {"currency": firm.currency}), turnover),
-        (words.say("Employees, full-time equivalents"), staff),
+    for title, bars, places in (
+        (words.say("Turnover, %(currency)s", {"currency": firm.currency}), turnover, 0),
+        (words.say("Employees, full-time equivalents"), staff, 1),
     ):
         if bars:
-            found.append((title, firm_charts.year_bars(bars, title, number, 0)))
+            found.append((title, firm_charts.year_bars(bars, title, number, places)))
     for title, bars in ((words.say("Owned by women"), women), (words.say("Women among the employees"), work)):
         if bars:
             found.append((title, firm_charts.share_bars(bars, title, number)))

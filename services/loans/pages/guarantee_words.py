@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from services.loans.domain.finance import Finance
@@ -31,7 +33,7 @@ STAGES: dict[str, tuple[str, str]] = {
 FACILITIES: dict[str, tuple[str, str]] = {
     "proposed": ("Waits for the second person", "warn"),
     "refused": ("Not approved", ""),
-    "open": ("Open", "good"),
+    "open": ("Open for guarantees", "good"),
     "closed": ("Closed for new guarantees", ""),
 }
 DUES = {
@@ -96,11 +98,20 @@ def moves() -> dict[str, str]:
     return {name: words.say(text) for name, text in MOVES.items()}
 
 
+def _typed(item: Checked) -> dict[str, Any]:
+    """Return the figures of a rule as they were before they were stored: sums and days are written as people do."""
+    if item.rule == "open":
+        return {name: date.fromisoformat(value) for name, value in item.params.items()}
+    if item.rule in {"coverage", "single", "room"}:
+        return {name: Decimal(value) for name, value in item.params.items()}
+    return dict(item.params)
+
+
 def checks(found: Sequence[Finding | Checked], finance: Finance) -> list[dict[str, Any]]:
     """Return the lines of a facility's rules: what each is about, whether it is met, and its figures in words."""
     lines = []
     for item in found:
-        said = (item.message, item.params) if isinstance(item, Checked) else item.said
+        said = (item.message, _typed(item)) if isinstance(item, Checked) else item.said
         own = item.rule in RULES and item.rule != "purpose"
         text = words.say(*said) if own else product_words.spoken(said, item.rule, finance)
         label = words.say(RULES[item.rule]) if item.rule in RULES else product_words.label(item.rule)

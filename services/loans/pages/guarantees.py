@@ -118,15 +118,16 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
 def _now(request: Request, item: Guarantee, position: Any) -> dict[str, Any]:
     """Return what is guaranteed now with its picture, and what could be claimed, each with its figures."""
     outstanding = position.outstanding if position else item.principal
-    guaranteed = sums.balance(item.sum, outstanding, item.terms.coverage_percent)
+    nothing, paid = Money.zero(item.sum.currency), item.paid(item.cycle)
+    guaranteed = max(sums.balance(item.sum, outstanding, item.terms.coverage_percent) - paid, nothing)
     parts = [(words.say("Guaranteed"), guaranteed.amount, "accent")]
     number = request.app.state.pages.number
     loss = item.loss(position) if position else None
-    nothing = Money.zero(item.sum.currency)
     return {
         "position": position,
         "outstanding": outstanding,
         "guaranteed": guaranteed,
+        "paid": paid,
         "bar": charts.usage_bar(parts, outstanding.amount, words.say("Guaranteed part of the loan"), number),
         "loss": loss,
         "most": loss.most(item.terms.first_claim_percent) if loss else nothing,
@@ -296,7 +297,8 @@ def _of_loan(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         for item in storage.live_permissions(uow.connection, reference)
     ]
     live = [item for item in given if item.live_on(day)]
-    locale = request.state.locale if request.state.locale in finance.consent.text else "en"
+    terms = finance.for_guarantors()
+    locale = request.state.locale if request.state.locale in terms.text else "en"
     side = {loan.bank: "bank", loan.organisation: "applicant"}.get(who.organisation or "", "")
     choices = _choices(uow, loan, live, day, request.state.locale) if side == "bank" else []
     return render(
@@ -316,12 +318,12 @@ def _of_loan(request: Request, uow: UnitOfWork, who: Identity, reference: str, *
         rows=storage.guarantees_of(uow.connection, reference),
         free=not storage.held_for(uow.connection, [reference]),
         stages=guarantee_words.STAGES,
-        finance=finance,
-        blocks=[(name, words.BLOCKS[name], len(FIELDS[name]), name in finance.consent.always) for name in FIELDS],
-        purposes=[(item.code, item.said(locale)) for item in finance.consent.purposes],
-        text=finance.consent.text[locale],
+        consent=terms,
+        blocks=[(name, words.BLOCKS[name], len(FIELDS[name]), name in terms.always) for name in FIELDS],
+        purposes=[(item.code, item.said(locale)) for item in terms.purposes],
+        text=terms.text[locale],
         language=locale,
-        until=day + timedelta(days=min(90, finance.consent.max_days)),
+        until=day + timedelta(days=terms.max_days),
         **({"conflict": None, "given": {}, "chosen": []} | more),
     )
 

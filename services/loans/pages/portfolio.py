@@ -49,6 +49,7 @@ def read(  # noqa: PLR0917 - what the page is asked for
         found=found,
         shown=_charts(request, found),
         groups=_groups(found),
+        exposures=portfolio.exposures(found),
         funnel=funnel,
         before=portfolio.before,
         steps=words.STEPS,

@@ -118,6 +118,7 @@ def overview(uow: UnitOfWork, who: Identity, proposal: Proposal, found: Assessme
         "loan": storage.loan_of(uow.connection, proposal.id),
         **fees.beside(uow, who, proposal),
         "profile_entries": firms.entries_of(uow, proposal.organisation),
+        "group": storage.groups.group_of(uow.connection, proposal.id),
         "stages": words.STAGES,
         "blocks": words.BLOCKS,
         "cover": cover_of(found, number),

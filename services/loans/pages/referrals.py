@@ -17,7 +17,7 @@ from services.loans.domain.referral import Referral, legal_moves
 from services.loans.domain.sla import days_left
 from services.loans.handlers import access, referrals
 from services.loans.handlers.referrals import Opened
-from services.loans.pages import forms, product_words, words
+from services.loans.pages import forms, group_words, product_words, words
 from services.loans.pages.editor import download
 from services.loans.pages.proposals import seen
 from services.loans.pages.values import Values
@@ -71,7 +71,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     letters = by_event(storage.letters(uow.connection, item.proposal, letters_to))
     left = days_left(access.today(uow), item.due, item.country) if item.due else item.days_left
     plans = storage.improvements_of(uow.connection, item.proposal) if side != "bank" and item.decline_reasons else []
-    context = {"chosen": [], "done": "", "conflict": None} | more
+    context = {"chosen": [], "done": "", "conflict": None, "group": opened.group, "gw": group_words} | more
     return render(
         request,
         "referral.html",

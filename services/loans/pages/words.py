@@ -11,6 +11,7 @@ from services.loans.domain.finance import Finance
 from services.loans.domain.readiness import Todo
 from services.loans.pages.sections import labels
 from shared import i18n
+from shared.money import Money
 
 # Each stage's word and tone.
 STAGES: dict[str, tuple[str, str]] = {
@@ -137,6 +138,8 @@ ACTS: dict[str, str] = {
     "loans.referral.consent_revoked": "Consent revoked",
     "loans.referral.disbursed": "Money paid out",
     "loans.firm.recorded": "Fact entered",
+    "loans.advice.contacted": "Noted a contact with the firm",
+    "loans.advice.step_done": "Took the agreed step as done",
     "loans.diagnostic.taken": "Answered the diagnostic",
     "loans.firm.person_erased": "Erased a person's name",
     "loans.firm.person_named": "Named a person of the firm",
@@ -210,6 +213,12 @@ ACTS |= {
     "loans.transfer.made": "Transfer to the bank",
     "loans.transfer.received": "Transfer received",
     "loans.transfer.refused": "Transfer did not arrive",
+    "loans.group.settled": "Shares and liability settled: every member is asked",
+    "loans.group.dissolved": "Group dissolved",
+    "loans.group.member_accepted": "A member accepted",
+    "loans.group.member_declined": "A member declined",
+    "loans.group.member_consented": "A member consented to a bank",
+    "loans.group.consent_revoked": "A member took a consent back",
 }
 # The moves of proposals and referrals as their buttons name them.
 MOVES: dict[str, str] = {
@@ -296,6 +305,9 @@ def _act(row: RowMapping, letters: dict[str, Any] | None) -> dict[str, Any]:
     data, actor, refused = row["body"]["data"], row["body"]["actor"], row["outcome"] == "refused"
     named = row["type"].startswith(("loans.referral", "loans.loan", "loans.sequence", "loans.proposal.teaser"))
     detail = next((data[name] for name in _BANKS if named and data.get(name)), None)
+    amount = data.get("amount") or data.get("sum") or data.get("ceiling")
+    if amount and row["type"].startswith(("loans.guarantee", "loans.facility")):
+        detail = say("%(amount)s", {"amount": Money.model_validate(amount)})
     section = data.get("section")
     if section:
         detail = say(BLOCKS.get(section, section))

@@ -1,6 +1,19 @@
 """Tables of the loans service and every query on them."""
 
-from services.loans.storage import chain
+from services.loans.storage import chain, groups
+from services.loans.storage.cases import (
+    SORTS,
+    advice_of,
+    advices,
+    advices_in,
+    banks_by,
+    case_row,
+    case_rows,
+    fees_by,
+    plans_of,
+    proposals_in,
+    steps_for,
+)
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
 from services.loans.storage.firms import advises, firm_place, firm_rows, firms
 from services.loans.storage.guarantees import (
@@ -117,13 +130,20 @@ from services.loans.storage.writing import keep_locked, learn
 
 __all__ = [
     "FOLDERS",
+    "SORTS",
     "Held",
     "acts_due",
+    "advice_of",
+    "advices",
+    "advices_in",
     "adviser_names",
     "advises",
     "alone",
     "banks",
+    "banks_by",
     "basis",
+    "case_row",
+    "case_rows",
     "chain",
     "changed",
     "count_funnel",
@@ -138,6 +158,7 @@ __all__ = [
     "fee_rows",
     "fee_sums",
     "fees",
+    "fees_by",
     "fees_of",
     "fill",
     "finance_of",
@@ -146,6 +167,7 @@ __all__ = [
     "firms",
     "firms_of",
     "forget",
+    "groups",
     "guarantee_counts",
     "guarantee_rows",
     "guarantees",
@@ -200,6 +222,7 @@ __all__ = [
     "organisation_name",
     "overdue",
     "permissions",
+    "plans_of",
     "product_names",
     "product_rows",
     "products",
@@ -207,6 +230,7 @@ __all__ = [
     "programmes",
     "proposal_rows",
     "proposals",
+    "proposals_in",
     "referral_rows",
     "referrals",
     "referrals_of",
@@ -216,6 +240,7 @@ __all__ = [
     "sequences",
     "sequences_due",
     "standing",
+    "steps_for",
     "sums_of",
     "supporter",
     "supporters",

@@ -25,7 +25,8 @@ LONGEST_URL, LONGEST_DESCRIPTION = 500, 200
 OVERLAP = timedelta(hours=24)  # for which the old secret signs beside the new one
 PATIENCE = timedelta(hours=120)  # of failing without one success
 TEST = "tamga.test"
-_KINDS = ("loan", "product", "referral", "tape")  # in which a bank has a part: how a firm improves is not its affair
+# In which a bank has a part: how a firm improves, and to whom else it consents, is not its affair.
+_KINDS = ("guarantee", "loan", "product", "referral", "tape")
 _KEPT_BACK = frozenset({"loans.referral.consented"})  # nothing has left for the bank yet
 GONE, FAILING, BY_HAND = "gone", "failing", "person"
 

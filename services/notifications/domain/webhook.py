@@ -34,9 +34,9 @@ LARGEST = 20_000  # bytes
 REVOKED = "loans.referral.consent_revoked"
 NO_CONSENT, NEVER_TOLD = "consent", "never_told"
 # The ids that a message may carry. Of a proposal nothing leaves, not even its number, without a live consent.
-_IDS = ("referral_id", "loan_id", "tape_id")
+_IDS = ("referral_id", "loan_id", "tape_id", "guarantee_id")
 _BY_CONSENT = ("proposal_id",)
-_PAGES = {"referral_id": "referrals", "tape_id": "tapes"}
+_PAGES = {"referral_id": "referrals", "tape_id": "tapes", "guarantee_id": "guarantees"}
 
 
 class State(StrEnum):

@@ -13,7 +13,7 @@ from shared.events.loans.referral import ConsentGiven
 CONSENT = "loans.referral.consented"
 # After these the purpose of the consent is over, and with the last it was taken back.
 ENDINGS = ("loans.referral.withdrawn", "loans.referral.closed", "loans.referral.turned_down", "loans.referral.expired")
-_FACTS = ("referral_id", "proposal_id", "loan_id", "tape_id")
+_FACTS = ("referral_id", "proposal_id", "loan_id", "tape_id", "guarantee_id")
 
 
 def announce(uow: UnitOfWork, envelope: Envelope) -> None:

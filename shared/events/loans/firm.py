@@ -121,7 +121,6 @@ class TrainingClosed(_TrainingFact):
     """It was held and its certificates were given."""
 
     TYPE = "loans.training.closed"
-    AUDIENCE = "record"
     people: int
     certificates: int
 
@@ -130,5 +129,30 @@ class TrainingCancelled(_TrainingFact):
     """It is not held after all."""
 
     TYPE = "loans.training.cancelled"
-    AUDIENCE = "record"
     why: str
+
+
+class _AdviceFact(Event):
+    advice_id: str
+    firm_id: str
+    firm_name: str
+    adviser_id: str
+    adviser_name: str
+    notify: list[str] = []
+
+
+class AdviceContacted(_AdviceFact):
+    """An adviser noted a contact with a firm and, perhaps, agreed on a next step; never what was said."""
+
+    TYPE = "loans.advice.contacted"
+    on: date
+    how: str
+    step_due: date | None
+    step_side: str | None
+
+
+class AdviceStepDone(_AdviceFact):
+    """The next step that was agreed on is done."""
+
+    TYPE = "loans.advice.step_done"
+    AUDIENCE = "record"
