@@ -83,6 +83,8 @@ def test_consent_request_and_issue_by_forms(world: World) -> None:
     assert f'action="{item}/issue"' in page
     assert f'action="{item}/issue"' not in world.bank_one.get(item).text
     assert rade.post(f"{item}/decline", {"version": "1", "why": ""}).status_code == 422
+    unsure = fund(world, "rade", confirmed=False).post(f"{item}/issue", {"version": "1"})
+    assert (unsure.status_code, 'type="password"' in unsure.text) == (403, True)
     assert rade.post(f"{item}/issue", {"version": "1"}).status_code == 303
     assert rade.post(f"{item}/issue", {"version": "1"}).status_code == 409
     version = str(call(rade, "GET", item.removeprefix("/loans"))["version"])
