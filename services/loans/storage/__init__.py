@@ -47,6 +47,7 @@ from services.loans.storage.portfolio import (
 )
 from services.loans.storage.products import (
     keep_version,
+    open_left_out,
     open_products,
     product_names,
     product_rows,
@@ -216,6 +217,7 @@ __all__ = [
     "of_month",
     "of_proposal",
     "open_facilities",
+    "open_left_out",
     "open_loans",
     "open_offers",
     "open_products",
