@@ -48,6 +48,7 @@ from services.loans.storage.portfolio import (
 )
 from services.loans.storage.products import (
     keep_version,
+    open_left_out,
     open_products,
     product_names,
     product_rows,
@@ -219,6 +220,7 @@ __all__ = [
     "of_month",
     "of_proposal",
     "open_facilities",
+    "open_left_out",
     "open_loans",
     "open_offers",
     "open_products",
