@@ -17,7 +17,7 @@ from shared.testing.stand import Stand
 REFERRAL_MEMBERS = {
     *("reference", "version", "proposal", "stage", "organisation", "organisation_name", "bank", "bank_name", "title"),
     *("amount", "term_months", "submitted_at", "received_at", "due", "possible", "consent", "questions"),
-    *("product", "product_number", "again_of"),
+    *("product", "product_number", "again_of", "group"),
     *("decline_reasons", "decline_note", "offer", "earlier", "counters", "loan", "fields"),
 }
 
@@ -88,6 +88,7 @@ def test_a_bank_sees_what_was_consented_and_nothing_else(world: World) -> None:
     referral = refer(world, reference, "bank-one", fields=chosen)["reference"]
     seen = call(world.bank_one, "GET", f"/referrals/{referral}")
     assert set(seen) == REFERRAL_MEMBERS
+    assert (seen["again_of"], seen["group"]) == (None, None)
     assert {block: sorted(fields) for block, fields in seen["fields"].items()} == {
         "applicant": sorted(PLAN["applicant"]),
         "request": sorted([*PLAN["request"], "grace_principal_months", "instrument"]),

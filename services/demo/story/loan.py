@@ -131,7 +131,8 @@ def _improve(loan: Loan) -> None:
     plans = stage.get("officer", "/loans/api/improvements")["items"]
     path = next(f"/loans/api/improvements/{plan['reference']}" for plan in plans if plan["referral"] == declined)
     plan = stage.act("msme", "opens the improvement plan", "GET", path)
-    if {task["code"] for task in plan["tasks"] if not task["done"]} != {"more-collateral", "guarantee"}:
+    asked = {"more-collateral", "guarantee"}
+    if not asked <= {task["code"] for task in plan["tasks"] if not task["done"]}:
         raise DemoError(f"the plan does not follow from the reason: {plan['tasks']}")
     body = {"evidence": "The fund covers start-ups alone; other collateral is to be found.", "version": plan["version"]}
     stage.act("officer", "has asked the guarantee fund", "POST", f"{path}/tasks/guarantee/evidence", json=body)
@@ -140,7 +141,7 @@ def _improve(loan: Loan) -> None:
     loan.section("collateral")
     loan.upload("valuation")
     plan = stage.get("msme", path)
-    if not all(task["done"] for task in plan["tasks"]):
+    if not all(task["done"] for task in plan["tasks"] if task["code"] in asked):
         raise DemoError(f"what was improved does not count: {plan['tasks']}")
     loan.submit("submits the improved version")
 
