@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import queue
 import socket
 import ssl
 import threading
@@ -28,6 +29,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 
 TIMEOUT = 15.0  # seconds for the whole conversation
+NAMING = 5.0  # seconds of them that finding out what a name stands for may take
 KEPT = 500  # bytes of an answer that are shown
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Addresses that carry another one, or that the library of some Python calls public though they are not.
@@ -55,6 +57,30 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
 
 
+def within(seconds: float, find: Resolve, host: str, port: int) -> Sequence[str]:
+    """Return what a name stands for; raises TimeoutError when nobody said so in time, or what the search raised.
+
+    The system's resolver knows no limit of ours and can't be interrupted: a thread asks, and is left behind when it
+    takes too long. It ends by itself when the resolver gives up.
+    """
+    answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(find(host, port))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who waits
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True, name="webhook-name").start()
+    try:
+        answer = answers.get(timeout=max(0.0, seconds))
+    except queue.Empty:
+        raise TimeoutError(f"nobody said within {seconds:g} seconds what {host} stands for") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 def is_public(address: Address) -> bool:
     """Return whether an address lies in the open internet: what an IPv6 address only wraps is judged itself."""
     if isinstance(address, ipaddress.IPv6Address):
@@ -80,6 +106,7 @@ class Egress:
     networks: tuple[Network, ...] = ()
     plain_http: bool = False
     timeout: float = TIMEOUT
+    naming: float = NAMING
     resolver: Resolve = resolve
     trust: Callable[[], ssl.SSLContext] = trusted
 
@@ -96,7 +123,10 @@ class Egress:
     def address_of(self, host: str, port: int) -> str:
         """Return the address to connect to; raises RefusedAddressError when any that the name stands for is inside."""
         try:
-            found = [ipaddress.ip_address(one) for one in self.resolver(host, port)]
+            names = within(min(self.naming, self.timeout), self.resolver, host, port)
+            found = [ipaddress.ip_address(one) for one in names]
+        except TimeoutError as error:
+            raise RefusedAddressError(f"The name {host} could not be resolved in time") from error
         except (OSError, ValueError, UnicodeError) as error:
             raise RefusedAddressError(f"The name {host} can't be resolved") from error
         if not found:
@@ -130,7 +160,10 @@ class Egress:
         if not secure and not self.plain_http:
             raise RefusedAddressError("Only https:// is called")
         port = parts.port or (443 if secure else 80)
-        connection = _Pinned(host, port, self.address_of(host, port), self.trust() if secure else None, self.timeout)
+        begun = time.monotonic()
+        address = self.address_of(host, port)
+        left = max(0.1, self.timeout - (time.monotonic() - begun))  # the name's share counts
+        connection = _Pinned(host, port, address, self.trust() if secure else None, left)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
             connection.request("POST", path, body, headers | {"connection": "close"})

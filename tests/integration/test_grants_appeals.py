@@ -23,7 +23,9 @@ def test_a_rejected_applicant_appeals_once_and_somebody_else_decides(world: Worl
     case = Case(world).submitted()
     path = f"{case.path}/appeal"
     world.applicant.api("POST", path, 409, grounds="Too early")
+    assert "may appeal" not in world.applicant.page(case.path)
     case.move(world.officer, "reject", reason="The registration is missing")
+    assert "may appeal" in world.applicant.page(case.path)
     world.applicant.post(path, 422, grounds=" ")
     world.officer.api("POST", path, 403, grounds="For them")
     world.applicant.post(path, grounds="It was attached")

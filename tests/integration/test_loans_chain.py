@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from loans_world import World, call, offered, submitted
 from sqlalchemy import event, text
 
 from services.loans.handlers.tripartite import end_agreements
+from shared.events.portal import OrganisationRegistered
 from shared.testing.stand import Stand
 from shared.testing.web import Browser, person
 
@@ -244,6 +248,7 @@ def test_notice_breach_repayment_and_goods_that_did_not_come(world: World) -> No
     after = call(world.bank_one, "GET", f"/tripartite/{reference}")
     shown = after["deliveries"][0]
     assert (after["stage"], shown["value"], shown["good"], shown["deduction"]) == ("ended", None, None, "150.0000")
+    assert after["delivered"] == {}
     second = in_force(world, referral, season_from="2026-04-01", goods=[TERMS["goods"][0] | {"by": "2026-04-05"}])
     world.clock.forward(days=7)
     with world.uow() as uow:
@@ -359,3 +364,30 @@ def test_a_page_of_an_agreement_costs_the_same_whatever_it_holds(world: World) -
         assert f"No. {first}," in world.msme.get(f"/loans/tripartite/{reference}").text
         counts.append(len(said))
     assert counts[0] == counts[1] > 0
+
+
+def test_two_lead_firms_never_keep_back_the_same_instalment(world: World) -> None:
+    """Both report at once, each enough for the whole instalment: together they keep back what is due, no more."""
+    referral, loan = lent(world)
+    event_ = OrganisationRegistered(organisation_id="lead-two", name="Vardar Foods", kind="lead_firm", country="MK")
+    world.hear(event_, "organisation:lead-two")
+    other = Browser(world.app, person("applicant", "u-2", organisation="lead-two", organisation_name="Vardar Foods"))
+    first = in_force(world, referral)
+    found = drawn(world, referral, buyer="lead-two")
+    second = found["reference"]
+    call(world.msme, "POST", f"/tripartite/{second}/proposal", text_version="1")
+    for browser in (world.msme, other, world.bank_one):
+        call(browser, "POST", f"/tripartite/{second}/signature", sha256=found["sha256"])
+    call(world.bank_one, "POST", f"/loans/{loan}/disbursements", 201, amount="40000", on="2026-03-02")
+    ready = Barrier(2)
+
+    def send(browser: Browser, reference: str) -> Decimal:
+        ready.wait(10)
+        sent = call(browser, "POST", "/deliveries", 201, rows=[row(reference, "1", quantity="9000")])
+        return Decimal(sent["lines"][0]["deduction"]["amount"])
+
+    with ThreadPoolExecutor(2) as pool:
+        kept = list(pool.map(send, (world.lead_firm, other), (first, second)))
+    assert sum(kept) == Decimal("1328.57")
+    assert call(world.lead_firm, "GET", f"/tripartite/{first}")["due"]["amount"] == "0.00"
+    call(other, "GET", f"/tripartite/{first}", 404)

@@ -44,6 +44,7 @@ def test_a_facility_by_its_form(world: World) -> None:
     changed = rade.post(f"{address}/edit", form_of(ceiling="300000", version=version, why="It has grown."))
     assert changed.status_code == 303, changed.text
     assert rade.post(f"{address}/edit", form_of(ceiling="310000", version=version)).status_code == 409
+    assert '/loans/facilities"><b class="num">1</b>' in sonja.get("/loans/fragments/home").text
     page = sonja.get(address).text
     assert "<del>250000.00</del>" in page
     assert "<ins>300000.00</ins>" in page
@@ -83,6 +84,8 @@ def test_consent_request_and_issue_by_forms(world: World) -> None:
     assert f'action="{item}/issue"' in page
     assert f'action="{item}/issue"' not in world.bank_one.get(item).text
     assert rade.post(f"{item}/decline", {"version": "1", "why": ""}).status_code == 422
+    unsure = fund(world, "rade", confirmed=False).post(f"{item}/issue", {"version": "1"})
+    assert (unsure.status_code, 'type="password"' in unsure.text) == (403, True)
     assert rade.post(f"{item}/issue", {"version": "1"}).status_code == 303
     assert rade.post(f"{item}/issue", {"version": "1"}).status_code == 409
     version = str(call(rade, "GET", item.removeprefix("/loans"))["version"])

@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 import pytest
 from guarantee_world import AGREED, FUND, TERMS, asked, attach, fund, held, lent, opened, pay_dues, permitted, tape
 from loans_world import World, call
+from sqlalchemy import text
 
 from services.loans.handlers.claims import keep_up
 from shared.testing.stand import Stand
@@ -78,6 +79,23 @@ def test_nothing_is_asked_for_without_the_firms_consent(world: World) -> None:
     assert call(fund(world, "rade"), "GET", f"/guarantees/{second}")["fields"] == {}
     assert "consent is over" in call(fund(world, "rade"), "POST", f"/guarantees/{second}/issue", 409)["detail"]
     permitted(world, loan, until="2026-09-01")
+
+
+def test_no_field_of_the_firm_stands_in_an_event_or_on_the_banks_side(world: World) -> None:
+    """What the firm gave the guarantor by consent is in no event, no recorded change, and not in the bank's view."""
+    facility, loan = opened(world), lent(world, paid="40000")
+    permitted(world, loan)
+    item = asked(world, facility, loan)["reference"]
+    call(fund(world, "rade"), "POST", f"/guarantees/{item}/issue")
+    secrets = ("MK4030991234567", "Ivan Milutinovikj", "14 employees", "1979", "Glass jars")
+    with world.engine.connect() as connection:
+        query = text('SELECT body::text FROM outbox WHERE "case" = :case OR entity LIKE :kind')
+        bodies = " ".join(connection.execute(query, {"case": item, "kind": "permission:%"}).scalars())
+    assert "guarantee-fund" in bodies
+    seen = world.bank_one.json("GET", f"/loans/api/guarantees/{item}").text
+    page = world.bank_one.get(f"/loans/guarantees/{item}").text
+    assert [secret for secret in secrets if secret in bodies + seen + page] == []
+    assert "14 employees" in fund(world, "rade").json("GET", f"/loans/api/guarantees/{item}").text
 
 
 def test_each_rule_of_the_facility_refuses_in_its_place(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,19 @@ def test_from_the_catalogue_to_the_referral(world: World) -> None:
         call(world.bank_two, "GET", f"/products/{grown['reference']}?number=1")["terms"]["rate_max_percent"] == "14.00"
     )
     assert [fit["name"] for fit in call(world.msme, "GET", f"/proposals/{reference}/matches")] == ["Equipment loan"]
+
+
+def test_products_that_were_not_compared_are_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more products than are compared the page says how many it left out; of fewer it says nothing."""
+    call(world.bank_one, "POST", "/products", 201, terms=TERMS)
+    call(world.bank_one, "POST", "/products", 201, terms=TERMS | {"name": {"en": "Second loan"}})
+    reference = drafted(world)
+    address = f"/loans/proposals/{reference}/matches"
+    assert 'class="note warn"' not in world.msme.get(address).text
+    monkeypatch.setattr(import_module("services.loans.storage.products"), "MOST_OPEN", 1)
+    page = world.msme.get(address).text
+    assert page.count('class="note warn"><b>1</b>') == 1
+    assert len(call(world.msme, "GET", f"/proposals/{reference}/matches")) == 1
 
 
 def test_a_product_is_published_by_form(world: World) -> None:

@@ -193,6 +193,20 @@ def test_who_was_asked_beside_it_is_passed_over(world: World) -> None:
     assert states(world, reference)[1][1:] == [("bank-two", "skipped", "asked_already"), ("mfi-one", "asked", "")]
 
 
+def test_a_teaser_ends_as_its_bank_is_asked(world: World) -> None:
+    """Banks that have a teaser are asked in their turn like others, and each teaser ends with that turn."""
+    reference = arranged(world, "bank-one", "bank-two", begin=False)
+    body = {"banks": ["bank-one", "bank-two"], "until": "2026-03-20"}
+    call(world.msme, "POST", f"/proposals/{reference}/teasers", 201, **body)
+    call(world.msme, "POST", f"/proposals/{reference}/sequence/start")
+    assert states(world, reference)[1] == [("bank-one", "asked", ""), ("bank-two", "waiting", "")]
+    assert [len(call(bank, "GET", "/teasers")["items"]) for bank in (world.bank_one, world.bank_two)] == [0, 1]
+    call(world.msme, "POST", f"/referrals/{has(world, world.bank_one)[0]}/withdrawal")
+    assert (tick(world), tick(world)) == (1, 0)
+    assert states(world, reference)[1] == [("bank-one", "over", "withdrawn"), ("bank-two", "asked", "")]
+    assert call(world.bank_two, "GET", "/teasers")["items"] == []
+
+
 def test_others_do_not_arrange(world: World) -> None:
     """A bank and staff are refused, and without any bank there is nothing to start."""
     reference = arranged(world, "bank-one", begin=False)

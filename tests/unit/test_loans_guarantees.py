@@ -158,6 +158,15 @@ def test_two_people_issue_and_pay() -> None:
     )
     with pytest.raises(ForbiddenError):
         changed.approve("rade", "Rade", NOW, eur("80000"))
+    changed_again = Change(terms=terms(), by="sonja", by_name="Sonja", at=NOW)
+    with pytest.raises(IllegalTransitionError) as waits:
+        changed.propose(changed_again, finance(), "EUR", eur(0))
+    assert waits.value.legal == ["approve", "refuse", "close"]
+    dropped = Facility(id="GFC-2", programme="p", guarantor="fund", guarantor_name="Fund", terms=terms())
+    dropped.propose(changed_again, finance(), "EUR", eur(0))
+    dropped.refuse("Not this year.")
+    with pytest.raises(IllegalTransitionError):
+        dropped.propose(changed_again, finance(), "EUR", eur(0))
     with pytest.raises(ConflictError, match=r"95,000\.00"):
         changed.approve("sonja", "Sonja", NOW, eur("95000"))
 
@@ -230,6 +239,9 @@ def test_recoveries_are_shared_by_coverage_and_the_rest_of_the_loss_can_be_claim
     assert set(refused.value.fields) == {"amount", "on", "reference"}
     item.close("Nothing more is to be had.", DAY)
     assert (item.stage, item.spent(), item.committed()) == ("closed", eur("17400"), eur(0))
+    share = next(due for due in item.dues if due.kind == "recovery")
+    item.receive(share.number, DAY, "S-1", DAY, "Rade")
+    assert item.dues[share.number - 1].paid_on == DAY, "what is due is received after the end too"
 
 
 def test_a_claim_is_taken_back_when_the_loan_cures_and_a_later_default_is_counted_anew() -> None:

@@ -68,7 +68,7 @@ def firm() -> Firm:
 
 
 def entered(item: Firm, topic: str, content: dict[str, Any], as_of: str = "2026-02-01", **more: Any) -> int:
-    fact = Fact.model_validate({"topic": topic, "as_of": as_of, "source": "audited", "content": content, **more})
+    fact = Fact.model_validate({"topic": topic, "as_of": as_of, "source": "audited", "content": content} | more)
     read = read_content(topic, content)
     return item.enter(fact, read, side="firm", by=("u1", "Vera"), now=NOW, today=TODAY)
 
@@ -134,6 +134,28 @@ def test_a_correction_takes_the_place_and_keeps_the_former() -> None:
     with pytest.raises(InvalidError) as refused:
         entered(item, "register", {"legal_name": "P"}, as_of="2026-03-03")
     assert list(refused.value.fields) == ["as_of"]
+
+
+def test_accounts_of_a_year_are_stated_once_by_each_source() -> None:
+    """Who states a year again corrects the entry; audited accounts may follow those of the tax return."""
+    item = firm()
+    entered(item, "accounts", YEAR)
+    with pytest.raises(InvalidError) as refused:
+        entered(item, "accounts", YEAR)
+    assert refused.value.fields == {"year": "is stated by entry 1: correct that one"}
+    entered(item, "accounts", YEAR | {"sales": "120000", "net_profit": "36100"}, source="tax_return")
+    assert [found.sales for _, found in item.accounts()] == [Decimal(120000)]
+
+
+def test_somebody_is_named_once() -> None:
+    """A form that is sent again names nobody twice; an erased name may be named anew under another number."""
+    item = firm()
+    item.name_person(" Vera ", "owner")
+    for name in ("Vera", " "):
+        with pytest.raises(InvalidError):
+            item.name_person(name, "owner")
+    item.erase_person(1)
+    assert item.name_person("Vera", "owner").number == 2
 
 
 def test_a_fact_stands_as_of_its_day() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -195,6 +197,27 @@ def test_what_is_inside_is_never_called(address: str) -> None:
     for found in ([address], ["93.184.215.14", address]):
         with pytest.raises(RefusedAddressError, match="no public address"):
             Egress(resolver=lambda _host, _port, found=found: found).address_of("bank.example", 443)
+
+
+def test_a_name_that_nobody_explains_in_time_is_not_waited_for() -> None:
+    """A resolver that hangs ends the attempt at the limit with words that say so, and what it raises is passed on."""
+    over = threading.Event()
+
+    def hangs(_host: str, _port: int) -> list[str]:
+        over.wait(30)
+        return ["93.184.215.14"]
+
+    begun = time.monotonic()
+    reply = Egress(resolver=hangs, naming=0.1).post("https://bank.example/hook", {}, b"{}")
+    over.set()
+    assert time.monotonic() - begun < 10
+    assert (reply.code, reply.text) == (None, "The name bank.example could not be resolved in time")
+
+    def fails(_host: str, _port: int) -> list[str]:
+        raise OSError("no such name")
+
+    with pytest.raises(RefusedAddressError, match="can't be resolved"):
+        Egress(resolver=fails).address_of("bank.example", 443)
 
 
 def test_public_and_allowed_addresses_are_called() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from services.grants.domain.appeal import last_day
 from services.grants.domain.mainline import main_line
+from services.grants.handlers.appealing import rejected
 from shared.i18n import translate
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _OURS = (
 )
 _LATE = "We meant to be done with this step by %(day)s and are late; we are sorry. You need not do anything."
 _ENDED = "It is closed: %(stage)s. Nothing more happens unless you or we open it again."
+_APPEAL = "If you hold that something was overlooked you may appeal, once, until %(day)s: see the page Appeal."
 
 
 def status(page: CasePage, today: date) -> list[str]:
@@ -42,7 +45,9 @@ def status(page: CasePage, today: date) -> list[str]:
     day = page.frame.call.closes_on if application.stage == initial else application.due
     named = {"stage": page.stage_name(application.stage), "next": _next(page), "day": _day(page, day)}
     if application.terminal:
-        return [_said(page, _ENDED, named)]
+        until = _appeal_until(page)
+        more = [_said(page, _APPEAL, {"day": _day(page, until)})] if until and today <= until else []
+        return [_said(page, _ENDED, named), *more]
     yours = application.holder == "applicant"
     words = _DRAFT if application.stage == initial else _ASKED if application.paused else _YOURS if yours else _OURS
     after = words[1] if day else words[2]
@@ -51,6 +56,12 @@ def status(page: CasePage, today: date) -> list[str]:
     if not named["next"] and words is _OURS and after is not _LATE:
         return [_said(page, words[0], named)]
     return [_said(page, words[0], named), _said(page, after, named)]
+
+
+def _appeal_until(page: CasePage) -> date | None:
+    rules = page.frame.pack.closeout.appeals
+    stands = rules and rejected(page.application, page.frame)
+    return last_day(page.application, rules, page.frame.calendar) if rules and stands else None
 
 
 def _said(page: CasePage, message: str, named: dict[str, str]) -> str:

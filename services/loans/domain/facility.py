@@ -159,7 +159,7 @@ class Facility(Entity):
 
     def propose(self, change: Change, finance: Finance, currency: str, used: Money) -> None:
         """Let terms wait for another person of the guarantor; raises InvalidError naming what breaks a rule."""
-        if self.number or self.change:
+        if self.stage != "proposed" or self.change:
             self._must("change")
         wrong = change.terms.problems(finance, currency, used)
         if wrong:

@@ -93,7 +93,7 @@ class Firm(Entity):
         wrong = content.problems(fact.as_of)
         if fact.as_of > today:
             wrong["as_of"] = "must not be in the future"
-        wrong |= self._wrong_correction(fact)
+        wrong |= self._wrong_correction(fact) or self._stated(fact, content)
         if wrong:
             raise InvalidError(wrong)
         number = self.number + 1
@@ -123,6 +123,8 @@ class Firm(Entity):
         """Add somebody of the firm."""
         if not name.strip():
             raise InvalidError({"name": "is required"})
+        if any(item.name == name.strip() for item in self.people):
+            raise InvalidError({"name": "stands twice"})
         if len(self.people) >= MAX_PEOPLE:
             raise ConflictError("A firm names at most %(limit)s people", limit=MAX_PEOPLE)
         found = Person.model_validate({"number": len(self.people) + 1, "name": name.strip(), "role": role})
@@ -145,6 +147,16 @@ class Firm(Entity):
         gone = found.model_copy(update={"name": "", "erased": True})
         self.people = [gone if item.number == number else item for item in self.people]
         self.record(FirmPersonErased(**self.facts(), person=number))
+
+    def _stated(self, fact: Fact, content: Content) -> dict[str, str]:
+        """Refuse a year's accounts from a source that has stated them: they are corrected, not stated twice."""
+        if not isinstance(content, Accounts):
+            return {}
+        for item in self.standing():
+            same = item.topic == "accounts" and item.source == fact.source and item.number != fact.corrects
+            if same and item.read(Accounts).year == content.year:
+                return {"year": Rule("is stated by entry %(number)s: correct that one", number=item.number)}
+        return {}
 
     def standing(self, upto: int | None = None) -> list[Entry]:
         """Return the entries that no other one corrects, in the order of their day; of the first `upto` alone."""

@@ -11,7 +11,6 @@ from services.loans.domain import guarantee_sums as sums
 from services.loans.domain.guarantee_parts import (
     CHARGED,
     HOLDING,
-    LIVE,
     MOVES,
     Approval,
     Checked,
@@ -275,7 +274,7 @@ class IssuedGuarantee(Entity):
             raise NotFoundError("There is nothing due under this number")
         if item.paid_on:
             raise ConflictError("This sum of %(amount)s is paid already", amount=item.amount)
-        if self.stage not in LIVE:
+        if self.issued_on is None:
             raise ConflictError("The guarantee is %(stage)s", stage=self.stage)
         self._must_be_said(on, payment, today, item.charged_on)
         done = item.model_copy(update={"paid_on": on, "payment": payment, "by": by})

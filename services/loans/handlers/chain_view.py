@@ -63,7 +63,7 @@ def open_agreement(uow: UnitOfWork, who: Identity, reference: str, cursor: str |
         access.viewed(uow, item.id, "the tripartite agreement", case=item.id, programme=item.programme)
     found, connection = dues(uow, item), uow.connection
     inside = side != "buyer"
-    started = item.in_force_on is not None
+    started, trade = item.in_force_on is not None, side != "bank" or item.stage in LIVE
     return Opened(
         item=item,
         side=side,
@@ -73,11 +73,11 @@ def open_agreement(uow: UnitOfWork, who: Identity, reference: str, cursor: str |
         books=_books(uow, item, found) if inside and started else [],
         page=chain.delivery_rows(connection, reference, cursor=cursor),
         sums=chain.sums_by_stage(connection, reference),
-        delivered=chain.delivered_by_good(connection, item) if started else {},
+        delivered=chain.delivered_by_good(connection, item) if started and trade else {},
         transfers=chain.transfer_rows(connection, reference),
         ready=chain.to_transfer(connection, reference, access.today(uow)) if side == "buyer" else [],
         texts=chain.texts(connection, reference),
-        trade=side != "bank" or item.stage in LIVE,
+        trade=trade,
     )
 
 

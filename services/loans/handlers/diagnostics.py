@@ -15,7 +15,7 @@ from services.loans.domain.diagnostic import Answer, Diagnostic, Questionnaire
 from services.loans.domain.finance import Finance
 from services.loans.handlers import access, firms
 from shared.database import UnitOfWork
-from shared.errors import InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.web.forms import invalid
 from shared.web.identity import Identity
 
@@ -85,6 +85,9 @@ def take(  # noqa: PLR0917 - what is answered, for whom, as of when
         by_name=who.name,
         answers=_answers(answers),
     )
+    before = storage.taken(uow, organisation, asked.code)
+    if any(item.taken_on == on and item.answers == taken.answers for item in before):
+        raise ConflictError("These answers are recorded already")
     storage.diagnostics(uow).add(taken)
     taken.take(asked)
     return taken

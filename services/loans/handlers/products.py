@@ -123,11 +123,12 @@ class Fit:
 
 @dataclass(frozen=True)
 class Matching:
-    """Every product that can be asked for, the best first."""
+    """Every product that can be asked for, the best first; of very many, how many were not held against it."""
 
     proposal: Proposal
     finance: Finance
     fits: list[Fit]
+    left_out: int
 
 
 def matching(uow: UnitOfWork, who: Identity, reference: str) -> Matching:
@@ -137,7 +138,8 @@ def matching(uow: UnitOfWork, who: Identity, reference: str) -> Matching:
     if role != "applicant":
         access.viewed(uow, proposal.id, "the proposal", case=proposal.id, programme=proposal.programme)
     finance, _ = access.rules(uow, proposal.programme)
-    return Matching(proposal, finance, _fits(uow, proposal, ratios(proposal.plan), finance))
+    left_out = storage.open_left_out(uow.connection, proposal.programme, access.today(uow))
+    return Matching(proposal, finance, _fits(uow, proposal, ratios(proposal.plan), finance), left_out)
 
 
 def _fits(uow: UnitOfWork, proposal: Proposal, figures: Ratios, finance: Finance) -> list[Fit]:

@@ -202,7 +202,9 @@ def refer(
     proposal = access.proposal(uow, who, reference, "loans.proposal.refer", version=version)
     consent, product, _ = consented(uow, who, proposal, agreement)
     pinned = (product.id, product.number) if product else (None, None)
-    return hand_over(uow, proposal, consent, *pinned)
+    referral = hand_over(uow, proposal, consent, *pinned)
+    teasers.referred(uow, proposal.id, consent.bank)
+    return referral
 
 
 def consented(
@@ -251,7 +253,6 @@ def hand_over(
     referral.give_consent(consent)
     referral.submit(partner, uow.now(), access.today(uow))
     improvements.refer_again(uow, referral, plans, finance)
-    teasers.referred(uow, proposal.id, consent.bank)
     return referral
 
 

@@ -11,7 +11,7 @@ from services.loans.domain.finance import Finance
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.referral import Referral
 from services.loans.domain.sequence import Sequence, Step, next_on, outcome
-from services.loans.handlers import access, products, proposals
+from services.loans.handlers import access, products, proposals, teasers
 from services.loans.handlers.proposals import Agreement
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -153,6 +153,7 @@ def _ask_next(uow: UnitOfWork, proposal: Proposal, sequence: Sequence, finance: 
         referral = proposals.hand_over(uow, proposal, step.consent, step.product, step.product_number)
         uow.flush()  # the referral's row comes before the sequence that refers to it
         sequence.ask(step.bank, referral.id, uow.now())
+        teasers.referred(uow, proposal.id, step.bank)
         return
     sequence.finish("exhausted")
 

@@ -126,7 +126,10 @@ def take_back(uow: UnitOfWork, who: Identity, reference: str, *, version: int | 
 
 
 def referred(uow: UnitOfWork, proposal: str, bank: str) -> None:
-    """End the teaser of a bank that is now given the proposal itself."""
+    """End the teaser of a bank that is now given the proposal itself.
+
+    The last thing of an act: it goes on in the name of the service, and what was loaded before is let go.
+    """
     found = [item for item in storage.teasers_of(uow, proposal) if item.bank == bank and item.stage in LIVE]
     if found:
         _end(uow, found, "referred")

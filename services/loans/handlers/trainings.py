@@ -76,7 +76,7 @@ class Opened:
     seats: list[Seat]
     names: dict[Key, str]
     own: tuple[str, str] | None  # the person's own firm: id and name
-    people: Sequence[tuple[int, str, str]]  # of that firm, who are not enrolled yet
+    people: Sequence[tuple[Key, str, str, str]]  # who can be enrolled by this person: name, role, firm
 
 
 def open_training(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
@@ -87,12 +87,15 @@ def open_training(uow: UnitOfWork, who: Identity, reference: str) -> Opened:
     seats = [seat for seat in training.seats if keeps or seat.organisation == who.organisation]
     names = storage.names_of(uow.connection, {seat.organisation for seat in seats})
     place = storage.firm_place(uow.connection, who.organisation or "")
-    firm = firms.known(uow, place.id) if place else None
     taken = {seat.key for seat in training.seats}
+    office = who.programmes if _OFFICE & set(who.roles) else ()
+    known = storage.people_of(
+        uow.connection, own=place.id if place else "", adviser=who.organisation or "", programmes=office
+    )
     people = [
-        (person.number, person.name, person.role)
-        for person in (firm.people if firm else [])
-        if not person.erased and (firm.id, person.number) not in taken  # type: ignore[union-attr]
+        ((firm, item["number"]), item["name"], item["role"], name)
+        for firm, name, item in known
+        if (firm, item["number"]) not in taken
     ]
     return Opened(training, keeps, seats, names, (place.id, place.name) if place else None, people)
 

@@ -14,7 +14,8 @@ from services.loans.handlers.diagnostics import Opened
 from services.loans.pages import fact_sections, forms, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
-from shared.errors import InvalidError
+from shared.errors import ConflictError, InvalidError
+from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.identity import Identity
 from shared.web.pages import render
@@ -34,7 +35,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, c
     return render(
         request,
         "diagnostics.html",
-        status_code=422 if "errors" in more else 200,
+        status_code=422 if "errors" in more else 409 if "conflict" in more else 200,
         opened=opened,
         levels=opened.asked.level_words(locale),
         labels={item.code: item.said(locale) for item in opened.asked.questions()} | {"taken_on": words.say("As of")},
@@ -83,7 +84,15 @@ def _weak(opened: Opened, locale: str) -> list[tuple[str, Any, list[tuple[str, s
     return found
 
 
-@router.post("/firms/{organisation}/diagnostics/{code}", dependencies=[allowed("loans.diagnostic.take")])
+def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:
+    place = request.path_params
+    return _page(request, uow, who, place["organisation"], place["code"], conflict=problem)
+
+
+TAKE = [stay(_stays), allowed("loans.diagnostic.take")]
+
+
+@router.post("/firms/{organisation}/diagnostics/{code}", dependencies=TAKE)
 def take(  # noqa: PLR0917 - what the address and the form give
     request: Request, organisation: str, code: str, posted: forms.Posted, who: Who, uow: Uow
 ) -> Response:

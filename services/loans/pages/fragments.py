@@ -56,9 +56,13 @@ def _folders(request: Request, connection: Connection, who: Identity) -> list[Fi
 def _guarantees(connection: Connection, who: Identity) -> list[Figure]:
     """Return what waits for a guarantor's people."""
     counts = storage.guarantee_counts(connection, who.organisation or "")
+    waiting = storage.facilities_waiting(connection, who.organisation or "")
     return [
-        Figure(label, counts.get(stage, 0), f"/loans/guarantees?stage={stage}", tone)
-        for stage, (label, tone) in GUARANTEES.items()
+        *(
+            Figure(label, counts.get(stage, 0), f"/loans/guarantees?stage={stage}", tone)
+            for stage, (label, tone) in GUARANTEES.items()
+        ),
+        Figure("Facilities for the second person", waiting, "/loans/facilities", "go"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.loans import charts, storage
+from services.loans import chain_chart, storage
 from services.loans.api.groups import SettleIn, seen_by
 from services.loans.domain.blocks import Line, MaybePercent, MaybeSum, Whole
 from services.loans.domain.group import FIELDS, Facts
@@ -138,8 +139,8 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
     opened = groups.open_group(uow, who, reference)
     group, staff = opened.group, opened.side == "staff"
     letters = by_event(storage.letters(uow.connection, group.id, None if staff else who.organisation))
-    entries = [(group.organisation_name, group.lead_share.amount)]
-    entries += [(member.name, member.share.amount) for member in group.members]
+    entries = [(group.organisation_name, group.lead_share)]
+    entries += [(member.name, member.share) for member in group.members]
     return render(
         request,
         "group.html",
@@ -147,14 +148,19 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         opened=opened,
         group=group,
         own=group.member(opened.own) if opened.own else None,
-        shares=charts.cost_chart(entries, words.say("Shares"), request.app.state.pages.number),
+        shares=[(name, share, _bar(name, share.amount, group.asked().amount)) for name, share in entries],
         w=group_words,
         names=FIELDS,
         today=access.today(uow),
         lines=words.acts(storage.timeline(uow.connection, group.id, refused=staff), letters),
         move_names={name: words.say(said) for name, said in group_words.MOVES.items()},
-        **({"conflict": None, "done": "", "chosen": list(FIELDS)} | more),
+        **({"conflict": None, "done": "", "chosen": []} | more),
     )
+
+
+def _bar(name: str, share: Decimal, whole: Decimal) -> Any:
+    part = share / whole if whole else Decimal(0)
+    return chain_chart.bar(float(part), f"{name}: {part:.0%}", "var(--accent)")
 
 
 def _stays(request: Request, uow: UnitOfWork, who: Identity, problem: ConflictError) -> HTMLResponse:

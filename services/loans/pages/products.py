@@ -305,4 +305,6 @@ def matches(request: Request, reference: str, who: Who, uow: Uow, bank: Annotate
         if bank in {"", fit.product.bank}
     ]
     may_refer = own and proposal.stage == "locked" and not proposal.accepted_referral
-    return render(request, "matches.html", proposal=proposal, fits=fits, own=own, may_refer=may_refer)
+    return render(
+        request, "matches.html", proposal=proposal, fits=fits, own=own, may_refer=may_refer, left_out=found.left_out
+    )

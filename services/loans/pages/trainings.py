@@ -48,6 +48,16 @@ class SeatForm(forms.VersionedForm):
     person: Annotated[int, Field(ge=1, le=1000)]
 
 
+class EnrolForm(forms.VersionedForm):
+    seat: Annotated[Line, Field(min_length=1)]  # the firm and the person's number: "pelagonia 1"
+
+    def key(self) -> Key:
+        firm, _, number = self.seat.rpartition(" ")
+        if not firm or not number.isascii() or not number.isdigit() or len(number) > len("1000"):
+            raise InvalidError({"seat": "choose one of the people"})
+        return firm, int(number)
+
+
 class WhyForm(forms.VersionedForm):
     why: Line = ""
 
@@ -105,7 +115,10 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, reference: str, **mo
         "training": training,
         "begun": today >= training.starts,
         "field_of": field_of,
-        "person_choices": [(number, f"{name} ({words.say(ROLES[role])})") for number, name, role in opened.people],
+        "person_choices": [
+            (f"{firm} {number}", f"{name} ({words.say(ROLES[role])}), {firm_name}")
+            for (firm, number), name, role, firm_name in opened.people
+        ],
         "stages": STAGES,
         "roles": ROLES,
         "conflict": None,
@@ -150,8 +163,8 @@ def _do(
 @router.post("/courses/{reference}/seats", dependencies=[STAY, allowed("loans.training.enrol")])
 def enrol(request: Request, reference: str, posted: forms.Posted, who: Who, uow: Uow) -> Response:
     def act() -> None:
-        form = forms.parsed(SeatForm, posted)
-        trainings.enrol(uow, who, reference, form.firm or who.organisation or "", form.person, version=form.version)
+        form = forms.parsed(EnrolForm, posted)
+        trainings.enrol(uow, who, reference, *form.key(), version=form.version)
 
     return _do(request=request, uow=uow, who=who, reference=reference, posted=posted, done="enrol", act=act)
 

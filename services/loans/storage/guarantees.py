@@ -99,6 +99,13 @@ def guarantee_counts(connection: Connection, guarantor: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
+def facilities_waiting(connection: Connection, guarantor: str) -> int:
+    """Return how many facilities of a guarantor have terms that wait for a second person."""
+    c = facility.c
+    query = select(func.count()).select_from(facility).where(c.guarantor == guarantor, c.waits)
+    return int(connection.execute(query).scalar_one())
+
+
 def guarantees_of(connection: Connection, reference: str) -> list[Row[Any]]:
     """Return the guarantees of a loan, newest first."""
     query = select(*light_columns(guarantee)).where(guarantee.c.loan == reference)

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 
 from services.loans.domain.product import Product, ProductTerms, sha256_of
 from services.loans.storage.queries import light_columns, newest_first, says
@@ -81,8 +81,19 @@ def product_names(connection: Connection, programme: str) -> set[tuple[str, str]
 
 
 def open_products(connection: Connection, programme: str, day: date) -> list[Product]:
-    """Return the products that can be asked for on that day."""
+    """Return the products that can be asked for on that day, the first MOST_OPEN by number."""
+    query = select(product.c.state, product.c.version).where(*_open(programme, day))
+    found = connection.execute(query.order_by(product.c.id).limit(MOST_OPEN))
+    return [Product.stored(row.state, row.version) for row in found]
+
+
+def open_left_out(connection: Connection, programme: str, day: date) -> int:
+    """Return how many products that can be asked for on that day `open_products` leaves out."""
+    query = select(func.count()).select_from(product).where(*_open(programme, day))
+    return max(0, connection.execute(query).scalar_one() - MOST_OPEN)
+
+
+def _open(programme: str, day: date) -> tuple[ColumnElement[bool], ...]:
     c = product.c
-    query = select(c.state, c.version).where(c.programme == programme, c.stage == "published", c.valid_from <= day)
-    query = query.where(or_(c.valid_until.is_(None), c.valid_until >= day)).order_by(c.id).limit(MOST_OPEN)
-    return [Product.stored(row.state, row.version) for row in connection.execute(query)]
+    until = or_(c.valid_until.is_(None), c.valid_until >= day)
+    return c.programme == programme, c.stage == "published", c.valid_from <= day, until

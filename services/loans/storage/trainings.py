@@ -6,17 +6,18 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_
+from sqlalchemy import Connection, Row, delete, insert, or_, select, tuple_
 
 from services.loans.domain.diagnostic import Diagnostic
 from services.loans.domain.lessons import Lesson
 from services.loans.domain.training import Key, Training
 from services.loans.storage.firm_tables import attendance, diagnostic, firm, training
 from services.loans.storage.queries import light_columns
+from services.loans.storage.tables import proposal
 from shared.database import Repository, UnitOfWork
 from shared.web.paging import Page, decode_cursor, page_of
 
-MOST_TAKEN = 40
+MOST_TAKEN, MOST_FIRMS = 40, 200
 
 
 def _training(item: Training) -> dict[str, Any]:
@@ -93,6 +94,17 @@ def names_of(connection: Connection, organisations: Collection[str]) -> dict[Key
     """Return the names of firms' people; an erased one has none."""
     query = select(firm.c.id, firm.c.state["people"].label("people")).where(firm.c.id.in_(organisations))
     return {(row.id, item["number"]): item["name"] for row in connection.execute(query) for item in row.people or []}
+
+
+def people_of(
+    connection: Connection, *, own: str = "", adviser: str = "", programmes: Sequence[str] = ()
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return (firm, its name, person) of those who can be enrolled: of a firm, of those advised, of programmes."""
+    advised = select(proposal.c.organisation).where(proposal.c.supporter == adviser)
+    whose = or_(firm.c.id == own, firm.c.id.in_(advised), firm.c.programme.in_(programmes))
+    query = select(firm.c.id, firm.c.name, firm.c.state["people"].label("people")).where(whose)
+    rows = connection.execute(query.order_by(firm.c.name, firm.c.id).limit(MOST_FIRMS))
+    return [(row.id, row.name, item) for row in rows for item in row.people or [] if not item["erased"]]
 
 
 def seats_of(connection: Connection, organisation: str) -> list[Row[Any]]:
