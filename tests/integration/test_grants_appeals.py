@@ -35,6 +35,8 @@ def test_a_rejected_applicant_appeals_once_and_somebody_else_decides(world: Worl
     world.manager.api("POST", f"{path}/decision", 422, **(decision | {"code": "nothing-new"}))
     world.manager.api("POST", f"{path}/decision", **decision)
     assert case.seen()["stage"] == "screening"
+    again = world.manager.api("POST", f"{path}/decision", 409, **(decision | {"version": 2}))
+    assert "The appeal was decided on 2 Mar 2026 by" in again["detail"]
     case.move(world.manager, "reject", reason="Not eligible")
     assert "was made on 2 Mar 2026" in str(world.applicant.api("POST", path, 409, grounds="Again"))
     assert {"grants.appeal.lodged", "grants.appeal.decided"} <= {*world.events(case.reference)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -98,7 +99,8 @@ def test_an_assessment_is_taken_over_while_it_is_valid(world: World) -> None:
     world.clock.forward(days=800)
     body = {"source": first.reference, "version": 0}
     late = officer.api("POST", f"{third.path}/capacity/taking-over", expect=409, **body)
-    assert "It was valid until" in late["detail"]
+    valid = date.fromisoformat(taken["result"]["valid_until"])
+    assert f"It was valid until {valid:%-d %b %Y}; today is {world.clock():%-d %b %Y}" in late["detail"]
     other = officer.api("POST", f"{third.path}/capacity/taking-over", expect=422, source="BSO-2020-0001", version=0)
     assert other["errors"][0]["field"] == "source"
     world.clock.forward(days=-800)

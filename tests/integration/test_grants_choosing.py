@@ -66,6 +66,7 @@ def test_the_rule_refuses_with_its_count(world: World) -> None:
     assert refused["detail"] == "2 reviewers are needed and 0 are free of conflicts, there and not full"
     codes = {item["name"]: item["hindrance"]["code"] for item in world.officer.api("GET", f"{case.path}/reviewers")}
     assert codes == {"Elena Markova": "away", "Filip Jovanov": "full", "Hana Dimova": "conflict-own-organisation"}
+    assert "Away until 30 Mar 2026" in world.officer.page(f"/applications/{case.reference}/reviews")
     profile(world.reviewer_one, limit=9)
     profile(world.reviewer_two, limit=9)
 

@@ -91,7 +91,8 @@ def test_who_may_let_whom_stand_in(world: World) -> None:
     assert "nobody stands in at second hand" in again["detail"]
     fields = {"role": "officer", "delegate": two.identity.user, **_days(world)}
     shown = world.officer.post("/delegations", 409, **fields).text
-    assert "Dana Kuzmina acts for Goran Ristov" in shown
+    first, last = world.clock(), world.clock() + timedelta(days=4)
+    assert f"Dana Kuzmina acts for Goran Ristov from {first:%-d %b %Y} to {last:%-d %b %Y} already" in shown
     world.applicant.page("/delegations", 403)
 
 

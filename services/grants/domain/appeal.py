@@ -74,12 +74,14 @@ class Appeal(Entity):
         about = {"reference": self.id, "title": self.title, "organisation_id": self.organisation}
         return about | {"organisation_name": self.organisation_name, "notify": notify}
 
-    def decide(self, outcome: Outcome, code: str, words: str, rules: Appeals, *, by: Person, now: datetime) -> None:
+    def decide(
+        self, outcome: Outcome, code: str, words: str, rules: Appeals, calendar: Calendar, *, by: Person, now: datetime
+    ) -> None:
         """Grant it or refuse it, for a coded reason."""
-        if self.outcome:
+        if self.outcome and self.decided_at:
             raise ConflictError(
                 "The appeal was decided on %(day)s by %(who)s",
-                day=self.decided_at.date().isoformat() if self.decided_at else "",
+                day=self.decided_at.astimezone(ZoneInfo(calendar.zone)).date(),
                 who=self.decided_by_name,
             )
         if by.is_one_of(*self.rejected_by):

@@ -147,8 +147,7 @@ class Capacity(Entity):
         if (earlier.organisation, earlier.programme, earlier.sheet) != (self.organisation, self.programme, sheet):
             raise ConflictError("That assessment is of another organisation or asks other questions")
         if made.valid_until < today:
-            until, now_is = made.valid_until.isoformat(), today.isoformat()
-            raise ConflictError("It was valid until %(until)s; today is %(today)s", until=until, today=now_is)
+            raise ConflictError("It was valid until %(until)s; today is %(today)s", until=made.valid_until, today=today)
         self.answers, self.result, self.sheet = list(earlier.answers), made, earlier.sheet
         self.source = TakenOver(reference=earlier.id, by=by.id, by_name=by.name, at=now)
         self.record(

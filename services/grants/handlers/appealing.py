@@ -104,7 +104,7 @@ def decide(uow: UnitOfWork, who: Identity, reference: str, command: DecideAppeal
     if not appeal.outcome and not rejected(application, frame):
         raise ConflictError("Only a rejection can be appealed; the stage is %(stage)s", stage=application.stage)
     by = act_as(uow, role, command.words)
-    appeal.decide(command.outcome, command.code, command.words, rules, by=by, now=uow.now())
+    appeal.decide(command.outcome, command.code, command.words, rules, frame.calendar, by=by, now=uow.now())
     if command.outcome == "granted":
         uow.flush()  # an appeal that is open holds the very move
         move = MoveApplication(transition=rules.move, version=application.version, reason=command.words)

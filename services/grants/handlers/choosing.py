@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.grants.domain.application import Application
 from services.grants.domain.assessor import Assessor
@@ -76,10 +77,11 @@ def candidates(uow: UnitOfWork, application: Application, frame: Frame) -> list[
     known = judging.assessors_by_id(uow.connection, users)
     load = judging.open_reviews(uow.connection, users)
     conflicts = derived_for(uow.connection, users, application)
+    today = uow.now().astimezone(ZoneInfo(frame.calendar.zone)).date()
     found = []
     for user in users:
         said = known.get(user) or Assessor(id=user, name=people[user])
-        hindrance = conflicts.get(user) or _hindrance(said, load.get(user, 0), uow.now().date())
+        hindrance = conflicts.get(user) or _hindrance(said, load.get(user, 0), today)
         matches = tuple(
             tag for tag in frame.call.expertise if tag.casefold() in {own.casefold() for own in said.expertise}
         )
@@ -91,7 +93,8 @@ def candidates(uow: UnitOfWork, application: Application, frame: Frame) -> list[
 
 def _hindrance(said: Assessor, load: int, today: date) -> Sentence | None:
     if said.is_away(today) and said.away:
-        return Sentence("Away until %(until)s", code="away", until=said.away.until.isoformat())
+        until = said.away.until
+        return Sentence("Away until %(until)s", code="away", figures={"until": until.isoformat()}, until=until)
     if load >= said.limit:
         return Sentence("Has %(open)s open reviews, and takes %(limit)s", code="full", open=load, limit=said.limit)
     return None

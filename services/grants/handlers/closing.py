@@ -129,7 +129,7 @@ def must_not_be_closed(application: Application, frame: Frame) -> None:
     """Raise ConflictError when a grant was closed by its checklist: nothing of it moves before it is reopened."""
     last = application.history[-1] if application.history else None
     if application.terminal and last and last.transition in frame.pack.closeout.moves:
-        day = last.at.astimezone(ZoneInfo(frame.calendar.zone)).date().isoformat()
+        day = last.at.astimezone(ZoneInfo(frame.calendar.zone)).date()
         said = "The grant was closed on %(day)s by %(who)s; it must be reopened first"
         raise ConflictError(said, day=day, who=last.by_name)
 

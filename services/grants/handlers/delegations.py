@@ -105,8 +105,8 @@ def _alone(connection: Connection, made: Delegation) -> None:
             "%(delegate)s acts for %(delegator)s from %(first)s to %(last)s already: nobody stands in at second hand",
             delegate=other.delegate_name,
             delegator=other.delegator_name,
-            first=other.first_day.isoformat(),
-            last=other.last_day.isoformat(),
+            first=other.first_day,
+            last=other.last_day,
         )
 
 

@@ -316,7 +316,7 @@ def _must_be_proved(uow: UnitOfWork, application: Application, frame: Frame, com
         raise InvalidError({"answer": Rule("can be yes when the capacity assessment is finished; it is not")})
     until = made.result.valid_until
     if until < uow.now().astimezone(ZoneInfo(frame.calendar.zone)).date():
-        rule = Rule("can't be yes: the capacity assessment was valid until %(day)s", day=until.isoformat())
+        rule = Rule("can't be yes: the capacity assessment was valid until %(day)s", day=until)
         raise InvalidError({"answer": rule})
 
 
