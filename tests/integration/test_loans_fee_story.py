@@ -23,6 +23,7 @@ def staff(world: World, role: str, user: str, **more: Any) -> Browser:
     return Browser(world.app, person(role, user, organisation="programme-office", confirmed_at=now, **more))
 
 
+@pytest.mark.slow  # a long round
 @pytest.mark.english
 def test_a_fee_from_the_adviser_to_the_claw_back(world: World) -> None:
     """Two confirmed halves earn the whole fee once; three people act; an early default by a tape takes it back."""

@@ -142,6 +142,7 @@ def test_bad_input_names_the_field(world: World) -> None:
         assert problem["errors"][0]["field"].endswith(next(iter(body)))
 
 
+@pytest.mark.slow  # a long round
 def test_lists_and_pages_for_each_role(world: World) -> None:
     """Lists, pages and downloads open for whom they are meant, in English and in Russian."""
     reference = submitted(world)
