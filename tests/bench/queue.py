@@ -22,6 +22,7 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 
 from services.grants.storage import tables as t
+from shared.process import settle
 from tests.bench.document import GOALS, Part, Section, goal, machine, show, write
 from tests.bench.servers import servers
 from tests.integration.grants_world import PROGRAMME, Case, World
@@ -255,6 +256,7 @@ def over(rows: int, times: int) -> Part:
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))
             print(f"{rows:,} applications of {PROGRAMME} in {time.perf_counter() - began:.0f} s")
             deep = {"the queue, page 20": page_20(world, "/"), "by change, page 20": page_20(world, "/?sort=-updated")}
+            settle()  # as the servers do: a look at everything that stays would stand in the figures now and then
             other = {name: path.format(case=a_case(connection)) for name, path in OTHERS.items()}
             figures = measured(world, PAGES | deep | other, times, connection)
         return told(on, rows, figures, csv(world))
