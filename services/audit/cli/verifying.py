@@ -1,10 +1,8 @@
-"""The `tamga audit` commands: verify the log, prove one event. Exit codes: 0 sound, 1 not sound, 2 could not tell."""
+"""`tamga audit verify`. Exit codes: 0 sound, 1 not sound, 2 could not tell."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,35 +10,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
+from rich.table import Table
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.audit.cli.common import Json, commands, console, log
 from services.audit.domain.note import Checkpoint, NoteError
 from services.audit.handlers import verification
-from services.audit.handlers.proofs import Proof, prove
 from services.audit.handlers.verification import Report
 from services.audit.keys import Keys
-from shared.database import Context, UnitOfWork, engine_for
-from shared.errors import TamgaError
+from shared.database import Context, UnitOfWork
 from shared.infrastructure.refusals import worded
-from shared.messaging.asked import Id
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, operator
-from shared.settings import SettingsError, settings
-
-commands = typer.Typer(name="audit", help="The record: verify it, prove one event.", no_args_is_help=True)
-console = Console()
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-
-
-@contextmanager
-def _log() -> Iterator[tuple[Engine, Keys]]:
-    known = settings()
-    engine = engine_for(known.database_url("audit"), pool_size=2, application_name="tamga audit")
-    try:
-        yield engine, Keys.of(known)
-    finally:
-        engine.dispose()
+from shared.settings import SettingsError
 
 
 @commands.command("verify")
@@ -56,7 +38,7 @@ def verify(
     """Read the log again, from every stored byte up to the signatures, and look for what never arrived."""
     pinned = _kept(checkpoint) if checkpoint else None
     try:
-        with _log() as (engine, keys):
+        with log() as (engine, keys):
             report = _verified(engine, keys, newest, pinned, quiet=as_json)
             if record:
                 _record(engine, report)
@@ -130,33 +112,3 @@ def _print(report: Report) -> None:
     for finding in report.findings:
         console.print(f"[red]✗[/red] {escape(finding.sentence())}", soft_wrap=True)
     console.print("[green]OK[/green]" if report.ok else f"[red]NOT OK[/red]: {len(report.findings)} findings")
-
-
-@commands.command("prove")
-def prove_event(event_id: Id, *, as_json: Json = False) -> None:
-    """Prove that one event is in the log; the proof is checked before it is shown. Exit code 1: it is not there."""
-    try:
-        with _log() as (engine, keys), engine.begin() as connection:
-            proof = prove(connection, event_id, keys)
-    except TamgaError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(BAD_NEWS) from error
-    except (SettingsError, SQLAlchemyError, OSError) as error:
-        typer.echo(f"The event could not be proven: {worded(error)}", err=True)
-        raise typer.Exit(NO_ANSWER) from error
-    if as_json:
-        typer.echo(json.dumps(proof.as_json(), ensure_ascii=False, indent=2))
-    else:
-        _print_proof(proof)
-
-
-def _print_proof(proof: Proof) -> None:
-    console.print(f"event {proof.event_id} is leaf {proof.index} of {proof.size}")
-    table = Table("step", "sibling", Column("hash", overflow="fold"))
-    table.add_row("leaf", "", proof.leaf_hash.hex())
-    for number, step in enumerate(proof.steps(), 1):
-        table.add_row(str(number), step["side"], step["hash"])
-    table.add_row("root", "", proof.root.hex())
-    console.print(table)
-    console.print(proof.checkpoint, highlight=False, markup=False)
-    console.print("[green]OK[/green]: the path leads from the leaf to the signed root")
