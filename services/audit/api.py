@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from services.audit import labels
+from services.audit.domain.leaf import leaf_from
 from services.audit.handlers import proofs, reading
 from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
 from services.audit.keys import Keys
@@ -27,7 +28,7 @@ def _keys(request: Request) -> Keys:
 def _event(row: Any) -> dict[str, Any]:
     mapping: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's way to the names of a row
     body: dict[str, Any] = json.loads(row.body)
-    columns = {name: value for name, value in mapping.items() if name not in {"body", "leaf", "leaf_hash"}}
+    columns = {name: value for name, value in mapping.items() if name not in {"body", "leaf", "leaf_hash", "marks"}}
     return columns | body | {"what": labels.kind(row.type)}
 
 
@@ -42,7 +43,7 @@ def search(request: Request, query: Annotated[SearchQuery, Query()], uow: Uow) -
 def event(event_id: UUID, uow: Uow) -> dict[str, Any]:
     """Return one event as it is stored, with its leaf."""
     row = reading.open_event(uow, event_id)
-    return _event(row) | {"leaf": row.leaf.decode(), "leaf_hash": row.leaf_hash.hex()}
+    return _event(row) | {"leaf": leaf_from(row).decode(), "leaf_hash": row.leaf_hash.hex()}
 
 
 @router.get("/events/{event_id}/proof", dependencies=[allowed("audit.proof.read")])

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from services.audit import cli
 from services.audit.application import create_app
+from services.audit.cli import common
 from shared.settings import Settings
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, person, web_settings
@@ -28,7 +29,7 @@ def engine(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Eng
     engine = stand.database("audit")
     take_in(engine, [act(n) for n in range(1, 4)])
     url = engine.url.render_as_string(hide_password=False)
-    monkeypatch.setattr(cli, "settings", lambda: Settings(home=tmp_path, database_urls={"audit": url}))
+    monkeypatch.setattr(common, "settings", lambda: Settings(home=tmp_path, database_urls={"audit": url}))
     return engine
 
 
@@ -124,6 +125,6 @@ def test_prove_gives_a_checked_proof(engine: Engine) -> None:
 
 def test_without_a_database_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """When the log can't be reached the answer is neither sound nor unsound: exit 2."""
-    monkeypatch.setattr(cli, "settings", lambda: Settings(home=tmp_path))
+    monkeypatch.setattr(common, "settings", lambda: Settings(home=tmp_path))
     assert RUNNER.invoke(cli.commands, ["verify"]).exit_code == 2
     assert RUNNER.invoke(cli.commands, ["prove", str(uuid4())]).exit_code == 2

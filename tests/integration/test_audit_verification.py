@@ -14,7 +14,8 @@ import pytest
 from audit_log import GORAN, act, body, take_in
 from sqlalchemy import Engine, text
 
-from services.audit.domain.leaf import Row
+from services.audit.domain.leaf import Row, leaf_from, marked, parts_of
+from services.audit.domain.merkle import leaf_hash
 from services.audit.handlers import ingest
 from services.audit.handlers.proofs import prove
 from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
@@ -126,7 +127,8 @@ EDITS = {
     "traceparent": "'00-2'",
     "summary": "summary || ' '",
     "body": "replace(body, 'valley', 'Valley')",
-    "leaf": "set_byte(leaf, 40, get_byte(leaf, 40) # 1)",
+    "leaf": "'{}'",
+    "marks": "set_byte(marks, 9, get_byte(marks, 9) # 1)",
     "leaf_hash": "set_byte(leaf_hash, 31, get_byte(leaf_hash, 31) # 128)",
 }
 
@@ -149,13 +151,34 @@ def test_an_edit_of_any_column_is_named(log: Log, column: str) -> None:
     assert altered[0].event_id == found
 
 
+def stored(log: Log, leaf_index: int) -> Row:
+    """Return a row as it is stored."""
+    names = ", ".join(f'"{name}"' for name in Row._fields)
+    with log.engine.connect() as connection:
+        found = connection.execute(text(f"SELECT {names} FROM event WHERE leaf_index = :i"), {"i": leaf_index})
+        return Row(*found.one())
+
+
+@pytest.mark.parametrize("column", [name for name in EDITS if name != "marks"])
+def test_an_edit_of_a_row_with_its_leaf_is_named(log: Log, column: str) -> None:
+    """A row that a former release stored with its leaf and without marks verifies, and its edits are named as well."""
+    leaf = leaf_from(stored(log, VICTIM))
+    log.tamper(f"UPDATE event SET marks = NULL, leaf = '\\x{leaf.hex()}' WHERE leaf_index = {VICTIM}")
+    assert log.verify().ok
+    edit = "set_byte(leaf, 40, get_byte(leaf, 40) # 1)" if column == "leaf" else EDITS[column]
+    log.tamper(f'UPDATE event SET "{column}" = {edit} WHERE leaf_index = {VICTIM}')
+    altered = [item for item in log.verify().findings if item.kind == "altered"]
+    assert [(item.leaf_index, item.column) for item in altered] == [(VICTIM, column)]
+
+
 @pytest.mark.parametrize("victim", [VICTIM, 550])
 def test_a_consistent_forgery_of_a_row_is_named(log: Log, victim: int) -> None:
     """Who rewrites a row with its leaf and hash so that they agree is caught by the tile or the head above them."""
+    forged = stored(log, victim)._replace(programme="other")
+    leaf, marks = marked(forged, parts_of(forged.body))
     log.tamper(
-        f"UPDATE event SET programme = 'other', leaf = convert_to(replace(convert_from(leaf, 'UTF8'),"
-        f' \'"prog":"business-ecosystem"\', \'"prog":"other"\'), \'UTF8\') WHERE leaf_index = {victim}',
-        f"UPDATE event SET leaf_hash = sha256('\\x00'::bytea || leaf) WHERE leaf_index = {victim}",
+        f"UPDATE event SET programme = 'other', marks = '\\x{marks.hex()}', leaf_hash = '\\x{leaf_hash(leaf).hex()}'"
+        f" WHERE leaf_index = {victim}"
     )
     report = log.verify()
     [finding] = report.findings

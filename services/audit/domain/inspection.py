@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.audit.domain.leaf import HASHED, MEMBERS, BodyError, Part, Row, leaf_of, parts_of, summary_of
+from services.audit.domain.leaf import (
+    HASHED,
+    MEMBERS,
+    BodyError,
+    Part,
+    Row,
+    leaf_of,
+    marked,
+    parts_of,
+    summary_of,
+    unlike,
+)
 from services.audit.domain.merkle import leaf_hash
 from shared.events.canonical import NotCanonicalError
 
@@ -38,7 +49,9 @@ class Inspected:
 
 
 def inspect(row: Row, stored_hash: bytes) -> Inspected:
-    """Make the leaf of `row` again and compare it with the stored leaf and hash."""
+    """Make the leaf of `row` again and compare it with the stored hash, and with the stored leaf where there is one."""
+    if not row.leaf:
+        return _inspect(row, stored_hash)
     rebuilt, derived = _rebuild(row)
     own_hash = leaf_hash(row.leaf)
     if rebuilt == row.leaf:
@@ -49,6 +62,20 @@ def inspect(row: Row, stored_hash: bytes) -> Inspected:
     if own_hash != stored_hash:
         return Inspected((*altered, "leaf", "leaf_hash"), stored_hash)
     return Inspected(altered or ("leaf",), stored_hash)
+
+
+def _inspect(row: Row, stored_hash: bytes) -> Inspected:
+    """Judge a row by its hash; its marks tell which column does not fit."""
+    try:
+        parts = parts_of(row.body)
+        rebuilt, marks = marked(row, parts)
+    except (BodyError, NotCanonicalError):
+        return Inspected(("body",), stored_hash)
+    derived, own_hash = _derived(row, parts), leaf_hash(rebuilt)
+    if own_hash == stored_hash:
+        return Inspected(derived if marks == row.marks else (*derived, "marks"), own_hash)
+    altered = unlike(row.marks or b"", marks)
+    return Inspected(tuple(altered), stored_hash) if altered else Inspected((*derived, "leaf_hash"), own_hash)
 
 
 def _rebuild(row: Row) -> tuple[bytes | None, tuple[str, ...]]:

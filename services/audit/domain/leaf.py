@@ -1,18 +1,21 @@
 """The leaf: what the log commits to for each event, and how every stored column follows from it.
 
 A stored event is a row of columns and the body in canonical form. The leaf is the RFC 8785 form of
-the columns and of the hashes of the body's parts; nothing else goes in. So an edit of any column, of
-any byte of the body or of the leaf itself shows when the leaf is made again. The rules of version 1
-must never change: rows made by them are verified by them for ever.
+the columns and of the hashes of the body's parts; nothing else goes in. So it need not be stored: it is
+made again from the row, and an edit of any column or of any byte of the body gives another hash than the
+stored one. Sixteen bits of a checksum for each of its members, the marks, tell which column that was.
+The rules of version 1 must never change: rows made by them are verified by them for ever.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
+from zlib import crc32
 
 from shared.events import Actor, Envelope
 from shared.events.canonical import canonical, plain_text, quoted
@@ -32,7 +35,10 @@ class BodyError(ValueError):
 
 
 class Row(NamedTuple):
-    """One event as it is stored, in the order of the columns (`leaf_index` and `leaf_hash` beside it)."""
+    """One event as it is stored, in the order of the columns (`leaf_index` and `leaf_hash` beside it).
+
+    Of a row from the database `leaf` is empty; one that was stored before leaves were left out has it, and no marks.
+    """
 
     event_id: UUID
     source: str
@@ -59,6 +65,13 @@ class Row(NamedTuple):
     summary: str
     body: str
     leaf: bytes
+    marks: bytes | None
+
+
+class Stored(Protocol):
+    """What a leaf is made from: a row, whoever read it."""
+
+    def __getattr__(self, name: str, /) -> Any: ...
 
 
 # Member of the leaf → column that it repeats; the rest of the leaf are hashes of the body's parts.
@@ -86,6 +99,9 @@ MEMBERS = {
     "trace": "traceparent",
 }
 HASHED = {"body": "body", "data": "body", "chg": "body", "after": "body"}
+# The column of each member, in the canonical order of the members; the leaf's own version has none.
+COLUMNS = [(MEMBERS | HASHED).get(name, "marks") for name in sorted([*MEMBERS, *HASHED, "v"])]
+_MARKS = struct.Struct(f">{len(COLUMNS)}H")
 
 
 def row_of(envelope: Envelope, recorded_at: datetime) -> Row:
@@ -118,8 +134,15 @@ def row_of(envelope: Envelope, recorded_at: datetime) -> Row:
         summary=summary_of(envelope.type, envelope.case, parts),
         body=body,
         leaf=b"",
+        marks=None,
     )
-    return Row(*row[:-1], leaf=leaf_of(row, parts))
+    members = _members(row, parts)
+    return Row(*row[:-2], leaf=_joined(members), marks=_marks(members))
+
+
+def leaf_from(row: Stored) -> bytes:
+    """Return the leaf of a stored row; raises BodyError for a body that was ruined."""
+    return bytes(row.leaf) or leaf_of(row, parts_of(row.body))
 
 
 class Part(NamedTuple):
@@ -174,21 +197,66 @@ def parts_of(body: str) -> dict[str, Part]:
     return parts
 
 
-def leaf_of(row: Row, parts: dict[str, Part]) -> bytes:
-    """Return the leaf of a row whose body has these parts: its members in canonical order, written one by one."""
+def leaf_of(row: Stored | Row, parts: dict[str, Part]) -> bytes:
+    """Return the leaf of a row whose body has these parts."""
+    return _joined(_members(row, parts))
+
+
+def marked(row: Row, parts: dict[str, Part]) -> tuple[bytes, bytes]:
+    """Return the leaf of a row whose body has these parts, and its marks."""
+    members = _members(row, parts)
+    return _joined(members), _marks(members)
+
+
+def unlike(marks: bytes, others: bytes) -> list[str]:
+    """Return the columns of which two rows' marks differ, each once."""
+    if len(marks) != _MARKS.size:
+        return ["marks"]
+    pairs = zip(COLUMNS, _MARKS.unpack(marks), _MARKS.unpack(others), strict=True)
+    return list(dict.fromkeys(column for column, one, other in pairs if one != other))
+
+
+def _joined(members: list[bytes]) -> bytes:
+    return b"{" + b",".join(members) + b"}"
+
+
+def _marks(members: list[bytes]) -> bytes:
+    return _MARKS.pack(*[crc32(member) & 0xFFFF for member in members])
+
+
+def _members(row: Stored | Row, parts: dict[str, Part]) -> list[bytes]:
+    """Return the members of a leaf in canonical order, written one by one."""
     cause = "null" if row.causation_id is None else f'"{row.causation_id}"'
     position = "null" if row.position is None else row.position
-    return (
-        f'{{"after":{parts["after_hash"].raw},"body":"{_sha256(row.body)}","by":{quoted(row.actor_id)}'
-        f',"case":{quoted(row.case)},"cause":{cause},"chg":"{_sha256(parts["changes"].raw)}"'
-        f',"corr":"{row.correlation_id}","data":"{_sha256(parts["data"].raw)}","ent":{quoted(row.entity)}'
-        f',"for":{quoted(row.on_behalf_of)},"id":"{row.event_id}","kind":{quoted(row.actor_kind)}'
-        f',"org":{quoted(row.organisation)},"out":{quoted(row.outcome)},"pos":{position}'
-        f',"prog":{quoted(row.programme)},"rec":"{_moment(row.recorded_at)}","role":{quoted(row.role)}'
-        f',"seq":{row.sequence},"sess":{quoted(row.session)},"src":{quoted(row.source)}'
-        f',"time":"{_moment(row.occurred_at)}","trace":{quoted(row.traceparent)},"type":{quoted(row.type)}'
-        f',"v":{VERSION},"ver":{row.version}}}'
-    ).encode()
+    members = [
+        f'"after":{parts["after_hash"].raw}',
+        f'"body":"{_sha256(row.body)}"',
+        f'"by":{quoted(row.actor_id)}',
+        f'"case":{quoted(row.case)}',
+        f'"cause":{cause}',
+        f'"chg":"{_sha256(parts["changes"].raw)}"',
+        f'"corr":"{row.correlation_id}"',
+        f'"data":"{_sha256(parts["data"].raw)}"',
+        f'"ent":{quoted(row.entity)}',
+        f'"for":{quoted(row.on_behalf_of)}',
+        f'"id":"{row.event_id}"',
+        f'"kind":{quoted(row.actor_kind)}',
+        f'"org":{quoted(row.organisation)}',
+        f'"out":{quoted(row.outcome)}',
+        f'"pos":{position}',
+        f'"prog":{quoted(row.programme)}',
+        f'"rec":"{_moment(row.recorded_at)}"',
+        f'"role":{quoted(row.role)}',
+        f'"seq":{row.sequence}',
+        f'"sess":{quoted(row.session)}',
+        f'"src":{quoted(row.source)}',
+        f'"time":"{_moment(row.occurred_at)}"',
+        f'"trace":{quoted(row.traceparent)}',
+        f'"type":{quoted(row.type)}',
+        f'"v":{VERSION}',
+        f'"ver":{row.version}',
+    ]
+    return [member.encode() for member in members]
 
 
 def summary_of(kind: str, case: str | None, parts: dict[str, Part]) -> str:

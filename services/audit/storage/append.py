@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Connection, DateTime, Integer, LargeBinary, U
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.domain.leaf import Row
+from services.audit.domain.leaf import BodyError, Row, leaf_from
 from services.audit.domain.merkle import SIZE, CompactRange, leaf_hash, perfect_root
 from services.audit.storage.tables import events, metadata, rejected, tiles
 
@@ -21,7 +21,7 @@ CONSUMER = "audit"
 APPEND_LOCK = 0x7461_6D67_61
 
 _NAMES = ("leaf_index", *Row._fields, "leaf_hash")
-_COLUMNS = ", ".join(f'"{name}"' for name in _NAMES)
+_COLUMNS, _ROW = (", ".join(f'"{name}"' for name in names) for names in (_NAMES, Row._fields))
 # Rows go in binary form: as text, bytes and moments would be written out here and read again over there, which costs
 # more than all else about sending a row. The server takes no other type for a column then, so each is named.
 _DRIVERS = {BigInteger: "int8", Integer: "int4", DateTime: "timestamptz", LargeBinary: "bytea", Uuid: "uuid"}
@@ -32,7 +32,10 @@ _TYPES = [
 _inbox = metadata.tables["inbox"]
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _HEAD = text("SELECT size, compact FROM tree_head ORDER BY size DESC LIMIT 1")
-_KNOWN = text("SELECT event_id, leaf_index, leaf FROM event WHERE event_id = ANY(CAST(:ids AS uuid[]))")
+_KNOWN = text(
+    f"SELECT leaf_index, {_ROW} FROM event"  # noqa: S608 - names of ours
+    " WHERE event_id = ANY(CAST(:ids AS uuid[]))"
+)
 _LEAF_HASHES = text("SELECT leaf_hash FROM event WHERE leaf_index >= :start AND leaf_index < :end ORDER BY leaf_index")
 _TILE_ROOTS = text(
     'SELECT root FROM tile WHERE level = :level - 1 AND "number" >= :start AND "number" < :end ORDER BY "number"'
@@ -60,7 +63,14 @@ def known(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Known]:
     if not wanted:
         return {}
     found = connection.execute(_KNOWN, {"ids": wanted})
-    return {row.event_id: Known(row.leaf_index, row.leaf) for row in found}
+    return {row.event_id: Known(row.leaf_index, _leaf(row)) for row in found}
+
+
+def _leaf(row: Any) -> bytes:
+    try:
+        return leaf_from(row)
+    except BodyError as error:
+        raise BrokenLogError(f"leaf {row.leaf_index} was altered: {error}") from error
 
 
 def append(connection: Connection, tree: CompactRange, rows: Iterable[Row]) -> int:
@@ -85,7 +95,7 @@ def _copy(connection: Connection, first: int, rows: Iterable[Row]) -> list[bytes
             copy.set_types(_TYPES)
             for index, row in enumerate(rows, first):
                 hashes.append(leaf_hash(row.leaf))
-                copy.write_row((index, *row, hashes[-1]))
+                copy.write_row((index, *row[:-2], b"", row.marks, hashes[-1]))  # the leaf follows from the rest
     except psycopg.Error as error:
         # As SQLAlchemy would say it, so that the consumer tells a lost connection from a bad event.
         raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
