@@ -13,7 +13,7 @@ import hashlib
 import json
 import struct
 from datetime import UTC, datetime
-from json.scanner import c_make_scanner
+from json.scanner import c_make_scanner  # type: ignore[attr-defined]  # typeshed has it not
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 from zlib import crc32
