@@ -118,7 +118,7 @@ def closing_minute(value: str | None) -> time | None:
 def _money(call: Mapping[str, Any]) -> Problems:
     read: dict[str, Money] = {}
     for name in ("ceiling", "floor", "budget"):
-        if call.get(name) is None:
+        if call.get(name) is None or _blank(call[name]):
             if name == "ceiling":
                 yield name, "is required"
             continue
@@ -139,6 +139,11 @@ def _money(call: Mapping[str, Any]) -> Problems:
             yield name, Rule("is less than one application may ask for, %(amount)s", amount=str(ceiling))
 
 
+def _blank(money: Any) -> bool:
+    """Say whether a currency was chosen and no amount was typed."""
+    return isinstance(money, Mapping) and money.get("amount") in {None, ""}
+
+
 def _why(error: ValidationError) -> str:
     first = error.errors()[0]
     ours = first.get("ctx", {}).get("error")
@@ -150,6 +155,8 @@ def _parts(call: Mapping[str, Any], languages: Sequence[str]) -> Problems:
         rows = call.get(name)
         if rows is not None:
             yield from _rows(name, rows, key, "name", languages)
+    if not call.get("budget_lines"):
+        yield "budget_lines", "must name at least one: the budget of an application is made of them"
     eligibility = call.get("eligibility")
     if isinstance(eligibility, Mapping) and "rules" in eligibility:
         yield from _rows("eligibility.rules", eligibility["rules"], "id", "text", languages)
