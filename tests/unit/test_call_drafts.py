@@ -261,6 +261,16 @@ def test_what_every_application_needs_is_asked_of_the_call() -> None:
     }
 
 
+def test_a_call_asks_for_what_its_workflow_requires() -> None:
+    """Documents and checklists that a move of the workflow needs are named where the call lacks them."""
+    programme = _programme()
+    draft = _edited(_draft(programme), "call", documents=[], checklists={})
+    wrong = problems(programme.pack, draft)
+    lacks = "lacks what the workflow requires: "
+    assert placed(BY_ID["documents"], draft.content, wrong) == {"call.documents": f"{lacks}budget_quotes, registration"}
+    assert wrong["call.checklists"] == f"{lacks}due-diligence, eligibility"
+
+
 def test_questions_are_edited_one_by_one() -> None:
     """Saving a question as it stands changes nothing; kinds, answers, conditions and columns become JSON Schema."""
     form = deepcopy(_files()["calls"][CALL]["form"])
