@@ -136,10 +136,10 @@ class ErasureWithdrawn(Event):
     why: str
 
 
-class SubjectErased(Event):
+class ErasureCompleted(Event):
     """The key of a person's data was destroyed: the entries stay and prove what they proved. Entity erasure:<id>."""
 
-    TYPE = "audit.subject.erased"
+    TYPE = "audit.erasure.completed"
     AUDIENCE = "record"
     subject: str
     requested_by: str

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from shared.entity import Entity
 from shared.errors import ConflictError, ForbiddenError, IllegalTransitionError, InvalidError
-from shared.events.audit import ErasureRequested, ErasureWithdrawn, HoldPlaced, HoldReleased, SubjectErased
+from shared.events.audit import ErasureRequested, ErasureWithdrawn, HoldPlaced, HoldReleased, ErasureCompleted
 from shared.events.retention_rules import RecordClass, Term
 
 Scope = Literal["person", "case", "programme", "house"]
@@ -54,7 +54,7 @@ class Hold(Entity):
             raise InvalidError(wrong)
         hold = cls(
             id=id,
-            scope=scope,  # type: ignore[arg-type]  # looked at above
+            scope=scope,
             which=which,
             why=why,
             placed_by=by[0],
@@ -142,7 +142,7 @@ class Erasure(Entity):
         self.stage, self.erased_at, self.receipt = "erased", at, receipt
         self.erased_by, self.erased_by_name = by
         facts: dict[str, Any] = {"entries": self.entries, "proven": proven, "receipt_sha256": sha256}
-        self.record(SubjectErased(subject=self.id, requested_by=self.requested_by, **facts))
+        self.record(ErasureCompleted(subject=self.id, requested_by=self.requested_by, **facts))
 
     def _only(self, stage: str, act: str) -> None:
         if self.stage != stage:

@@ -1,9 +1,8 @@
-"""Sealing what events carry of applicants' people, and opening it again for whoever may read the log."""
+"""Sealing what events carry of applicants' people, before they are stored."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from services.audit.domain.leaf import parts_of
@@ -13,12 +12,11 @@ from services.audit.domain.sealing import (
     Sealed,
     UnreadableSealError,
     blanked,
-    filled,
     named,
     seal,
     taken,
 )
-from services.audit.storage.subjects import Subject, Subjects
+from services.audit.storage.subjects import Subjects
 from shared.events import Envelope
 
 
@@ -79,35 +77,3 @@ def as_stored(envelope: Envelope, body: str, subjects: Subjects | None) -> tuple
         if values is not None and values != taken(envelope.body, item.paths):
             return envelope, None
     return blanked(envelope, _paths(found)), seals
-
-
-def opened(rows: Sequence[Any], subjects: Subjects, gone: str) -> list[dict[str, Any]]:
-    """Return the whole bodies of stored rows (with `event_id` and `body`), in their order.
-
-    `gone` says that somebody was erased: "%(at)s" and "%(by)s" in it become when and by whom.
-    """
-    bodies = [json.loads(row.body) for row in rows]
-    wanted = {item["s"] for body in bodies for item in body.get("sealed", ())}
-    people = subjects.known(wanted) if wanted else {}
-    return [
-        filled(body, lambda sealed, row=row: _values(subjects, people, row.event_id, sealed, gone))  # type: ignore[misc]
-        if "sealed" in body
-        else body
-        for body, row in zip(bodies, rows, strict=True)
-    ]
-
-
-def _values(
-    subjects: Subjects, people: Mapping[str, Subject], event_id: Any, sealed: Mapping[str, str], gone: str
-) -> Mapping[str, Any] | str:
-    """Return the values of a seal, or what stands for them: erased, or sealed under a key that is not here."""
-    item = people.get(sealed["s"])
-    if item is None:
-        return "[sealed]"
-    try:
-        values = subjects.values(item, event_id, sealed)
-    except UnreadableSealError:  # it came after the erasure, under a key that nobody kept
-        values = None
-    if values is not None:
-        return values
-    return gone % {"at": (item.erased_at or "")[:10], "by": item.erased_by or "–"}
