@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from shared.entity import Entity
 from shared.errors import ConflictError, ForbiddenError, IllegalTransitionError, InvalidError
-from shared.events.audit import ErasureRequested, ErasureWithdrawn, HoldPlaced, HoldReleased, ErasureCompleted
+from shared.events.audit import ErasureCompleted, ErasureRequested, ErasureWithdrawn, HoldPlaced, HoldReleased
 from shared.events.retention_rules import RecordClass, Term
 
 Scope = Literal["person", "case", "programme", "house"]
