@@ -22,7 +22,7 @@ def test_only_answers_go_out(
 
     def talkative(_: Settings) -> dict[str, Any]:
         structlog.get_logger().warning("a pack was not loaded")
-        print("by the way")
+        sys.stdout.write("by the way\n")
         return {"people": []}
 
     monkeypatch.setattr(prepare, "prepare_people", talkative)
