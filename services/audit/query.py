@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -11,8 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.audit.domain.asking import Search, asked, parse, written
 from services.audit.storage.search import Filters
+from services.audit.storage.subjects import Subjects, subjects_of
 from shared.asking import MAX_TEXT
 from shared.errors import InvalidError
+from shared.settings import Settings
 from shared.web.paging import decode_cursor
 
 
@@ -28,6 +31,8 @@ def _day(value: Any) -> Any:
         raise ValueError("is not a date: write year-month-day") from None
 
 
+_WORD = re.compile(r"\w+")
+MAX_NAMES = 12
 Word = Annotated[str, Field(max_length=200)]
 Day = Annotated[Any, BeforeValidator(_day)]
 FORM = (
@@ -80,12 +85,12 @@ class SearchQuery(BaseModel):
 
     def filters(self, request: Request) -> Filters:
         """Return the filters with days as moments of the time zone that people read; raises InvalidError."""
-        app = request.app.state
-        return filters_of(self.search(), ZoneInfo(app.settings.time_zone), app.clock())
+        return filters_of(self.search(), request.app.state.settings, request.app.state.clock())
 
 
-def filters_of(search: Search, zone: ZoneInfo, now: datetime) -> Filters:
+def filters_of(search: Search, settings: Settings, now: datetime) -> Filters:
     """Return the filters of a search; raises InvalidError that names the place of each mistake in it."""
+    zone = ZoneInfo(settings.time_zone)
     if search.mistakes:
         said = [
             f"at {wrong.start + 1}, {search.text[wrong.start : wrong.end]}: {wrong.rule}"
@@ -97,8 +102,24 @@ def filters_of(search: Search, zone: ZoneInfo, now: datetime) -> Filters:
     values: dict[str, Any] = dict(found.values)
     if "size" in values:
         values["size"] = int(values["size"])
-    since, until = _moment(found.since, zone, now, 0), _moment(found.until, zone, now, 1)
-    return Filters(**values, since=since, until=until)
+    values |= {"since": _moment(found.since, zone, now, 0), "until": _moment(found.until, zone, now, 1)}
+    return Filters(**(values | _meant(subjects_of(settings), values.get("q", ""), values.get("person", ""))))
+
+
+def _meant(subjects: Subjects, q: str, person: str) -> dict[str, Any]:
+    """Return whom the names that somebody looks for stand for: the filters know but what the log's database has."""
+    sought = {word.casefold() for word in q.split() if "@" in word} | set(_WORD.findall(q.casefold()))
+    named = {person.casefold().strip()} if "@" in person else set(_WORD.findall(person.casefold()))
+    found = subjects.found_by(sorted(sought | named, key=len, reverse=True)[:MAX_NAMES])
+    whole = [word for word in found if "@" in word]
+    meant = {word: found[word] for word in found if word in sought and not any(word in other for other in whole)}
+    meant |= {word: found[word] for word in whole if word in sought}
+    alike = [{item.who for item in found.get(word, ())} for word in named]
+    actors = set.intersection(*alike) if alike else set()
+    return {
+        "actors": tuple(sorted(actors)),
+        "meant": tuple((word, tuple(item.id for item in people)) for word, people in meant.items()),
+    }
 
 
 def before(values: list[Any] | None) -> int | None:

@@ -68,7 +68,7 @@ def _found(looked: search.Looked, rows: list[Any], limit: int) -> Found:
 
 def noted(uow: UnitOfWork, filters: Filters, found: int, through: str) -> None:
     """Record a search, unless this person searched for the same less than a minute ago."""
-    event = SearchPerformed(filters=filters.given(), found=found, through=through)
+    event = SearchPerformed(filters=filters.recorded(), found=found, through=through)
     actor = uow.context.actor
     if not searches.repeated(uow.connection, actor.id, event.model_dump(mode="json"), uow.now() - ROLLED_UP):
         uow.record(event, entity=f"search:{uow.ids()}", programme=filters.programme or None)

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, cast, func, literal, or_, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, literal, text
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from services.audit.storage.tables import events
 from shared.settings import SERVICES
 
 MAX_PEOPLE = 50
+_FOLLOWS = ("actors", "meant")
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
@@ -40,10 +42,22 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     size: int | None = None  # the log as it was when it had so many leaves
+    # Which people the names in `person` and in `q` stand for, where these are sealed: ids of actors, and the opaque ids
+    # by word. They follow from what is looked for.
+    actors: tuple[str, ...] = ()
+    meant: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def recorded(self) -> dict[str, str]:
+        """Return the filters as they are put on record: who was looked for by a sealed name stands there as sealed."""
+        given = self.given()
+        for word, ids in self.meant:
+            for name in {"q", "person"} & given.keys():
+                given[name] = re.sub(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", "|".join(ids[:3]), given[name])
+        return given
 
     def given(self) -> dict[str, str]:
         """Return the filters that are set, as text."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _FOLLOWS}
         return {
             name: value.isoformat() if isinstance(value, datetime) else str(value)
             for name, value in values.items()
@@ -64,18 +78,34 @@ def conditions(connection: Connection, filters: Filters) -> list[ColumnElement[b
     if filters.case:
         found.append(events.c["case"] == filters.case.upper())
     if filters.person:
-        found.append(by(*people(connection, filters.person)))
+        found.append(by(*people(connection, filters.person), *filters.actors))
     found += [*_kind(filters.kind), *_entity(filters.entity), *_changed(filters)]
     if filters.since:
         found.append(events.c.occurred_at >= filters.since)
     if filters.until:
         found.append(events.c.occurred_at < filters.until)
     if filters.q:
-        words = func.websearch_to_tsquery(text("'simple'"), filters.q)
-        found.append(func.log_words(events.c.summary).bool_op("@@")(words))
+        found.append(func.log_words(events.c.summary).bool_op("@@")(_words(filters)))
     if filters.size is not None:
         found.append(events.c.leaf_index < filters.size)
     return found
+
+
+def _words(filters: Filters) -> ColumnElement[Any]:
+    """Return what full text search looks for: each word itself or, where it is a sealed name, those it stands for."""
+    rest = filters.q
+    found: list[ColumnElement[Any]] = []
+    for word, ids in filters.meant:
+        rest = re.sub(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", " ", rest)
+        sealed = func.to_tsquery(text("'simple'"), " | ".join(ids))
+        found.append(_plain(word).op("||")(sealed))
+    if rest.strip() or not found:
+        found.append(_plain(rest))
+    return reduce(lambda one, other: one.op("&&")(other), found)
+
+
+def _plain(words: str) -> ColumnElement[Any]:
+    return func.websearch_to_tsquery(text("'simple'"), words)
 
 
 def by(*actors: str) -> ColumnElement[bool]:
@@ -100,20 +130,26 @@ def _entity(entity: str) -> list[ColumnElement[bool]]:
 
 
 def _changed(filters: Filters) -> list[ColumnElement[bool]]:
-    """Return what the index of changes answers, and what it leaves open: which side a value stood on."""
+    """Return what the index of changes answers: the field, and what it was or became as a JSON path."""
     if not filters.changed:
         return []
     changes, field = func.log_changes(events.c.body, type_=JSONB), filters.changed
-    found = [changes.contains({"": [field]})]
-    for side, value in enumerate((filters.old, filters.new)):
-        if value:
-            spellings = list(_spellings(value))
-            found.append(or_(*(changes.contains({field: [spelling]}) for spelling in spellings)))
-            own = changes[field][side]
-            amounts = [spelling["amount"] for spelling in spellings if isinstance(spelling, dict)]
-            plain = [cast(literal(s, JSONB), JSONB) for s in spellings if not isinstance(s, dict)]
-            found.append(or_(own.in_(plain), own["amount"].astext.in_(amounts)))
-    return found
+    sides = [(side, value) for side, value in enumerate((filters.old, filters.new)) if value]
+    if not sides:
+        return [changes.contains({"": [field]})]
+    paths = [f"$.{json.dumps(field)}[{side}] ? ({_any_of(value)})" for side, value in sides]
+    return [changes.path_exists(cast(literal(path, Text), JSONPATH)) for path in paths]
+
+
+def _any_of(value: str) -> str:
+    """Return the test of a JSON path whether something is this value, alone or as an amount of money."""
+    tests = [
+        f"@.amount == {json.dumps(spelling['amount'])}"
+        if isinstance(spelling, dict)
+        else f"@ == {json.dumps(spelling)}"
+        for spelling in _spellings(value)
+    ]
+    return " || ".join(tests)
 
 
 def _spellings(value: str) -> Iterator[Any]:
