@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.audit.domain.asking import Search, asked, parse, written
+from services.audit.asking import Search, asked, parse, written
 from services.audit.storage.search import Filters
 from services.audit.storage.subjects import Subjects, subjects_of
 from shared.asking import MAX_TEXT

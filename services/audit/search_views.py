@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from services.audit import labels
-from services.audit.domain.asking import FIELDS, NAMES, Mistake, Search, Term, asked
+from services.audit.asking import FIELDS, NAMES, Mistake, Search, Term, asked
 from services.audit.query import SearchQuery
 from services.audit.storage.facets import Overview
 from services.audit.telling import label, say

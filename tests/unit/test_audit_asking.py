@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.domain.asking import FIELDS, asked, parse, written
+from services.audit.asking import FIELDS, asked, parse, written
 
 
 @pytest.mark.parametrize(

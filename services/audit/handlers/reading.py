@@ -36,16 +36,23 @@ class Found:
 
 
 def find(
-    uow: UnitOfWork, filters: Filters, *, before: int | None, through: str, limit: int = LIMIT, counts: bool = False
+    uow: UnitOfWork,
+    filters: Filters,
+    *,
+    before: int | None,
+    through: str,
+    limit: int = LIMIT,
+    counts: bool = False,
+    budget: float = search.BUDGET,
 ) -> Found:
-    """Return a page of matches and record the search."""
-    found = _counted(uow, filters, before, limit) if counts else _looked(uow, filters, before, limit)
+    """Return a page of matches, looked for within `budget` seconds, and record the search."""
+    found = _counted(uow, filters, before, limit) if counts else _looked(uow, filters, before, limit, budget)
     noted(uow, filters, len(found.page.items), through)
     return found
 
 
-def _looked(uow: UnitOfWork, filters: Filters, before: int | None, limit: int) -> Found:
-    looked = search.look(uow.connection, filters, before=before, limit=limit + 1)
+def _looked(uow: UnitOfWork, filters: Filters, before: int | None, limit: int, budget: float = search.BUDGET) -> Found:
+    looked = search.look(uow.connection, filters, before=before, limit=limit + 1, budget=budget)
     return _found(looked, looked.rows, limit)
 
 
