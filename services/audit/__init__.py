@@ -1,15 +1,20 @@
 """The audit service: the verifiable record of every act, searchable, with proofs and a check of completeness."""
 
-OWNS = ("search", "verification", "event", "record", "attempt", "backup")
+OWNS = ("search", "verification", "event", "record", "attempt", "backup", "comparison", "change")
 PUBLISHES = (
     "audit.attempt.refused",
     "audit.backfill.answered",
     "audit.backup.created",
     "audit.backup.drilled",
     "audit.backup.restored",
+    "audit.change.found",
+    "audit.comparison.completed",
     "audit.event.rejected",
     "audit.gap.alarmed",
     "audit.gap.closed",
+    "audit.manifest.disputed",
+    "audit.manifest.published",
+    "audit.manifest.settled",
     "audit.outbox.dropped",
     "audit.quarantine.discarded",
     "audit.quarantine.replayed",

@@ -1,7 +1,8 @@
 """HTML for auditors, operators and staff."""
 
+from services.audit.pages.completeness import router as completeness
 from services.audit.pages.explorer import router as explorer
 from services.audit.pages.fragments import router as fragments
 from services.audit.pages.verification import router as verification
 
-routers = [explorer, verification, fragments]
+routers = [explorer, verification, completeness, fragments]
