@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 KINDS: dict[str, str] = {
+    "audit.erasure.completed": "Erased a person’s data",
+    "audit.erasure.requested": "Asked for an erasure",
+    "audit.erasure.withdrawn": "Withdrew an erasure",
+    "audit.hold.placed": "Placed a legal hold",
+    "audit.hold.released": "Released a legal hold",
     "grants.application.started": "Started an application",
     "grants.application.saved": "Saved the application",
     "grants.application.submitted": "Submitted the application",

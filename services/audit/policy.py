@@ -16,5 +16,10 @@ POLICY = Policy(
         "audit.verification.read": {"auditor": "all", "operator": "all"},
         "audit.completeness.read": {"auditor": "all", "operator": "all"},
         "audit.verification.run": {"auditor": "all", "operator": "all"},
+        "audit.retention.read": {"auditor": "all", "operator": "all"},
+        "audit.hold.place": {"auditor": "all"},
+        "audit.hold.release": {"auditor": "all"},
+        "audit.erasure.request": {"auditor": "all", "operator": "all"},
+        "audit.erasure.confirm": {"auditor": "all", "operator": "all"},
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.audit.storage.search import Filters
+from services.audit.storage.subjects import Subjects, subjects_of
 from shared.web.paging import decode_cursor
 
 
@@ -25,6 +27,8 @@ def _day(value: Any) -> Any:
         raise ValueError("is not a date: write year-month-day") from None
 
 
+_WORD = re.compile(r"\w+")
+MAX_NAMES = 12
 Word = Annotated[str, Field(max_length=200)]
 Day = Annotated[Any, BeforeValidator(_day)]
 
@@ -55,7 +59,24 @@ class SearchQuery(BaseModel):
         """Return the filters with days as moments of the time zone that people read."""
         zone = ZoneInfo(request.app.state.settings.time_zone)
         plain = self.model_dump(exclude={"since", "until", "cursor"})
-        return Filters(**plain, since=_moment(self.since, zone, 0), until=_moment(self.until, zone, 1))
+        plain |= {"since": _moment(self.since, zone, 0), "until": _moment(self.until, zone, 1)}
+        return Filters(**(plain | _meant(subjects_of(request.app.state.settings), self.q, self.person)))
+
+
+def _meant(subjects: Subjects, q: str, person: str) -> dict[str, Any]:
+    """Return whom the names that somebody looks for stand for: the filters know but what the log's database has."""
+    sought = {word.casefold() for word in q.split() if "@" in word} | set(_WORD.findall(q.casefold()))
+    named = {person.casefold().strip()} if "@" in person else set(_WORD.findall(person.casefold()))
+    found = subjects.found_by(sorted(sought | named, key=len, reverse=True)[:MAX_NAMES])
+    whole = [word for word in found if "@" in word]
+    meant = {word: found[word] for word in found if word in sought and not any(word in other for other in whole)}
+    meant |= {word: found[word] for word in whole if word in sought}
+    alike = [{item.who for item in found.get(word, ())} for word in named]
+    actors = set.intersection(*alike) if alike else set()
+    return {
+        "actors": tuple(sorted(actors)),
+        "meant": tuple((word, tuple(item.id for item in people)) for word, people in meant.items()),
+    }
 
 
 def before(values: list[Any] | None) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,13 +15,13 @@ _LONG = 160
 
 def act(row: Any, teller: Teller) -> dict[str, Any]:
     """Return what a line about an act shows."""
-    body = json.loads(row.body)
+    body = teller.body(row)
     return {
         "index": row.leaf_index,
         "id": row.event_id,
         "what": labels.kind(row.type),
         "type": row.type,
-        "who": row.actor_name or row.actor_id,
+        "who": row.actor_name or body["actor"]["name"] or row.actor_id,
         "person": row.actor_id,
         "role": labels.ROLES.get(row.role or "", row.role or ""),
         "system": row.actor_kind == "system",

@@ -141,3 +141,57 @@ class ComparisonCompleted(Event):
     waiting: int  # whose newest act was still on its way
     found: int
     ok: bool
+
+
+class HoldPlaced(Event):
+    """What is within its scope may not be erased until the hold is released. Entity hold:<id>."""
+
+    TYPE = "audit.hold.placed"
+    AUDIENCE = "record"
+    hold_id: str
+    scope: str  # person | case | programme | house
+    which: str  # an opaque id, a reference, a programme's id; nothing for the house
+    why: str
+
+
+class HoldReleased(Event):
+    """A legal hold has ended. Entity hold:<id>."""
+
+    TYPE = "audit.hold.released"
+    AUDIENCE = "record"
+    hold_id: str
+    scope: str
+    which: str
+    why: str
+    placed_by: str
+
+
+class ErasureRequested(Event):
+    """Somebody asked that a person's data be erased; another person confirms it. Entity erasure:<opaque id>."""
+
+    TYPE = "audit.erasure.requested"
+    AUDIENCE = "record"
+    subject: str  # the opaque id by which the log speaks of the person
+    why: str
+    entries: int
+
+
+class ErasureWithdrawn(Event):
+    """An erasure that was asked for will not be carried out. Entity erasure:<opaque id>."""
+
+    TYPE = "audit.erasure.withdrawn"
+    AUDIENCE = "record"
+    subject: str
+    why: str
+
+
+class ErasureCompleted(Event):
+    """The key of a person's data was destroyed: the entries stay and prove what they proved. Entity erasure:<id>."""
+
+    TYPE = "audit.erasure.completed"
+    AUDIENCE = "record"
+    subject: str
+    requested_by: str
+    entries: int
+    proven: int  # of how many of them the proof was made again afterwards
+    receipt_sha256: str

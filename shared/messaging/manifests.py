@@ -30,7 +30,9 @@ SPAN = 50_000  # positions that one manifest speaks of: what is read at once is 
 _LOOK = 5.0  # seconds, at most, between looks whether one is due
 
 # Both sides make the digest by this, each of its own table.
-DIGEST = "encode(sha256(convert_to(coalesce(string_agg({position} || ' ' || {id} || chr(10), '' ORDER BY {position}), '')"
+DIGEST = (
+    "encode(sha256(convert_to(coalesce(string_agg({position} || ' ' || {id} || chr(10), '' ORDER BY {position}), '')"
+)
 DIGEST += ", 'UTF8')), 'hex')"
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('tamga manifest', 0))")

@@ -88,6 +88,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/grants/exclusion-lists", "Exclusion lists", _INSIDE),
             ("/grants/delegations", "Who stands in for whom", _INSIDE),
             ("/grants/interests", "My interests", ("reviewer", *_STAFF)),
+            ("/audit/retention", "Retention and erasure", ("auditor", "operator")),
             ("/docs/events", "Events", ("auditor", "operator")),
             ("/notifications/mail", "Mail", ("operator",)),
         ],

@@ -9,6 +9,7 @@ from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
 from services.audit.handlers.signing import sign_checkpoint
 from services.audit.keys import Keys
+from services.audit.storage.subjects import subjects_of
 from shared.database import UnitOfWork
 from shared.messaging import gaps
 from shared.messaging.wire import Received
@@ -17,7 +18,7 @@ from shared.settings import settings
 
 def append(connection: Connection, batch: Sequence[Received]) -> None:
     """Append what the consumer admitted."""
-    ingest(connection, batch)
+    ingest(connection, batch, subjects=subjects_of(settings()))
 
 
 def sign(uow: UnitOfWork) -> None:

@@ -21,7 +21,7 @@ def find(uow: UnitOfWork, filters: Filters, *, before: int | None, through: str,
     """Return a page of matches and record the search."""
     rows = search.search(uow.connection, filters, before=before, limit=limit)
     page = page_of(rows, limit, lambda row: [row.leaf_index])
-    event = SearchPerformed(filters=filters.given(), found=len(page.items), through=through)
+    event = SearchPerformed(filters=filters.recorded(), found=len(page.items), through=through)
     uow.record(event, entity=f"search:{uow.ids()}", programme=filters.programme or None)
     return page
 

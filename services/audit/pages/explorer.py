@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +15,10 @@ from services.audit.handlers import proofs, reading
 from services.audit.keys import Keys
 from services.audit.query import SearchQuery, before
 from services.audit.storage import search, tree, verifications
-from services.audit.telling import Teller, ids_in
+from services.audit.storage.opening import Opener
+from services.audit.storage.search import Overview
+from services.audit.storage.subjects import subjects_of
+from services.audit.telling import Teller, ids_in, say
 from shared.database import UnitOfWork
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.pages import render
@@ -32,7 +36,21 @@ def keys_of(request: Request) -> Keys:
 
 def teller(request: Request, names: dict[str, str] | None = None) -> Teller:
     """Return what says values to this reader."""
-    return Teller(request.app.state.pages, names)
+    opener = Opener(subjects_of(request.app.state.settings), say("[erased on %(at)s by %(by)s]"))
+    return Teller(request.app.state.pages, names, opener)
+
+
+def called(request: Request, ids: Iterable[str]) -> dict[str, str]:
+    """Return what applicants' people are called, by user id: the log itself has their names sealed."""
+    found = subjects_of(request.app.state.settings).names([f"user:{item}" for item in ids])
+    return {who.removeprefix("user:"): name for who, name in found.items()}
+
+
+def _labelled(request: Request, overview: Overview) -> Overview:
+    """Return the counts with the people in them called by their names."""
+    names = subjects_of(request.app.state.settings).names([who for who, _, _ in overview.facets["person"]])
+    people = [(who, names.get(who, label), count) for who, label, count in overview.facets["person"]]
+    return replace(overview, facets=overview.facets | {"person": people})
 
 
 def trust(uow: UnitOfWork) -> dict[str, Any]:
@@ -50,7 +68,7 @@ def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
     """Search the log."""
     filters = query.filters(request)
     page = reading.find(uow, filters, before=query.before(), through="page")
-    overview = search.overview(uow.connection, filters)
+    overview = _labelled(request, search.overview(uow.connection, filters))
     return render(
         request,
         "explorer.html",
@@ -70,9 +88,10 @@ def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
 def event(request: Request, event_id: UUID, uow: Uow) -> HTMLResponse:
     """Show one event: who did what, what changed, what belongs to it, and its proof."""
     row = reading.open_event(uow, event_id)
-    body = json.loads(row.body)
+    body = teller(request).body(row)
     proof, problem = _proof(request, uow, event_id)
-    known = search.names(uow.connection, set(ids_in([body["data"], body["changes"]])))
+    ids = set(ids_in([body["data"], body["changes"]]))
+    known = search.names(uow.connection, ids) | called(request, ids)
     say = teller(request, known)
     return render(
         request,

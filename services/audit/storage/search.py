@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +27,9 @@ _BRIEF = (
 Rows = Sequence[Any]
 
 
+_FOLLOWS = ("actors", "meant")
+
+
 @dataclass(frozen=True)
 class Filters:
     """What somebody looks for; empty means all."""
@@ -39,10 +44,22 @@ class Filters:
     outcome: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    # Which people the names in `person` and in `q` stand for, where these are sealed: ids of actors, and the opaque ids
+    # by word. They follow from what is looked for.
+    actors: tuple[str, ...] = ()
+    meant: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def recorded(self) -> dict[str, str]:
+        """Return the filters as they are put on record: who was looked for by a sealed name stands there as sealed."""
+        given = self.given()
+        for word, ids in self.meant:
+            for name in {"q", "person"} & given.keys():
+                given[name] = re.sub(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", "|".join(ids[:3]), given[name])
+        return given
 
     def given(self) -> dict[str, str]:
         """Return the filters that are set, as text."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _FOLLOWS}
         return {
             name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items() if value
         }
@@ -66,7 +83,7 @@ def _conditions(connection: Connection, filters: Filters) -> list[ColumnElement[
     if filters.case:
         conditions.append(events.c["case"] == filters.case.upper())
     if filters.person:
-        conditions.append(events.c.actor_id.in_(people(connection, filters.person)))
+        conditions.append(events.c.actor_id.in_([*people(connection, filters.person), *filters.actors]))
     if filters.kind.endswith("."):
         conditions.append(events.c.type.startswith(filters.kind, autoescape=True))
     elif filters.kind:
@@ -76,9 +93,25 @@ def _conditions(connection: Connection, filters: Filters) -> list[ColumnElement[
     if filters.until:
         conditions.append(events.c.occurred_at < filters.until)
     if filters.q:
-        words = func.websearch_to_tsquery(text("'simple'"), filters.q)
-        conditions.append(func.log_words(events.c.summary).bool_op("@@")(words))
+        conditions.append(func.log_words(events.c.summary).bool_op("@@")(_words(filters)))
     return conditions
+
+
+def _words(filters: Filters) -> ColumnElement[Any]:
+    """Return what full text search looks for: each word itself or, where it is a sealed name, those it stands for."""
+    rest = filters.q
+    found: list[ColumnElement[Any]] = []
+    for word, ids in filters.meant:
+        rest = re.sub(rf"(?i)(?<!\w){re.escape(word)}(?!\w)", " ", rest)
+        sealed = func.to_tsquery(text("'simple'"), " | ".join(ids))
+        found.append(_plain(word).op("||")(sealed))
+    if rest.strip() or not found:
+        found.append(_plain(rest))
+    return reduce(lambda one, other: one.op("&&")(other), found)
+
+
+def _plain(words: str) -> ColumnElement[Any]:
+    return func.websearch_to_tsquery(text("'simple'"), words)
 
 
 _ACTORS = text("""

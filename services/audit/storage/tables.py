@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.database import service_metadata
+from shared.database import entity_table, service_metadata
 
 metadata = service_metadata()
 APPEND_ONLY = {"app_may": "SELECT, INSERT"}
@@ -130,6 +130,21 @@ verifications = Table(
     Column("ok", Boolean, nullable=False),
     Column("report", JSONB, nullable=False),
     info=APPEND_ONLY,
+)
+
+holds = entity_table(
+    "hold",
+    metadata,
+    Column("scope", String(16), nullable=False),
+    Column("which", String(120), nullable=False),
+    Column("open", Boolean, nullable=False),
+    Index("hold_open", "scope", "which", postgresql_where=text("open")),
+)
+erasures = entity_table(
+    "erasure",
+    metadata,
+    Column("stage", String(16), nullable=False),
+    Index("erasure_recent", "updated_at", "id"),
 )
 
 REFUSE = """

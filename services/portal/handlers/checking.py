@@ -17,6 +17,7 @@ from shared.events.partner_rules import partner_problems
 from shared.events.payment_rules import payment_problems
 from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
+from shared.events.retention_rules import retention_problems
 from shared.events.round_rules import round_problems
 from shared.forms import call_problems, judging_problems
 from shared.web.forms import field_errors
@@ -34,6 +35,7 @@ _PROBLEMS = (
     partner_problems,
     call_rule_problems,
     round_problems,
+    retention_problems,
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.events.catalogue.glossary_erasure import ERASURE
 from shared.events.catalogue.glossary_grants import GRANTS
 from shared.events.catalogue.glossary_guarantees import GUARANTEES
 from shared.events.catalogue.glossary_loans import LOANS
@@ -19,6 +20,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     **GUARANTEES,
     **LOANS,
     **WEBHOOKS,
+    **ERASURE,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
     "absent": ("How many of the missing events the source does not have either.", 0),
     "accepted": ("How much of it was accepted.", None),
