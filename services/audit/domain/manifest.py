@@ -1,4 +1,4 @@
-"""Judging a manifest: does the log have what a source told that it has written?"""
+"""Judging a manifest by what the log holds under the same positions."""
 
 from __future__ import annotations
 
