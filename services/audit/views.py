@@ -48,6 +48,11 @@ def detail(type_: str, body: dict[str, Any]) -> str:
     return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
 
 
+def is_own(row: Any, organisation: str | None) -> bool:
+    """Return whether people of this organisation acted."""
+    return bool(organisation) and row.organisation == organisation
+
+
 def is_letter(row: Any) -> bool:
     """Return whether a row says what happened to a letter."""
     return bool(row.type.startswith(LETTER))

@@ -171,6 +171,14 @@ def event(connection: Connection, event_id: UUID) -> Any:
     return connection.execute(select(events).where(events.c.event_id == event_id)).first()
 
 
+def of_entities(connection: Connection, source: str, entities: set[str], limit: int) -> Rows:
+    """Return what happened to these entities of a service, each in the order of its own events."""
+    query = select(*(events.c[name] for name in _BRIEF)).where(
+        events.c.source == source, events.c.entity.in_(sorted(entities))
+    )
+    return connection.execute(query.order_by(events.c.entity, events.c.sequence).limit(limit)).all()
+
+
 def timeline(connection: Connection, case: str, *, before: int | None, limit: int) -> Rows:
     """Return the acts of a case over all services, the newest first; letters that an act set off go with it."""
     acts = events.alias("act")
