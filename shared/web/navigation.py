@@ -19,6 +19,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         [
             ("/grants/day", "My day", _STAFF),
             ("/audit/", "Audit log", ("auditor",)),
+            ("/audit/completeness", "Is anything missing?", ("auditor", "operator")),
             ("/operations", "Operations", ("operator",)),
         ],
     ),
@@ -65,6 +66,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/improvements", "Improvement plans", _OFFICE),
             ("/loans/referrals", "Referrals", ("finance_partner",)),
             ("/loans/teasers", "Teasers", ("finance_partner",)),
+            ("/audit/referrals", "Record of referrals", ("finance_partner",)),
             ("/loans/products", "Loan products", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/guarantees", "Guarantees", ("guarantor", "finance_partner", *_OFFICE, "auditor")),
