@@ -70,6 +70,20 @@ def deactivate_user(uow: UnitOfWork, user_id: str, reason: str, *, expected: int
     return user
 
 
+def erase_user(uow: UnitOfWork, user_id: str) -> bool:
+    """Forget who an applicant's person is and where they signed in from; their sessions, keys and links end.
+
+    Returns False when that is done already, or nobody has that id.
+    """
+    user = storage.users(uow).find(user_id, for_update=True)
+    if user is None or not user.erase():
+        return False
+    uow.flush()
+    record_closed(uow, user_id, storage.close_sessions(uow.connection, user_id, uow.now(), "erased"), "erased")
+    storage.forget(uow.connection, user_id, uow.now())
+    return True
+
+
 def grant_role(uow: UnitOfWork, user_id: str, role: str, *, expected: int | None = None) -> User:
     """Give a person one more role; it counts from their next request on."""
     user = storage.users(uow).get(user_id, expected=expected)
