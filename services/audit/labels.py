@@ -308,6 +308,10 @@ KINDS: dict[str, str] = {
     "audit.search.performed": "Searched the audit log",
     "audit.event.rejected": "Refused a message to the log",
     "audit.verification.completed": "Verified the log",
+    "audit.manifest.disputed": "Found that events are missing",
+    "audit.manifest.settled": "Has all that a service told of",
+    "audit.comparison.completed": "Compared live data with the log",
+    "audit.change.found": "Found a change outside of the programs",
     "audit.backup.created": "Made a backup",
     "audit.backup.restored": "Restored a backup",
     "audit.backup.drilled": "Tried out a backup",
@@ -319,6 +323,7 @@ COMMON = {
     "gap.alarmed": "Missed events and asked for them",
     "gap.closed": "Has the missed events",
     "backfill.answered": "Sent missed events again",
+    "manifest.published": "Told how far it has written",
     "outbox.dropped": "Dropped a month of published events",
     "projection.rebuilt": "Built a local copy anew",
 }

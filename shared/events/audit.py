@@ -95,6 +95,55 @@ class BackupDrilled(Event):
     rto_seconds: int
 
 
+class ManifestDisputed(Event):
+    """The log has not what a source told that it has written. Entity manifest:<source>."""
+
+    TYPE = "audit.manifest.disputed"
+    AUDIENCE = "record"
+    of: str  # the source
+    first: int
+    last: int
+    verdict: str  # missing | different | deleted
+    told: int  # events, by the source
+    found: int  # events, in the log
+    deleted: int  # recorded by the source and gone before they went out, since its manifest before
+
+
+class ManifestSettled(Event):
+    """What was disputed has come. Entity manifest:<source>."""
+
+    TYPE = "audit.manifest.settled"
+    AUDIENCE = "record"
+    of: str
+    first: int
+    last: int
+
+
+class ChangeFound(Event):
+    """A live row is not as its last recorded act left it. Entity change:<source>/<kind:id>."""
+
+    TYPE = "audit.change.found"
+    AUDIENCE = "record"
+    of: str  # the source
+    about: str  # "kind:id"
+    nature: str  # altered | appeared | vanished
+    fields: list[str]  # by name alone: values may be somebody's
+    audited_sequence: int | None  # of the last act that says what the state was after it
+    audited_version: int | None
+
+
+class ComparisonCompleted(Event):
+    """Every live row was compared with its last recorded act. Entity comparison:<id>."""
+
+    TYPE = "audit.comparison.completed"
+    AUDIENCE = "record"
+    comparison_id: str
+    rows: int
+    waiting: int  # whose newest act was still on its way
+    found: int
+    ok: bool
+
+
 class HoldPlaced(Event):
     """What is within its scope may not be erased until the hold is released. Entity hold:<id>."""
 
