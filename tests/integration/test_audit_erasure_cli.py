@@ -29,6 +29,7 @@ def house(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     url = engine.url.render_as_string(hide_password=False)
     known = Settings(home=tmp_path, database_urls={"audit": url})
     monkeypatch.setattr(common, "settings", lambda: known)
+    monkeypatch.setattr(erasing, "settings", lambda: known)
     found = House.of(known)
     long_ago = act(1).time.replace(year=2012)
     raw = encode(act(1, time=long_ago, body=body(ANA, title="Crafts")))

@@ -12,7 +12,6 @@ from rich.table import Column, Table
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.audit.cli import common
 from services.audit.cli.common import Json, commands, console, log
 from services.audit.domain.retention import Hold, RetainedError
 from services.audit.handlers import erasure
@@ -24,7 +23,7 @@ from shared.database import Context, UnitOfWork, reading
 from shared.errors import InvalidError, TamgaError
 from shared.infrastructure.refusals import worded
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, operator
-from shared.settings import SettingsError
+from shared.settings import SettingsError, settings
 
 hold = typer.Typer(name="hold", help="Legal holds: place, release, list.", no_args_is_help=True)
 commands.add_typer(hold)
@@ -36,7 +35,7 @@ def _acting() -> Iterator[tuple[Engine, House]]:
     """Give the log's database and the keys; what goes wrong is said in a sentence."""
     try:
         with log() as (engine, _):
-            yield engine, House.of(common.settings())
+            yield engine, House.of(settings())
     except RetainedError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_NEWS) from error
