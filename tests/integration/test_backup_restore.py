@@ -18,19 +18,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from typer.testing import CliRunner
 
-from services.audit import handlers
-from services.audit.handlers import erasure
-from services.audit.handlers.verification import verify
-from services.audit.keys import Keys
-from services.audit.storage import subjects
-from services.backup import cli, creating, people_keys, place, restoring
+from services.backup import cli, creating, place, restoring
 from services.backup.creating import Created
 from services.backup.drilling import drill
 from services.backup.restoring import Restored, restore
 from services.backup.reviving import Backup
-from services.portal.handlers import accounts
-from shared.database import Context, UnitOfWork
-from shared.events import Actor
 from shared.events.portal import RecordViewed
 from shared.infrastructure.databases import admin_engine, at, run
 from shared.messaging import topology
@@ -378,45 +370,3 @@ def test_a_backup_that_is_stopped_leaves_nothing(kept: tuple[House, Created], mo
     assert (found.exit_code, "Stopped before it was done: nothing was changed" in found.stderr) == (2, True)
     assert [file.name for file in known.backups_folder.iterdir()] == [".lock"]
     assert CliRunner().invoke(cli.commands, ["create"]).exit_code == 0
-
-
-def test_who_was_erased_stays_so_after_an_old_backup(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backup of before an erasure brings nobody back: no account, no name in the log, no key."""
-    monkeypatch.setattr(handlers, "settings", lambda: house.settings)
-    name, email = "Biljana Kostova", "biljana@crafts.example"
-    with UnitOfWork(house.engine("portal"), "portal", Context(actor=OPERATOR)) as uow:
-        user, _ = accounts.add_user(uow, accounts.NewUser(name=name, email=email, roles=["applicant"]))
-    who = Actor(id=f"user:{user.id}", name=name, role="applicant")
-    with UnitOfWork(house.engine("portal"), "portal", Context(actor=who)) as uow:
-        uow.record(RecordViewed(record="user", what="own"), entity=f"record:{uow.ids()}")
-    house.carry()
-    keys = erasure.House.of(house.settings)
-    made, subject = house.backup(), erasure.find(keys, email)
-    [kept] = people_keys.there(house.settings.backups_folder)
-    assert (keys.subjects.names([who.id]), name.encode() in kept.read_bytes()) == ({who.id: name}, False)
-    with UnitOfWork(house.engine("audit"), "audit", Context(actor=OPERATOR)) as uow:
-        erasure.request(uow, keys, subject, "She asked for it")
-    with UnitOfWork(house.engine("audit"), "audit", Context(actor=who)) as uow:  # another person than who asked
-        erasure.confirm(uow, keys, subject)
-    with UnitOfWork(house.engine("portal"), "portal", Context(actor=OPERATOR)) as uow:
-        assert accounts.erase_user(uow, user.id)
-
-    done = brought_back(house, house.file(made))
-
-    account = "SELECT name, email, active FROM account WHERE id = '" + user.id + "'"  # noqa: S608 - an id of ours
-    assert (done.erased_again, house.rows(account)) == (1, [("Erased person", f"{user.id}@erased.invalid", False)])
-    person = keys.subjects.of(user.id)
-    assert person
-    assert (person.id, person.key, person.name, bool(person.erased_at)) == (subject.id, None, None, True)
-    house.carry()
-    log = "\n".join(str(row) for row in house.rows("SELECT event::text FROM event", "audit"))
-    assert subject.id in log
-    assert not any(word in log for word in (name, email))
-    findings = verify(house.engine("audit"), Keys.of(house.settings)).findings
-    assert {item.kind for item in findings} <= {"gap"}  # what this house loses on the way, and nothing else
-
-    for file in (keys.subjects.store, keys.subjects.folder / subjects.WRAPPING):
-        file.unlink()  # as on a machine that has but the old keys
-    assert people_keys.bring_back(house.settings, place.key_of(house.settings), house.settings.backups_folder)
-    anew = subjects.Subjects(keys.subjects.folder)
-    assert (anew.names([who.id]), anew.found_by(["biljana"])) == ({}, {})

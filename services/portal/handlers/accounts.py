@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from services.portal import passwords, storage
 from services.portal.domain import ORGANISATION_KINDS, ROLES, Organisation, User, check_password, normal_email
 from services.portal.handlers.sessions import record_closed
+from services.portal.storage.forgetting import forget
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.i18n import Locale
@@ -80,7 +81,7 @@ def erase_user(uow: UnitOfWork, user_id: str) -> bool:
         return False
     uow.flush()
     record_closed(uow, user_id, storage.close_sessions(uow.connection, user_id, uow.now(), "erased"), "erased")
-    storage.forget(uow.connection, user_id, uow.now())
+    forget(uow.connection, user_id, uow.now())
     return True
 
 

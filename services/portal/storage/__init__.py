@@ -304,15 +304,6 @@ def drop_links(connection: Connection, user_id: str) -> int:
     return connection.execute(sign_in_link.delete().where(sign_in_link.c.user_id == user_id)).rowcount
 
 
-def forget(connection: Connection, user_id: str, now: datetime) -> None:
-    """Forget how somebody let themselves in: password, links, what their keys were called, and from where they came."""
-    drop_links(connection, user_id)
-    connection.execute(credential.delete().where(credential.c.user_id == user_id))
-    connection.execute(update(session).where(session.c.user_id == user_id).values(address="", agent=""))
-    revoked = func.coalesce(api_key.c.revoked_at, now)
-    connection.execute(update(api_key).where(api_key.c.user_id == user_id).values(label="", revoked_at=revoked))
-
-
 def operators_have_signed_in(connection: Connection) -> bool:
     """Say whether anybody who may let others in has ever signed in."""
     query = select(account.c.id).join(session, session.c.user_id == account.c.id)
