@@ -3,6 +3,7 @@
 OWNS = (
     "search",
     "saved_search",
+    "export",
     "verification",
     "event",
     "record",
@@ -25,6 +26,9 @@ PUBLISHES = (
     "audit.erasure.requested",
     "audit.erasure.withdrawn",
     "audit.event.rejected",
+    "audit.export.completed",
+    "audit.export.failed",
+    "audit.export.requested",
     "audit.gap.alarmed",
     "audit.gap.closed",
     "audit.hold.placed",

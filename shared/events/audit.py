@@ -53,6 +53,37 @@ class SavedSearchDropped(Event):
     search_id: str
 
 
+class _Export(Event):
+    AUDIENCE = "record"
+    export_id: str
+    filters: dict[str, str]
+    format: str  # csv | xlsx | jsonl | pdf | bundle
+    purpose: str
+    leaves: int  # of the log when it was asked for
+
+
+class ExportRequested(_Export):
+    """Somebody asked for everything that a search of the log shows, as a file. Entity export:<id>."""
+
+    TYPE = "audit.export.requested"
+
+
+class ExportCompleted(_Export):
+    """The file of an export is there. Entity export:<id>."""
+
+    TYPE = "audit.export.completed"
+    rows: int
+    bytes: int
+    sha256: str  # of the file
+
+
+class ExportFailed(_Export):
+    """There will be no file of an export. Entity export:<id>."""
+
+    TYPE = "audit.export.failed"
+    problem: str
+
+
 class VerificationCompleted(Event):
     """The log was read again and compared with its proofs. Entity verification:<id>."""
 

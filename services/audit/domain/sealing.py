@@ -120,6 +120,15 @@ def seal(key: Key, event_id: UUID, values: Mapping[str, Any]) -> dict[str, str]:
 
 def open_seal(cipher: AESGCM, event_id: UUID, sealed: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of one person; raises UnreadableSealError."""
+    values: dict[str, Any] = json.loads(unsealed(cipher, event_id, sealed)[1])
+    return values
+
+
+def unsealed(cipher: AESGCM, event_id: UUID, sealed: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """Return what was sealed of one person as (key of the commitment, canonical words); raises UnreadableSealError.
+
+    With both anybody can see that these words are the ones that the log committed to.
+    """
     try:
         raw = base64.b64decode(sealed["ct"], validate=True)
         plain = cipher.decrypt(raw[:NONCE], raw[NONCE:], event_id.bytes)
@@ -128,8 +137,7 @@ def open_seal(cipher: AESGCM, event_id: UUID, sealed: Mapping[str, str]) -> dict
     salt, words = plain[:SALT], plain[SALT:]
     if not hmac.compare_digest(_commitment(salt, words), sealed.get("cm", "")):
         raise UnreadableSealError("it is not what was committed to")
-    values: dict[str, Any] = json.loads(words)
-    return values
+    return salt, words
 
 
 def _commitment(salt: bytes, words: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,17 @@ class Opener:
         if "sealed" not in whole:
             return whole
         return filled(whole, lambda sealed: self._values(event_id, sealed))
+
+    def evidence(self, body: str, event_id: UUID) -> list[dict[str, str]]:
+        """Return what shows that opened words are those committed to: subject, key of the commitment, words."""
+        seals: list[Mapping[str, str]] = json.loads(body).get("sealed") or []
+        found = []
+        for sealed in seals:
+            item = self._person(sealed["s"])
+            with suppress(UnreadableSealError):
+                if item is not None and (pair := self.subjects.words(item, event_id, sealed)):
+                    found.append({"s": sealed["s"], "salt": pair[0].hex(), "words": pair[1].decode()})
+        return found
 
     def _values(self, event_id: UUID, sealed: Mapping[str, str]) -> Mapping[str, Any] | str:
         item = self._person(sealed["s"])

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.audit.domain.sealing import Key, open_seal, words_of
+from services.audit.domain.sealing import Key, open_seal, unsealed, words_of
 from shared import vault
 from shared.settings import Settings
 
@@ -180,6 +180,11 @@ class Subjects:
         """Return what was sealed of a person in an event; None when their key was destroyed."""
         cipher = self._cipher(item)
         return open_seal(cipher, event_id, sealed) if cipher else None
+
+    def words(self, item: Subject, event_id: Any, sealed: Mapping[str, str]) -> tuple[bytes, bytes] | None:
+        """Return (key of the commitment, canonical words) of what was sealed; None when the key was destroyed."""
+        cipher = self._cipher(item)
+        return unsealed(cipher, event_id, sealed) if cipher else None
 
     # --- erasing ---------------------------------------------------------------
 

@@ -163,6 +163,14 @@ saved_searches = entity_table(
     Index("saved_search_shared", "shared", postgresql_where=text("shared AND NOT dropped")),
 )
 
+exports = entity_table(
+    "export",
+    metadata,
+    Column("by", String(120), nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Index("export_newest", "asked_at"),
+)
+
 REFUSE = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

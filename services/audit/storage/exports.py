@@ -1,0 +1,40 @@
+"""Exports that people asked for, and everything that a search shows, in the order of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from services.audit.domain.export import Export
+from services.audit.domain.leaf import Row
+from services.audit.storage.conditions import Filters, conditions
+from services.audit.storage.tables import events, exports
+from shared.database import Repository, UnitOfWork
+
+CHUNK = 1000
+_COLUMNS = [events.c[name] for name in ("leaf_index", *Row._fields)]
+
+
+def repository(uow: UnitOfWork) -> Repository[Export]:
+    """Return the exports."""
+    return Repository(uow, exports, Export, lambda item: {"by": item.by, "asked_at": item.asked_at})
+
+
+def recent(connection: Connection, most: int = 50) -> list[dict[str, Any]]:
+    """Return the state of the newest exports."""
+    query = select(exports.c.state).order_by(exports.c.asked_at.desc()).limit(most)
+    return list(connection.execute(query).scalars())
+
+
+def matches(connection: Connection, filters: Filters, leaves: int) -> Iterator[Any]:
+    """Give every match among the first `leaves` leaves, the oldest first, through a cursor: memory does not grow.
+
+    The conditions are those of the page, so that an export has what a search shows, all of it.
+    """
+    query = select(*_COLUMNS).where(*conditions(connection, filters), events.c.leaf_index < leaves)
+    streaming = {"stream_results": True, "max_row_buffer": CHUNK}
+    with connection.execute(query.order_by(events.c.leaf_index), execution_options=streaming) as found:
+        for part in found.partitions(CHUNK):
+            yield from part
