@@ -25,8 +25,10 @@ VERDICTS = {
     "unproven": (
         "not proven",
         "warn",
-        ("The hash is another one: it was changed without an event, or it has fields that were empty from the start "
-        "and that no event names."),
+        (
+            "The hash is another one: it was changed without an event, or it has fields that were empty from the start "
+            "and that no event names."
+        ),
     ),
     "hidden": (
         "hidden in part",
@@ -41,8 +43,10 @@ VERDICTS = {
     "broken": (
         "does not match",
         "bad",
-        ("Two events do not fit together: what one left is not what the next one found. One is missing, or it was "
-        "changed between them."),
+        (
+            "Two events do not fit together: what one left is not what the next one found. One is missing, or it was "
+            "changed between them."
+        ),
     ),
     "unhashed": ("without a hash", "", "Its events carry no hash of a state."),
 }
