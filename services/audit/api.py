@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit import labels
+from services.audit.domain.export import Export
 from services.audit.domain.leaf import leaf_from
-from services.audit.handlers import proofs, reading
+from services.audit.handlers import exporting, proofs, reading
 from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
 from services.audit.keys import Keys
 from services.audit.query import SearchQuery
 from services.audit.storage import verifications
 from services.audit.storage.opening import Opener
 from services.audit.storage.subjects import subjects_of
+from shared.asking import MAX_TEXT
 from shared.errors import ConflictError, NotFoundError
 from shared.web.dependencies import Uow, allowed
 
@@ -94,3 +98,38 @@ def verification(uow: Uow) -> dict[str, Any]:
         raise NotFoundError("The log has not been verified yet")
     report: dict[str, Any] = runs[0].report
     return report
+
+
+class ExportRequest(BaseModel):
+    """What to export: a search in the language of the explorer, in which format, and what for."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    q: Annotated[str, Field(max_length=MAX_TEXT)] = ""
+    format: Annotated[str, Field(max_length=20)] = "bundle"
+    purpose: Annotated[str, Field(max_length=2000)] = ""
+
+
+@router.post("/exports", status_code=202, dependencies=[allowed("audit.export.make")])
+def export(request: Request, asked: ExportRequest, uow: Uow) -> dict[str, Any]:
+    """Ask for everything that a search shows, as a file; `stage` becomes ready, or failed with its problem."""
+    about = {"search": asked.q, "format_": asked.format, "purpose": asked.purpose, "locale": request.state.locale}
+    return _export(exporting.begun(uow, request.app.state, **about))
+
+
+@router.get("/exports/{export_id}", dependencies=[allowed("audit.export.make")])
+def export_state(export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> dict[str, Any]:
+    """Return how far an export is."""
+    return _export(exporting.found(uow, export_id))
+
+
+@router.get("/exports/{export_id}/file", dependencies=[allowed("audit.export.make")], response_class=FileResponse)
+def export_file(request: Request, export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> FileResponse:
+    """Return the file of an export."""
+    item, path = exporting.fetch(uow, request.app.state.settings, export_id)
+    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=exporting.HEADERS)
+
+
+def _export(item: Export) -> dict[str, Any]:
+    names = {"id", "search", "format", "purpose", "leaves", "stage", "rows", "bytes", "sha256", "problem", "asked_at"}
+    return item.model_dump(mode="json", include=names)
