@@ -14,6 +14,7 @@ POLICY = Policy(
         "audit.timeline.read": {"auditor": "all", **_STAFF},
         "audit.checkpoint.read": {"auditor": "all", "operator": "all"},
         "audit.verification.read": {"auditor": "all", "operator": "all"},
+        "audit.changes.read": {"auditor": "all"},
         "audit.completeness.read": {"auditor": "all", "operator": "all"},
         "audit.verification.run": {"auditor": "all", "operator": "all"},
         "audit.retention.read": {"auditor": "all", "operator": "all"},
