@@ -40,10 +40,16 @@ def _event(row: Any, opener: Opener) -> dict[str, Any]:
 
 @router.get("/search", dependencies=[allowed("audit.log.search")])
 def search(request: Request, query: Annotated[SearchQuery, Query()], uow: Uow) -> dict[str, Any]:
-    """Return a page of matches, the newest first; `next` is the cursor of the page after it."""
-    page = reading.find(uow, query.filters(request), before=query.before(), through="api")
+    """Return a page of matches, the newest first; `next` is the cursor of the page after it.
+
+    A page may have few items and a `next`: two things that seldom meet are looked for in bounded pieces, and
+    `looked_back_to_leaf` says how far this piece went. With an end date, `recorded_in_time_only` says that what was
+    recorded more than a day after it was not looked through.
+    """
+    found = reading.find(uow, query.filters(request), before=query.before(), through="api")
     opener = _opener(request)
-    return {"items": [_event(row, opener) for row in page.items], "next": page.next}
+    told = {"items": [_event(row, opener) for row in found.page.items], "next": found.page.next}
+    return told | {"looked_back_to_leaf": found.reached, "recorded_in_time_only": found.punctual}
 
 
 @router.get("/events/{event_id}", dependencies=[allowed("audit.event.read")])

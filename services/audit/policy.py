@@ -12,6 +12,7 @@ POLICY = Policy(
         "audit.event.read": {"auditor": "all"},
         "audit.proof.read": {"auditor": "all"},
         "audit.timeline.read": {"auditor": "all", **_STAFF},
+        "audit.referral.read": {"finance_partner": "org"},
         "audit.checkpoint.read": {"auditor": "all", "operator": "all"},
         "audit.verification.read": {"auditor": "all", "operator": "all"},
         "audit.changes.read": {"auditor": "all"},

@@ -66,6 +66,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/improvements", "Improvement plans", _OFFICE),
             ("/loans/referrals", "Referrals", ("finance_partner",)),
             ("/loans/teasers", "Teasers", ("finance_partner",)),
+            ("/audit/referrals", "Record of referrals", ("finance_partner",)),
             ("/loans/products", "Loan products", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/guarantees", "Guarantees", ("guarantor", "finance_partner", *_OFFICE, "auditor")),

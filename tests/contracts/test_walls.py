@@ -36,6 +36,7 @@ GATHERING = {
 # Beside the published language and the kernel's plain parts: libraries that compute and touch nothing.
 DOMAIN_MAY = (
     *("shared.events", "shared.money", "shared.workflow", "shared.entity", "shared.errors", "shared.forms"),
+    "shared.asking",
     *("pydantic", "rfc8785", "cryptography", "pyxirr", "holidays", "stdnum", "phonenumbers"),
 )
 RUNNER = {"nameko", "eventlet", "greenlet"}

@@ -6,17 +6,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.audit import labels, views
+from services.audit import labels, search_views, views
 from services.audit.handlers import proofs, reading
 from services.audit.keys import Keys
 from services.audit.query import SearchQuery, before
-from services.audit.storage import search, tree, verifications
+from services.audit.storage import facets, search, tree, verifications
+from services.audit.storage.facets import Overview
 from services.audit.storage.opening import Opener
-from services.audit.storage.search import Overview
+from services.audit.storage.search import Looked
 from services.audit.storage.subjects import subjects_of
 from services.audit.telling import Teller, ids_in, say
 from shared.database import UnitOfWork
@@ -66,21 +68,32 @@ def trust(uow: UnitOfWork) -> dict[str, Any]:
 @router.get("/", dependencies=[allowed("audit.log.search")])
 def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
     """Search the log."""
+    asked = query.search()
+    context: dict[str, Any] = {
+        "search": asked,
+        "form": search_views.form(query, asked),
+        "chips": search_views.chips(asked),
+        "mistakes": search_views.mistakes(asked),
+        "trust": trust(uow),
+        "labels": labels,
+        "address": search_views.address,
+    }
+    if asked.mistakes:
+        return render(request, "explorer.html", **context)
     filters = query.filters(request)
-    page = reading.find(uow, filters, before=query.before(), through="page")
-    overview = _labelled(request, search.overview(uow.connection, filters))
+    found = reading.find(uow, filters, before=query.before(), through="page", counts=True)
+    overview = _labelled(request, found.overview or facets.counted(Looked([])))
+    zone = ZoneInfo(request.app.state.settings.time_zone)
     return render(
         request,
         "explorer.html",
-        page=page,
-        acts=[views.act(row, teller(request)) for row in page.items],
-        query=query,
-        filters=filters,
+        found=found,
+        page=found.page,
+        acts=[views.act(row, teller(request)) for row in found.page.items],
         overview=overview,
-        histogram=views.histogram(overview),
-        trust=trust(uow),
-        labels=labels,
-        views=views,
+        facets=search_views.facets(overview, asked),
+        histogram=search_views.histogram(overview, asked, zone),
+        **context,
     )
 
 
