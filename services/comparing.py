@@ -52,6 +52,12 @@ class Nightly:
         while not stop.wait(_LOOK):
             try:
                 if self.is_due(utc_now()):
-                    Comparing(self.audit, self.engines, Opener(subjects_of(self.settings))).run(system("audit"))
+                    self._compare()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("live rows can't be compared now", error=str(error).splitlines()[0])
+
+    def _compare(self) -> None:
+        run = Comparing(self.audit, self.engines, Opener(subjects_of(self.settings))).run(system("audit"))
+        if run.found:
+            some = [f"{item['source']}/{item['entity']}" for item in run.findings[:20]]
+            log.error("live rows were changed past the programs", count=run.found, some=some)

@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Engine
 
 from services.audit.domain.comparison import PERSONAL, Audited, Finding, Live, differing, judge, rebuilt
@@ -24,8 +23,6 @@ from shared.database import Context, UnitOfWork, reading
 from shared.events import Actor
 from shared.events.audit import ChangeFound, ComparisonCompleted
 from shared.observability import gauge
-
-log = structlog.get_logger(__name__)
 
 KEPT = 500  # findings that are kept in full; the others are counted
 TOLD = 100  # findings of one run that become events of their own
@@ -230,6 +227,3 @@ class Comparing:
             done = ComparisonCompleted(comparison_id=str(run.id), **counts)
             uow.record(done, entity=f"comparison:{run.id}", outcome="success" if run.ok else "refused")
         OUTSIDE.set(run.found)
-        if run.found:
-            some = [f"{item['source']}/{item['entity']}" for item in run.findings[:20]]
-            log.error("live rows were changed outside of the programs", count=run.found, some=some)
