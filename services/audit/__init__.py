@@ -1,6 +1,18 @@
 """The audit service: the verifiable record of every act, searchable, with proofs and a check of completeness."""
 
-OWNS = ("search", "verification", "event", "record", "attempt", "backup", "hold", "erasure", "comparison", "change")
+OWNS = (
+    "search",
+    "saved_search",
+    "verification",
+    "event",
+    "record",
+    "attempt",
+    "backup",
+    "hold",
+    "erasure",
+    "comparison",
+    "change",
+)
 PUBLISHES = (
     "audit.attempt.refused",
     "audit.backfill.answered",
@@ -24,6 +36,8 @@ PUBLISHES = (
     "audit.quarantine.discarded",
     "audit.quarantine.replayed",
     "audit.record.viewed",
+    "audit.saved_search.dropped",
+    "audit.saved_search.kept",
     "audit.search.performed",
     "audit.verification.completed",
 )

@@ -305,6 +305,8 @@ KINDS: dict[str, str] = {
     "portal.link.issued": "Made a one-time link for signing in",
     "portal.key.issued": "Issued an API key",
     "portal.key.revoked": "Revoked an API key",
+    "audit.saved_search.dropped": "Took a saved search away",
+    "audit.saved_search.kept": "Saved a search of the log",
     "audit.search.performed": "Searched the audit log",
     "audit.event.rejected": "Refused a message to the log",
     "audit.verification.completed": "Verified the log",

@@ -9,6 +9,7 @@ _STAFF = {"officer": "programme", "programme_manager": "programme", "finance_off
 POLICY = Policy(
     {
         "audit.log.search": {"auditor": "all"},
+        "audit.search.save": {"auditor": "own"},
         "audit.event.read": {"auditor": "all"},
         "audit.proof.read": {"auditor": "all"},
         "audit.timeline.read": {"auditor": "all", **_STAFF},

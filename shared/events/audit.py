@@ -32,7 +32,25 @@ class SearchPerformed(Event):
     AUDIENCE = "record"
     filters: dict[str, str]
     found: int  # rows on the page that was shown
-    through: str  # page | api
+    through: str  # page | api | cli
+
+
+class SavedSearchKept(Event):
+    """Somebody kept a search of the log: for every auditor when `shared`. Entity saved_search:<id>."""
+
+    TYPE = "audit.saved_search.kept"
+    AUDIENCE = "record"
+    search_id: str
+    shared: bool
+    leaves: int | None  # of the log as it had so many leaves; nothing: of the log as it is
+
+
+class SavedSearchDropped(Event):
+    """Somebody took away a search that they had kept. Entity saved_search:<id>."""
+
+    TYPE = "audit.saved_search.dropped"
+    AUDIENCE = "record"
+    search_id: str
 
 
 class VerificationCompleted(Event):

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from services.audit import labels, search_views, views
-from services.audit.handlers import proofs, reading
+from services.audit.handlers import proofs, reading, saved
 from services.audit.keys import Keys
 from services.audit.query import SearchQuery, before
 from services.audit.storage import facets, search, tree, verifications
@@ -66,7 +66,7 @@ def trust(uow: UnitOfWork) -> dict[str, Any]:
 
 
 @router.get("/", dependencies=[allowed("audit.log.search")])
-def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
+def explorer(request: Request, query: Search, who: Who, uow: Uow) -> HTMLResponse:
     """Search the log."""
     asked = query.search()
     context: dict[str, Any] = {
@@ -75,6 +75,8 @@ def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
         "chips": search_views.chips(asked),
         "mistakes": search_views.mistakes(asked),
         "trust": trust(uow),
+        "saved": saved.seen(uow.connection, who),
+        "me": who.user,
         "labels": labels,
         "address": search_views.address,
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, or_, select
 
-from services.audit.storage.tables import metadata
+from services.audit.domain.saved import SavedSearch
+from services.audit.storage.tables import metadata, saved_searches
+from shared.database import Repository, UnitOfWork
 
 _RECENT = 200  # events of this service among which a search is looked for again
 _outbox = metadata.tables["outbox"]
@@ -28,3 +30,29 @@ def repeated(connection: Connection, actor: str, data: dict[str, Any], since: da
         newest.c.body["data"] == data,
     )
     return connection.execute(same.limit(1)).first() is not None
+
+
+def repository(uow: UnitOfWork) -> Repository[SavedSearch]:
+    """Return the saved searches."""
+    return Repository(uow, saved_searches, SavedSearch, _columns)
+
+
+def _columns(search: SavedSearch) -> dict[str, Any]:
+    return {"owner": search.owner, "shared": search.shared, "dropped": search.dropped}
+
+
+def count_of(connection: Connection, owner: str) -> int:
+    """Return how many searches a person keeps."""
+    own = select(func.count()).where(saved_searches.c.owner == owner, ~saved_searches.c.dropped)
+    return int(connection.execute(own).scalar_one())
+
+
+def seen(connection: Connection, person: str, most: int = 200) -> list[dict[str, Any]]:
+    """Return the state of the searches that somebody sees, their own first, then by name."""
+    table = saved_searches
+    query = (
+        select(table.c.state)
+        .where(~table.c.dropped, or_(table.c.owner == person, table.c.shared))
+        .order_by(table.c.owner != person, table.c.state["name"].astext, table.c.id)
+    )
+    return list(connection.execute(query.limit(most)).scalars())

@@ -153,6 +153,15 @@ erasures = entity_table(
     Column("stage", String(16), nullable=False),
     Index("erasure_recent", "updated_at", "id"),
 )
+saved_searches = entity_table(
+    "saved_search",
+    metadata,
+    Column("owner", String(120), nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("dropped", Boolean, nullable=False),
+    Index("saved_search_seen", "owner", postgresql_where=text("NOT dropped")),
+    Index("saved_search_shared", "shared", postgresql_where=text("shared AND NOT dropped")),
+)
 
 REFUSE = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -12,6 +12,7 @@ from shared.events.catalogue.glossary_grants import GRANTS
 from shared.events.catalogue.glossary_guarantees import GUARANTEES
 from shared.events.catalogue.glossary_loans import LOANS
 from shared.events.catalogue.glossary_own import OWN
+from shared.events.catalogue.glossary_searches import SEARCHES
 from shared.events.catalogue.glossary_webhooks import WEBHOOKS
 
 # field: (what it means, an example; None where the type says enough)
@@ -21,6 +22,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     **LOANS,
     **WEBHOOKS,
     **ERASURE,
+    **SEARCHES,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
     "absent": ("How many of the missing events the source does not have either.", 0),
     "accepted": ("How much of it was accepted.", None),
