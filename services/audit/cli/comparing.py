@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.audit.cli import common
-from services.audit.cli.common import Json, commands, console, log
+from services.audit.cli.common import Json, commands, console, known, log
 from services.audit.handlers.comparison import Comparing, Comparison
 from services.audit.storage.opening import Opener
 from services.audit.storage.subjects import subjects_of
@@ -52,9 +51,10 @@ def compare_state(
 
 
 def _run(services: tuple[str, ...], *, quiet: bool) -> Comparison:
-    known = common.settings()
+    settings = known()
     engines = {
-        name: engine_for(known.database_url(name), pool_size=1, application_name="tamga compares") for name in services
+        name: engine_for(settings.database_url(name), pool_size=1, application_name="tamga compares")
+        for name in services
     }
     status = Console(stderr=True, quiet=quiet).status("Comparing")
 
@@ -63,7 +63,7 @@ def _run(services: tuple[str, ...], *, quiet: bool) -> Comparison:
 
     try:
         with log() as (engine, _keys), status:
-            return Comparing(engine, engines, Opener(subjects_of(known)), say=say).run(operator())
+            return Comparing(engine, engines, Opener(subjects_of(settings)), say=say).run(operator())
     finally:
         for engine in engines.values():
             engine.dispose()

@@ -103,7 +103,7 @@ class Comparing:
                 steps += [("rows", source, table) for table in comparing.kinds(connection, source)]
             steps.append(("vanished", source, ""))
         here = tuple(place[:3])
-        yield from steps[steps.index(here) :] if here in steps else steps  # type: ignore[arg-type]
+        yield from steps[steps.index(here) :] if here in steps else steps
 
     def _rows(self, run: Comparison, source: str, table: str) -> None:
         kind = self._kinds(source)[table]

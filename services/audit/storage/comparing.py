@@ -147,4 +147,5 @@ def latest(connection: Connection, limit: int = 10) -> list[Any]:
 def newest_by(connection: Connection, by: str) -> datetime | None:
     """Return when the newest comparison by somebody, that was finished, began."""
     mine = (comparisons.c.by == by, comparisons.c.finished_at.is_not(None))
-    return connection.execute(select(func.max(comparisons.c.started_at)).where(*mine)).scalar_one()
+    newest: datetime | None = connection.execute(select(func.max(comparisons.c.started_at)).where(*mine)).scalar_one()
+    return newest
