@@ -97,6 +97,7 @@ class BackupRestored(Event):
     log_size: int
     signed_before: int  # up to where the log had been signed before; beyond `log_size`: those entries are lost
     milliseconds: int
+    erased_again: int = 0  # people whom the backup still had, though they had been erased
 
 
 class BackupDrilled(Event):

@@ -66,7 +66,7 @@ def registered(number: int = 1, **changes: Any) -> Envelope:
 
 def story() -> list[Envelope]:
     """Return what Biljana did in one case, a letter to her, and what others did."""
-    letter = {"recipient": USER, "recipient_name": BILJANA.name, "title": "Thank you"}
+    letter: dict[str, Any] = {"recipient": USER, "recipient_name": BILJANA.name, "title": "Thank you"}
     system = Actor(id="service:notifications", kind="system", name="notifications")
     kind = {"source": "notifications", "type": "notifications.delivery.sent", "case": "BSO-2026-0001"}
     return [
@@ -237,6 +237,64 @@ def test_redelivery_stays_one_leaf_before_and_after(engine: Engine, house: House
     assert "Biljana" not in rows[0]
     assert house.subjects.found_by(["biljana"]) == {}
     assert verify(engine, house.keys).ok
+
+
+def test_two_people_erase_on_the_pages(engine: Engine, house: House) -> None:
+    """The pages lead from an address to the dry run, the request, a second person's password and the receipt."""
+    told(engine, house, story())
+    app = create_app(web_settings(home=house.keys.folder.parent), engine=engine, key=KEY, clock=lambda: LATER)
+    mila, tome = Browser(app, person("auditor", "mila")), Browser(app, person("operator", "tome"))
+    assert "There is no such person" in mila.post("/retention/find", {"which": "nobody@nowhere.example"}).text
+    found = mila.post("/retention/find", {"which": " Biljana@Crafts.example "})
+    place = found.headers["location"].removeprefix("/audit")
+    assert (found.status_code, PLAIN[2] in place) == (303, False)
+    page = mila.get(place)
+    assert all(word in page.text for word in ("Biljana Kostova", "BSO-2026-0001", "may be erased", "three years"))
+    empty = mila.post(f"{place}/request", {"why": " "})
+    assert (empty.status_code, "is required" in empty.text) == (422, True)
+    assert mila.post(f"{place}/request", {"why": "She asked"}).status_code == 303
+    assert "another person confirms it" in mila.get(place).text
+    assert mila.post(f"{place}/request", {"why": "She asked"}).status_code == 409
+    assert tome.post(f"{place}/confirm", {"version": "1"}).status_code == 403  # the password is too long ago
+    fresh = Browser(app, person("operator", "tome", confirmed_at=int(LATER.timestamp())))
+    assert fresh.post(f"{place}/confirm", {"version": "7"}).status_code == 409
+    assert fresh.post(f"{place}/confirm", {"version": "1"}).status_code == 303
+    after = tome.get(place)
+    assert "Biljana" not in after.text
+    assert all(word in after.text for word in ("Erased on", "tamga-erasure/v1", "proven 3 of 3"))
+    receipt = mila.get(f"{place}/receipt")
+    assert receipt.text.startswith("tamga-erasure/v1\n")
+    assert fresh.post(f"{place}/confirm", {"version": "2"}).status_code == 409
+    assert Browser(app, person("applicant")).get("/retention").status_code == 403
+    assert Browser(app, person("officer")).get(place).status_code == 403
+
+
+def test_holds_on_the_pages(engine: Engine, house: House) -> None:
+    """A hold is placed by an auditor and released by another; the refused form names its field and keeps its words."""
+    told(engine, house, story())
+    app = create_app(web_settings(home=house.keys.folder.parent), engine=engine, key=KEY, clock=lambda: LATER)
+    mila, tome = Browser(app, person("auditor", "mila")), Browser(app, person("auditor", "tome"))
+    wrong = mila.post("/retention/holds", {"scope": "person", "which": "x@y.example", "why": "Case 12/26"})
+    assert (wrong.status_code, wrong.text.count("There is no such person"), "Case 12/26" in wrong.text) == (
+        422,
+        2,
+        True,
+    )
+    sent = {"scope": "person", "which": PLAIN[2], "why": "Case 12/26"}
+    assert mila.post("/retention/holds", sent).status_code == 303
+    shown = mila.get("/retention").text
+    assert ("Case 12/26" in shown, PLAIN[2] in shown, "Another person releases it" in shown) == (True, False, True)
+    with engine.connect() as connection:
+        hold = connection.execute(text("SELECT id FROM hold")).scalar_one()
+    assert mila.post(f"/retention/holds/{hold}/release", {"version": "1", "why": "Over"}).status_code == 403
+    assert tome.post(f"/retention/holds/{hold}/release", {"version": "1", "why": ""}).status_code == 422
+    assert tome.post(f"/retention/holds/{hold}/release", {"version": "1", "why": "Over"}).status_code == 303
+    assert tome.post(f"/retention/holds/{hold}/release", {"version": "1", "why": "Over"}).status_code == 409
+    operator = Browser(app, person("operator"))
+    assert operator.post("/retention/holds", sent).status_code == 403
+    tome.cookies.set("tamga_language", "ru")
+    russian = tome.get("/retention").text
+    assert "Сроки хранения и стирание" in russian
 
 
 def test_an_old_copy_of_the_keys_does_not_bring_anybody_back(engine: Engine, house: House) -> None:

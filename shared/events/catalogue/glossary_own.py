@@ -62,6 +62,7 @@ OWN: dict[str, tuple[str, Any]] = {
     "award.taken_again": ("What of the fund is committed again.", None),
     "backup.at": ("The moment of what is in the backup.", None),
     "backup.bytes": ("How large the file is.", 48_201_377),
+    "backup.erased_again": ("How many people the backup still had who had been erased; they are so again.", 0),
     "backup.events": ("How many events are in it.", 61_204),
     "backup.file": ("The name of the file.", "tamga-1.4.0-20260105T013000Z.backup"),
     "backup.log_size": ("How many entries the restored log has.", 61_204),
