@@ -76,9 +76,7 @@ def story() -> list[Envelope]:
         act(2, body=body(ANA, title="Weaving")),
         act(3, case="BSO-2026-0001", body=body(GORAN, title="Crafts")),
         act(1, **kind, body=body(system, changes={"recipient_name": [None, BILJANA.name]}, **letter)),
-        act(
-            4, case="BSO-2026-0001", body=body(GORAN, changes={"history": [[], [moved]]}, entered_by_name=BILJANA.name)
-        ),
+        act(4, case="BSO-2026-0001", body=body(GORAN, changes=told_by, entered_by_name=BILJANA.name)),
         act(5, type="grants.attempt.refused", body=body(BILJANA, detail=f"{BILJANA.name} may not", note="")),
     ]
 

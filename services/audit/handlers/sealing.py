@@ -14,6 +14,7 @@ from services.audit.domain.sealing import (
     UnreadableSealError,
     blanked,
     blanked_like,
+    changed,
     filled,
     may_name_people,
     named,
@@ -46,7 +47,7 @@ class Sealing:
                     called[name] = tuple(dict.fromkeys((*called.get(name, ()), item.who)))
         known = dict(subjects.called())
         self.names = Names(known | {name: (*who, *known.get(name, ())) for name, who in called.items()})
-        self.learned: dict[tuple[str, str], tuple[Key, dict[str, Any]]] = {}
+        self.learned: dict[tuple[Any, ...], tuple[Key, dict[str, Any]]] = {}
 
     def sealed(self, envelope: Envelope, raw: bytes) -> tuple[Envelope, Sealed | None]:
         """Return an event as it is stored: blanked, with its seals; as it is when it carries nothing to seal."""
@@ -56,7 +57,7 @@ class Sealing:
             return envelope, None
         values = {item.who: taken(envelope.body, item.paths) for item in found}
         for item in found:
-            self.learned.setdefault((item.who, str(values[item.who])), (self.keys[item.who], values[item.who]))
+            self.learned.setdefault((item.who, *values[item.who].values()), (self.keys[item.who], values[item.who]))
         if found:
             envelope = blanked(envelope, {path for item in found for path in item.paths})
         if deep:
@@ -73,7 +74,7 @@ class Sealing:
         changes = self.names.taken_from(body.changes, "changes", values, {})
         if sum(map(len, values.values())) == before:
             return envelope
-        return envelope.model_copy(update={"body": body.model_copy(update={"data": data, "changes": changes})})
+        return changed(envelope, body=changed(body, data=data, changes=changes))
 
     def _key(self, who: str) -> Key:
         if who not in self.keys:
