@@ -148,7 +148,7 @@ class ChangeFound(Event):
     nature: str  # altered | appeared | vanished
     fields: list[str]  # by name alone: values may be somebody's
     audited_sequence: int | None  # of the last act that says what the state was after it
-    audited_version: int | None
+    row_version: int | None  # of the live row
 
 
 class ComparisonCompleted(Event):

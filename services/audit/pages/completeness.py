@@ -1,4 +1,4 @@
-"""Whether anything is missing from the record: what each service told, what the log holds."""
+"""Whether anything is missing from the record, and whether anything was changed past it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from services.audit.handlers.manifests import standings
-from services.audit.storage import manifests
+from services.audit.handlers.reading import viewed
+from services.audit.storage import comparing, manifests
 from shared.web.dependencies import Uow, allowed
 from shared.web.pages import render
 
@@ -22,3 +23,12 @@ def completeness(request: Request, uow: Uow) -> HTMLResponse:
         standings=standings(uow.connection, uow.now()),
         disputed=manifests.disputed(uow.connection),
     )
+
+
+@router.get("/changes-outside", dependencies=[allowed("audit.changes.read")])
+def changes_outside(request: Request, uow: Uow) -> HTMLResponse:
+    """Show what the newest comparison of live rows with the log found, and when there were any."""
+    runs = comparing.latest(uow.connection)
+    if runs:
+        viewed(uow, f"comparison:{runs[0].id}", "changes_outside")
+    return render(request, "changes_outside.html", runs=runs)

@@ -166,7 +166,7 @@ OWN: dict[str, tuple[str, Any]] = {
     "verification.size": ("How many events the log had.", 1_204),
     "change.about": ("The record of the service, as its events name it.", "application:BSO-2026-0041"),
     "change.audited_sequence": ("The number of the last act that says what the state was after it.", 7),
-    "change.audited_version": ("The version of the record at that act.", 7),
+    "change.row_version": ("The version that the live row has.", 7),
     "change.fields": ("The fields that are not as the last act left them, by name.", ["amount"]),
     "change.nature": ("altered, appeared (no act made it) or vanished (no act ended it).", "altered"),
     "change.of": ("The service whose row it is.", "grants"),
