@@ -15,6 +15,25 @@ from shared.asking import WORDS
 from shared.i18n import said
 
 HEIGHT, WIDTH, GAP = 52, 10, 3
+THINGS = {
+    "application": "Application",
+    "appeal": "Appeal",
+    "award": "Award",
+    "delivery": "Letter",
+    "loan": "Loan",
+    "organisation": "Organisation",
+    "payee": "Bank details",
+    "programme": "Programme",
+    "proposal": "Loan proposal",
+    "record": "Look at a record",
+    "referral": "Referral",
+    "report": "Report",
+    "review": "Review",
+    "search": "Search",
+    "session": "Session",
+    "tranche": "Tranche",
+    "user": "Person",
+}
 HEADINGS = {
     "person": "Person",
     "role": "Role",
@@ -42,14 +61,16 @@ def address(text: str) -> str:
 def value(field: str, given: str) -> str:
     """Return what a value of a field is called."""
     if field == "kind":
-        return say(labels.SERVICES.get(given) or labels.kind(given)) if given else ""
+        return f"{given}*" if given.endswith(".") else say(labels.kind(given))
     if field == "service":
         return say(labels.SERVICES.get(f"{given}.", given))
     if field == "role":
         return say(labels.ROLES.get(given, given))
     if field == "outcome":
         return say(labels.OUTCOMES.get(given, given))
-    return label(given) if field in ("entity", "changed") and ":" not in given else given
+    if field == "entity":
+        return say(THINGS.get(given, given))
+    return label(given) if field == "changed" else given
 
 
 def chips(search: Search) -> list[tuple[str, str]]:

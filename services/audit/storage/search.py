@@ -173,7 +173,7 @@ def event(connection: Connection, event_id: UUID) -> Any:
 
 def of_entities(connection: Connection, source: str, entities: set[str], limit: int) -> Rows:
     """Return what happened to these entities of a service, each in the order of its own events."""
-    query = select(*(events.c[name] for name in _BRIEF)).where(
+    query = select(*(events.c[name] for name in _BRIEF), events.c.sequence).where(
         events.c.source == source, events.c.entity.in_(sorted(entities))
     )
     return connection.execute(query.order_by(events.c.entity, events.c.sequence).limit(limit)).all()
