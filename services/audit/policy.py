@@ -17,6 +17,7 @@ POLICY = Policy(
         "audit.checkpoint.read": {"auditor": "all", "operator": "all"},
         "audit.verification.read": {"auditor": "all", "operator": "all"},
         "audit.changes.read": {"auditor": "all"},
+        "audit.certificate.read": {"auditor": "all"},
         "audit.completeness.read": {"auditor": "all", "operator": "all"},
         "audit.verification.run": {"auditor": "all", "operator": "all"},
         "audit.retention.read": {"auditor": "all", "operator": "all"},

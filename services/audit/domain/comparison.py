@@ -12,6 +12,8 @@ Nature = Literal["altered", "appeared", "vanished"]
 # Where events call an entity otherwise than its table.
 _KINDS = {("portal", "account"): "user", ("loans", "group_of_firms"): "group"}
 LONGEST = 200  # characters of a value that are kept
+# What stands in a value where the record says nothing: private, sealed under a key that is not here, or erased.
+UNREADABLE = (HIDDEN, "[sealed]", "[erased]")
 # Whose fields are a person's own: told by name alone.
 PERSONAL = frozenset({("portal", "user")})
 
@@ -89,15 +91,24 @@ def rebuilt(changes: Iterable[Mapping[str, list[Any]]]) -> dict[str, Any]:
 
 
 def differing(audited: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return {field: [as audited, as it is]}, long values cut; private fields only when nothing else explains it."""
+    """Return {field: [as audited, as it is]}, long values cut; unreadable ones only when nothing else explains it."""
     names = sorted((audited.keys() | live.keys()) - {"id"})
-    hidden = [name for name in names if audited.get(name) == HIDDEN]
+    hidden = [name for name in names if _unreadable(audited.get(name))]
     found = {
         name: [_short(audited.get(name)), _short(live.get(name))]
         for name in names
         if name not in hidden and audited.get(name) != live.get(name)
     }
     return found or {name: [HIDDEN, HIDDEN] for name in hidden}
+
+
+def _unreadable(value: Any) -> bool:
+    """Say whether a value, or a part of it, is one that the record keeps from its readers."""
+    if isinstance(value, Mapping):
+        return any(map(_unreadable, value.values()))
+    if isinstance(value, list):
+        return any(map(_unreadable, value))
+    return isinstance(value, str) and any(word in value for word in UNREADABLE)
 
 
 def _short(value: Any) -> Any:

@@ -184,6 +184,7 @@ OWN: dict[str, tuple[str, Any]] = {
     "manifest.numbered": ("The last position that was given.", 1_200),
     "manifest.of": ("The source.", "grants"),
     "manifest.recorded": ("How many events the source ever recorded, by its entities' counters.", 1_204),
+    "manifest.skew_ms": ("How far at most an event's own time is off the database's clock, in milliseconds.", 12),
     "manifest.told": ("How many events the source has told of.", 60),
     "manifest.verdict": ("missing, different or deleted.", "missing"),
     "manifest.waiting": ("How many events wait for their position.", 4),
