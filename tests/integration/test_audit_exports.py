@@ -60,7 +60,7 @@ def told(engine: Engine, kind: str) -> list[dict[str, Any]]:
 
 
 def test_an_export_is_asked_for_made_and_fetched(engine: Engine, app: FastAPI) -> None:
-    """The page shows how far it is and then the file; purpose, search, count and hash are in the log, as is fetching."""
+    """The page shows how far it is and then the file; purpose, search, count and hash are in the log."""
     vera = auditor(app)
     address = asked(vera, format="bundle", q="service:grants")
     content = vera.get(f"{address}/file").content
