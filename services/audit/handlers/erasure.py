@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from uuid import UUID
@@ -89,6 +90,14 @@ def look(connection: Connection, house: House, subject: Subject, today: date) ->
         judged.append(judge(record, term, holding, today, house.zone))
     entries = sum(record.entries for record in records)
     return Look(subject, entries, judged, retention.erasure(connection, subject.id))
+
+
+def due(connection: Connection, house: House, today: date) -> Iterator[Look]:
+    """Give a look at everybody whose records may all be disposed of today; nothing is changed."""
+    for subject in house.subjects.living():
+        seen = look(connection, house, subject, today)
+        if not seen.refused:
+            yield seen
 
 
 # --- holds ---------------------------------------------------------------------
