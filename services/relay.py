@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
+from services.comparing import Nightly
 from services.watch import watch_of
 from shared import telemetry
 from shared.database import engine_for
@@ -65,6 +66,7 @@ def main(services: list[str]) -> int:
     if not services and settings.amqp_admin_url:
         # One machine: this process has every database anyway. Elsewhere `services.watch` is one of its own.
         threads.append(threading.Thread(target=watch_of(settings).run, args=(stop,), name="watch", daemon=True))
+        threads.append(threading.Thread(target=Nightly(settings).run, args=(stop,), name="nightly", daemon=True))
     settle()
     for thread in threads:
         thread.start()

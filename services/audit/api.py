@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.audit import labels
+from services.audit.domain.export import Export
 from services.audit.domain.leaf import leaf_from
-from services.audit.handlers import proofs, reading
+from services.audit.handlers import exporting, proofs, reading
 from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
 from services.audit.keys import Keys
+from services.audit.pages.purpose import purpose_of_program
 from services.audit.query import SearchQuery
 from services.audit.storage import verifications
 from services.audit.storage.opening import Opener
 from services.audit.storage.subjects import subjects_of
+from shared.asking import MAX_TEXT
 from shared.errors import ConflictError, NotFoundError
 from shared.web.dependencies import Uow, allowed
 
@@ -44,9 +49,12 @@ def search(request: Request, query: Annotated[SearchQuery, Query()], uow: Uow) -
 
     A page may have few items and a `next`: two things that seldom meet are looked for in bounded pieces, and
     `looked_back_to_leaf` says how far this piece went. With an end date, `recorded_in_time_only` says that what was
-    recorded more than a day after it was not looked through.
+    recorded more than a day after it was not looked through. Where the house asks what a search is for, the header
+    `X-Tamga-Purpose` says it, percent-encoded.
     """
-    found = reading.find(uow, query.filters(request), before=query.before(), through="api")
+    purpose = purpose_of_program(request)
+    filters = query.filters(request)
+    found = reading.find(uow, filters, before=query.before(), through="api", purpose=purpose)
     opener = _opener(request)
     told = {"items": [_event(row, opener) for row in found.page.items], "next": found.page.next}
     return told | {"looked_back_to_leaf": found.reached, "recorded_in_time_only": found.punctual}
@@ -94,3 +102,38 @@ def verification(uow: Uow) -> dict[str, Any]:
         raise NotFoundError("The log has not been verified yet")
     report: dict[str, Any] = runs[0].report
     return report
+
+
+class ExportRequest(BaseModel):
+    """What to export: a search in the language of the explorer, in which format, and what for."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    q: Annotated[str, Field(max_length=MAX_TEXT)] = ""
+    format: Annotated[str, Field(max_length=20)] = "bundle"
+    purpose: Annotated[str, Field(max_length=2000)] = ""
+
+
+@router.post("/exports", status_code=202, dependencies=[allowed("audit.export.make")])
+def export(request: Request, asked: ExportRequest, uow: Uow) -> dict[str, Any]:
+    """Ask for everything that a search shows, as a file; `stage` becomes ready, or failed with its problem."""
+    about = {"search": asked.q, "format_": asked.format, "purpose": asked.purpose, "locale": request.state.locale}
+    return _export(exporting.begun(uow, request.app.state, **about))
+
+
+@router.get("/exports/{export_id}", dependencies=[allowed("audit.export.make")])
+def export_state(export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> dict[str, Any]:
+    """Return how far an export is."""
+    return _export(exporting.found(uow, export_id))
+
+
+@router.get("/exports/{export_id}/file", dependencies=[allowed("audit.export.make")], response_class=FileResponse)
+def export_file(request: Request, export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> FileResponse:
+    """Return the file of an export."""
+    item, path = exporting.fetch(uow, request.app.state.settings, export_id)
+    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=exporting.HEADERS)
+
+
+def _export(item: Export) -> dict[str, Any]:
+    names = {"id", "search", "format", "purpose", "leaves", "stage", "rows", "bytes", "sha256", "problem", "asked_at"}
+    return item.model_dump(mode="json", include=names)

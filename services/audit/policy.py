@@ -17,6 +17,8 @@ POLICY = Policy(
         "audit.referral.read": {"finance_partner": "org"},
         "audit.checkpoint.read": {"auditor": "all", "operator": "all"},
         "audit.verification.read": {"auditor": "all", "operator": "all"},
+        "audit.changes.read": {"auditor": "all"},
+        "audit.certificate.read": {"auditor": "all"},
         "audit.completeness.read": {"auditor": "all", "operator": "all"},
         "audit.verification.run": {"auditor": "all", "operator": "all"},
         "audit.retention.read": {"auditor": "all", "operator": "all"},

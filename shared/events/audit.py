@@ -33,6 +33,7 @@ class SearchPerformed(Event):
     filters: dict[str, str]
     found: int  # rows on the page that was shown
     through: str  # page | api | cli
+    purpose: str | None = None  # what for, where the house asks
 
 
 class SavedSearchKept(Event):
@@ -178,7 +179,7 @@ class ChangeFound(Event):
     nature: str  # altered | appeared | vanished
     fields: list[str]  # by name alone: values may be somebody's
     audited_sequence: int | None  # of the last act that says what the state was after it
-    audited_version: int | None
+    row_version: int | None  # of the live row
 
 
 class ComparisonCompleted(Event):

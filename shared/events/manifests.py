@@ -24,6 +24,7 @@ def _manifest(source: str) -> type[Event]:
         numbered: int  # the last position that was given
         waiting: int  # for a position
         deleted: int  # recorded, and neither numbered nor waiting: their rows are gone
+        skew_ms: int = 0  # how far at most an event's own time is off the clock of the database that wrote it down
 
     ManifestPublished.__qualname__ = ManifestPublished.__name__ = f"{source.title()}ManifestPublished"
     return ManifestPublished

@@ -60,7 +60,8 @@ _NEWS = text("""
 SELECT EXISTS (SELECT FROM outbox WHERE position BETWEEN :first AND :last AND type <> :type)
 """)
 _SPAN = text(f"""
-SELECT count(*) AS events, {DIGEST.format(position="position", id="id")} AS digest
+SELECT count(*) AS events, {DIGEST.format(position="position", id="id")} AS digest,
+  coalesce(max(abs(extract(epoch FROM recorded_at - "time"))) * 1000, 0)::bigint AS skew_ms
 FROM outbox WHERE position BETWEEN :first AND :last
 """)  # noqa: S608 - constants of this module
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from services.audit import handlers
 from services.audit.handlers import manifests as judging
+from shared.clock import Clock
 from shared.database import Context, UnitOfWork, system
 from shared.events.grants import AttemptRefused
 from shared.messaging import batch, gaps, manifests
@@ -21,6 +22,10 @@ from shared.testing.stand import Stand
 
 SOURCE = "grants"
 Loses = Callable[[dict[str, Any]], bool]
+
+
+def _clock(off: float) -> Clock:
+    return lambda: datetime.now(UTC) + timedelta(seconds=off)
 
 
 class Line:
@@ -45,10 +50,10 @@ class House:
         self.source, self.audit = source or stand.database(SOURCE), stand.database("audit")
         self.root, self.audit_root = stand.superuser(self.source), stand.superuser(self.audit)
 
-    def act(self, entity: str = "attempt:1", *, count: int = 1) -> list[UUID]:
-        """Commit events about an entity."""
+    def act(self, entity: str = "attempt:1", *, count: int = 1, off: float = 0) -> list[UUID]:
+        """Commit events about an entity, by a clock that is `off` by so many seconds."""
         event = AttemptRefused(action="grants.x", target=None, problem="denied", detail="")
-        with UnitOfWork(self.source, SOURCE, Context(actor=system(SOURCE))) as uow:
+        with UnitOfWork(self.source, SOURCE, Context(actor=system(SOURCE)), clock=_clock(off)) as uow:
             return [uow.record(event, entity=entity) for _ in range(count)]
 
     def manifest(self) -> None:
@@ -56,10 +61,10 @@ class House:
         with UnitOfWork(self.source, SOURCE, Context(actor=system(SOURCE))) as uow:
             manifests.publish(uow, at_once=True)
 
-    def relay(self, loses: Loses = lambda _row: False) -> list[Raw]:
-        """Publish what is committed; returns the messages that came through."""
-        line = Line(loses)
-        relay = Relay(SOURCE, self.source.url.render_as_string(hide_password=False), "")
+    def relay(self, loses: Loses = lambda _row: False, *, source: str = SOURCE) -> list[Raw]:
+        """Publish what grants, or the record itself, has committed; returns the messages that came through."""
+        line, engine = Line(loses), self.source if source == SOURCE else self.audit
+        relay = Relay(source, engine.url.render_as_string(hide_password=False), "")
         with relay._session() as db:
             while relay.relay_batch(db, line):  # type: ignore[arg-type]
                 pass

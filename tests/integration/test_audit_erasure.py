@@ -21,11 +21,12 @@ from services.audit.handlers.erasure import House
 from services.audit.handlers.signing import sign_checkpoint
 from services.audit.handlers.verification import verify
 from services.audit.storage.archive import envelopes
-from services.audit.storage.subjects import Subjects
+from services.audit.storage.subjects import WRAPPING, Subjects
 from shared.database import Context, UnitOfWork
 from shared.errors import ForbiddenError, IllegalTransitionError
 from shared.events import Actor, Envelope
 from shared.messaging.wire import Raw, encode
+from shared.settings import SettingsError
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, person, web_settings
 
@@ -66,6 +67,7 @@ def registered(number: int = 1, **changes: Any) -> Envelope:
 
 def story() -> list[Envelope]:
     """Return what Biljana did in one case, a letter to her, and what others did."""
+    told_by = {"history": [[], [{"by": BILJANA.id, "by_name": BILJANA.name, "stage": "submitted"}]]}
     letter: dict[str, Any] = {"recipient": USER, "recipient_name": BILJANA.name, "title": "Thank you"}
     system = Actor(id="service:notifications", kind="system", name="notifications")
     kind = {"source": "notifications", "type": "notifications.delivery.sent", "case": "BSO-2026-0001"}
@@ -74,7 +76,9 @@ def story() -> list[Envelope]:
         act(1, body=body(BILJANA, title="Crafts")),
         act(2, body=body(ANA, title="Weaving")),
         act(3, case="BSO-2026-0001", body=body(GORAN, title="Crafts")),
-        act(1, **kind, body=body(system, **letter)),
+        act(1, **kind, body=body(system, changes={"recipient_name": [None, BILJANA.name]}, **letter)),
+        act(4, case="BSO-2026-0001", body=body(GORAN, changes=told_by, entered_by_name=BILJANA.name)),
+        act(5, type="grants.attempt.refused", body=body(BILJANA, detail=f"{BILJANA.name} may not", note="")),
     ]
 
 
@@ -114,9 +118,9 @@ def test_t16_an_erased_person_is_nowhere_and_the_log_still_verifies(stand: Stand
     auditor = Browser(app, person("auditor"))
     found = auditor.get("/api/search?q=Biljana").json()["items"]
     assert {item["actor_name"] for item in found} == {"Biljana Kostova", "Goran Ristov", "notifications"}
-    assert len(found) == 3
+    assert len(found) == 5
     by_name = auditor.get("/api/search?person=kostova").json()["items"]
-    assert [item["data"]["title"] for item in by_name] == ["Crafts"]
+    assert [item["data"].get("title") for item in by_name] == [None, "Crafts"]
     assert "Biljana Kostova" in auditor.get("/?q=biljana@crafts.example").text
 
     receipt = erased(engine, house)
@@ -136,21 +140,21 @@ def test_t16_an_erased_person_is_nowhere_and_the_log_still_verifies(stand: Stand
     assert "[erased on 2038-10-30 by Tome Delev]" in auditor.get("/?q=Crafts").text
     with engine.connect() as connection:
         again = list(envelopes(connection, [item["event_id"] for item in found]))
-    assert len(again) == 3
+    assert len(again) == 5
     assert not any(word in item.model_dump_json() for item in again for word in PLAIN)
     assert not any(word in receipt for word in (*PLAIN, USER))
     kept = b"".join(file.read_bytes() for file in house.keys.folder.iterdir())
     assert not any(word.encode() in kept for word in PLAIN)
 
     report = verify(engine, house.keys, pinned=before.note)
-    assert (report.ok, report.size) == (True, 5)
+    assert (report.ok, report.size) == (True, 7)
     said = open_note(receipt, [Verifier.parse(house.receipts.verifier.encode())]).splitlines()
     assert said[0] == "tamga-erasure/v1"
-    assert {f"subject {subject.id}", "by Tome Delev", "entries 3", "proven 3 of 3"} <= set(said)
+    assert {f"subject {subject.id}", "by Tome Delev", "entries 5", "proven 5 of 5"} <= set(said)
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT type, body::text AS body FROM outbox ORDER BY row")).all()
     [event] = [json.loads(row.body)["data"] for row in rows if row.type == "audit.erasure.completed"]
-    assert (event["subject"], event["entries"], event["proven"]) == (subject.id, 3, 3)
+    assert (event["subject"], event["entries"], event["proven"]) == (subject.id, 5, 5)
     assert not any(word in row.body for row in rows if row.type.startswith("audit.erasure") for word in (*PLAIN, USER))
 
 
@@ -180,7 +184,7 @@ def test_t17_who_is_held_or_kept_is_not_erased(engine: Engine, house: House) -> 
         erasure.release_hold(one, house, hold.id, "It is over")
     with uow(engine, TOME) as two:
         erasure.release_hold(two, house, hold.id, "It is over")
-    assert "proven 3 of 3" in erased(engine, house)
+    assert "proven 5 of 5" in erased(engine, house)
 
 
 def test_an_award_is_kept_from_the_day_on_which_it_was_settled(engine: Engine, house: House) -> None:
@@ -224,7 +228,7 @@ def test_nobody_erases_alone_or_twice(engine: Engine, house: House) -> None:
 def test_redelivery_stays_one_leaf_before_and_after(engine: Engine, house: House) -> None:
     """An event that comes again is known by its seals, whether or not its key is still there; a forged one is not."""
     events = story()
-    assert told(engine, house, events) == 5
+    assert told(engine, house, events) == 7
     assert told(engine, house, events) == 0
     forged = events[1].model_copy(update={"body": body(BILJANA.model_copy(update={"name": "Mallory"}), title="Crafts")})
     assert told(engine, house, [forged]) == 1  # the leaf of its refusal
@@ -261,7 +265,7 @@ def test_two_people_erase_on_the_pages(engine: Engine, house: House) -> None:
     assert fresh.post(f"{place}/confirm", {"version": "1"}).status_code == 303
     after = tome.get(place)
     assert "Biljana" not in after.text
-    assert all(word in after.text for word in ("Erased on", "tamga-erasure/v1", "proven 3 of 3"))
+    assert all(word in after.text for word in ("Erased on", "tamga-erasure/v1", "proven 5 of 5"))
     receipt = mila.get(f"{place}/receipt")
     assert receipt.text.startswith("tamga-erasure/v1\n")
     assert fresh.post(f"{place}/confirm", {"version": "2"}).status_code == 409
@@ -309,6 +313,18 @@ def test_an_old_copy_of_the_keys_does_not_bring_anybody_back(engine: Engine, hou
     assert subject
     assert (subject.key, anew.found_by(["biljana"]), anew.names([BILJANA.id])) == (None, {}, {})
     assert anew.names([ANA.id]) == {ANA.id: ANA.name}
+
+
+def test_a_lost_wrapping_key_is_told_and_none_is_made_in_its_place(engine: Engine, house: House) -> None:
+    """Without the key that wraps the others nothing more is taken in, and the words name the file and the cure."""
+    told(engine, house, story())
+    (house.keys.folder / WRAPPING).unlink()
+    lost = House(house.keys, Subjects(house.keys.folder), house.zone, house.two_people)
+    with pytest.raises(SettingsError, match=r"The key of people in the log, .*subjects\.key, can't be read"):
+        told(engine, lost, [act(20, body=body(ANA))])
+    assert not (house.keys.folder / WRAPPING).exists()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM event")).scalar_one() == 7
 
 
 def test_a_change_of_a_seal_is_found(stand: Stand, engine: Engine, house: House) -> None:

@@ -12,7 +12,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.audit.domain.leaf import BodyError, leaf_from, parts_of, row_of
 from services.audit.domain.retention import Hold, Record, after_years, judge, refusal
-from services.audit.domain.sealing import Key, UnreadableSealError, blanked, named, open_seal, seal, taken
+from services.audit.domain.sealing import (
+    Key,
+    Names,
+    UnreadableSealError,
+    blanked,
+    blanked_like,
+    filled,
+    named,
+    open_seal,
+    seal,
+    taken,
+)
 from shared.errors import InvalidError
 from shared.events import Actor, Envelope
 from shared.events.envelope import Body
@@ -83,7 +94,7 @@ def test_a_pack_states_terms_or_is_told_what_is_wrong() -> None:
 
 def test_whose_values_are_found() -> None:
     """An applicant's own name, who is registered or invited; staff and services have nothing to seal."""
-    assert [(item.who, item.paths) for item in named(event())] == [("user:ana", ("actor.name",))]
+    assert [(item.who, item.paths) for item in named(event())] == [("user:ana", ("actor/name",))]
     assert named(event(role="officer")) == []
     invited = event("grants.application.editor_invited", editor_id="bob", editor_name="Bob")
     assert {item.who: item.applicant for item in named(invited)} == {"user:ana": True, "user:bob": True}
@@ -92,15 +103,32 @@ def test_whose_values_are_found() -> None:
     )
     assert [(item.who, item.applicant) for item in named(staff)] == [("user:eve", False)]
     asked = event("portal.user.changed", "operator", user_id="eve", name="Eve", email="", roles=["applicant"])
-    assert [item.paths for item in named(asked)] == [("after_hash", "data.name")]
+    assert [item.paths for item in named(asked)] == [("after_hash", "data/name")]
+
+
+def test_known_names_are_found_wherever_they_stand() -> None:
+    """A name deep in lists of changes goes to its person; of two of one name the id beside it tells which."""
+    names = Names({"Ana Petrova": ("user:ana", "user:ana2"), "Bob": ("user:bob",)})
+    found: dict[str, dict[str, Any]] = {}
+    changes = {"a/b": [[], [{"by": "ana2", "by_name": "Ana Petrova"}, {"person": "Bob", "note": "Bobby", "n": 1}]]}
+    blank = names.taken_from(changes, "changes", found, {})
+    assert blank == {"a/b": [[], [{"by": "ana2", "by_name": ""}, {"person": "", "note": "Bobby", "n": 1}]]}
+    assert found == {
+        "user:ana2": {"changes/a~1b/1/0/by_name": "Ana Petrova"},
+        "user:bob": {"changes/a~1b/1/1/person": "Bob"},
+    }
+    body = {"data": {}, "actor": {"name": "X"}, "changes": blank, "sealed": [{"s": "1"}, {"s": "2"}]}
+    there = iter(found.values())
+    assert filled(body, lambda _: next(there))["changes"] == changes
+    assert blanked_like(blank, changes) == blank
 
 
 def test_a_seal_opens_for_its_own_event_and_key_alone() -> None:
     """Another key, another event, or a changed commitment: nothing is read."""
     key, other = Key("s1", new_cipher()), new_cipher()
     one = event()
-    made = seal(key, one.id, taken(one.body, ("actor.name",)))
-    assert open_seal(key.cipher, one.id, made) == {"actor.name": "Ana Petrova"}
+    made = seal(key, one.id, taken(one.body, ("actor/name",)))
+    assert open_seal(key.cipher, one.id, made) == {"actor/name": "Ana Petrova"}
     for cipher, event_id, sealed in (
         (other, one.id, made),
         (key.cipher, uuid4(), made),
@@ -113,8 +141,8 @@ def test_a_seal_opens_for_its_own_event_and_key_alone() -> None:
 def test_a_sealed_body_is_version_two_and_any_other_addition_is_none() -> None:
     """The leaf of a sealed row says so, has no name, and a body with a further or an empty member is refused."""
     one = event()
-    made = [seal(Key("s1", new_cipher()), one.id, {"actor.name": "Ana Petrova"})]
-    row = row_of(blanked(one, {"actor.name"}), NOW, made)
+    made = [seal(Key("s1", new_cipher()), one.id, {"actor/name": "Ana Petrova"})]
+    row = row_of(blanked(one, {"actor/name"}), NOW, made)
     assert b'"v":2' in leaf_from(row)
     assert b'"v":1' in leaf_from(row_of(one, NOW))
     assert ("Ana" in row.body, "Ana" in row.summary, row.summary.split()[-1]) == (False, False, "s1")

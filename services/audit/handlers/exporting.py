@@ -34,7 +34,7 @@ from services.audit.storage.subjects import subjects_of
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError, Rule
-from shared.exports.tables import pieces
+from shared.exports.tables import TYPES, pieces
 from shared.i18n import current_locale
 from shared.settings import Settings
 
@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 KEPT = timedelta(days=7)
 STALE = 60.0  # seconds without a sign of life after which an export is taken for dead
 PRINTED = 2_000  # rows of a PDF; more would be a book that nobody reads
+MEDIA = TYPES | {"jsonl": "application/x-ndjson", "pdf": "application/pdf", "bundle": "application/zip"}
+HEADERS = {"cache-control": "private, no-store"}
 _EVERY = 500  # rows from one sign of life to the next
 _PATIENCE = 10.0  # seconds for the request that asked to be committed
 _PIECE = 1 << 20
@@ -112,6 +114,13 @@ def ask(uow: UnitOfWork, settings: Settings, *, search: str, format_: str, purpo
         raise ConflictError("The log is empty")
     Files(settings).sweep()
     return exports.repository(uow).add(item)
+
+
+def begun(uow: UnitOfWork, state: Any, **about: str) -> Export:
+    """Ask for an export on behalf of who is there, and begin to make it; `state` is that of the web app."""
+    item = ask(uow, state.settings, **about)
+    begin(state.engine, state.settings, item.id, uow.context, clock=state.clock)
+    return item
 
 
 def found(uow: UnitOfWork, export_id: str) -> Export:

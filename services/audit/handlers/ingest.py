@@ -61,7 +61,7 @@ def ingest(
         """Make each row when it is asked for: the server stores those before it meanwhile."""
         for envelope, raw in fresh:
             try:
-                row = _row(*(sealing.sealed(envelope) if sealing else (envelope, None)), now)
+                row = _row(*(sealing.sealed(envelope, raw.body) if sealing else (envelope, None)), now)
             except _UNFIT as error:
                 refusals.append(_refused("not-canonical", str(error), raw))
             else:

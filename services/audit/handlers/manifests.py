@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 SECONDS = 5.0  # between comparisons
 # A source that is alive tells a manifest at least once in IDLE_SECONDS: after this it is silent.
 SILENT = timedelta(seconds=2 * IDLE_SECONDS)
+SKEWED_MS = 5_000  # clocks that are kept agree to a fraction of a second
 DISPUTED = gauge("audit_manifests_disputed", "Manifests of which the log does not hold what they tell")
 
 
@@ -78,13 +79,18 @@ class Standing:
     sound: int
     disputed: int
     silent: bool
+    skew_ms: int  # the most within a day
+
+    @property
+    def skewed(self) -> bool:
+        return self.skew_ms > SKEWED_MS
 
     @property
     def state(self) -> str:
         """Return good, look or bad."""
         if self.disputed:
             return "bad"
-        return "look" if self.silent or not self.manifests else "good"
+        return "look" if self.silent or self.skewed or not self.manifests else "good"
 
 
 def standings(connection: Connection, now: datetime) -> list[Standing]:
@@ -104,6 +110,7 @@ def standings(connection: Connection, now: datetime) -> list[Standing]:
                 count.sound if count else 0,
                 count.disputed if count else 0,
                 newest is not None and now - newest.told_at > SILENT,
+                count.skew_ms if count else 0,
             )
         )
     return found

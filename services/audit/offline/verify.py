@@ -293,7 +293,9 @@ class Bundle:
     """A bundle that was read; `check` fills `claims` with (what, good, words) and `wrong` with places."""
 
     def __init__(self, files: Dict[str, bytes]) -> None:
-        self.files, self.claims, self.wrong = files, [], []
+        self.files = files
+        self.claims: List[Tuple[str, Optional[bool], str]] = []
+        self.wrong: List[str] = []
         try:
             self.manifest = json.loads(files["manifest.json"])
         except (KeyError, ValueError):

@@ -23,6 +23,7 @@ manifests = Table(
     Column("verdict", String(16), nullable=False),  # waiting | sound | missing | different | deleted
     Column("found", BigInteger, nullable=False, server_default="0"),
     Column("fresh_deleted", BigInteger, nullable=False, server_default="0"),  # since the manifest before
+    Column("skew_ms", BigInteger, nullable=False, server_default="0"),
     Column("compared_at", DateTime(timezone=True)),
     Column("disputed_at", DateTime(timezone=True)),
 )

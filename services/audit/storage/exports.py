@@ -22,10 +22,10 @@ def repository(uow: UnitOfWork) -> Repository[Export]:
     return Repository(uow, exports, Export, lambda item: {"by": item.by, "asked_at": item.asked_at})
 
 
-def recent(connection: Connection, most: int = 50) -> list[dict[str, Any]]:
-    """Return the state of the newest exports."""
-    query = select(exports.c.state).order_by(exports.c.asked_at.desc()).limit(most)
-    return list(connection.execute(query).scalars())
+def recent(connection: Connection, most: int = 50) -> list[Export]:
+    """Return the newest exports."""
+    query = select(exports.c.state, exports.c.version).order_by(exports.c.asked_at.desc()).limit(most)
+    return [Export.stored(row.state, row.version) for row in connection.execute(query)]
 
 
 def matches(connection: Connection, filters: Filters, leaves: int) -> Iterator[Any]:

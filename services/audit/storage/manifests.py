@@ -34,6 +34,7 @@ FROM manifest ORDER BY source, leaf_index DESC
 """)
 _COUNTS = text("""
 SELECT source, count(*) AS manifests, count(*) FILTER (WHERE verdict = 'sound') AS sound,
+       coalesce(max(skew_ms) FILTER (WHERE told_at > now() - interval '1 day'), 0) AS skew_ms,
        count(*) FILTER (WHERE disputed_at IS NOT NULL AND verdict NOT IN ('sound', 'waiting')) AS disputed
 FROM manifest GROUP BY source ORDER BY source
 """)
@@ -58,6 +59,7 @@ def take_in(connection: Connection, limit: int = 500) -> int:
                 told_at=row.occurred_at,
                 received_at=row.recorded_at,
                 verdict="waiting",
+                skew_ms=data.get("skew_ms", 0),
                 fresh_deleted=max(0, data["deleted"] - before),
                 **{name: data[name] for name in names},
             )

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.audit.domain.sealing import Key, open_seal, unsealed, words_of
+from services.audit.domain.sealing import FINDING, Key, open_seal, unsealed, words_of
 from shared import vault
 from shared.settings import Settings
 
@@ -72,6 +72,7 @@ class Subjects:
         self._vault: vault.Vault | None = None
         self._ciphers: dict[str, AESGCM] = {}
         self._learned: set[tuple[str, str]] = set()
+        self._called: tuple[Any, dict[str, tuple[str, ...]]] = (None, {})
         self._own = threading.local()
 
     @property
@@ -123,20 +124,34 @@ class Subjects:
         """Remember by which words people are found, and what they are called."""
         rows, names = [], []
         for key, values in found:
-            fresh = [(key.subject, str(value)) for path, value in values.items() if not path.endswith("hash")]
+            fresh = [(key.subject, str(value)) for path, value in values.items() if path in FINDING]
             if all(item in self._learned for item in fresh) or key.subject not in self._ciphers:
                 continue
             if len(self._learned) > _LEARNED:
                 self._learned.clear()
             self._learned.update(fresh)
             rows += [(self._marks(word)[0], key.subject) for word in words_of(values)]
-            name = next((value for path, value in values.items() if path.endswith("name") and value), None)
+            name = next((value for path, value in values.items() if path in FINDING and path.endswith("name")), None)
             if name:
                 names.append((self._wrapped_name(key, str(name)), key.subject))
         if rows:
+            self._called = (None, {})
             with self._writing() as store:
                 store.executemany("INSERT OR IGNORE INTO word (mark, id) VALUES (?, ?)", rows)
                 store.executemany("UPDATE subject SET name = ? WHERE id = ? AND key IS NOT NULL", names)
+
+    def called(self) -> Mapping[str, tuple[str, ...]]:
+        """Return who is called what, of all whose key is there: read anew when somebody was learnt or erased."""
+        if not self.store.exists():
+            return {}
+        (state,) = self._ask("SELECT count(name), total(length(name)), max(rowid) FROM subject", ())
+        if state != self._called[0]:
+            found: dict[str, tuple[str, ...]] = {}
+            people = [who for (who,) in self._ask("SELECT who FROM subject WHERE name IS NOT NULL", ())]
+            for who, name in self.names(people).items():
+                found[name] = (*found.get(name, ()), who)
+            self._called = (state, found)
+        return self._called[1]
 
     def names(self, people: Collection[str]) -> dict[str, str]:
         """Return what people are called ({"user:<id>": name}), those whose key is there."""
@@ -171,6 +186,20 @@ class Subjects:
             value = f"user:{value}"
         found = self._where(column, [value])
         return found[0] if found else None
+
+    def living(self) -> Iterator[Subject]:
+        """Give all whose key is there, by opaque id, some hundred at a time."""
+        after = ""
+        while self.store.exists():
+            query = (
+                "SELECT who, id, key, name, erased_at, erased_by FROM subject"  # noqa: S608 - names of ours
+                f" WHERE key IS NOT NULL AND id > ? ORDER BY id LIMIT {_MOST}"
+            )
+            found = [Subject(*row) for row in self._ask(query, (after,))]
+            if not found:
+                return
+            yield from found
+            after = found[-1].id
 
     def known(self, ids: Collection[str]) -> dict[str, Subject]:
         """Return people by opaque id."""
@@ -253,8 +282,10 @@ class Subjects:
 
     def _wrapping(self) -> vault.Vault:
         if self._vault is None:
-            vault.ensure_key(self.folder / WRAPPING)
-            self._vault = vault.Vault(vault.lines_of(self.folder / WRAPPING))
+            file = self.folder / WRAPPING
+            if file.exists() or not self._ask("SELECT 1 FROM subject WHERE key IS NOT NULL LIMIT 1", ()):
+                vault.ensure_key(file)  # never beside keys that another one has wrapped: they could not be opened
+            self._vault = vault.Vault(vault.lines_of(file))
         return self._vault
 
     def _marks(self, word: str) -> tuple[str, ...]:
