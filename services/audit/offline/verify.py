@@ -423,7 +423,7 @@ class Bundle:
             old, old_root = opened(item["checkpoint"], vkey)
             check_consistency(old, size, old_root, root, [bytes.fromhex(value) for value in item["proof"]])
             roots[old] = old_root
-        words = "%d older checkpoints are beginnings of the same log" % len(older)
+        words = "older checkpoints of which this log is the continuation: %d" % len(older)
         if kept is not None:
             own = opened(kept, vkey)
             if roots.get(own[0], own[1]) != own[1]:
