@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import hmac
 import io
 import json
 import zipfile
@@ -24,21 +25,27 @@ from services.audit.domain.note import Checkpoint, Signer
 from services.audit.handlers.proof_bundle import others
 from services.audit.offline import verify
 from shared.events import Actor, Envelope
+from shared.events.canonical import canonical
 from shared.events.envelope import Body
 
 PAGE = Path(verify.__file__).with_name("verify.html")
 MORNING = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 SIGNER = Signer("log.example", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 OTHER = Signer("log.example", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
-SIZE, CHOSEN, OLD = 21, (3, 4, 9, 17), 8
+SIZE, CHOSEN, OLD, SEALED = 21, (3, 4, 9, 17), 8, 19
+WORDS = canonical({"data/team/0/name~1first": "Билjана", "actor/name": "'Ана"})
+SALT = bytes(range(32))
 LABEL = "Submitted the application"
 Files = dict[str, bytes]
 
 
 def stored(number: int) -> Row:
     """Return the `number`-th entry (counted from 0); its texts are what files and spreadsheets stumble over."""
-    said = {"title": f'=HYPERLINK("x") of "valley" {number}\u2028next\r\nline', "sum": "1200.50"}
+    said: dict[str, Any] = {"title": f'=HYPERLINK("x") of "valley" {number}\u2028next\r\nline', "sum": "1200.50"}
     actor = Actor(id="user:ana", name=f"'Ana, Петрова {number}", role="applicant", organisation="=crafts")
+    if number == SEALED:  # a name deep within, and the actor's, are not in the clear
+        said |= {"team": [{"name/first": ""}]}
+        actor = actor.model_copy(update={"name": ""})
     body = Body(data=said, actor=actor, changes={"stage": ["draft", "sent"]}, after_hash="ab" * 32, reason="@once")
     envelope = Envelope(
         id=UUID(int=number + 1),
@@ -53,12 +60,16 @@ def stored(number: int) -> Row:
         case=None,
         body=body,
     )
-    return row_of(envelope, MORNING + timedelta(minutes=number, seconds=1))
+    mark = hmac.new(SALT, WORDS, hashlib.sha256).hexdigest()
+    seals = [{"cm": mark, "ct": "c2VhbGVk", "s": "subject"}] if number == SEALED else None
+    return row_of(envelope, MORNING + timedelta(minutes=number, seconds=1), seals)
 
 
 def cells(index: int, row: Row) -> dict[str, str]:
     """Return what events.csv says of an entry, neutralised as every table is."""
     body, leaf = json.loads(row.body), json.loads(row.leaf)
+    if index == SEALED:
+        body["actor"]["name"], body["data"]["team"][0]["name/first"] = "'Ана", "Билjана"
     known = {name: leaf[member] for name, member in verify.MEMBERS.items()}
     known |= {"index": index, "what": LABEL, "name": body["actor"]["name"], "reason": body["reason"]}
     known |= {name: json.dumps(body[name], ensure_ascii=False) for name in ("changes", "data")}
@@ -89,7 +100,10 @@ def bundle(chosen: tuple[int, ...] = CHOSEN, signer: Signer = SIGNER) -> Files:
         return root_from(hashes[index << height : (index + 1) << height])
 
     assert range_root(0, SIZE, node) == root_from(hashes)
-    entries = [{"index": i, "leaf": rows[i].leaf.decode(), "body": rows[i].body} for i in chosen]
+    entries: list[dict[str, Any]] = [{"index": i, "leaf": rows[i].leaf.decode(), "body": rows[i].body} for i in chosen]
+    for entry in entries:
+        if entry["index"] == SEALED:
+            entry["opened"] = [{"s": "subject", "salt": SALT.hex(), "words": WORDS.decode()}]
     past = {
         "checkpoint": signed(signer, OLD, hashes),
         "proof": [item.hex() for item in prove_consistency(OLD, SIZE, node)],
@@ -170,6 +184,15 @@ def test_an_untouched_bundle_is_green_and_says_what_is_proven(page: Page) -> Non
 def test_a_range_without_holes_is_complete(page: Page) -> None:
     """Entries that follow each other in the log are shown to be all there are between the first and the last."""
     assert shown(page, bundle((5, 6, 7, 8)))[2]["completeness"] == "good"
+
+
+def test_names_that_were_sealed_are_proven(page: Page) -> None:
+    """A name that the log keeps sealed is shown with what proves it, wherever in the entry it stands."""
+    files = bundle((2, SEALED))
+    assert shown(page, files)[:2] == ("good", [])
+    page.reload()
+    other = sealed(files | {"events.csv": files["events.csv"].replace("Билjана".encode(), b"Somebody")}, rows=2)
+    assert "events.csv, row 3: data was changed" in shown(page, other)[1]
 
 
 def test_a_signature_with_one_bit_turned_is_red(page: Page) -> None:
