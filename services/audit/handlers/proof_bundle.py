@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from services.audit import labels, offline
 from services.audit.domain.export import Export
@@ -27,9 +27,8 @@ from services.audit.domain.merkle import Node, prove_consistency, range_root
 from services.audit.domain.note import Verifier
 from services.audit.handlers.export_rows import Tick, say, table
 from services.audit.offline.verify import FORMAT
-from services.audit.storage import tree
+from services.audit.storage import exports, tree
 from services.audit.storage.opening import Opener
-from services.audit.storage.tables import checkpoints
 from shared.exports.tables import csv_pieces
 
 OLDER = 12  # checkpoints of the past that go with a bundle
@@ -114,15 +113,8 @@ def write(  # noqa: PLR0917 - what a bundle is made of
 
 def _older(connection: Connection, newest: tree.Signed, nodes: tree.Nodes) -> list[dict[str, Any]]:
     """Return checkpoints of the past, spread over all of it, each with the proof that this log began as it."""
-    sizes = list(
-        connection.execute(
-            select(checkpoints.c.size).where(checkpoints.c.size < newest.size).order_by(checkpoints.c.size)
-        ).scalars()
-    )
-    step = max(1, len(sizes) // OLDER)
     found = []
-    for size in sizes[::-1][::step][:OLDER]:
-        note = connection.execute(select(checkpoints.c.note).where(checkpoints.c.size == size)).scalar_one()
+    for size, note in exports.past(connection, newest.size, OLDER):
         proof = prove_consistency(size, newest.size, nodes)
         found.append({"checkpoint": note, "proof": [digest.hex() for digest in proof]})
     return found

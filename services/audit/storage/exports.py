@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from services.audit.domain.export import Export
 from services.audit.domain.leaf import Row
 from services.audit.storage.conditions import Filters, conditions
-from services.audit.storage.tables import events, exports
+from services.audit.storage.tables import checkpoints, events, exports
 from shared.database import Repository, UnitOfWork
 
 CHUNK = 1000
@@ -38,3 +38,13 @@ def matches(connection: Connection, filters: Filters, leaves: int) -> Iterator[A
     with connection.execute(query.order_by(events.c.leaf_index), execution_options=streaming) as found:
         for part in found.partitions(CHUNK):
             yield from part
+
+
+def past(connection: Connection, size: int, most: int) -> list[tuple[int, str]]:
+    """Return (size, note) of up to `most` checkpoints before that size, spread over all of them, the newest first."""
+    number = func.row_number().over(order_by=checkpoints.c.size.desc()) - 1
+    older = select(checkpoints.c.size, number.label("number")).where(checkpoints.c.size < size).subquery()
+    step = func.greatest(1, select(func.count()).select_from(older).scalar_subquery() / most)
+    chosen = select(older.c.size).where(older.c.number % step == 0)
+    query = select(checkpoints.c.size, checkpoints.c.note).where(checkpoints.c.size.in_(chosen))
+    return [(row.size, row.note) for row in connection.execute(query.order_by(checkpoints.c.size.desc()).limit(most))]
