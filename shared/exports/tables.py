@@ -112,6 +112,8 @@ def _write(table: Table, path: Path, folder: str) -> None:
             "money": book.add_format({"num_format": "#,##0.00"}),
             "day": book.add_format({"num_format": "yyyy-mm-dd"}),
             "moment": book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
+            # The apostrophe of spreadsheets themselves: such a cell stays text when somebody edits it, and is exact.
+            "harmless": book.add_format({"quote_prefix": True}),
         }
         sheet = _sheet(book, table, 1, bold)
         for number, row in enumerate(table.rows):
@@ -119,7 +121,8 @@ def _write(table: Table, path: Path, folder: str) -> None:
             if number and at == 1:
                 sheet = _sheet(book, table, number // MOST_ROWS + 1, bold)
             for column, value in enumerate(row):
-                kind = table.columns[column].kind
+                risky = isinstance(value, str) and harmless(value) != value
+                kind = "harmless" if risky else table.columns[column].kind
                 _put(sheet, (at, column), value, formats.get(kind), table.zone)
 
 
@@ -143,7 +146,7 @@ def _put(sheet: Any, cell: tuple[int, int], value: Any, look: Any, zone: ZoneInf
     elif isinstance(value, int | Decimal) and _fits(value):
         sheet.write_number(*cell, float(value), look)
     else:
-        sheet.write_string(*cell, str(value)[:MOST_TEXT])
+        sheet.write_string(*cell, str(value)[:MOST_TEXT], look if isinstance(value, str) else None)
 
 
 def _fits(value: int | Decimal) -> bool:

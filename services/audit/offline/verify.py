@@ -252,18 +252,24 @@ def _body(entry: Any, leaf: Any) -> Tuple[Any, bool]:
         if seal is None or not hmac.compare_digest(mark, seal["cm"]):
             raise Wrong("opened")
         for path, value in json.loads(item["words"]).items():
-            part, dot, name = path.partition(".")
-            if dot:
-                body[part][name] = value
-            else:
-                body[part] = value
+            _put(body, path, value)
     return body, bool(seals)
+
+
+def _put(body: Any, path: str, value: Any) -> None:
+    """Put a value where it was taken from: steps between slashes, as in a JSON pointer."""
+    way = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")]
+    for step in way[:-1]:
+        body = body[int(step)] if isinstance(body, list) else body[step]
+    body[int(way[-1]) if isinstance(body, list) else way[-1]] = value
 
 
 def _same(told: Any, known: Any, closed: bool) -> bool:
     """Say whether a cell says what the entry says; what is closed has words in place of nothing."""
     if isinstance(known, dict) and isinstance(told, dict):
         return told.keys() == known.keys() and all(_same(told[name], known[name], closed) for name in known)
+    if isinstance(known, list) and isinstance(told, list):
+        return len(told) == len(known) and all(_same(one, other, closed) for one, other in zip(told, known))
     return told == known or (closed and known in (None, "") and isinstance(told, str) and told.startswith("["))
 
 
@@ -423,7 +429,7 @@ class Bundle:
             old, old_root = opened(item["checkpoint"], vkey)
             check_consistency(old, size, old_root, root, [bytes.fromhex(value) for value in item["proof"]])
             roots[old] = old_root
-        words = "%d older checkpoints are beginnings of the same log" % len(older)
+        words = "older checkpoints of which this log is the continuation: %d" % len(older)
         if kept is not None:
             own = opened(kept, vkey)
             if roots.get(own[0], own[1]) != own[1]:
