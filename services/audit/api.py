@@ -12,6 +12,7 @@ from services.audit.domain.leaf import leaf_from
 from services.audit.handlers import proofs, reading
 from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
 from services.audit.keys import Keys
+from services.audit.pages.purpose import purpose_of_program
 from services.audit.query import SearchQuery
 from services.audit.storage import verifications
 from services.audit.storage.opening import Opener
@@ -44,9 +45,12 @@ def search(request: Request, query: Annotated[SearchQuery, Query()], uow: Uow) -
 
     A page may have few items and a `next`: two things that seldom meet are looked for in bounded pieces, and
     `looked_back_to_leaf` says how far this piece went. With an end date, `recorded_in_time_only` says that what was
-    recorded more than a day after it was not looked through.
+    recorded more than a day after it was not looked through. Where the house asks what a search is for, the header
+    `X-Tamga-Purpose` says it, percent-encoded.
     """
-    found = reading.find(uow, query.filters(request), before=query.before(), through="api")
+    purpose = purpose_of_program(request)
+    filters = query.filters(request)
+    found = reading.find(uow, filters, before=query.before(), through="api", purpose=purpose)
     opener = _opener(request)
     told = {"items": [_event(row, opener) for row in found.page.items], "next": found.page.next}
     return told | {"looked_back_to_leaf": found.reached, "recorded_in_time_only": found.punctual}

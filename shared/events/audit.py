@@ -33,6 +33,7 @@ class SearchPerformed(Event):
     filters: dict[str, str]
     found: int  # rows on the page that was shown
     through: str  # page | api | cli
+    purpose: str | None = None  # what for, where the house asks
 
 
 class SavedSearchKept(Event):

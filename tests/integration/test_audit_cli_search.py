@@ -41,6 +41,7 @@ def test_a_search_prints_a_table_and_leaves_a_trace(engine: Engine) -> None:
         "filters": {"person": "goran", "changed": "amount", "old": "45000"},
         "found": 1,
         "through": "cli",
+        "purpose": None,
     }
 
 

@@ -47,6 +47,8 @@ def test_erasing_takes_two_and_gives_a_receipt(house: tuple[Engine, House], monk
     assert [(row["case"], row["class"], row["until"]) for row in facts["records"]] == [
         ("BSO-2026-0001", "application", "2015-11-02")
     ]
+    [due] = json.loads(RUNNER.invoke(cli.commands, ["due", "--json"]).stdout)
+    assert due == {"subject": facts["subject"], "entries": 1, "kept_until": "2015-11-02"}
     asked = RUNNER.invoke(cli.commands, ["erase", ANA.id, "--because", "She asked", "--json"])
     assert (asked.exit_code, json.loads(asked.stdout)["stage"]) == (0, "requested")
     alone = RUNNER.invoke(cli.commands, ["erase", ANA.id])
@@ -72,6 +74,7 @@ def test_a_hold_is_placed_listed_released_and_heeded(
         [attempt] = rows.scalars()
     assert (attempt["action"], attempt["problem"]) == ("audit.erasure.request", "retained")
     assert RUNNER.invoke(cli.commands, ["erase", ANA.id, "--dry-run"]).exit_code == 1
+    assert "Nobody's records are due" in RUNNER.invoke(cli.commands, ["due"]).stdout
     [listed] = json.loads(RUNNER.invoke(cli.commands, ["hold", "list", "--json"]).stdout)
     assert (listed["id"], listed["scope"], listed["which"]) == (held, "case", "BSO-2026-0001")
     wrong = RUNNER.invoke(cli.commands, ["hold", "place", "planet", "earth", "--because", "x"])

@@ -133,6 +133,7 @@ def test_a_bank_sees_its_referrals_and_no_field_of_a_firm(app: FastAPI) -> None:
         assert hidden not in page, hidden
 
 
+@pytest.mark.english
 @pytest.mark.parametrize("reference", ["REF-2026-0002", "REF-2026-0003", "REF-1999-0001", "%25", "REF-2026-0001%27"])
 def test_another_banks_referral_is_not_there(app: FastAPI, reference: str) -> None:
     """A referral to another bank, one that never came and one that never was get the same answer."""

@@ -173,7 +173,10 @@ def test_every_look_is_recorded(engine: Engine, auditor: Browser) -> None:
     auditor.json("GET", f"/api/events/{SUBMITTED}/proof")
     auditor.get(f"/cases/{CASE}")
     assert recorded(engine) == [
-        ("audit.search.performed", {"filters": {"person": "ana", "outcome": "success"}, "found": 1, "through": "page"}),
+        (
+            "audit.search.performed",
+            {"filters": {"person": "ana", "outcome": "success"}, "found": 1, "through": "page", "purpose": None},
+        ),
         ("audit.record.viewed", {"record": f"event:{SUBMITTED}", "what": "event"}),
         ("audit.record.viewed", {"record": f"event:{SUBMITTED}", "what": "proof"}),
         ("audit.record.viewed", {"record": f"case:{CASE}", "what": "timeline"}),

@@ -1,4 +1,4 @@
-"""`tamga audit hold` and `tamga audit erase`. Exit codes: 0 done, 1 has to be kept, 2 could not tell."""
+"""`tamga audit hold`, `due` and `erase`. Exit codes: 0 done, 1 has to be kept, 2 could not tell."""
 
 from __future__ import annotations
 
@@ -80,6 +80,23 @@ def list_holds(*, as_json: Json = False) -> None:
 
 def _what(item: Hold) -> str:
     return f"{item.scope} {item.which}".strip()
+
+
+@commands.command("due")
+def list_due(*, as_json: Json = False) -> None:
+    """List whose records may all be disposed of today, and why: a dry run over everybody, nothing is changed."""
+    with _acting() as (engine, house), UnitOfWork(engine, "audit", Context(actor=operator())) as uow:
+        found = list(erasure.due(uow.connection, house, house.day(uow.now())))
+    rows = [(one, max((str(item.until) for item in one.judged if item.until), default="–")) for one in found]
+    if as_json:
+        facts = [{"subject": one.subject.id, "entries": one.entries, "kept_until": until} for one, until in rows]
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    table = Table("person", Column("entries", justify="right"), "was kept until", "records")
+    for one, until in rows:
+        named = ", ".join(sorted({item.record.case or item.record.record_class for item in one.judged}))
+        table.add_row(one.subject.id, str(one.entries), until, named)
+    console.print(table if rows else "Nobody's records are due.")
 
 
 @commands.command("erase")

@@ -39,12 +39,17 @@ def search_log(
     query: Annotated[str, typer.Argument(help='As on the page: person:"Dana K" kind:grants.award.* changed:amount')],
     *,
     limit: Limit = 50,
+    purpose: Annotated[str, typer.Option(help="What for, where the house asks.")] = "",
     as_json: Json = False,
 ) -> None:
     """Search the log, the newest first; the search itself is recorded. Exit code 1: nothing matches."""
     with _reading() as (uow, known):
+        if known.log_asks_purpose and not purpose.strip():
+            raise InvalidError({"purpose": "say with --purpose what the search is for"})
         filters = filters_of(parse(query), known, datetime.now(UTC))
-        found = reading.find(uow, filters, before=None, through="cli", limit=limit, budget=BUDGET)
+        found = reading.find(
+            uow, filters, before=None, through="cli", limit=limit, budget=BUDGET, purpose=purpose.strip() or None
+        )
         rows = _told(found.page.items, known)
     if as_json:
         told = {"items": rows, "more": found.page.next is not None, "looked_back_to_leaf": found.reached}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from uuid import UUID
@@ -91,6 +92,14 @@ def look(connection: Connection, house: House, subject: Subject, today: date) ->
     return Look(subject, entries, judged, retention.erasure(connection, subject.id))
 
 
+def due(connection: Connection, house: House, today: date) -> Iterator[Look]:
+    """Give a look at everybody whose records may all be disposed of today; nothing is changed."""
+    for subject in house.subjects.living():
+        seen = look(connection, house, subject, today)
+        if not seen.refused:
+            yield seen
+
+
 # --- holds ---------------------------------------------------------------------
 
 
@@ -156,8 +165,8 @@ def confirm(uow: UnitOfWork, house: House, subject: Subject, *, expected: int | 
 
 def _may_be_erased(uow: UnitOfWork, house: House, subject: Subject) -> Look:
     seen = look(uow.connection, house, subject, house.day(uow.now()))
-    if seen.erasure and seen.erasure.stage == "erased":
-        raise ConflictError("This person was erased on %(date)s", date=(seen.erasure.erased_at or "")[:10])
+    if seen.erasure and seen.erasure.erased_at:
+        raise ConflictError("This person was erased on %(date)s", date=date.fromisoformat(seen.erasure.erased_at[:10]))
     if refused := seen.refused:
         raise refused
     return seen

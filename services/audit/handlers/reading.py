@@ -44,10 +44,11 @@ def find(
     limit: int = LIMIT,
     counts: bool = False,
     budget: float = search.BUDGET,
+    purpose: str | None = None,
 ) -> Found:
-    """Return a page of matches, looked for within `budget` seconds, and record the search."""
+    """Return a page of matches, looked for within `budget` seconds, and record the search and what it is for."""
     found = _counted(uow, filters, before, limit) if counts else _looked(uow, filters, before, limit, budget)
-    noted(uow, filters, len(found.page.items), through)
+    noted(uow, filters, len(found.page.items), through, purpose)
     return found
 
 
@@ -73,9 +74,9 @@ def _found(looked: search.Looked, rows: list[Any], limit: int) -> Found:
     return Found(page, None, looked.punctual)
 
 
-def noted(uow: UnitOfWork, filters: Filters, found: int, through: str) -> None:
+def noted(uow: UnitOfWork, filters: Filters, found: int, through: str, purpose: str | None) -> None:
     """Record a search, unless this person searched for the same less than a minute ago."""
-    event = SearchPerformed(filters=filters.recorded(), found=found, through=through)
+    event = SearchPerformed(filters=filters.recorded(), found=found, through=through, purpose=purpose)
     actor = uow.context.actor
     if not searches.repeated(uow.connection, actor.id, event.model_dump(mode="json"), uow.now() - ROLLED_UP):
         uow.record(event, entity=f"search:{uow.ids()}", programme=filters.programme or None)

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from services.audit import labels, search_views, views
 from services.audit.handlers import proofs, reading, saved
 from services.audit.keys import Keys
+from services.audit.pages.purpose import purpose_of
 from services.audit.query import SearchQuery, before
 from services.audit.storage import facets, search, tree, verifications
 from services.audit.storage.facets import Overview
@@ -69,7 +70,9 @@ def trust(uow: UnitOfWork) -> dict[str, Any]:
 def explorer(request: Request, query: Search, who: Who, uow: Uow) -> HTMLResponse:
     """Search the log."""
     asked = query.search()
+    purpose = purpose_of(request)
     context: dict[str, Any] = {
+        "asks_purpose": purpose == "",
         "search": asked,
         "form": search_views.form(query, asked),
         "chips": search_views.chips(asked),
@@ -80,10 +83,10 @@ def explorer(request: Request, query: Search, who: Who, uow: Uow) -> HTMLRespons
         "labels": labels,
         "address": search_views.address,
     }
-    if asked.mistakes:
+    if asked.mistakes or purpose == "":
         return render(request, "explorer.html", **context)
     filters = query.filters(request)
-    found = reading.find(uow, filters, before=query.before(), through="page", counts=True)
+    found = reading.find(uow, filters, before=query.before(), through="page", counts=True, purpose=purpose)
     overview = _labelled(request, found.overview or facets.counted(Looked([])))
     zone = ZoneInfo(request.app.state.settings.time_zone)
     return render(

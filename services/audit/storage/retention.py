@@ -15,15 +15,16 @@ from shared.events.retention_rules import RecordClass
 
 MOST = 500
 # The search's own index finds a person's entries by their opaque id.
-_ENTRIES = text("""
-SELECT event_id FROM event WHERE log_words(summary) @@ to_tsquery('simple', :subject)
-ORDER BY leaf_index DESC LIMIT :most
-""")
-_COUNT = text("SELECT count(*) FROM event WHERE log_words(summary) @@ to_tsquery('simple', :subject)")
-_RECORDS = text("""
+# What was done about keeping and erasing them names them by that id too, and is no entry of theirs.
+_OWN = """
+log_words(summary) @@ to_tsquery('simple', :subject)
+AND (source <> 'audit' OR coalesce(role, 'applicant') = 'applicant')
+"""
+_ENTRIES = text(f"SELECT event_id FROM event WHERE {_OWN} ORDER BY leaf_index DESC LIMIT :most")  # noqa: S608 - ours
+_RECORDS = text(f"""
 WITH own AS (
-  SELECT "case", programme, count(*) AS entries, max(occurred_at) AS last FROM event
-  WHERE log_words(summary) @@ to_tsquery('simple', :subject) GROUP BY "case", programme
+  SELECT "case", max(programme) AS programme, count(*) AS entries, max(occurred_at) AS last FROM event
+  WHERE {_OWN} GROUP BY "case", CASE WHEN "case" IS NULL THEN programme END
 )
 SELECT own."case", own.programme, own.entries, greatest(own.last, acts.last) AS last, acts.award, acts.loan,
   acts.settled, acts.repaid
@@ -38,7 +39,7 @@ FROM own LEFT JOIN LATERAL (
   FROM event WHERE event."case" = own."case"
 ) AS acts ON true
 ORDER BY own."case" NULLS FIRST, own.programme
-""")
+""")  # noqa: S608 - ours
 _PACK = text("""
 SELECT DISTINCT ON (entity) entity, body FROM event
 WHERE type = 'portal.programme.loaded' AND source = 'portal' AND entity = ANY(:entities)
@@ -98,12 +99,6 @@ def _record(row: Any) -> Record:
 def entries(connection: Connection, subject: str, most: int) -> list[Any]:
     """Return the ids of a person's newest entries."""
     return list(connection.execute(_ENTRIES, {"subject": subject, "most": most}).scalars())
-
-
-def count(connection: Connection, subject: str) -> int:
-    """Return how many entries there are of a person."""
-    found: int = connection.execute(_COUNT, {"subject": subject}).scalar_one()
-    return found
 
 
 def packs(connection: Connection, programmes: set[str]) -> dict[str, Mapping[str, Any]]:

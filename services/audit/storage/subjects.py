@@ -187,6 +187,20 @@ class Subjects:
         found = self._where(column, [value])
         return found[0] if found else None
 
+    def living(self) -> Iterator[Subject]:
+        """Give all whose key is there, by opaque id, some hundred at a time."""
+        after = ""
+        while self.store.exists():
+            query = (
+                "SELECT who, id, key, name, erased_at, erased_by FROM subject"  # noqa: S608 - names of ours
+                f" WHERE key IS NOT NULL AND id > ? ORDER BY id LIMIT {_MOST}"
+            )
+            found = [Subject(*row) for row in self._ask(query, (after,))]
+            if not found:
+                return
+            yield from found
+            after = found[-1].id
+
     def known(self, ids: Collection[str]) -> dict[str, Subject]:
         """Return people by opaque id."""
         return {item.id: item for item in self._where("id", list(ids))}
@@ -263,8 +277,10 @@ class Subjects:
 
     def _wrapping(self) -> vault.Vault:
         if self._vault is None:
-            vault.ensure_key(self.folder / WRAPPING)
-            self._vault = vault.Vault(vault.lines_of(self.folder / WRAPPING))
+            file = self.folder / WRAPPING
+            if file.exists() or not self._ask("SELECT 1 FROM subject WHERE key IS NOT NULL LIMIT 1", ()):
+                vault.ensure_key(file)  # never beside keys that another one has wrapped: they could not be opened
+            self._vault = vault.Vault(vault.lines_of(file))
         return self._vault
 
     def _marks(self, word: str) -> tuple[str, ...]:
