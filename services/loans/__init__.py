@@ -101,6 +101,7 @@ PUBLISHES = (
     "loans.proposal.document_removed",
     "loans.proposal.reopened",
     "loans.proposal.saved",
+    "loans.proposal.settled",
     "loans.proposal.started",
     "loans.proposal.submitted",
     "loans.proposal.teased",
