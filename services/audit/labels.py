@@ -268,6 +268,7 @@ KINDS: dict[str, str] = {
     "notifications.endpoint.changed": "Changed an endpoint of a bank's system",
     "notifications.endpoint.secret_made": "Made a new secret of an endpoint",
     "notifications.endpoint.secret_retired": "Retired the older secret of an endpoint",
+    "notifications.endpoint.secrets_resealed": "Kept the secrets of an endpoint under a newer key",
     "notifications.endpoint.enabled": "Enabled an endpoint",
     "notifications.endpoint.disabled": "Disabled an endpoint",
     "notifications.webhook.queued": "Queued a message to a bank's system",
