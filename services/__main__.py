@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "webhooks": (
         "services.notifications.webhook_cli",
         "commands",
-        "Banks' endpoints: the keys that seal their secrets.",
+        "Banks' endpoints: the keys of their secrets.",
     ),
     "loan": ("services.loans.cli", "loan", "Loans: compute a repayment schedule."),
     "proposal": ("services.loans.cli", "proposal", "Proposals: compute every ratio."),
