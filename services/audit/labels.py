@@ -152,6 +152,7 @@ KINDS: dict[str, str] = {
     "loans.training.left": "Took somebody out of the course",
     "loans.training.planned": "Planned a course",
     "loans.training.tested": "Recorded a course's test",
+    "loans.proposal.support_ended": "Ended an adviser's access to a firm",
     "loans.proposal.teased": "Showed banks a teaser without a name",
     "loans.proposal.teaser_replied": "A bank answered to the teaser",
     "loans.teaser.shown": "Teaser shown to a bank",

@@ -102,6 +102,7 @@ PUBLISHES = (
     "loans.proposal.saved",
     "loans.proposal.started",
     "loans.proposal.submitted",
+    "loans.proposal.support_ended",
     "loans.proposal.teased",
     "loans.proposal.teaser_replied",
     "loans.quarantine.discarded",
