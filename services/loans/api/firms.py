@@ -12,12 +12,12 @@ from pydantic import BaseModel, Field
 from services.loans import storage
 from services.loans.api.proposals import Limit
 from services.loans.api.shapes import Given, ProposalOut
-from services.loans.domain.blocks import Prose
 from services.loans.domain.facts import Source, Topic
 from services.loans.domain.firm import Fact
 from services.loans.handlers import access, firms
 from services.loans.handlers.firms import Opened
 from shared.database import UnitOfWork
+from shared.fields import Prose
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 
