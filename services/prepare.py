@@ -9,13 +9,14 @@ the settings, then "database" and "broker" as each takes connections, then "sett
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import unquote, urlsplit
 
 from amqp.exceptions import AMQPError
@@ -193,7 +194,13 @@ def _each(steps: dict[str, Callable[[], dict[str, Any]]]) -> int:
 
 
 def serve() -> int:
-    """Do each step when its line comes in; ends with the input."""
+    """Do each step when its line comes in; ends with the input. Only answers go out, whatever else says something."""
+    answers = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        return _serve(answers)
+
+
+def _serve(answers: TextIO) -> int:
     settings, admin_url = None, ""
     steps: dict[str, Callable[[Settings], dict[str, Any]]] = {
         "database": lambda known: prepare_databases(known, admin_url),
@@ -212,8 +219,8 @@ def serve() -> int:
         except FAILURES as error:
             logging.getLogger(__name__).exception("%s failed", order)
             answer = {"failed": f"{order}: {worded(error)}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
     return 0
 
 

@@ -1,6 +1,7 @@
 """The relay process: a thread for each source takes committed events from its database to the broker.
 
-A second one hears of events that a consumer misses, and has them sent again.
+A second one hears of events that a consumer misses, and has them sent again; a third one tells the record regularly
+how far the source has written.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Callable
 
 import structlog
 
+from services.comparing import Nightly
 from services.watch import watch_of
 from shared import telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
 from shared.messaging.backfill import Backfill
 from shared.messaging.leading import watched
+from shared.messaging.manifests import Manifests
 from shared.messaging.relay import Relay
 from shared.process import begin, settle, stop_when_asked
 from shared.settings import SERVICES, Settings
@@ -35,12 +38,18 @@ def backfill_of(service: str, settings: Settings) -> Backfill:
     return Backfill(service, engine, settings.amqp_url(service))
 
 
+def manifests_of(service: str, settings: Settings) -> Manifests:
+    """Return what tells one source's manifests."""
+    engine = engine_for(settings.database_url(service), pool_size=1, application_name=f"{service} manifests")
+    return Manifests(service, engine)
+
+
 def main(services: list[str]) -> int:
     """Relay the named services' events, all services' when none is named, until SIGTERM; returns the exit code."""
     stop, failed = stop_when_asked(), threading.Event()
     settings = begin("relay")
 
-    def run(service: str, part_of: Callable[[str, Settings], Relay | Backfill]) -> None:
+    def run(service: str, part_of: Callable[[str, Settings], Relay | Backfill | Manifests]) -> None:
         try:
             part_of(service, settings).run(stop)
         except Exception:  # noqa: BLE001 - written down with its traceback, and it ends the process
@@ -52,11 +61,12 @@ def main(services: list[str]) -> int:
     threads = [
         threading.Thread(target=run, args=(service, part_of), name=f"{service} {part_of.__name__}")
         for service in services or SERVICES
-        for part_of in (relay_of, backfill_of)
+        for part_of in (relay_of, backfill_of, manifests_of)
     ]
     if not services and settings.amqp_admin_url:
         # One machine: this process has every database anyway. Elsewhere `services.watch` is one of its own.
         threads.append(threading.Thread(target=watch_of(settings).run, args=(stop,), name="watch", daemon=True))
+        threads.append(threading.Thread(target=Nightly(settings).run, args=(stop,), name="nightly", daemon=True))
     settle()
     for thread in threads:
         thread.start()

@@ -7,10 +7,12 @@ alone it changes nothing: then `tamga reconcile --send-again` is for an operator
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Mapping
 
 from services.cards import consumers
+from services.comparing import Nightly
 from services.measures import OWN
 from shared import telemetry
 from shared.database import engine_for
@@ -55,6 +57,7 @@ def main() -> int:
     watch.beside = beside
     patience = LONGEST_PAUSE + LONGEST_LOOK
     keep_beating(settings.home, lambda: ["watch"] if time.monotonic() - began[0] < patience else [], stop)
+    threading.Thread(target=Nightly(settings).run, args=(stop,), name="nightly", daemon=True).start()
     settle()
     watch.run(stop)
     telemetry.stop()

@@ -68,7 +68,7 @@ class StoredDocument(BaseModel):
 
 def clean_name(name: str) -> str:
     """Return `name` without folders and control characters, at most 150 characters, its extension kept."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    last = name.replace("%22", '"').replace("\\", "/").rsplit("/", 1)[-1]  # so browsers send a quotation mark
     printable = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
     stem, dot, extension = printable.strip(" .").rpartition(".")
     if not dot:
@@ -186,7 +186,7 @@ class DocumentStore:
                 limit = self.max_bytes // (1024 * 1024)
                 raise InvalidError({"file": Rule("must be at most %(most)s MB", most=limit)}, "The file is too large")
         if not content:
-            raise InvalidError({"file": "is empty"}, "The file is empty")
+            raise InvalidError({"file": "is empty"}, "The file can't be taken")
         return bytes(content)
 
     def _write(self, target: Path, content: bytes) -> None:

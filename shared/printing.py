@@ -16,9 +16,15 @@ _COMPILE: dict[str, Any] = {"format": "pdf", "pdf_standards": ["a-3a", "ua-1"], 
 
 
 def agreement_document(
-    title: str, author: str, blocks: list[dict[str, Any]], facts: dict[str, Any], now: datetime
+    title: str,
+    author: str,
+    blocks: list[dict[str, Any]],
+    facts: dict[str, Any],
+    now: datetime,
+    *,
+    attachment: str = "agreement.json",
 ) -> bytes:
-    """Return an agreement as PDF: a block for each language, and `facts` as the attachment for machines.
+    """Return an agreement as PDF: a block for each language, and `facts` as the file `attachment` for machines.
 
     A block has lang, letterhead, foot, heading, pairs, tables (title, head, rows, align), texts (title, text), page
     and sign: a line for each side, and the sentence below them.
@@ -31,6 +37,7 @@ def agreement_document(
         "month": day.month,
         "day": day.day,
         "blocks": blocks,
+        "attachment": attachment,
         "facts": json.dumps(facts, ensure_ascii=False, sort_keys=True, indent=1),
     }
     inputs = {"data": json.dumps(data, ensure_ascii=False, sort_keys=True)}

@@ -65,6 +65,8 @@ class Settings(BaseModel):
     programmes: Path = Path("programmes")
     time_zone: str = "Europe/Skopje"  # in which people read times; stored times are UTC
     log_level: str = "INFO"
+    log_asks_purpose: bool = False  # who searches the log says what for; it stands in the log with the search
+    erasure_by_two_people: bool = True  # who asks for one, or places a hold, neither confirms nor ends it
     outbox_retention_months: int = 0  # full months for which published events stay in the outbox; 0: for ever
     gap_seconds: float = 45.0  # how long an event may be missing before that is an alarm (a relay tries again after 30)
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 KINDS: dict[str, str] = {
+    "audit.erasure.completed": "Erased a person’s data",
+    "audit.erasure.requested": "Asked for an erasure",
+    "audit.erasure.withdrawn": "Withdrew an erasure",
+    "audit.hold.placed": "Placed a legal hold",
+    "audit.hold.released": "Released a legal hold",
     "grants.application.started": "Started an application",
     "grants.application.saved": "Saved the application",
     "grants.application.submitted": "Submitted the application",
@@ -302,9 +307,15 @@ KINDS: dict[str, str] = {
     "portal.link.issued": "Made a one-time link for signing in",
     "portal.key.issued": "Issued an API key",
     "portal.key.revoked": "Revoked an API key",
+    "audit.saved_search.dropped": "Took a saved search away",
+    "audit.saved_search.kept": "Saved a search of the log",
     "audit.search.performed": "Searched the audit log",
     "audit.event.rejected": "Refused a message to the log",
     "audit.verification.completed": "Verified the log",
+    "audit.manifest.disputed": "Found that events are missing",
+    "audit.manifest.settled": "Has all that a service told of",
+    "audit.comparison.completed": "Compared live data with the log",
+    "audit.change.found": "Found a change outside of the programs",
     "audit.backup.created": "Made a backup",
     "audit.backup.restored": "Restored a backup",
     "audit.backup.drilled": "Tried out a backup",
@@ -316,6 +327,7 @@ COMMON = {
     "gap.alarmed": "Missed events and asked for them",
     "gap.closed": "Has the missed events",
     "backfill.answered": "Sent missed events again",
+    "manifest.published": "Told how far it has written",
     "outbox.dropped": "Dropped a month of published events",
     "projection.rebuilt": "Built a local copy anew",
 }

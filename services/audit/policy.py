@@ -9,11 +9,21 @@ _STAFF = {"officer": "programme", "programme_manager": "programme", "finance_off
 POLICY = Policy(
     {
         "audit.log.search": {"auditor": "all"},
+        "audit.search.save": {"auditor": "own"},
         "audit.event.read": {"auditor": "all"},
         "audit.proof.read": {"auditor": "all"},
         "audit.timeline.read": {"auditor": "all", **_STAFF},
+        "audit.referral.read": {"finance_partner": "org"},
         "audit.checkpoint.read": {"auditor": "all", "operator": "all"},
         "audit.verification.read": {"auditor": "all", "operator": "all"},
+        "audit.changes.read": {"auditor": "all"},
+        "audit.certificate.read": {"auditor": "all"},
+        "audit.completeness.read": {"auditor": "all", "operator": "all"},
         "audit.verification.run": {"auditor": "all", "operator": "all"},
+        "audit.retention.read": {"auditor": "all", "operator": "all"},
+        "audit.hold.place": {"auditor": "all"},
+        "audit.hold.release": {"auditor": "all"},
+        "audit.erasure.request": {"auditor": "all", "operator": "all"},
+        "audit.erasure.confirm": {"auditor": "all", "operator": "all"},
     }
 )

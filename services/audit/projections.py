@@ -10,4 +10,6 @@ _LOG = "part of the log, which only grows and which `tamga audit verify` proves"
 OTHERS: dict[str, str] = {
     **dict.fromkeys(("event", "tile", "tree_head", "checkpoint", "rejected"), _LOG),
     "verification": "what each verification of the log found",
+    "manifest": "what sources told of how far they have written, with the verdicts",
+    "comparison": "what each comparison of live rows with the log found",
 }

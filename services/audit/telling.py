@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -11,6 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from services.audit import labels
+from services.audit.domain.sealing import filled
+from services.audit.storage.opening import SEALED, Opener
 from services.audit.words import CODED, CODES, FIELDS, OF_EVENTS, RATES, TELLING, TOLD
 from shared.i18n import LOCALES, current_locale, translate
 from shared.web.pages import DASH, Pages
@@ -95,8 +98,15 @@ def ids_in(value: Any) -> Iterator[str]:
 class Teller:
     """Says values to one reader. `names` are the names of people by their id."""
 
-    def __init__(self, pages: Pages, names: Mapping[str, str] | None = None) -> None:
-        self.pages, self.names = pages, names or {}
+    def __init__(self, pages: Pages, names: Mapping[str, str] | None = None, opener: Opener | None = None) -> None:
+        self.pages, self.names, self.opener = pages, names or {}, opener
+
+    def body(self, row: Any) -> dict[str, Any]:
+        """Return the body of a stored event, with what is sealed of people opened where there is a key."""
+        whole: dict[str, Any] = (
+            self.opener.body(row.body, row.event_id) if self.opener else filled(json.loads(row.body), lambda _: SEALED)
+        )
+        return whole
 
     def text(self, name: str, value: Any) -> Any:
         """Return a plain value as a text."""

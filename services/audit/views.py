@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
-from urllib.parse import urlencode
 
 from services.audit import labels
-from services.audit.storage.search import LETTER, Filters, Overview
+from services.audit.storage.search import LETTER
 from services.audit.telling import Teller
 from services.audit.words import CODES
 
@@ -16,13 +14,13 @@ _LONG = 160
 
 def act(row: Any, teller: Teller) -> dict[str, Any]:
     """Return what a line about an act shows."""
-    body = json.loads(row.body)
+    body = teller.body(row)
     return {
         "index": row.leaf_index,
         "id": row.event_id,
         "what": labels.kind(row.type),
         "type": row.type,
-        "who": row.actor_name or row.actor_id,
+        "who": row.actor_name or body["actor"]["name"] or row.actor_id,
         "person": row.actor_id,
         "role": labels.ROLES.get(row.role or "", row.role or ""),
         "system": row.actor_kind == "system",
@@ -48,6 +46,11 @@ def detail(type_: str, body: dict[str, Any]) -> str:
     else:
         text = str(body["reason"] or "")
     return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+
+
+def is_own(row: Any, organisation: str | None) -> bool:
+    """Return whether people of this organisation acted."""
+    return bool(organisation) and row.organisation == organisation
 
 
 def is_letter(row: Any) -> bool:
@@ -101,38 +104,6 @@ def tree(rows: Any, teller: Teller) -> list[tuple[int, dict[str, Any]]]:
         found.append((depth, told[row.event_id]))
         todo += [(depth + 1, child) for child in reversed(children.pop(row.event_id, []))]
     return found
-
-
-def without(filters: Filters, name: str) -> str:
-    """Return the address of this search without one filter."""
-    return address({key: value for key, value in filters.given().items() if key != name})
-
-
-def with_(filters: Filters, name: str, value: str) -> str:
-    """Return the address of this search with one filter more."""
-    return address(filters.given() | {name: value})
-
-
-def address(given: dict[str, str]) -> str:
-    """Return the address of a search."""
-    query = urlencode(given)
-    return f"/audit/?{query}" if query else "/audit/"
-
-
-def histogram(overview: Overview, *, height: int = 52) -> dict[str, Any]:
-    """Return the bars of the histogram as numbers of an SVG."""
-    most = max((count for _, count, _ in overview.bars), default=0)
-    bars = [
-        {
-            "x": number * 13,
-            "height": round(height * count / most, 1) if count else 0,
-            "refused": round(height * refused / most, 1) if refused else 0,
-            "count": count,
-            "at": start,
-        }
-        for number, (start, count, refused) in enumerate(overview.bars)
-    ]
-    return {"bars": bars, "width": max(13 * len(bars), 13 * 20), "height": height}
 
 
 def ladder(steps: list[dict[str, Any]], leaf: str, root: str, index: int) -> dict[str, Any]:

@@ -313,4 +313,5 @@ OF_EVENTS = {
     "gap.alarmed": ("about",),
     "gap.closed": ("about",),
     "backfill.answered": ("consumer", "about"),
+    "manifest.published": ("first", "last"),
 }

@@ -10,7 +10,7 @@ import pyrage
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from services.backup import place
+from services.backup import people_keys, place
 from shared.clock import utc_now
 from shared.commands import here
 from shared.database import Context, UnitOfWork, engine_for
@@ -80,6 +80,7 @@ def _create(known: Settings, by: Actor, steps: Steps) -> Created:
             whole = _read_again(made, key, bar)
     except DBAPIError as error:
         raise of_database(error) from error
+    people_keys.keep(known, key)
     removed = _prune(known)
     created = Created(
         file=made.file.name,

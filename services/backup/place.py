@@ -10,7 +10,7 @@ import pyrage
 from sqlalchemy import Connection, make_url
 
 from services.audit.keys import Keys
-from services.audit.storage import tree
+from services.audit.storage import receipts, subjects, tree
 from services.backbone import broker
 from shared.infrastructure.names import app_role, owner_role
 from shared.messaging.broker_api import BrokerAPIError
@@ -27,6 +27,7 @@ LOG_KEY, LOG_MEMORY = f"{KEYS}audit.pem", f"{KEYS}audit.checkpoint"
 SIGNING, IDENTITY = f"{KEYS}identity-private.pem", f"{KEYS}identity-public.pem"
 WEBHOOKS = f"{KEYS}webhook.key"  # containers have it as a secret, read-only
 PAYEES, PAYEE_SECRET = f"{KEYS}payee.key", "payee_key"  # the latter where containers have it, read-only
+ERASURES, RECEIPTS = f"{KEYS}{subjects.LEDGER}", f"{KEYS}{receipts.FILE}"
 _ADMIN = "TAMGA_DATABASE_ADMIN_URL"
 
 
@@ -101,6 +102,8 @@ def _keys(known: Settings, log: Connection) -> dict[str, bytes]:
             " keys are (TAMGA_HOME)."
         )
     files = {LOG_KEY: keys.key_file, SIGNING: known.signing_key_file, IDENTITY: known.identity_key_file}
+    # Who was erased stays so; the keys of people themselves are kept apart, and not for long: see people_keys.
+    files |= {ERASURES: keys.folder / subjects.LEDGER, RECEIPTS: keys.folder / receipts.FILE}
     files |= {PAYEES: known.payee_key_file, WEBHOOKS: known.webhook_key_file}
     try:
         return found | {name: file.read_bytes() for name, file in files.items() if file and file.exists()}

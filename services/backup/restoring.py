@@ -12,8 +12,9 @@ from typing import Any
 from amqp.exceptions import AMQPError
 
 from services.audit.keys import Keys
+from services.audit.storage.subjects import subjects_of
 from services.backbone import queues
-from services.backup import place
+from services.backup import people_keys, place
 from services.backup.creating import ENTITY, note
 from services.backup.reviving import Backup, Revived, revived
 from shared import vault
@@ -44,6 +45,7 @@ class Restored:
     log_size: int
     lost_entries: int  # of the log that was here, beyond the restored one
     sent_again: int
+    erased_again: int  # people whom the backup still had, and the ledger of erasures names
     waiting: int
     purged: int
     findings: list[str]
@@ -115,6 +117,9 @@ def _must_answer(known: Settings) -> None:
 def _settled(known: Settings, found: Revived, backup: Backup, by: Actor, steps: Steps) -> Restored:
     """Have sent again what was on its way, and put the restore on the restored record."""
     about, before = found.about, _signed_before(known)
+    people_keys.bring_back(known, backup.key, backup.file.parent)
+    ledger = found.keys / Path(place.ERASURES).name
+    erased_again = people_keys.erase_again(subjects_of(known), found.engines["portal"], ledger, by)
     with steps.step("Sent again"):
         mending.send_again(found.engines, found.accounts, by)
     event = BackupRestored(
@@ -126,6 +131,7 @@ def _settled(known: Settings, found: Revived, backup: Backup, by: Actor, steps: 
         log_size=found.verified.size,
         signed_before=before,
         milliseconds=round(steps.seconds * 1000),
+        erased_again=erased_again,
     )
     with UnitOfWork(found.engines["audit"], "audit", Context(actor=by)) as uow:
         uow.record(event, entity=ENTITY)
@@ -138,6 +144,7 @@ def _settled(known: Settings, found: Revived, backup: Backup, by: Actor, steps: 
         log_size=found.verified.size,
         lost_entries=max(0, before - found.verified.size),
         sent_again=found.sent_again,
+        erased_again=erased_again,
         waiting=found.waiting,
         purged=0,
         findings=found.problems,
@@ -157,6 +164,7 @@ def _put_keys(known: Settings, folder: Path) -> list[str]:
     wanted = [
         (folder / Path(place.LOG_KEY).name, keys.key_file, True),
         (folder / Path(place.LOG_MEMORY).name, keys.memory_file, True),
+        (folder / Path(place.RECEIPTS).name, keys.folder / Path(place.RECEIPTS).name, False),
         (folder / Path(place.SIGNING).name, known.signing_key_file, False),
         (folder / Path(place.IDENTITY).name, known.identity_key_file, False),
     ]

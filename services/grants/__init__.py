@@ -118,6 +118,7 @@ PUBLISHES = (
     "grants.gap.closed",
     "grants.likeness.dismissed",
     "grants.likeness.linked",
+    "grants.manifest.published",
     "grants.note.edited",
     "grants.note.written",
     "grants.moderation.recorded",

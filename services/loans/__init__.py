@@ -90,6 +90,7 @@ PUBLISHES = (
     "loans.loan.repaid",
     "loans.loan.restructured",
     "loans.loan.written_off",
+    "loans.manifest.published",
     "loans.outbox.dropped",
     "loans.permission.given",
     "loans.permission.revoked",

@@ -19,6 +19,7 @@ PUBLISHES = (
     "notifications.gap.alarmed",
     "notifications.gap.closed",
     "notifications.link.issued",
+    "notifications.manifest.published",
     "notifications.outbox.dropped",
     "notifications.preference.changed",
     "notifications.projection.rebuilt",

@@ -26,6 +26,7 @@ PUBLISHES = (
     "portal.key.revoked",
     "portal.attempt.refused",
     "portal.backfill.answered",
+    "portal.manifest.published",
     "portal.record.viewed",
     "portal.outbox.dropped",
 )

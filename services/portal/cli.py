@@ -153,6 +153,15 @@ def grant_role(who: str, role: str) -> None:
     print(f"{person.email}: {', '.join(person.roles)}")
 
 
+@user.command("erase")
+def erase_user(who: str) -> None:
+    """Forget who an applicant's person is (id or address): after `tamga audit erase`, which says whether it may be."""
+    with _acting() as uow:
+        person = accounts.find_user(uow, who)
+        done = accounts.erase_user(uow, person.id)
+    print(f"{person.id}: {'erased' if done else 'was erased before'}")
+
+
 @user.command("reset-password")
 def reset_password(who: str) -> None:
     """Give a person (id or address) a new generated password, printed once; their sessions end."""

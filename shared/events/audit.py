@@ -32,7 +32,26 @@ class SearchPerformed(Event):
     AUDIENCE = "record"
     filters: dict[str, str]
     found: int  # rows on the page that was shown
-    through: str  # page | api
+    through: str  # page | api | cli
+    purpose: str | None = None  # what for, where the house asks
+
+
+class SavedSearchKept(Event):
+    """Somebody kept a search of the log: for every auditor when `shared`. Entity saved_search:<id>."""
+
+    TYPE = "audit.saved_search.kept"
+    AUDIENCE = "record"
+    search_id: str
+    shared: bool
+    leaves: int | None  # of the log as it had so many leaves; nothing: of the log as it is
+
+
+class SavedSearchDropped(Event):
+    """Somebody took away a search that they had kept. Entity saved_search:<id>."""
+
+    TYPE = "audit.saved_search.dropped"
+    AUDIENCE = "record"
+    search_id: str
 
 
 class VerificationCompleted(Event):
@@ -79,6 +98,7 @@ class BackupRestored(Event):
     log_size: int
     signed_before: int  # up to where the log had been signed before; beyond `log_size`: those entries are lost
     milliseconds: int
+    erased_again: int = 0  # people whom the backup still had, though they had been erased
 
 
 class BackupDrilled(Event):
@@ -92,3 +112,106 @@ class BackupDrilled(Event):
     problems: list[str]
     rpo_seconds: int
     rto_seconds: int
+
+
+class ManifestDisputed(Event):
+    """The log has not what a source told that it has written. Entity manifest:<source>."""
+
+    TYPE = "audit.manifest.disputed"
+    AUDIENCE = "record"
+    of: str  # the source
+    first: int
+    last: int
+    verdict: str  # missing | different | deleted
+    told: int  # events, by the source
+    found: int  # events, in the log
+    deleted: int  # recorded by the source and gone before they went out, since its manifest before
+
+
+class ManifestSettled(Event):
+    """What was disputed has come. Entity manifest:<source>."""
+
+    TYPE = "audit.manifest.settled"
+    AUDIENCE = "record"
+    of: str
+    first: int
+    last: int
+
+
+class ChangeFound(Event):
+    """A live row is not as its last recorded act left it. Entity change:<source>/<kind:id>."""
+
+    TYPE = "audit.change.found"
+    AUDIENCE = "record"
+    of: str  # the source
+    about: str  # "kind:id"
+    nature: str  # altered | appeared | vanished
+    fields: list[str]  # by name alone: values may be somebody's
+    audited_sequence: int | None  # of the last act that says what the state was after it
+    row_version: int | None  # of the live row
+
+
+class ComparisonCompleted(Event):
+    """Every live row was compared with its last recorded act. Entity comparison:<id>."""
+
+    TYPE = "audit.comparison.completed"
+    AUDIENCE = "record"
+    comparison_id: str
+    rows: int
+    waiting: int  # whose newest act was still on its way
+    found: int
+    ok: bool
+
+
+class HoldPlaced(Event):
+    """What is within its scope may not be erased until the hold is released. Entity hold:<id>."""
+
+    TYPE = "audit.hold.placed"
+    AUDIENCE = "record"
+    hold_id: str
+    scope: str  # person | case | programme | house
+    which: str  # an opaque id, a reference, a programme's id; nothing for the house
+    why: str
+
+
+class HoldReleased(Event):
+    """A legal hold has ended. Entity hold:<id>."""
+
+    TYPE = "audit.hold.released"
+    AUDIENCE = "record"
+    hold_id: str
+    scope: str
+    which: str
+    why: str
+    placed_by: str
+
+
+class ErasureRequested(Event):
+    """Somebody asked that a person's data be erased; another person confirms it. Entity erasure:<opaque id>."""
+
+    TYPE = "audit.erasure.requested"
+    AUDIENCE = "record"
+    subject: str  # the opaque id by which the log speaks of the person
+    why: str
+    entries: int
+
+
+class ErasureWithdrawn(Event):
+    """An erasure that was asked for will not be carried out. Entity erasure:<opaque id>."""
+
+    TYPE = "audit.erasure.withdrawn"
+    AUDIENCE = "record"
+    subject: str
+    why: str
+
+
+class ErasureCompleted(Event):
+    """The key of a person's data was destroyed: the entries stay and prove what they proved. Entity erasure:<id>."""
+
+    TYPE = "audit.erasure.completed"
+    AUDIENCE = "record"
+    subject: str
+    requested_by: str
+    entries: int
+    proven: int  # of how many of them the proof was made again afterwards
+    receipt_sha256: str

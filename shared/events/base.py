@@ -51,7 +51,7 @@ def event_types() -> Mapping[tuple[str, int], type[Event]]:
 
 @cache
 def _import_all() -> None:
-    from shared.events import audit, gaps, grants, loans, log, notifications, portal, quarantine, webhooks  # noqa: F401, PLC0415 - registration
+    from shared.events import audit, gaps, grants, loans, log, manifests, notifications, portal, quarantine, webhooks  # noqa: F401, PLC0415 - registration
 
 
 def attempt_and_view(source: str, says: type[Event] = Event) -> tuple[type[Event], type[Event]]:

@@ -73,6 +73,7 @@ def _call(call: Mapping[str, Any], pack: Mapping[str, Any], ids: Sequence[str]) 
     yield from _money(call)
     yield from _parts(call, languages)
     yield from _named_elsewhere(call, pack)
+    yield from _needed(call, pack)
     yield from _counts(call)
 
 
@@ -118,7 +119,7 @@ def closing_minute(value: str | None) -> time | None:
 def _money(call: Mapping[str, Any]) -> Problems:
     read: dict[str, Money] = {}
     for name in ("ceiling", "floor", "budget"):
-        if call.get(name) is None:
+        if call.get(name) is None or _blank(call[name]):
             if name == "ceiling":
                 yield name, "is required"
             continue
@@ -139,6 +140,11 @@ def _money(call: Mapping[str, Any]) -> Problems:
             yield name, Rule("is less than one application may ask for, %(amount)s", amount=str(ceiling))
 
 
+def _blank(money: Any) -> bool:
+    """Say whether a currency was chosen and no amount was typed."""
+    return isinstance(money, Mapping) and money.get("amount") in {None, ""}
+
+
 def _why(error: ValidationError) -> str:
     first = error.errors()[0]
     ours = first.get("ctx", {}).get("error")
@@ -150,6 +156,8 @@ def _parts(call: Mapping[str, Any], languages: Sequence[str]) -> Problems:
         rows = call.get(name)
         if rows is not None:
             yield from _rows(name, rows, key, "name", languages)
+    if not call.get("budget_lines"):
+        yield "budget_lines", "must name at least one: the budget of an application is made of them"
     eligibility = call.get("eligibility")
     if isinstance(eligibility, Mapping) and "rules" in eligibility:
         yield from _rows("eligibility.rules", eligibility["rules"], "id", "text", languages)
@@ -205,6 +213,26 @@ def _named_elsewhere(call: Mapping[str, Any], pack: Mapping[str, Any]) -> Proble
     for place, name in lists.items():
         if name not in known:
             yield f"checklists.{place}", Rule("must be one of: %(names)s", names=", ".join(sorted(known)) or "–")
+
+
+def _needed(call: Mapping[str, Any], pack: Mapping[str, Any]) -> Problems:
+    """Name what the call's workflow requires of an application and the call does not ask for: none could go on."""
+    moves = [
+        move
+        for flow in _folder(pack, "workflows").values()
+        if flow.get("workflow") == call.get("workflow")
+        for move in _listed(flow.get("transitions"))
+    ]
+    needs = {str(need) for move in moves for need in move.get("requires") or ()}
+    lists = call.get("checklists")
+    has = {
+        "document": [str(row.get("type")) for row in _listed(call.get("documents"))],
+        "checklist": [str(name) for name in lists.values()] if isinstance(lists, Mapping) else [],
+    }
+    for kind, there in has.items():
+        asked = {need.partition(":")[2] for need in needs if need.startswith(f"{kind}:")}
+        if lacking := sorted(asked - set(there)):
+            yield f"{kind}s", Rule("lacks what the workflow requires: %(names)s", names=", ".join(lacking))
 
 
 def _counts(call: Mapping[str, Any]) -> Problems:

@@ -19,6 +19,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         [
             ("/grants/day", "My day", _STAFF),
             ("/audit/", "Audit log", ("auditor",)),
+            ("/audit/completeness", "Is anything missing?", ("auditor", "operator")),
             ("/operations", "Operations", ("operator",)),
         ],
     ),
@@ -65,6 +66,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/improvements", "Improvement plans", _OFFICE),
             ("/loans/referrals", "Referrals", ("finance_partner",)),
             ("/loans/teasers", "Teasers", ("finance_partner",)),
+            ("/audit/referrals", "Record of referrals", ("finance_partner",)),
             ("/loans/products", "Loan products", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/guarantees", "Guarantees", ("guarantor", "finance_partner", *_OFFICE, "auditor")),
@@ -87,6 +89,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/grants/exclusion-lists", "Exclusion lists", _INSIDE),
             ("/grants/delegations", "Who stands in for whom", _INSIDE),
             ("/grants/interests", "My interests", ("reviewer", *_STAFF)),
+            ("/audit/retention", "Retention and erasure", ("auditor", "operator")),
             ("/docs/events", "Events", ("auditor", "operator")),
             ("/notifications/mail", "Mail", ("operator",)),
         ],

@@ -17,7 +17,8 @@ from services.audit.handlers import append, ingest
 from services.audit.handlers.proofs import prove
 from services.audit.handlers.verification import verify
 from services.audit.keys import Keys
-from services.audit.storage.search import Filters, overview, search
+from services.audit.storage.facets import overview
+from services.audit.storage.search import Filters, look
 from shared.events import Actor, Envelope
 from shared.events.envelope import Body
 from shared.messaging.batch import handle_batch
@@ -115,7 +116,7 @@ def log(stand: Stand, events: int, say: Say) -> Figures:
             event_id = connection.execute(query, {"index": events // 3}).scalar_one()
             report("prove one event", lambda: prove(connection, event_id, keys))
             for name, chosen in filters(events).items():
-                report(f"search: {name}", partial(search, connection, chosen, before=None, limit=50))
+                report(f"search: {name}", partial(look, connection, chosen, before=None, limit=51))
             report("overview of the newest 2,000", lambda: overview(connection, Filters()))
     return found
 
@@ -129,6 +130,8 @@ def filters(events: int) -> dict[str, Filters]:
         "case": Filters(case=f"BSO-2026-{events // 40:06d}"),
         "kind": Filters(kind="grants.application.moved"),
         "refused": Filters(outcome="refused"),
+        "person and kind that never meet": Filters(person=f"user:{7:036d}", kind="grants.application.saved"),
+        "changed from 17,200": Filters(changed="amount", old="17200"),
         "words, rare": Filters(q=f"valley {events // 3}"),
         "words, in every event": Filters(q="crafts valley"),
         "a minute in the middle": Filters(since=middle, until=middle + timedelta(minutes=1)),

@@ -17,6 +17,7 @@ EVERYBODYS = {
     "quarantine",
     "gap",
     "backfill",
+    "manifest",
     "outbox",
     "projection",
 }  # kinds of events that every service has

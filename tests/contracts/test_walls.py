@@ -20,6 +20,7 @@ GATHERING = {
     "__init__",
     "__main__",
     "watch",
+    "comparing",
     "measures",
     "support",
     "web",
@@ -36,6 +37,7 @@ GATHERING = {
 # Beside the published language and the kernel's plain parts: libraries that compute and touch nothing.
 DOMAIN_MAY = (
     *("shared.events", "shared.money", "shared.workflow", "shared.entity", "shared.errors", "shared.forms"),
+    "shared.asking",
     *("pydantic", "rfc8785", "cryptography", "pyxirr", "holidays", "stdnum", "phonenumbers"),
 )
 RUNNER = {"nameko", "eventlet", "greenlet"}

@@ -47,7 +47,7 @@ def test_a_batch_becomes_leaves_tiles_and_a_head(engine: Engine) -> None:
 
 
 def test_an_event_counts_once(engine: Engine) -> None:
-    """The same event twice in a batch and again in a later one makes one leaf and one inbox row."""
+    """T7: the same event twice in a batch and again in a later one makes one leaf and one inbox row."""
     one, two = act(1), act(2)
     assert take_in(engine, [one, one, two]) == 2
     assert take_in(engine, [two, one]) == 0
@@ -70,7 +70,7 @@ def test_other_content_under_a_known_id_is_refused(engine: Engine) -> None:
 
 
 def test_a_service_cant_speak_for_another(engine: Engine) -> None:
-    """An event of grants that the broker says notifications sent is refused, provably, and only once."""
+    """T14: an event of grants that the broker says notifications sent is refused, provably, and only once."""
     forged = act(1)
     assert take_in(engine, [forged], user_id="notifications") == 1
     assert take_in(engine, [forged], user_id="notifications") == 0

@@ -14,7 +14,7 @@ import pytest
 from audit_log import GORAN, act, body, take_in
 from sqlalchemy import Engine, text
 
-from services.audit.domain.leaf import Row, leaf_from, marked, parts_of
+from services.audit.domain.leaf import Row, leaf_from, leaf_of, marks_of, parts_of
 from services.audit.domain.merkle import leaf_hash
 from services.audit.handlers import ingest
 from services.audit.handlers.proofs import prove
@@ -175,7 +175,8 @@ def test_an_edit_of_a_row_with_its_leaf_is_named(log: Log, column: str) -> None:
 def test_a_consistent_forgery_of_a_row_is_named(log: Log, victim: int) -> None:
     """Who rewrites a row with its leaf and hash so that they agree is caught by the tile or the head above them."""
     forged = stored(log, victim)._replace(programme="other")
-    leaf, marks = marked(forged, parts_of(forged.body))
+    parts = parts_of(forged.body)
+    leaf, marks = leaf_of(forged, parts), marks_of(forged, parts)
     log.tamper(
         f"UPDATE event SET programme = 'other', marks = '\\x{marks.hex()}', leaf_hash = '\\x{leaf_hash(leaf).hex()}'"
         f" WHERE leaf_index = {victim}"

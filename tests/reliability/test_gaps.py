@@ -42,7 +42,7 @@ def _count(backbone: Backbone, kind: str, *, at: str = "consumer") -> int:
 
 
 def test_out_of_order_is_parked_then_applied(scenario: Scenario) -> None:
-    """Events of many entities, shuffled and some of them twice, have their effects in the order of their entities."""
+    """T8: many entities' events, shuffled and some twice, have their effects in the order of their entities."""
     backbone = scenario.backbone
     entities = scenario.many(10)
     events = [event_of(f"e{entity}", number) for entity in range(entities) for number in range(1, 11)]
@@ -99,7 +99,7 @@ def test_an_event_that_its_source_has_not_either_stays_an_alarm(scenario: Scenar
 
 
 def test_a_hole_in_positions_is_filled_for_a_consumer_of_whole_sources(backbone: Backbone) -> None:
-    """A batch consumer keeps no order of entities, yet a position that never came is alarmed and sent again."""
+    """T9: a batch consumer keeps no order of entities, yet a position that never came is alarmed and sent again."""
     with backbone.relaying(), asking(backbone):
         backbone.commit("a", "ok")
         with backbone.working("batch"):

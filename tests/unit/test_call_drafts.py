@@ -249,6 +249,28 @@ def test_partners_of_a_call_have_their_fields() -> None:
     assert wrong["call.partners.max"].startswith("needs budget_lines")
 
 
+def test_what_every_application_needs_is_asked_of_the_call() -> None:
+    """A call without categories of cost, or without the most that one may ask for, can't be published.."""
+    programme = _programme()
+    draft = _edited(
+        _draft(programme), "call", budget_lines=[], ceiling={"amount": "", "currency": "EUR"}, partners=None
+    )
+    assert placed(BY_ID["money"], draft.content, problems(programme.pack, draft)) == {
+        "call.budget_lines": "must name at least one: the budget of an application is made of them",
+        "call.ceiling": "is required",
+    }
+
+
+def test_a_call_asks_for_what_its_workflow_requires() -> None:
+    """Documents and checklists that a move of the workflow needs are named where the call lacks them."""
+    programme = _programme()
+    draft = _edited(_draft(programme), "call", documents=[], checklists={})
+    wrong = problems(programme.pack, draft)
+    lacks = "lacks what the workflow requires: "
+    assert placed(BY_ID["documents"], draft.content, wrong) == {"call.documents": f"{lacks}budget_quotes, registration"}
+    assert wrong["call.checklists"] == f"{lacks}due-diligence, eligibility"
+
+
 def test_questions_are_edited_one_by_one() -> None:
     """Saving a question as it stands changes nothing; kinds, answers, conditions and columns become JSON Schema."""
     form = deepcopy(_files()["calls"][CALL]["form"])

@@ -97,6 +97,7 @@ def test_an_unknown_hash_is_not_found(tmp_path: Path) -> None:
         ("C:\\Users\\ana\\plan.pdf", "plan.pdf"),
         ("bad\x00\r\nname.pdf", "badname.pdf"),
         ("отчёт.pdf", "отчёт.pdf"),
+        ("Устав %22новый%22.pdf", 'Устав "новый".pdf'),
         ("x" * 300 + ".pdf", "x" * 146 + ".pdf"),
     ],
 )

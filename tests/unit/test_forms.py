@@ -147,6 +147,7 @@ def test_a_programme_with_a_bad_form_is_not_loaded(tmp_path: Path) -> None:
         "name": NAME,
         "opens_on": "2026-01-05",
         "ceiling": {"amount": "500.00", "currency": "EUR"},
+        "budget_lines": [{"id": "work", "name": NAME}],
         "workflow": "w",
         "scoring": "s",
         "form": changed("properties/cost/minimum", "0"),

@@ -18,10 +18,8 @@ GROWTH = "finance.yaml: products.2 (Growth loan)"
 
 def pack(**changed: Any) -> dict[str, Any]:
     """Return the founding pack's part about loans, its third product changed."""
-    files = {
-        name: yaml.load((FOLDER / f"{name}.yaml").read_text(), yaml.CSafeLoader) for name in ("programme", "finance")
-    }
-    found = copy.deepcopy(files)
+    names = ("programme", "finance")
+    found = {name: yaml.load((FOLDER / f"{name}.yaml").read_text(), yaml.CSafeLoader) for name in names}
     found["finance"]["products"][2]["terms"] |= changed
     return found
 

@@ -1,6 +1,6 @@
 """The `tamga audit` commands, a module each. Exit codes: 0 sound, 1 not sound, 2 could not tell."""
 
-from services.audit.cli import proving, verifying
+from services.audit.cli import certifying, comparing, erasing, proving, searching, verifying
 from services.audit.cli.common import commands, console
 
-__all__ = ["commands", "console", "proving", "verifying"]
+__all__ = ["certifying", "commands", "comparing", "console", "erasing", "proving", "searching", "verifying"]

@@ -12,19 +12,24 @@ from sqlalchemy import Engine
 
 from services.audit.keys import Keys
 from shared.database import engine_for
-from shared.settings import settings
+from shared.settings import Settings, settings
 
-commands = typer.Typer(name="audit", help="The record: verify it, prove one event.", no_args_is_help=True)
+commands = typer.Typer(name="audit", help="The record: verify it, prove one event, search it.", no_args_is_help=True)
 console = Console()
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def known() -> Settings:
+    """Return the settings of this installation."""
+    return settings()
 
 
 @contextmanager
 def log() -> Iterator[tuple[Engine, Keys]]:
     """Give the log's database and the keys of this installation."""
-    known = settings()
-    engine = engine_for(known.database_url("audit"), pool_size=2, application_name="tamga audit")
+    own = settings()
+    engine = engine_for(own.database_url("audit"), pool_size=2, application_name="tamga audit")
     try:
-        yield engine, Keys.of(known)
+        yield engine, Keys.of(own)
     finally:
         engine.dispose()

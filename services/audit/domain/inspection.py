@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,12 +15,13 @@ from services.audit.domain.leaf import (
     Part,
     Row,
     leaf_of,
-    marked,
+    marks_are_whole,
+    marks_of,
     parts_of,
     summary_of,
     unlike,
 )
-from services.audit.domain.merkle import leaf_hash
+from services.audit.domain.merkle import SIZE, leaf_hash
 from shared.events.canonical import NotCanonicalError
 
 
@@ -48,6 +50,39 @@ class Inspected:
     hash: bytes
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Leaves that follow each other without a hole: the hashes to go on with, and those that were altered."""
+
+    first: int
+    hashes: bytes  # 32 bytes each
+    altered: tuple[tuple[int, tuple[str, ...]], ...]  # (leaf index, columns)
+
+    @property
+    def end(self) -> int:
+        """The index after the last leaf."""
+        return self.first + len(self.hashes) // SIZE
+
+
+def stretches(stored: Iterable[tuple[int, Row, bytes]]) -> Iterator[Stretch]:
+    """Inspect rows, given as (leaf index, row, stored hash) in their order; a new stretch begins after each hole."""
+    hashes: list[bytes] = []
+    altered: list[tuple[int, tuple[str, ...]]] = []
+    first = 0
+    for index, row, digest in stored:
+        if hashes and index != first + len(hashes):
+            yield Stretch(first, b"".join(hashes), tuple(altered))
+            hashes, altered = [], []
+        if not hashes:
+            first = index
+        result = inspect(row, digest)
+        hashes.append(result.hash)
+        if result.altered:
+            altered.append((index, result.altered))
+    if hashes:
+        yield Stretch(first, b"".join(hashes), tuple(altered))
+
+
 def inspect(row: Row, stored_hash: bytes) -> Inspected:
     """Make the leaf of `row` again and compare it with the stored hash, and with the stored leaf where there is one."""
     if not row.leaf:
@@ -68,13 +103,13 @@ def _inspect(row: Row, stored_hash: bytes) -> Inspected:
     """Judge a row by its hash; its marks tell which column does not fit."""
     try:
         parts = parts_of(row.body)
-        rebuilt, marks = marked(row, parts)
+        rebuilt = leaf_of(row, parts)
     except (BodyError, NotCanonicalError):
         return Inspected(("body",), stored_hash)
     derived, own_hash = _derived(row, parts), leaf_hash(rebuilt)
     if own_hash == stored_hash:
-        return Inspected(derived if marks == row.marks else (*derived, "marks"), own_hash)
-    altered = unlike(row.marks or b"", marks)
+        return Inspected(derived if marks_are_whole(row.marks) else (*derived, "marks"), own_hash)
+    altered = unlike(row.marks, marks_of(row, parts))
     return Inspected(tuple(altered), stored_hash) if altered else Inspected((*derived, "leaf_hash"), own_hash)
 
 

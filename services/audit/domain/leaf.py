@@ -4,7 +4,9 @@ A stored event is a row of columns and the body in canonical form. The leaf is t
 the columns and of the hashes of the body's parts; nothing else goes in. So it need not be stored: it is
 made again from the row, and an edit of any column or of any byte of the body gives another hash than the
 stored one. Sixteen bits of a checksum for each of its members, the marks, tell which column that was.
-The rules of version 1 must never change: rows made by them are verified by them for ever.
+The rules of a version must never change: rows made by them are verified by them for ever. Version 2 is version 1 for
+an event that carries values of applicants' people: its body has one member more, `sealed`, and the words of the
+search have the opaque ids of those people instead of their names. A body with any further member is of no version.
 """
 
 from __future__ import annotations
@@ -13,20 +15,23 @@ import hashlib
 import json
 import struct
 from datetime import UTC, datetime
+from json.scanner import c_make_scanner  # type: ignore[attr-defined]  # typeshed has it not
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 from zlib import crc32
 
+from services.audit.domain.sealing import Sealed
 from shared.events import Actor, Envelope
 from shared.events.canonical import canonical, plain_text, quoted
 from shared.events.envelope import Body
 
-VERSION = 1
+VERSION, SEALING = 1, 2
 MAX_LEAF = 64 * 1024 - 1  # tlog-tiles bundles prefix an entry's length in 16 bits
 MAX_SUMMARY = 2000
 MAX_WORD = 200
 
-_DECODER = json.JSONDecoder()
+_SCAN = c_make_scanner(json.JSONDecoder())  # what the decoder's own methods call for every value
+_SEALED = ',"sealed":'
 _PARTS = ("actor", "after_hash", "changes", "data", "parties", "reason")
 
 
@@ -102,12 +107,16 @@ HASHED = {"body": "body", "data": "body", "chg": "body", "after": "body"}
 # The column of each member, in the canonical order of the members; the leaf's own version has none.
 COLUMNS = [(MEMBERS | HASHED).get(name, "marks") for name in sorted([*MEMBERS, *HASHED, "v"])]
 _MARKS = struct.Struct(f">{len(COLUMNS)}H")
+_CHECK = 4  # bytes behind the marks: a checksum of themselves
 
 
-def row_of(envelope: Envelope, recorded_at: datetime) -> Row:
-    """Return what is stored of an event; raises NotCanonicalError or ValueError for what can't be."""
+def row_of(envelope: Envelope, recorded_at: datetime, sealed: Sealed | None = None) -> Row:
+    """Return what is stored of an event, with the seals of what was blanked in it.
+
+    Raises NotCanonicalError or ValueError for what can't be stored.
+    """
     actor = envelope.actor
-    body, parts = _written(envelope.body)
+    body, parts = _written(envelope.body, sealed)
     row = Row(
         event_id=envelope.id,
         source=envelope.source,
@@ -152,8 +161,9 @@ class Part(NamedTuple):
     raw: str
 
 
-def _written(body: Body) -> tuple[str, dict[str, Part]]:
+def _written(body: Body, sealed: Sealed | None = None) -> tuple[str, dict[str, Part]]:
     """Return the canonical text of a body and its members."""
+    more = {"sealed": sealed} if sealed else {}
     actor = body.actor
     parts = {
         "actor": Part(vars(actor), _written_actor(actor)),
@@ -163,10 +173,12 @@ def _written(body: Body) -> tuple[str, dict[str, Part]]:
         value = getattr(body, name)
         raw = plain_text(value)
         if raw is None:  # floats, say: written by the careful way, read again as whoever verifies reads it
-            text = canonical(body.model_dump(mode="json")).decode()
+            text = canonical(body.model_dump(mode="json") | more).decode()
             return text, parts_of(text)
         parts[name] = Part(value, raw)
     parts["reason"] = Part(body.reason, quoted(body.reason))
+    if sealed:
+        parts["sealed"] = Part(sealed, canonical(sealed).decode())
     return "{" + ",".join([f'"{name}":{part.raw}' for name, part in parts.items()]) + "}", parts
 
 
@@ -188,13 +200,32 @@ def parts_of(body: str) -> dict[str, Part]:
             raise BodyError(f"{name} is not where it belongs")
         start = at + len(opening)
         try:
-            value, at = _DECODER.raw_decode(body, start)
-        except (ValueError, RecursionError) as error:
+            value, at = _SCAN(body, start)
+        except (StopIteration, ValueError, RecursionError) as error:
             raise BodyError(f"{name} is no JSON") from error
         parts[name] = Part(value, body[start:at])
     if body[at:] != "}":
-        raise BodyError("something follows the last member")
+        parts["sealed"] = _sealed_of(body, at)
     return parts
+
+
+def _sealed_of(body: str, at: int) -> Part:
+    """Return the last member of a body of version 2; raises BodyError for anything else."""
+    if not body.startswith(_SEALED, at):
+        raise BodyError("something follows the last member")
+    start = at + len(_SEALED)
+    try:
+        value, at = _SCAN(body, start)
+    except (StopIteration, ValueError, RecursionError) as error:
+        raise BodyError("sealed is no JSON") from error
+    if body[at:] != "}" or type(value) is not list or not value or not all(map(is_seal, value)):
+        raise BodyError("something follows the last member, or the seals are none")
+    return Part(value, body[start:at])
+
+
+def is_seal(value: Any) -> bool:
+    """Return whether a JSON value is the seal of one person's values."""
+    return isinstance(value, dict) and value.keys() == {"cm", "ct", "s"} and all(type(x) is str for x in value.values())
 
 
 def leaf_of(row: Stored | Row, parts: dict[str, Part]) -> bytes:
@@ -202,33 +233,42 @@ def leaf_of(row: Stored | Row, parts: dict[str, Part]) -> bytes:
     return _joined(_members(row, parts))
 
 
-def marked(row: Row, parts: dict[str, Part]) -> tuple[bytes, bytes]:
-    """Return the leaf of a row whose body has these parts, and its marks."""
-    members = _members(row, parts)
-    return _joined(members), _marks(members)
+def marks_of(row: Row, parts: dict[str, Part]) -> bytes:
+    """Return the marks of a row whose body has these parts."""
+    return _marks(_members(row, parts))
 
 
-def unlike(marks: bytes, others: bytes) -> list[str]:
+def marks_are_whole(marks: bytes | None) -> bool:
+    """Say whether marks are as they were written: cheaper than making them again, which is for rows that differ."""
+    return marks is not None and len(marks) == _MARKS.size + _CHECK and _check(marks[:-_CHECK]) == marks[-_CHECK:]
+
+
+def unlike(marks: bytes | None, others: bytes) -> list[str]:
     """Return the columns of which two rows' marks differ, each once."""
-    if len(marks) != _MARKS.size:
+    if marks is None or not marks_are_whole(marks):
         return ["marks"]
-    pairs = zip(COLUMNS, _MARKS.unpack(marks), _MARKS.unpack(others), strict=True)
+    pairs = zip(COLUMNS, _MARKS.unpack(marks[:-_CHECK]), _MARKS.unpack(others[:-_CHECK]), strict=True)
     return list(dict.fromkeys(column for column, one, other in pairs if one != other))
 
 
-def _joined(members: list[bytes]) -> bytes:
-    return b"{" + b",".join(members) + b"}"
+def _joined(members: list[str]) -> bytes:
+    return f"{{{','.join(members)}}}".encode()
 
 
-def _marks(members: list[bytes]) -> bytes:
-    return _MARKS.pack(*[crc32(member) & 0xFFFF for member in members])
+def _marks(members: list[str]) -> bytes:
+    marks = _MARKS.pack(*[crc32(member.encode()) & 0xFFFF for member in members])
+    return marks + _check(marks)
 
 
-def _members(row: Stored | Row, parts: dict[str, Part]) -> list[bytes]:
+def _check(marks: bytes) -> bytes:
+    return crc32(marks).to_bytes(_CHECK)
+
+
+def _members(row: Stored | Row, parts: dict[str, Part]) -> list[str]:
     """Return the members of a leaf in canonical order, written one by one."""
     cause = "null" if row.causation_id is None else f'"{row.causation_id}"'
     position = "null" if row.position is None else row.position
-    members = [
+    return [
         f'"after":{parts["after_hash"].raw}',
         f'"body":"{_sha256(row.body)}"',
         f'"by":{quoted(row.actor_id)}',
@@ -253,16 +293,17 @@ def _members(row: Stored | Row, parts: dict[str, Part]) -> list[bytes]:
         f'"time":"{_moment(row.occurred_at)}"',
         f'"trace":{quoted(row.traceparent)}',
         f'"type":{quoted(row.type)}',
-        f'"v":{VERSION}',
+        f'"v":{SEALING if "sealed" in parts else VERSION}',
         f'"ver":{row.version}',
     ]
-    return [member.encode() for member in members]
 
 
 def summary_of(kind: str, case: str | None, parts: dict[str, Part]) -> str:
     """Return the words that full text search looks in: who, what kind, which case, and what the event says."""
     actor = parts["actor"].value
     words = [kind.replace(".", " "), actor.get("name"), actor.get("organisation"), case, parts["reason"].value]
+    if "sealed" in parts:
+        words += [item["s"] for item in parts["sealed"].value]
     found = [str(word) for word in words if word]
     length = sum(map(len, found))
     for word in _scalars([parts["data"].value, parts["changes"].value]):

@@ -52,6 +52,18 @@ class CompactRange:
         self.hashes.append(leaf)
         self.size += 1
 
+    def append_perfect(self, root: bytes, leaves: int) -> None:
+        """Append as many leaves at once, a power of two that divides the size so far, by the root over them."""
+        _strict(root)
+        if leaves & (leaves - 1) or self.size % leaves:
+            raise ValueError("a perfect subtree begins at a multiple of its size")
+        rest = self.size // leaves
+        while rest & 1:
+            root = node_hash(self.hashes.pop(), root)
+            rest >>= 1
+        self.hashes.append(root)
+        self.size += leaves
+
     def root(self) -> bytes:
         """Return the root of the tree so far."""
         if not self.hashes:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import UUID
 
-from services.audit.domain.inspection import Finding, inspect
-from services.audit.domain.leaf import Row
+from services.audit.domain.inspection import Finding, Stretch
 from services.audit.domain.merkle import SIZE, CompactRange, perfect_root
 from services.audit.domain.note import Checkpoint, NoteError, Verifier, open_checkpoint
 
@@ -48,21 +46,28 @@ class Level:
         at = index % WIDTH * SIZE
         return bytes(self.tile.hashes[at : at + SIZE])
 
-    def add(self, digest: bytes, index: int, event_id: UUID | None) -> bytes:
+    def whole(self, hashes: list[bytes]) -> bytes | None:
+        """Take the entries of the next tile and return their root, if they and it are as stored; else take nothing."""
+        if self.entries or self.tile is None or self.tile.number != self.done or self.tile.hashes != b"".join(hashes):
+            return None
+        self.entries = hashes
+        return self._complete()
+
+    def add(self, digest: bytes, index: int) -> bytes:
         """Take the next entry of this level; returns the hash with which the tree is to go on."""
         known = self.expected(index)
         if known is not None and known != digest:
-            digest = self._differs(known, digest, index, event_id)
+            digest = self._differs(known, digest, index)
         self.entries.append(digest)
         if len(self.entries) == WIDTH:
             self._complete()
         return digest
 
-    def _differs(self, known: bytes, digest: bytes, index: int, event_id: UUID | None) -> bytes:
+    def _differs(self, known: bytes, digest: bytes, index: int) -> bytes:
         """Name the side that was changed: a tile that fits its own root is right, else the tile was altered."""
         tile: Any = self.tile
         if self.number == 0 and perfect_root(_cut(tile.hashes)) == tile.root:
-            self.findings.note("altered", "event", "is not what its tile recorded", leaf_index=index, event_id=event_id)
+            self.findings.note("altered", "event", "is not what its tile recorded", leaf_index=index)
             return known
         self._altered(f"hash {index % WIDTH} was altered", "hashes")
         return digest
@@ -70,7 +75,7 @@ class Level:
     def _altered(self, what: str, column: str) -> None:
         self.findings.note("altered", "tile", f"tile {self.done} of level {self.number}: {what}", column=column)
 
-    def _complete(self) -> None:
+    def _complete(self) -> bytes:
         root = perfect_root(self.entries)
         if self.tile is None or self.tile.number != self.done:
             self.findings.note("missing", "tile", f"tile {self.done} of level {self.number} is missing")
@@ -81,7 +86,8 @@ class Level:
         self.entries, self.done = [], self.done + 1
         if self.above is None:
             self.above = Level(self.number + 1, self.tiles, self.findings)
-        self.above.add(root, self.done - 1, None)
+        self.above.add(root, self.done - 1)
+        return root
 
     def finish(self) -> None:
         """Report tiles beyond the last complete one."""
@@ -133,16 +139,35 @@ class Walk:
         elif pin.size == self.first and pin.root != self.tree.root():
             self.findings.note("tree", "checkpoint", "the one kept outside the database has another root")
 
-    def feed(self, index: int, row: Row, stored_hash: bytes) -> None:
-        """Take the next row."""
-        while self.tree.size < index:
-            self._miss(index)
-        result = inspect(row, stored_hash)
-        for column in result.altered:
-            self.findings.note(
-                "altered", "event", "was altered", leaf_index=index, event_id=row.event_id, column=column
-            )
-        self._add(result.hash, index, row.event_id)
+    def feed(self, stretch: Stretch) -> None:
+        """Take the next leaves."""
+        while self.tree.size < stretch.first:
+            self._miss(stretch.first)
+        for index, columns in stretch.altered:
+            for column in columns:
+                self.findings.note("altered", "event", "was altered", leaf_index=index, column=column)
+        hashes = _cut(stretch.hashes)
+        at = 0
+        while at < len(hashes):
+            step = self._plain(hashes, at)
+            if not step:
+                self._add(hashes[at], self.tree.size)
+            at += step or 1
+
+    def _plain(self, hashes: list[bytes], at: int) -> int:
+        """Take a whole tile at once when it is as stored and nothing is to be compared within; returns its leaves."""
+        first, end = self.tree.size, self.tree.size + WIDTH
+        if first % WIDTH or at + WIDTH > len(hashes) or self.level is None or self.rootless:
+            return 0
+        if any(place is not None and place.size <= end for place in (self._head, self._checkpoint)):
+            return 0
+        if any(first < pin.size <= end for pin in self.pins):
+            return 0
+        root = self.level.whole(hashes[at : at + WIDTH])
+        if root is None:
+            return 0
+        self.tree.append_perfect(root, WIDTH)
+        return WIDTH
 
     def _miss(self, index: int) -> None:
         """Report a row that is not there; where its tile knows its hash, the tree goes on with that."""
@@ -150,16 +175,16 @@ class Walk:
         known = self.level.expected(place) if self.level and not self.rootless else None
         if known is not None:
             self.findings.note("missing", "event", "was deleted", leaf_index=place)
-            self._add(known, place, None)
+            self._add(known, place)
             return
         what = "was deleted" if index == place + 1 else f"to {index - 1} were deleted"
         self.findings.note("missing", "event", what, leaf_index=place)
         self.rootless = True
         self.tree = CompactRange(index, [bytes(SIZE)] * index.bit_count())
 
-    def _add(self, digest: bytes, index: int, event_id: UUID | None) -> None:
+    def _add(self, digest: bytes, index: int) -> None:
         if self.level and not self.rootless:
-            digest = self.level.add(digest, index, event_id)
+            digest = self.level.add(digest, index)
         self.tree.append(digest)
         while self._head is not None and self._head.size <= self.tree.size:
             self._compare(self._head)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from services.audit.handlers import manifests
 from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
 from services.audit.handlers.signing import sign_checkpoint
 from services.audit.keys import Keys
+from services.audit.storage.subjects import subjects_of
 from shared.database import UnitOfWork
 from shared.messaging import gaps
 from shared.messaging.wire import Received
@@ -16,7 +18,7 @@ from shared.settings import settings
 
 def append(connection: Connection, batch: Sequence[Received]) -> None:
     """Append what the consumer admitted."""
-    ingest(connection, batch)
+    ingest(connection, batch, subjects=subjects_of(settings()))
 
 
 def sign(uow: UnitOfWork) -> None:
@@ -24,6 +26,6 @@ def sign(uow: UnitOfWork) -> None:
     sign_checkpoint(uow.connection, Keys.of(settings()), clock=uow.clock)
 
 
-TIMERS = ((5.0, sign), (1.0, record_refusals), *gaps.TIMERS)
+TIMERS = ((5.0, sign), (1.0, record_refusals), *manifests.TIMERS, *gaps.TIMERS)
 
 __all__ = ["TIMERS", "append", "ingest", "record_refusals", "sign"]

@@ -14,7 +14,10 @@ from sqlalchemy import Connection, String
 from services.audit.domain.leaf import MAX_LEAF, BodyError, Row, row_of
 from services.audit.domain.merkle import CompactRange
 from services.audit.domain.refusal import Refused
+from services.audit.domain.sealing import Sealed
+from services.audit.handlers.sealing import Sealing, as_stored
 from services.audit.storage import append
+from services.audit.storage.subjects import Subjects
 from services.audit.storage.tables import events
 from shared.clock import Clock, utc_now
 from shared.events import Envelope
@@ -32,8 +35,16 @@ _UNFIT = (NotCanonicalError, BodyError, ValueError, OverflowError)
 _NUMBERS = {"position": MAX_INTEGER, "sequence": MAX_INTEGER, "version": 2**31 - 1}
 
 
-def ingest(connection: Connection, batch: Sequence[Raw | Received], *, clock: Clock = utc_now) -> int:
+def ingest(
+    connection: Connection,
+    batch: Sequence[Raw | Received],
+    *,
+    clock: Clock = utc_now,
+    subjects: Subjects | None = None,
+) -> int:
     """Append a batch to the log and return how many leaves that made.
+
+    What it carries of applicants' people is sealed under their keys from `subjects` (None: a log without such keys).
 
     Runs inside the caller's transaction. What was recorded before is left out; what can't be recorded
     becomes a leaf that says so. Nothing raises for a bad message: it would come back for ever.
@@ -41,15 +52,16 @@ def ingest(connection: Connection, batch: Sequence[Raw | Received], *, clock: Cl
     now = clock()
     readable, refusals = _read(batch)
     tree = append.lock(connection)
-    fresh, reused = _unknown(connection, readable, now)
+    fresh, reused = _unknown(connection, readable, now, subjects)
     refusals += reused
+    sealing = Sealing(subjects, [envelope for envelope, _ in fresh]) if subjects else None
     written: list[tuple[Row, Raw]] = []
 
     def rows() -> Iterator[Row]:
         """Make each row when it is asked for: the server stores those before it meanwhile."""
         for envelope, raw in fresh:
             try:
-                row = _row(envelope, now)
+                row = _row(*(sealing.sealed(envelope, raw.body) if sealing else (envelope, None)), now)
             except _UNFIT as error:
                 refusals.append(_refused("not-canonical", str(error), raw))
             else:
@@ -57,6 +69,8 @@ def ingest(connection: Connection, batch: Sequence[Raw | Received], *, clock: Cl
                 yield row
 
     made = append.append(connection, tree, rows()) if fresh else 0
+    if sealing:
+        sealing.learn()
     # What comes as Received was admitted to the inbox by the consumer already.
     admitted = {id(message.raw) for message in batch if isinstance(message, Received)}
     append.remember_handled(connection, [row for row, raw in written if id(raw) not in admitted])
@@ -97,9 +111,9 @@ def _refused(reason: str, detail: str, raw: Raw) -> Refused:
     return Refused(reason=reason, detail=detail, headers=raw.headers, body=raw.body, user_id=raw.user_id)
 
 
-def _row(envelope: Envelope, now: datetime) -> Row:
+def _row(envelope: Envelope, sealed: Sealed | None, now: datetime) -> Row:
     """Return what is stored of an event; raises one of _UNFIT for what can't be."""
-    row = row_of(envelope, now)
+    row = row_of(envelope, now, sealed)
     _check_fits(row)
     return row
 
@@ -121,7 +135,7 @@ def _check_fits(row: Row) -> None:
 
 
 def _unknown(
-    connection: Connection, readable: list[tuple[Envelope, Raw]], now: datetime
+    connection: Connection, readable: list[tuple[Envelope, Raw]], now: datetime, subjects: Subjects | None
 ) -> tuple[list[tuple[Envelope, Raw]], list[Refused]]:
     """Return the events that are new, once each, and refusals of other content under an id that is taken."""
     taken = append.known(connection, [envelope.id for envelope, _ in readable])
@@ -130,7 +144,8 @@ def _unknown(
     for envelope, raw in readable:
         if there := taken.get(envelope.id):
             try:
-                same = _same_but_for_time(_row(envelope, now), there.leaf)
+                again = _row(*as_stored(envelope, there.body, subjects), now)
+                same = _same_but_for_time(again, there.leaf)
             except _UNFIT:
                 same = False
         elif earlier := fresh.get(envelope.id):

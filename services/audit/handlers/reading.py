@@ -2,28 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from services.audit.policy import POLICY
-from services.audit.storage import search
+from services.audit.storage import facets, search, searches
+from services.audit.storage.facets import Overview
 from services.audit.storage.search import Filters
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
 from shared.events.audit import RecordViewed, SearchPerformed
 from shared.web.identity import Identity
-from shared.web.paging import Page, page_of
+from shared.web.paging import Page, encode_cursor, page_of
 
 LIMIT = 50
+# The same search again within this time is the same look at the same thing.
+ROLLED_UP = timedelta(minutes=1)
 
 
-def find(uow: UnitOfWork, filters: Filters, *, before: int | None, through: str, limit: int = LIMIT) -> Page[Any]:
-    """Return a page of matches and record the search."""
-    rows = search.search(uow.connection, filters, before=before, limit=limit)
+@dataclass(frozen=True)
+class Found:
+    """A page of matches; `reached` is the leaf down to which was looked when the time was up before the page was full.
+
+    `overview` counts the newest matches by facet and over time. `punctual` is said in `storage.search.Looked`.
+    """
+
+    page: Page[Any]
+    reached: int | None
+    punctual: bool
+    overview: Overview | None = None
+
+
+def find(
+    uow: UnitOfWork,
+    filters: Filters,
+    *,
+    before: int | None,
+    through: str,
+    limit: int = LIMIT,
+    counts: bool = False,
+    budget: float = search.BUDGET,
+    purpose: str | None = None,
+) -> Found:
+    """Return a page of matches, looked for within `budget` seconds, and record the search and what it is for."""
+    found = _counted(uow, filters, before, limit) if counts else _looked(uow, filters, before, limit, budget)
+    noted(uow, filters, len(found.page.items), through, purpose)
+    return found
+
+
+def _looked(uow: UnitOfWork, filters: Filters, before: int | None, limit: int, budget: float = search.BUDGET) -> Found:
+    looked = search.look(uow.connection, filters, before=before, limit=limit + 1, budget=budget)
+    return _found(looked, looked.rows, limit)
+
+
+def _counted(uow: UnitOfWork, filters: Filters, before: int | None, limit: int) -> Found:
+    """Count the newest matches, and take the first page from what was counted: it is looked for once."""
+    sample = search.look(uow.connection, filters, before=None, limit=facets.SAMPLE + 1, columns=search.FACETS)
+    overview = facets.counted(sample)
+    if before is not None:
+        return replace(_looked(uow, filters, before, limit), overview=overview)
+    shown = search.brief(uow.connection, [row.leaf_index for row in sample.rows[: limit + 1]])
+    return replace(_found(sample, shown, limit), overview=overview)
+
+
+def _found(looked: search.Looked, rows: list[Any], limit: int) -> Found:
     page = page_of(rows, limit, lambda row: [row.leaf_index])
-    event = SearchPerformed(filters=filters.given(), found=len(page.items), through=through)
-    uow.record(event, entity=f"search:{uow.ids()}", programme=filters.programme or None)
-    return page
+    if page.next is None and looked.reached is not None:
+        return Found(Page(page.items, encode_cursor([looked.reached])), looked.reached, looked.punctual)
+    return Found(page, None, looked.punctual)
+
+
+def noted(uow: UnitOfWork, filters: Filters, found: int, through: str, purpose: str | None) -> None:
+    """Record a search, unless this person searched for the same less than a minute ago."""
+    event = SearchPerformed(filters=filters.recorded(), found=found, through=through, purpose=purpose)
+    actor = uow.context.actor
+    if not searches.repeated(uow.connection, actor.id, event.model_dump(mode="json"), uow.now() - ROLLED_UP):
+        uow.record(event, entity=f"search:{uow.ids()}", programme=filters.programme or None)
 
 
 def open_event(uow: UnitOfWork, event_id: UUID) -> Any:

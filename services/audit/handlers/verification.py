@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from services.audit.domain.inspection import Finding
 from services.audit.domain.merkle import CompactRange
 from services.audit.domain.note import NoteError, Verifier, open_checkpoint
 from services.audit.domain.walk import Walk
+from services.audit.handlers.rereading import reread
 from services.audit.keys import Keys
 from services.audit.storage import scan, tree, verifications
 from shared.clock import Clock, utc_now
@@ -74,16 +75,19 @@ def verify(
     pinned: str | None = None,
     clock: Clock = utc_now,
     progress: Progress = lambda _done, _of: None,
+    processes: int = 0,
 ) -> Report:
     """Read the log again and compare it with its proofs.
 
     `newest` begins at the last signed size that leaves at least so many events to read. `pinned` is a
-    checkpoint that somebody kept; the one that the signer remembers is compared anyway.
+    checkpoint that somebody kept; the one that the signer remembers is compared anyway. Long logs are read by
+    as many `processes` as there are processors, unless their number is given.
     """
     started, verifier = clock(), keys.signer().verifier
     kept = [note for note in (pinned, keys.remembered()) if note]
     with scan.snapshot(engine) as connection:
-        walk = _walk(connection, verifier, newest, kept, progress)
+        walk = _walk(connection, verifier, newest, kept)
+        _go(engine, connection, walk, progress, processes)
         first = walk.first
         _check_rejected(connection, walk)
         _check_complete(connection, walk, started - GRACE)
@@ -120,7 +124,8 @@ def record(uow: UnitOfWork, report: Report) -> UUID:
     return own
 
 
-def _walk(connection: Connection, verifier: Verifier, newest: int | None, kept: list[str], progress: Progress) -> Walk:
+def _walk(connection: Connection, verifier: Verifier, newest: int | None, kept: list[str]) -> Walk:
+    """Return a walk that begins where it is asked to, with everything that rows are compared with."""
     start = _start(connection, verifier, newest)
     walk = Walk(
         verifier,
@@ -131,14 +136,31 @@ def _walk(connection: Connection, verifier: Verifier, newest: int | None, kept: 
     )
     for note in kept:
         walk.pin(note)
-    total = tree.head(connection).size
-    for done, stored in enumerate(scan.rows(connection, start.size), 1):
-        walk.feed(*stored)
-        if done % scan.BATCH == 0:
-            progress(done, total - start.size)
-    walk.finish()
-    progress(total - start.size, total - start.size)
     return walk
+
+
+def _go(engine: Engine, connection: Connection, walk: Walk, progress: Progress, processes: int) -> None:
+    """Read every row from where the walk begins."""
+    first = walk.first
+    total = max(tree.head(connection).size, scan.end(connection))  # rows may lie beyond the last head
+    for stretch in reread(engine, connection, first, total, processes=processes):
+        walk.feed(stretch)
+        progress(stretch.end - first, total - first)
+    walk.finish()
+    _name(connection, walk)
+    progress(total - first, total - first)
+
+
+def _name(connection: Connection, walk: Walk) -> None:
+    """Give the findings about a leaf the id of its event."""
+    nameless = {item.leaf_index for item in walk.findings if item.where == "event" and item.leaf_index is not None}
+    ids = scan.event_ids(connection, nameless) if nameless else {}
+    walk.findings[:] = [
+        replace(item, event_id=ids[item.leaf_index])
+        if item.where == "event" and item.kind == "altered" and item.leaf_index in ids
+        else item
+        for item in walk.findings
+    ]
 
 
 def _start(connection: Connection, verifier: Verifier, newest: int | None) -> CompactRange:

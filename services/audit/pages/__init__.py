@@ -1,7 +1,13 @@
 """HTML for auditors, operators and staff."""
 
+from services.audit.pages.completeness import router as completeness
 from services.audit.pages.explorer import router as explorer
 from services.audit.pages.fragments import router as fragments
+from services.audit.pages.past import router as past
+from services.audit.pages.purpose import router as purpose
+from services.audit.pages.referrals import router as referrals
+from services.audit.pages.retention import router as retention
+from services.audit.pages.saved import router as saved
 from services.audit.pages.verification import router as verification
 
-routers = [explorer, verification, fragments]
+routers = [explorer, verification, completeness, past, referrals, retention, saved, purpose, fragments]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.audit import labels, views
-from services.audit.handlers import proofs, reading
+from services.audit import labels, search_views, views
+from services.audit.handlers import proofs, reading, saved
 from services.audit.keys import Keys
+from services.audit.pages.purpose import purpose_of
 from services.audit.query import SearchQuery, before
-from services.audit.storage import search, tree, verifications
-from services.audit.telling import Teller, ids_in
+from services.audit.storage import facets, search, tree, verifications
+from services.audit.storage.facets import Overview
+from services.audit.storage.opening import Opener
+from services.audit.storage.search import Looked
+from services.audit.storage.subjects import subjects_of
+from services.audit.telling import Teller, ids_in, say
 from shared.database import UnitOfWork
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.pages import render
@@ -32,7 +39,21 @@ def keys_of(request: Request) -> Keys:
 
 def teller(request: Request, names: dict[str, str] | None = None) -> Teller:
     """Return what says values to this reader."""
-    return Teller(request.app.state.pages, names)
+    opener = Opener(subjects_of(request.app.state.settings), say("[erased on %(at)s by %(by)s]"))
+    return Teller(request.app.state.pages, names, opener)
+
+
+def called(request: Request, ids: Iterable[str]) -> dict[str, str]:
+    """Return what applicants' people are called, by user id: the log itself has their names sealed."""
+    found = subjects_of(request.app.state.settings).names([f"user:{item}" for item in ids])
+    return {who.removeprefix("user:"): name for who, name in found.items()}
+
+
+def _labelled(request: Request, overview: Overview) -> Overview:
+    """Return the counts with the people in them called by their names."""
+    names = subjects_of(request.app.state.settings).names([who for who, _, _ in overview.facets["person"]])
+    people = [(who, names.get(who, label), count) for who, label, count in overview.facets["person"]]
+    return replace(overview, facets=overview.facets | {"person": people})
 
 
 def trust(uow: UnitOfWork) -> dict[str, Any]:
@@ -46,23 +67,38 @@ def trust(uow: UnitOfWork) -> dict[str, Any]:
 
 
 @router.get("/", dependencies=[allowed("audit.log.search")])
-def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
+def explorer(request: Request, query: Search, who: Who, uow: Uow) -> HTMLResponse:
     """Search the log."""
+    asked = query.search()
+    purpose = purpose_of(request)
+    context: dict[str, Any] = {
+        "asks_purpose": purpose == "",
+        "search": asked,
+        "form": search_views.form(query, asked),
+        "chips": search_views.chips(asked),
+        "mistakes": search_views.mistakes(asked),
+        "trust": trust(uow),
+        "saved": saved.seen(uow.connection, who),
+        "me": who.user,
+        "labels": labels,
+        "address": search_views.address,
+    }
+    if asked.mistakes or purpose == "":
+        return render(request, "explorer.html", **context)
     filters = query.filters(request)
-    page = reading.find(uow, filters, before=query.before(), through="page")
-    overview = search.overview(uow.connection, filters)
+    found = reading.find(uow, filters, before=query.before(), through="page", counts=True, purpose=purpose)
+    overview = _labelled(request, found.overview or facets.counted(Looked([])))
+    zone = ZoneInfo(request.app.state.settings.time_zone)
     return render(
         request,
         "explorer.html",
-        page=page,
-        acts=[views.act(row, teller(request)) for row in page.items],
-        query=query,
-        filters=filters,
+        found=found,
+        page=found.page,
+        acts=[views.act(row, teller(request)) for row in found.page.items],
         overview=overview,
-        histogram=views.histogram(overview),
-        trust=trust(uow),
-        labels=labels,
-        views=views,
+        facets=search_views.facets(overview, asked),
+        histogram=search_views.histogram(overview, asked, zone),
+        **context,
     )
 
 
@@ -70,9 +106,10 @@ def explorer(request: Request, query: Search, uow: Uow) -> HTMLResponse:
 def event(request: Request, event_id: UUID, uow: Uow) -> HTMLResponse:
     """Show one event: who did what, what changed, what belongs to it, and its proof."""
     row = reading.open_event(uow, event_id)
-    body = json.loads(row.body)
+    body = teller(request).body(row)
     proof, problem = _proof(request, uow, event_id)
-    known = search.names(uow.connection, set(ids_in([body["data"], body["changes"]])))
+    ids = set(ids_in([body["data"], body["changes"]]))
+    known = search.names(uow.connection, ids) | called(request, ids)
     say = teller(request, known)
     return render(
         request,

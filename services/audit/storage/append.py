@@ -48,6 +48,7 @@ class Known(NamedTuple):
 
     leaf_index: int
     leaf: bytes
+    body: str
 
 
 def lock(connection: Connection) -> CompactRange:
@@ -63,7 +64,7 @@ def known(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Known]:
     if not wanted:
         return {}
     found = connection.execute(_KNOWN, {"ids": wanted})
-    return {row.event_id: Known(row.leaf_index, _leaf(row)) for row in found}
+    return {row.event_id: Known(row.leaf_index, _leaf(row), row.body) for row in found}
 
 
 def _leaf(row: Any) -> bytes:

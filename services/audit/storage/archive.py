@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from services.audit.storage.opening import Opener
+from services.audit.storage.subjects import subjects_of
 from services.audit.storage.tables import events
 from shared.events import Envelope
+from shared.events.envelope import Body
+from shared.settings import settings
 
 _SAME = (
     "source", "type", "version", "entity", "sequence", "position", "correlation_id", "causation_id", "traceparent",
@@ -19,7 +22,9 @@ _SAME = (
 
 def envelopes(connection: Connection, ids: Sequence[UUID]) -> Iterator[Envelope]:
     """Yield those of the events that are in the log."""
+    opener = Opener(subjects_of(settings()))
     columns = (events.c.event_id, events.c.occurred_at, events.c.body, *(events.c[name] for name in _SAME))
     for row in connection.execute(select(*columns).where(events.c.event_id.in_(list(ids)))).mappings():
         same = {name: row[name] for name in _SAME}
-        yield Envelope(id=row["event_id"], time=row["occurred_at"], body=json.loads(row["body"]), **same)
+        body = opener.body(row["body"], row["event_id"])
+        yield Envelope(id=row["event_id"], time=row["occurred_at"], body=Body.model_validate(body), **same)

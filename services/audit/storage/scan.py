@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Select, func, select, text
 
@@ -12,33 +14,47 @@ from services.audit.domain.leaf import Row
 from services.audit.storage.tables import checkpoints, events, heads, rejected, tiles
 
 BATCH = 2000
-
-
-class Stored(NamedTuple):
-    """A stored row with its place and hash."""
-
-    leaf_index: int
-    row: Row
-    leaf_hash: bytes
+_SNAPSHOT = re.compile(r"[0-9A-F-]+")
+_NAMES = ", ".join(f'"{name}"' for name in ("leaf_index", "leaf_hash", *Row._fields))
+_ROWS = f"SELECT {_NAMES} FROM event WHERE leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index"  # noqa: S608 - ours
 
 
 @contextmanager
-def snapshot(engine: Engine) -> Iterator[Connection]:
-    """Give one unchanging view of the whole log, however long it is read."""
+def snapshot(engine: Engine, shared: str | None = None) -> Iterator[Connection]:
+    """Give one unchanging view of the whole log, however long it is read: a new one, or one that another shares."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         connection.execute(text("SET TRANSACTION READ ONLY"))
+        if shared is not None:
+            if not _SNAPSHOT.fullmatch(shared):
+                raise ValueError("this is not the name of a snapshot")
+            connection.execute(text(f"SET TRANSACTION SNAPSHOT '{shared}'"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         yield connection
         connection.rollback()
 
 
-def rows(connection: Connection, first: int) -> Iterator[Stored]:
-    """Return every row from `first` on, in leaf order."""
-    columns = [events.c[name] for name in Row._fields]
-    query = select(events.c.leaf_index, events.c.leaf_hash, *columns).order_by(events.c.leaf_index)
-    result = connection.execute(query.where(events.c.leaf_index >= first), execution_options={"yield_per": BATCH})
-    for index, digest, *values in result:
-        yield Stored(index, Row(*values), digest)
+def share(connection: Connection) -> str:
+    """Return the name by which other connections get the same view, as long as this one's transaction lasts."""
+    return str(connection.execute(text("SELECT pg_export_snapshot()")).scalar_one())
+
+
+def rows(connection: Connection, first: int, end: int) -> list[tuple[int, Row, bytes]]:
+    """Return the rows [first, end) in leaf order, each with its index and stored hash."""
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor(binary=True) as cursor:  # a third of the time that rows of SQLAlchemy's take
+        cursor.execute(_ROWS, (first, end))
+        return [(values[0], Row._make(values[2:]), values[1]) for values in cursor]
+
+
+def end(connection: Connection) -> int:
+    """Return the index after the last row."""
+    return int(connection.execute(select(func.coalesce(func.max(events.c.leaf_index) + 1, 0))).scalar_one())
+
+
+def event_ids(connection: Connection, indexes: Iterable[int]) -> dict[int, UUID]:
+    """Return the ids of events by their leaf index."""
+    query = select(events.c.leaf_index, events.c.event_id).where(events.c.leaf_index.in_(sorted(indexes)))
+    return {row.leaf_index: row.event_id for row in connection.execute(query)}
 
 
 def head_rows(connection: Connection, after: int) -> Iterator[Any]:

@@ -1,159 +1,182 @@
-"""Searching the log: filters, pages from the newest backwards, and bounded counts."""
+"""Reading the log by what somebody looks for, from the newest backwards, with a bound on the work."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Connection, func, or_, select, text
 
+from services.audit.storage.conditions import Filters, conditions
 from services.audit.storage.tables import events
 
-# Counts and the histogram look at so many of the newest matches and no more.
-SAMPLE = 2000
-BUCKETS = 60
-MAX_PEOPLE = 50
+__all__ = ["Filters", "Looked", "event", "look", "search", "timeline"]
 LETTER = "notifications.delivery."
+# A page looks back for so long and then says how far it came; an export looks through everything.
+BUDGET = 0.06  # seconds
+_FIRST_WINDOW = 4096  # leaves; each next window is as large as the time that is left lets it be
+_GROWTH = 8
+NARROW = 20_000  # a span of time with fewer events is found by its times
 
 _BRIEF = (
     "leaf_index", "event_id", "source", "type", "entity", "occurred_at", "actor_id", "actor_kind", "actor_name",
     "role", "organisation", "programme", "case", "outcome", "correlation_id", "causation_id", "body",
 )  # fmt: skip
+FACETS = (
+    "leaf_index", "occurred_at", "actor_id", "actor_name", "role", "organisation", "type", "entity", "programme",
+    "source", "outcome",
+)  # fmt: skip
 Rows = Sequence[Any]
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What somebody looks for; empty means all."""
+class Looked:
+    """The newest matches, and down to which leaf was looked; None when nothing older can match, or the list is full."""
 
-    q: str = ""
-    person: str = ""
-    case: str = ""
-    kind: str = ""  # an event type, or the beginning of one that ends at a dot
-    organisation: str = ""
-    role: str = ""
-    programme: str = ""
-    outcome: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def given(self) -> dict[str, str]:
-        """Return the filters that are set, as text."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items() if value
-        }
+    rows: list[Any]
+    reached: int | None = None
+    punctual: bool = False  # only what was recorded up to LATE after the end of the asked time was looked through
 
 
 def search(connection: Connection, filters: Filters, *, before: int | None, limit: int) -> Rows:
-    """Return up to `limit` + 1 matches with leaf indexes below `before`, the newest first."""
-    conditions = _conditions(connection, filters)
+    """Return up to `limit` + 1 matches with leaf indexes below `before`, the newest first, however long it takes."""
+    wanted = conditions(connection, filters)
     if before is not None:
-        conditions.append(events.c.leaf_index < before)
-    query = select(*(events.c[name] for name in _BRIEF)).where(*conditions)
-    return connection.execute(query.order_by(events.c.leaf_index.desc()).limit(limit + 1)).all()
+        wanted.append(events.c.leaf_index < before)
+    return _newest(connection, _BRIEF, wanted, limit + 1)
 
 
-def _conditions(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [
-        events.c[name] == value
-        for name in ("organisation", "role", "programme", "outcome")
-        if (value := getattr(filters, name))
-    ]
-    if filters.case:
-        conditions.append(events.c["case"] == filters.case.upper())
-    if filters.person:
-        conditions.append(events.c.actor_id.in_(people(connection, filters.person)))
-    if filters.kind.endswith("."):
-        conditions.append(events.c.type.startswith(filters.kind, autoescape=True))
-    elif filters.kind:
-        conditions.append(events.c.type == filters.kind)
-    if filters.since:
-        conditions.append(events.c.occurred_at >= filters.since)
-    if filters.until:
-        conditions.append(events.c.occurred_at < filters.until)
-    if filters.q:
-        words = func.websearch_to_tsquery(text("'simple'"), filters.q)
-        conditions.append(func.log_words(events.c.summary).bool_op("@@")(words))
-    return conditions
+def look(
+    connection: Connection,
+    filters: Filters,
+    *,
+    before: int | None,
+    limit: int,
+    columns: Sequence[str] = _BRIEF,
+    budget: float = BUDGET,
+) -> Looked:
+    """Return up to `limit` matches below `before`, as far back as the time allows.
+
+    What one index answers is read from it. Anything else is looked for in windows of leaves, each larger than the
+    one before, so that two things that hardly ever meet cost a bounded time and not a walk over the whole log.
+    """
+    wanted = conditions(connection, filters)
+    top = _end(connection) if before is None else before
+    if _direct(connection, filters):
+        return Looked(_newest(connection, columns, [*wanted, events.c.leaf_index < top], limit))
+    bottom, begin = _bottom(connection, filters), _top(connection, filters, top)
+    found: list[Any] = []
+    punctual, top = begin < top, begin
+    for low, high in _windows(top, bottom, budget):
+        between = [events.c.leaf_index >= low, events.c.leaf_index < high]
+        found += _newest(connection, columns, [*wanted, *between], limit - len(found))
+        if len(found) >= limit:
+            return Looked(found, punctual=punctual)
+        top = low
+    return Looked(found, top if top > bottom else None, punctual)
 
 
-_ACTORS = text("""
-WITH RECURSIVE actor AS (
-  (SELECT actor_id, actor_name FROM event ORDER BY actor_id, leaf_index DESC LIMIT 1)
+def _newest(connection: Connection, columns: Sequence[str], wanted: list[ColumnElement[bool]], limit: int) -> list[Any]:
+    query = select(*(events.c[name] for name in columns)).where(*wanted)
+    return list(connection.execute(query.order_by(events.c.leaf_index.desc()).limit(limit)).all())
+
+
+def _windows(top: int, bottom: int, budget: float) -> Iterator[tuple[int, int]]:
+    """Yield (low, high) from the newest backwards for as long as the next one fits into the time that is left."""
+    size, begun = _FIRST_WINDOW, time.perf_counter()
+    while top > bottom:
+        started = time.perf_counter()
+        low = max(bottom, top - size)
+        yield low, top
+        now = time.perf_counter()
+        took, left = now - started, budget - (now - begun)
+        if left < took:
+            return
+        size, top = int(size * min(_GROWTH, left / max(took, 1e-6))), low
+
+
+def _direct(connection: Connection, filters: Filters) -> bool:
+    """Say whether one index gives these matches in their order, or so few that sorting them costs nothing."""
+    given = filters.given().keys() - {"size"}
+    if filters.case or ":" in filters.entity or given <= {"organisation"} or given <= {"programme"}:
+        return True
+    if given == {"kind"}:
+        return not filters.kind.endswith(".")
+    if given == {"outcome"}:
+        return True
+    if filters.since or filters.until:
+        return _few(connection, filters)
+    return False
+
+
+def _few(connection: Connection, filters: Filters) -> bool:
+    spans = [events.c.occurred_at >= filters.since] if filters.since else []
+    spans += [events.c.occurred_at < filters.until] if filters.until else []
+    some = select(events.c.occurred_at).where(*spans).limit(NARROW + 1).subquery()
+    return (connection.execute(select(func.count()).select_from(some)).scalar() or 0) <= NARROW
+
+
+def _end(connection: Connection) -> int:
+    """Return how many leaves there are."""
+    newest = connection.execute(select(func.max(events.c.leaf_index))).scalar()
+    return 0 if newest is None else int(newest) + 1
+
+
+# An event is recorded after it happened; clocks of services may differ by this at most.
+SKEW = timedelta(hours=1)
+LATE = timedelta(days=1)
+_FIRST_SINCE = text("""
+WITH RECURSIVE half(low, high) AS (
+  SELECT CAST(0 AS bigint), coalesce(max(leaf_index), -1) + 1 FROM event
   UNION ALL
-  SELECT next.actor_id, next.actor_name FROM actor, LATERAL (
-    SELECT actor_id, actor_name FROM event WHERE event.actor_id > actor.actor_id
-    ORDER BY actor_id, leaf_index DESC LIMIT 1) AS next
+  SELECT CASE WHEN middle.recorded_at < :moment THEN (low + high) / 2 + 1 ELSE low END,
+    CASE WHEN middle.recorded_at < :moment THEN high ELSE (low + high) / 2 END
+  FROM half, LATERAL (SELECT recorded_at FROM event WHERE leaf_index = (low + high) / 2) AS middle WHERE low < high
 )
-SELECT actor_id FROM actor
-WHERE actor_id IN (CAST(:given AS text), 'user:' || CAST(:given AS text))
-  OR strpos(lower(actor_name), lower(CAST(:given AS text))) > 0 LIMIT :limit
+SELECT low FROM half WHERE low >= high
 """)
 
 
-def people(connection: Connection, given: str) -> list[str]:
-    """Return the ids of actors with that id, or with that text in the name they had last."""
-    return list(connection.execute(_ACTORS, {"given": given, "limit": MAX_PEOPLE}).scalars())
+def _bottom(connection: Connection, filters: Filters) -> int:
+    """Return the first leaf that can be as new as is asked for: leaves are in the order of recording."""
+    return _recorded(connection, filters.since - SKEW) if filters.since else 0
 
 
-@dataclass(frozen=True)
-class Overview:
-    """Counts over the newest matches: (value, label, count) by facet, and (start, count, refused) by time."""
-
-    counted: int
-    more: bool
-    facets: dict[str, list[tuple[str, str, int]]]
-    bars: list[tuple[datetime, int, int]]
-
-
-def overview(connection: Connection, filters: Filters) -> Overview:
-    """Return counts over at most SAMPLE newest matches."""
-    names = ("role", "outcome", "type", "actor_id", "actor_name", "occurred_at")
-    query = select(*(events.c[name] for name in names)).where(*_conditions(connection, filters))
-    rows = connection.execute(query.order_by(events.c.leaf_index.desc()).limit(SAMPLE + 1)).all()
-    rows, more = rows[:SAMPLE], len(rows) > SAMPLE
-    facets = {
-        "person": _count((row.actor_id, row.actor_name) for row in rows),
-        "role": _count((row.role, row.role) for row in rows),
-        "kind": _count((row.type, row.type) for row in rows),
-        "outcome": _count((row.outcome, row.outcome) for row in rows),
-    }
-    return Overview(len(rows), more, facets, _bars([(row.occurred_at, row.outcome) for row in rows]))
+def _top(connection: Connection, filters: Filters, top: int) -> int:
+    """Return the leaf below which lies what happened before `until` and was recorded in time."""
+    if filters.until is None:
+        return top
+    last = select(events.c.leaf_index).where(events.c.occurred_at < filters.until)
+    near = connection.execute(last.order_by(events.c.occurred_at.desc()).limit(1)).scalar()
+    return min(top, max(_recorded(connection, filters.until + LATE), 0 if near is None else int(near) + 1))
 
 
-def _count(pairs: Any, most: int = 6) -> list[tuple[str, str, int]]:
-    counts: dict[str, int] = {}
-    labels: dict[str, str] = {}
-    for value, label in pairs:
-        if value:
-            counts[value] = counts.get(value, 0) + 1
-            labels.setdefault(value, label or value)
-    ranked = sorted(counts, key=lambda value: -counts[value])[:most]
-    return [(value, labels[value], counts[value]) for value in ranked]
+def _recorded(connection: Connection, moment: datetime) -> int:
+    """Return the first leaf that was recorded at that moment or later."""
+    return int(connection.execute(_FIRST_SINCE, {"moment": moment}).scalar() or 0)
 
 
-def _bars(acts: list[tuple[datetime, str]]) -> list[tuple[datetime, int, int]]:
-    """Return counts in equal spans of whole minutes between the first and the last act."""
-    if not acts:
-        return []
-    first, last = min(acts)[0].replace(second=0, microsecond=0), max(acts)[0]
-    minutes = int((last - first).total_seconds() // 60) + 1
-    span = timedelta(minutes=-(-minutes // BUCKETS))
-    bars = [[0, 0] for _ in range(int((last - first) / span) + 1)]
-    for at, outcome in acts:
-        bar = bars[int((at - first) / span)]
-        bar[0] += 1
-        bar[1] += outcome != "success"
-    return [(first + number * span, count, refused) for number, (count, refused) in enumerate(bars)]
+def brief(connection: Connection, indexes: Sequence[int]) -> list[Any]:
+    """Return what lists show of these leaves, the newest first."""
+    query = select(*(events.c[name] for name in _BRIEF)).where(events.c.leaf_index.in_(indexes))
+    return list(connection.execute(query.order_by(events.c.leaf_index.desc())).all())
 
 
 def event(connection: Connection, event_id: UUID) -> Any:
     """Return a whole stored event, or None."""
     return connection.execute(select(events).where(events.c.event_id == event_id)).first()
+
+
+def of_entities(connection: Connection, source: str, entities: set[str], limit: int) -> Rows:
+    """Return what happened to these entities of a service, each in the order of its own events."""
+    query = select(*(events.c[name] for name in _BRIEF), events.c.sequence).where(
+        events.c.source == source, events.c.entity.in_(sorted(entities))
+    )
+    return connection.execute(query.order_by(events.c.entity, events.c.sequence).limit(limit)).all()
 
 
 def timeline(connection: Connection, case: str, *, before: int | None, limit: int) -> Rows:
@@ -179,7 +202,8 @@ def letters(connection: Connection, case: str, correlations: set[UUID], limit: i
 
 _NAMES = text("""
 SELECT given.id, coalesce(acted.actor_name, registered.name) AS name FROM unnest(CAST(:ids AS text[])) AS given(id)
-LEFT JOIN LATERAL (SELECT actor_name FROM event WHERE actor_id = 'user:' || given.id
+LEFT JOIN LATERAL (SELECT actor_name FROM event
+  WHERE hashtextextended(actor_id, 0) = hashtextextended('user:' || given.id, 0) AND actor_id = 'user:' || given.id
   ORDER BY leaf_index DESC LIMIT 1) AS acted ON true
 LEFT JOIN LATERAL (SELECT CAST(body AS jsonb) #>> '{data,name}' AS name FROM event
   WHERE source = 'portal' AND entity = 'user:' || given.id ORDER BY sequence LIMIT 1) AS registered ON true

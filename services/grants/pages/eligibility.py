@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -75,7 +76,7 @@ def _told(call: Call, rule: Criterion, item: Judged, locale: str) -> dict[str, A
         "text": say(rule.text, locale),
         "result": item.result,
         "label": translate("grants", RESULTS[item.result], locale=locale),
-        "given": next((say(option.name, locale) for option in options if option.id == item.given), item.given),
+        "given": next((say(option.name, locale) for option in options if option.id == item.given), _figure(item.given)),
         "needs": said("grants", named.needs()) if rule.source else "",
     }
 
@@ -84,3 +85,12 @@ def _named(rule: Criterion, options: Sequence[Choice], locale: str) -> Criterion
     """Return the rule with the names of its choices instead of their ids."""
     names = {option.id: say(option.name, locale) for option in options}
     return rule.model_copy(update={"any_of": tuple(names.get(item, item) for item in rule.any_of)})
+
+
+def _figure(given: str) -> str:
+    """Return an answer as it was given; a number as the reader's language writes it."""
+    try:
+        number = Decimal(given)
+    except InvalidOperation:
+        return given
+    return translate("grants", "%(number)s", {"number": number}) if number.is_finite() else given

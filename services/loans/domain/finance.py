@@ -129,7 +129,7 @@ class Monitoring(_Strict):
 
 
 class PackProduct(_Strict):
-    """A product that the pack proposes for a bank; it is checked when the pack is loaded, and again when it is published."""
+    """A product that the pack proposes for a bank; it is checked when the pack is loaded and when it is published."""
 
     bank: str
     terms: dict[str, Any]

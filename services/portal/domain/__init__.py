@@ -38,6 +38,9 @@ MINIMUM_PASSWORD, MAXIMUM_PASSWORD = 12, 128
 _GUESSED = ("password", "qwerty", "123456", "letmein", "welcome", "abc123", "iloveyou", "admin", "tamga", "пароль")
 
 
+ERASED = "Erased person"
+
+
 class User(Entity):
     """A person who may sign in."""
 
@@ -100,6 +103,21 @@ class User(Entity):
         self.active = False
         self.record(UserDeactivated(user_id=self.id, reason=reason))
 
+    def erase(self) -> bool:
+        """Forget who an applicant's person is: no name, no address, no way in. Returns False when that is done already.
+
+        Staff are not erased: who decided stays on record, as the law asks.
+        """
+        if self.email == erased_email(self.id):
+            return False
+        if set(self.roles) != {"applicant"}:
+            raise ConflictError("Only people of applicants are erased: who decided for the programme stays on record")
+        self.name, self.email = ERASED, erased_email(self.id)
+        self.record(UserChanged(**self._whole()))
+        if self.active:
+            self.deactivate("erased")
+        return True
+
     def password_changed(self) -> None:
         """Record that the password is another one now."""
         self.record(PasswordChanged(user_id=self.id))
@@ -123,6 +141,11 @@ class User(Entity):
 
     def _whole(self) -> dict[str, Any]:
         return {"user_id": self.id} | self.model_dump(exclude={"id", "version", "active"})
+
+
+def erased_email(user_id: str) -> str:
+    """Return what stands for the address of somebody who was erased; nothing can be delivered to it (RFC 2606)."""
+    return f"{user_id}@erased.invalid"
 
 
 def normal_email(given: str) -> str:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from services.portal import passwords, storage
 from services.portal.domain import ORGANISATION_KINDS, ROLES, Organisation, User, check_password, normal_email
 from services.portal.handlers.sessions import record_closed
+from services.portal.storage.forgetting import forget
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.i18n import Locale
@@ -68,6 +69,20 @@ def deactivate_user(uow: UnitOfWork, user_id: str, reason: str, *, expected: int
         uow, user_id, storage.close_sessions(uow.connection, user_id, uow.now(), "deactivated"), "deactivated"
     )
     return user
+
+
+def erase_user(uow: UnitOfWork, user_id: str) -> bool:
+    """Forget who an applicant's person is and where they signed in from; their sessions, keys and links end.
+
+    Returns False when that is done already, or nobody has that id.
+    """
+    user = storage.users(uow).find(user_id, for_update=True)
+    if user is None or not user.erase():
+        return False
+    uow.flush()
+    record_closed(uow, user_id, storage.close_sessions(uow.connection, user_id, uow.now(), "erased"), "erased")
+    forget(uow.connection, user_id, uow.now())
+    return True
 
 
 def grant_role(uow: UnitOfWork, user_id: str, role: str, *, expected: int | None = None) -> User:

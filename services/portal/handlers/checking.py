@@ -18,6 +18,7 @@ from shared.events.payment_rules import payment_problems
 from shared.events.product_rules import product_problems
 from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
+from shared.events.retention_rules import retention_problems
 from shared.events.round_rules import round_problems
 from shared.forms import call_problems, judging_problems
 from shared.web.forms import field_errors
@@ -36,6 +37,7 @@ _PROBLEMS = (
     call_rule_problems,
     round_problems,
     product_problems,
+    retention_problems,
 )
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.events.catalogue.glossary_erasure import ERASURE
 from shared.events.catalogue.glossary_grants import GRANTS
 from shared.events.catalogue.glossary_guarantees import GUARANTEES
 from shared.events.catalogue.glossary_loans import LOANS
 from shared.events.catalogue.glossary_own import OWN
+from shared.events.catalogue.glossary_searches import SEARCHES
 from shared.events.catalogue.glossary_webhooks import WEBHOOKS
 
 # field: (what it means, an example; None where the type says enough)
@@ -19,6 +21,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     **GUARANTEES,
     **LOANS,
     **WEBHOOKS,
+    **ERASURE,
+    **SEARCHES,
     "about": ("What the missing events are of: an entity, or all of a source.", "grants/application:BSO-2026-0001"),
     "absent": ("How many of the missing events the source does not have either.", 0),
     "accepted": ("How much of it was accepted.", None),
