@@ -230,6 +230,7 @@ KINDS: dict[str, str] = {
     "loans.fee.accrued": "A part of the adviser's fee was earned",
     "loans.fee.approved": "Approved the adviser's fee",
     "loans.fee.paid": "Paid the adviser's fee",
+    "loans.fee.restored": "A corrected tape gave the adviser's fee back",
     "loans.fee.clawed_back": "An early default took the adviser's fee back",
     "loans.fee.returned": "The adviser returned the fee",
     "loans.group.settled": "Settled the shares of a group",

@@ -45,6 +45,7 @@ PUBLISHES = (
     "loans.fee.assigned",
     "loans.fee.clawed_back",
     "loans.fee.paid",
+    "loans.fee.restored",
     "loans.fee.returned",
     "loans.firm.person_erased",
     "loans.firm.person_named",
