@@ -223,8 +223,8 @@ class UnitOfWork:
         rows: list[dict[str, Any]] = []
         changed: list[Change] = []
         for key, (entity, repository, loaded) in list(self._tracked.items()):
-            recorded = entity.collect()
             state = entity.state()
+            recorded = entity.up_to_date(entity.collect(), state)
             if recorded or loaded is None or state != loaded:
                 changed.append(Change(repository, entity, state, loaded is None, recorded))
                 self._tracked[key] = (entity, repository, state)

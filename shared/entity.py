@@ -132,6 +132,21 @@ class Entity(BaseModel):
         events, self._events = self._events, []
         return events
 
+    def up_to_date(self, recorded: list[Recorded], state: dict[str, Any]) -> list[Recorded]:
+        """Return what was recorded, the last of it up to `state`, which is stored.
+
+        A verb, or who called it, may change a field after recording. The hash on record is that of the stored state,
+        or the comparison of the two would take it for somebody's who changed the row past the programs.
+        """
+        if not recorded or state == self._snapshot:
+            return recorded
+        late = difference(self._snapshot, state, self.PRIVATE)
+        late.pop("id", None)
+        last = recorded[-1]
+        changes = last.changes | {name: [last.changes.get(name, pair)[0], pair[1]] for name, pair in late.items()}
+        self._snapshot = state
+        return [*recorded[:-1], Recorded(last.event, changes, canonical_hash(state))]
+
     def parties(self) -> dict[str, list[str]]:
         """Return who stands where in this case: {"applicant": ["org:…"], "officer": ["user:…"]}.
 

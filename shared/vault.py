@@ -127,7 +127,8 @@ def lines_of(file: Path) -> list[str]:
 
 
 def _use(file: Path) -> str:
-    return "webhooks" if file.name.startswith("webhook") else "bank numbers"
+    uses = {"webhook": "webhooks", "subjects": "people in the log"}
+    return next((use for name, use in uses.items() if file.name.startswith(name)), "bank numbers")
 
 
 def _cure() -> str:

@@ -143,6 +143,7 @@ KINDS: dict[str, str] = {
     "loans.proposal.document_added": "Added a document to the proposal",
     "loans.proposal.document_removed": "Removed a document from the proposal",
     "loans.proposal.submitted": "Submitted the proposal",
+    "loans.proposal.settled": "An offer for the proposal was accepted",
     "loans.proposal.reopened": "Reopened the proposal",
     "loans.firm.recorded": "Entered a fact of the firm's profile",
     "loans.advice.contacted": "Noted a contact with the firm",

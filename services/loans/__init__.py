@@ -102,6 +102,7 @@ PUBLISHES = (
     "loans.proposal.document_removed",
     "loans.proposal.reopened",
     "loans.proposal.saved",
+    "loans.proposal.settled",
     "loans.proposal.started",
     "loans.proposal.submitted",
     "loans.proposal.support_ended",

@@ -21,11 +21,12 @@ from services.audit.handlers.erasure import House
 from services.audit.handlers.signing import sign_checkpoint
 from services.audit.handlers.verification import verify
 from services.audit.storage.archive import envelopes
-from services.audit.storage.subjects import Subjects
+from services.audit.storage.subjects import WRAPPING, Subjects
 from shared.database import Context, UnitOfWork
 from shared.errors import ForbiddenError, IllegalTransitionError
 from shared.events import Actor, Envelope
 from shared.messaging.wire import Raw, encode
+from shared.settings import SettingsError
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, person, web_settings
 
@@ -312,6 +313,18 @@ def test_an_old_copy_of_the_keys_does_not_bring_anybody_back(engine: Engine, hou
     assert subject
     assert (subject.key, anew.found_by(["biljana"]), anew.names([BILJANA.id])) == (None, {}, {})
     assert anew.names([ANA.id]) == {ANA.id: ANA.name}
+
+
+def test_a_lost_wrapping_key_is_told_and_none_is_made_in_its_place(engine: Engine, house: House) -> None:
+    """Without the key that wraps the others nothing more is taken in, and the words name the file and the cure."""
+    told(engine, house, story())
+    (house.keys.folder / WRAPPING).unlink()
+    lost = House(house.keys, Subjects(house.keys.folder), house.zone, house.two_people)
+    with pytest.raises(SettingsError, match=r"The key of people in the log, .*subjects\.key, can't be read"):
+        told(engine, lost, [act(20, body=body(ANA))])
+    assert not (house.keys.folder / WRAPPING).exists()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM event")).scalar_one() == 7
 
 
 def test_a_change_of_a_seal_is_found(stand: Stand, engine: Engine, house: House) -> None:

@@ -47,6 +47,23 @@ def test_an_event_carries_what_changed_and_the_hash_after_it() -> None:
     assert thing.collect() == []
 
 
+def test_the_last_event_says_the_state_that_is_stored() -> None:
+    """What changes after the last event of an act stands in it, from its first value on; events before stay."""
+    thing = Thing(id="t", price=Money.of(1, "EUR"))
+    thing.loaded()
+    thing.change("2")
+    thing.change("3")
+    thing.price, thing.secret = Money.of(4, "EUR"), "late"
+    recorded = thing.collect()
+    first, second = thing.up_to_date(recorded, thing.state())
+    assert first == recorded[0]
+    assert [pair["amount"] for pair in second.changes["price"]] == ["2.00", "4.00"]
+    assert second.changes["secret"] == [HIDDEN, HIDDEN]
+    assert second.after_hash == canonical_hash(thing.state())
+    assert thing.up_to_date([second], thing.state()) == [second]
+    assert thing.up_to_date([], {}) == []
+
+
 def test_private_fields_show_only_that_they_changed() -> None:
     """A private value never stands in the record, the fact that it changed does."""
     thing = Thing(id="t", price=Money.of(1, "EUR"))

@@ -212,7 +212,7 @@ def refusal(judged: list[Judged]) -> RetainedError | None:
         return RetainedError(
             "%(what)s is under legal hold since %(date)s, placed by %(by)s: %(why)s",
             what=record.case or hold.which or "it",
-            date=hold.placed_at[:10],
+            date=date.fromisoformat(hold.placed_at[:10]),
             by=hold.placed_by_name,
             why=hold.why,
         )
@@ -231,6 +231,6 @@ def refusal(judged: list[Judged]) -> RetainedError | None:
     return RetainedError(
         "%(what)s has to be kept until %(date)s: %(basis)s",
         what=longest.record.case or "it",
-        date=str(longest.until),
+        date=longest.until,
         basis=longest.term.basis,
     )

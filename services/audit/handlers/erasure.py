@@ -165,8 +165,8 @@ def confirm(uow: UnitOfWork, house: House, subject: Subject, *, expected: int | 
 
 def _may_be_erased(uow: UnitOfWork, house: House, subject: Subject) -> Look:
     seen = look(uow.connection, house, subject, house.day(uow.now()))
-    if seen.erasure and seen.erasure.stage == "erased":
-        raise ConflictError("This person was erased on %(date)s", date=(seen.erasure.erased_at or "")[:10])
+    if seen.erasure and seen.erasure.erased_at:
+        raise ConflictError("This person was erased on %(date)s", date=date.fromisoformat(seen.erasure.erased_at[:10]))
     if refused := seen.refused:
         raise refused
     return seen

@@ -277,8 +277,10 @@ class Subjects:
 
     def _wrapping(self) -> vault.Vault:
         if self._vault is None:
-            vault.ensure_key(self.folder / WRAPPING)
-            self._vault = vault.Vault(vault.lines_of(self.folder / WRAPPING))
+            file = self.folder / WRAPPING
+            if file.exists() or not self._ask("SELECT 1 FROM subject WHERE key IS NOT NULL LIMIT 1", ()):
+                vault.ensure_key(file)  # never beside keys that another one has wrapped: they could not be opened
+            self._vault = vault.Vault(vault.lines_of(file))
         return self._vault
 
     def _marks(self, word: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from shared.events.loans.proposal import (
     ProposalDocumentRemoved,
     ProposalReopened,
     ProposalSaved,
+    ProposalSettled,
     ProposalStarted,
     ProposalSubmitted,
     ProposalSupportEnded,
@@ -172,3 +173,4 @@ class Proposal(Entity):
                 "An offer for this proposal has been accepted already: %(id)s", id=self.accepted_referral
             )
         self.accepted_referral = referral
+        self.record(ProposalSettled(**self.facts(), referral_id=referral))

@@ -64,6 +64,14 @@ class ProposalSubmitted(_ProposalFact):
     content_sha256: str
 
 
+class ProposalSettled(_ProposalFact):
+    """One offer for it was accepted: no other can be."""
+
+    TYPE = "loans.proposal.settled"
+    AUDIENCE = "record"
+    referral_id: str
+
+
 class ProposalReopened(_ProposalFact):
     """A locked proposal may be changed again; the locked version stays what banks have seen."""
 
