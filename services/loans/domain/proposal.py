@@ -93,7 +93,7 @@ class Proposal(Entity):
         if self.support_ended_at:
             raise IllegalTransitionError("end the adviser's access", "ended", [])
         self.support_ended_at = now
-        self.record(ProposalSupportEnded(**self.facts("officer")))
+        self.record(ProposalSupportEnded(**self.facts()))
 
     def start(self) -> None:
         """Record that it was begun."""

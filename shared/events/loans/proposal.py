@@ -54,6 +54,7 @@ class ProposalSupportEnded(_ProposalFact):
     """The firm ended what its adviser may read and do; `supporter_id` is the adviser that it had chosen."""
 
     TYPE = "loans.proposal.support_ended"
+    AUDIENCE = "record"
 
 
 class ProposalSubmitted(_ProposalFact):
