@@ -17,8 +17,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
 from shared.entity import Part
 from shared.errors import Rule
+from shared.events.fields import ZERO, Day, Line, Percent, Prose, Sum
 from shared.events.wording import broken
-from shared.fields import ZERO, Day, Line, Percent, Prose, Sum
 from shared.money import Amount
 
 Takes = Literal["at_least", "at_most", "any_of", "none_of", "all_of"]

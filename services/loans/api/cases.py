@@ -14,7 +14,7 @@ from services.loans.domain.advice import How, Side, Step
 from services.loans.handlers import cases
 from services.loans.handlers.cases import Case, Opened
 from shared.database import UnitOfWork
-from shared.fields import Line, Prose
+from shared.events.fields import Line, Prose
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.identity import Identity
 

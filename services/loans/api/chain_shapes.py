@@ -16,7 +16,7 @@ from services.loans.domain.tripartite import Ending, Signature
 from services.loans.handlers.chain_view import TRADE, Opened
 from services.loans.handlers.deliveries import Report
 from services.loans.handlers.tripartite import Due, Wanted
-from shared.fields import Line, Prose
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money
 
 

@@ -14,7 +14,7 @@ from services.loans.api.shapes import Given
 from services.loans.domain.fee import Accrual, ClawBack, Fee, Payout, Return
 from services.loans.domain.fee_rules import SuccessFee
 from services.loans.handlers import fees
-from shared.fields import Line
+from shared.events.fields import Line
 from shared.money import Amount, Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 

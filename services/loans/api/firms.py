@@ -17,7 +17,7 @@ from services.loans.domain.firm import Fact
 from services.loans.handlers import access, firms
 from services.loans.handlers.firms import Opened
 from shared.database import UnitOfWork
-from shared.fields import Prose
+from shared.events.fields import Prose
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 

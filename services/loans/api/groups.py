@@ -14,7 +14,7 @@ from services.loans.handlers import groups
 from services.loans.handlers.groups import Opened
 from services.loans.storage import groups as stored
 from shared.database import UnitOfWork
-from shared.fields import Line, Prose
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity

@@ -20,7 +20,7 @@ from services.loans.domain.matching import Finding
 from services.loans.domain.permission import Permission
 from services.loans.handlers import access, claims, guarantees
 from services.loans.handlers.guarantees import Opened
-from shared.fields import Line, Percent, Prose
+from shared.events.fields import Line, Percent, Prose
 from shared.money import Amount, Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 

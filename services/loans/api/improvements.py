@@ -15,7 +15,7 @@ from services.loans.domain.scoring import Score
 from services.loans.handlers import improvements
 from services.loans.handlers.improvements import Opened
 from shared.database import UnitOfWork
-from shared.fields import Line, Prose
+from shared.events.fields import Line, Prose
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from services.loans.domain.portfolio import SHARES, SUMS, Sums, par
 from services.loans.handlers import portfolio
 from services.loans.handlers.portfolio import Portfolio
+from shared.events.fields import Line
 from shared.exports.tables import CSV_TYPE, Column, Table, csv_pieces
-from shared.fields import Line
 from shared.web.dependencies import Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["portfolio"])

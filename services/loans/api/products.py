@@ -17,8 +17,8 @@ from services.loans.domain.proposal import Proposal
 from services.loans.handlers import access, products, proposals, referrals
 from services.loans.handlers.products import Fit, Standing
 from shared.errors import NotFoundError
+from shared.events.fields import Line, Prose
 from shared.events.product_rules import KINDS, ProductTerms
-from shared.fields import Line, Prose
 from shared.money import Amount
 from shared.web.dependencies import Reader, Uow, Who, allowed
 

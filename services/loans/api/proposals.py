@@ -26,7 +26,7 @@ from services.loans.api.shapes import (
 from services.loans.domain.report import report
 from services.loans.handlers import access, proposals, referrals
 from shared.documents import DocumentStore
-from shared.fields import Line
+from shared.events.fields import Line
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["proposals"])

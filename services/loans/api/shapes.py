@@ -17,7 +17,7 @@ from services.loans.domain.referral import legal_moves
 from services.loans.domain.schedule import Instalment
 from services.loans.handlers.proposals import Assessment
 from services.loans.handlers.referrals import Opened
-from shared.fields import Line, Prose
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money
 
 Version = Annotated[

@@ -13,7 +13,7 @@ from services.loans.domain.tape import Counts, Figure, Tape
 from services.loans.domain.tape_rows import COLUMNS
 from services.loans.handlers.loans import Standing
 from services.loans.handlers.tape_reading import MOST
-from shared.fields import Line
+from shared.events.fields import Line
 
 Cell = Annotated[str, StringConstraints(max_length=200)] | int | bool | None
 

@@ -14,7 +14,7 @@ from services.loans.api.tape_shapes import ApplyTape, LineList, LineOut, SendTap
 from services.loans.handlers import tapes
 from services.loans.handlers.tape_reading import MOST, TapeFile
 from shared.documents import DocumentStore
-from shared.fields import Line
+from shared.events.fields import Line
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["tapes"])

@@ -13,7 +13,7 @@ from services.loans.api.shapes import Given
 from services.loans.domain.teaser import Face, Teaser
 from services.loans.handlers import access, teasers
 from services.loans.handlers.teasers import Showing
-from shared.fields import Line
+from shared.events.fields import Line
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["teasers"])

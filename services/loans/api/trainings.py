@@ -17,7 +17,7 @@ from services.loans.domain.training import Seat
 from services.loans.handlers import diagnostics, firms, trainings
 from services.loans.handlers.trainings import Opened
 from shared.database import UnitOfWork
-from shared.fields import Line, Sum
+from shared.events.fields import Line, Sum
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 

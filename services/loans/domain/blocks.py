@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from shared.entity import Part
-from shared.fields import ZERO, Day, Line, Percent, Prose, Signed, Sum, blank_is_none
+from shared.events.fields import ZERO, Day, Line, Percent, Prose, Signed, Sum, blank_is_none
 
 Growth = Annotated[Signed, Field(ge=-100, le=1000)]
 MaybeSum = Annotated[Sum | None, BeforeValidator(blank_is_none)]

@@ -12,9 +12,9 @@ from services.loans.domain.finance import Finance
 from services.loans.domain.product import sha256_of
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, ForbiddenError, IllegalTransitionError, InvalidError, Rule
+from shared.events.fields import ZERO, Day, Line, Percent, Sum
 from shared.events.loans import facility as events
 from shared.events.product_rules import MAX_RULES, Codes, Condition, Currency
-from shared.fields import ZERO, Day, Line, Percent, Sum
 from shared.money import Money, decimals_of
 
 MAX_WHY = 500

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from services.loans.domain.blocks import Block, Whole
 from shared.errors import Rule
-from shared.fields import ZERO, Day, Line, Percent, Signed, Sum
+from shared.events.fields import ZERO, Day, Line, Percent, Signed, Sum
 
 Topic = Literal["register", "owners", "staff", "accounts"]
 Source = Literal["audited", "tax_return", "management", "self_declared"]

@@ -17,8 +17,8 @@ from services.loans.domain.blocks import MaybePercent, MaybeSum, Whole
 from services.loans.domain.matching import size_class
 from shared.entity import Entity, Part, canonical_hash
 from shared.errors import ConflictError, IllegalTransitionError, InvalidError, NotFoundError, Rule
+from shared.events.fields import Line
 from shared.events.loans import group as events
-from shared.fields import Line
 from shared.money import Money, total
 
 MAX_MEMBERS = 20

@@ -17,7 +17,7 @@ from services.loans.pages import forms, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
-from shared.fields import Day, Line, Prose
+from shared.events.fields import Day, Line, Prose
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel

@@ -19,8 +19,8 @@ from services.loans.pages.tripartite import do, stays
 from services.loans.storage import chain
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line
 from shared.exports.tables import CSV_TYPE, Column, Table, csv_pieces
-from shared.fields import Line
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel

@@ -20,8 +20,8 @@ from services.loans.pages import forms, guarantee_words, product_words, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Prose
 from shared.events.product_rules import KINDS
-from shared.fields import Prose
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import invalid

@@ -15,7 +15,7 @@ from services.loans.pages.proposals import STAY as PROPOSAL_STAYS
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
-from shared.fields import Line
+from shared.events.fields import Line
 from shared.money import Amount
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import FormData
 
 from shared.errors import InvalidError
-from shared.fields import Day, Line, Prose
+from shared.events.fields import Day, Line, Prose
 from shared.money import Amount
 from shared.web.forms import FormModel, invalid
 

@@ -23,7 +23,7 @@ from services.loans.storage import chain
 from services.loans.storage import groups as stored
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
-from shared.fields import Line
+from shared.events.fields import Line
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import invalid

@@ -23,7 +23,7 @@ from services.loans.pages.proposals import seen
 from services.loans.pages.values import Values
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
-from shared.fields import Line, Percent, Prose
+from shared.events.fields import Line, Percent, Prose
 from shared.money import Amount, Money
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed

@@ -20,7 +20,7 @@ from services.loans.pages import forms, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
-from shared.fields import Line, Prose
+from shared.events.fields import Line, Prose
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity

@@ -12,7 +12,7 @@ from services.loans.handlers import links
 from services.loans.pages import forms
 from shared.database import UnitOfWork
 from shared.errors import InvalidError, TamgaError
-from shared.fields import Line, Prose
+from shared.events.fields import Line, Prose
 from shared.pace import Pace
 from shared.web.dependencies import Uow, allowed
 from shared.web.pages import render

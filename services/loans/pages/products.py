@@ -18,8 +18,8 @@ from services.loans.pages.proposals import seen
 from services.loans.policy import POLICY
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line, Prose
 from shared.events.product_rules import KINDS, ProductTerms
-from shared.fields import Line, Prose
 from shared.money import Amount
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed

@@ -18,7 +18,7 @@ from services.loans.pages import forms, product_words, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
-from shared.fields import Line
+from shared.events.fields import Line
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity

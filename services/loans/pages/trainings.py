@@ -21,8 +21,8 @@ from services.loans.pages.editor import download
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line
 from shared.exports.tables import CSV_TYPE
-from shared.fields import Line
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel
