@@ -35,6 +35,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "lists": ("services.grants.exclusion_cli", "commands", "Exclusion lists: import a version, list them."),
     "payees": ("services.grants.payee_cli", "commands", "Bank numbers: the keys that seal them, and a newer one."),
     "letters": ("services.notifications.cli", "commands", "Letters: check a programme's rules, list deliveries."),
+    "webhooks": (
+        "services.notifications.webhook_cli",
+        "commands",
+        "Banks' endpoints: the keys of their secrets.",
+    ),
     "loan": ("services.loans.cli", "loan", "Loans: compute a repayment schedule."),
     "proposal": ("services.loans.cli", "proposal", "Proposals: compute every ratio."),
     "workflow": ("shared.workflow_cli", "commands", "Workflow files: lint, diagram, check who may do what, migrate."),

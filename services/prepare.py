@@ -28,6 +28,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.backbone import broker, queues
 from services.grants.storage import secrets
 from services.launcher import settling
+from services.notifications import webhook_cli
+from services.notifications.handlers import resealing
 from services.portal import bootstrap
 from shared import migrations, vault
 from shared.database import engine_for
@@ -104,7 +106,19 @@ def prepare_secrets(settings: Settings) -> dict[str, Any]:
     finally:
         engine.dispose()
         loans.dispose()
-    return {"sealed anew": done.numbers + done.files}
+    return {"sealed anew": done.numbers + done.files + _reseal_webhooks(settings)}
+
+
+def _reseal_webhooks(settings: Settings) -> int:
+    """Seal the secrets of banks' endpoints under the newest key; one whose key is missing waits, and is named."""
+    if settings.webhook_key_file is None:
+        return 0
+    done = webhook_cli.reseal_all(settings)
+    try:
+        resealing.must_be_openable(done)
+    except vault.VaultError as error:  # its endpoint alone is held up, not the house
+        logging.getLogger(__name__).warning("%s", error)
+    return done.secrets
 
 
 def add_people(settings: Settings) -> dict[str, Any]:

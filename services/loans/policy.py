@@ -54,6 +54,8 @@ POLICY = Policy(
         "loans.firm.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
         "loans.firm.read": {"applicant": "own", **_STAFF},
         "loans.firm.write": {"applicant": "own", **_STAFF},
+        "loans.firm.advisers": {"applicant": "own", **_STAFF},
+        "loans.firm.part": {"applicant": "own"},
         "loans.diagnostic.take": {"applicant": "own", **_STAFF},
         "loans.case.list": {"applicant": "all", **dict.fromkeys(_STAFF, "all")},
         "loans.case.read": {"applicant": "own", **_STAFF},

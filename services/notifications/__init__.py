@@ -15,6 +15,7 @@ PUBLISHES = (
     "notifications.endpoint.registered",
     "notifications.endpoint.secret_made",
     "notifications.endpoint.secret_retired",
+    "notifications.endpoint.secrets_resealed",
     "notifications.gap.alarmed",
     "notifications.gap.closed",
     "notifications.link.issued",

@@ -44,6 +44,14 @@ class EndpointSecretRetired(_EndpointFact):
     number: int
 
 
+class EndpointSecretsResealed(_EndpointFact):
+    """The endpoint's secrets are the same, kept under a newer key of the house."""
+
+    TYPE = "notifications.endpoint.secrets_resealed"
+    key: str
+    numbers: list[int]
+
+
 class EndpointEnabled(_EndpointFact):
     """Messages are sent to it again."""
 

@@ -76,20 +76,25 @@ def publish(uow: UnitOfWork, *, now: datetime | None = None, at_once: bool = Fal
         return False
     event, entity = manifest_event(source), f"manifest:{source}"
     before = connection.execute(_BEFORE, {"entity": entity}).first()
+    if before and not at_once and not _is_due(connection, before, event.TYPE, now or moment(connection, uow.clock)):
+        return False
     state = connection.execute(_STATE, {"source": source}).one()
     first = before.last + 1 if before else state.kept
-    last = max(first - 1, min(state.settled, first + SPAN - 1))
-    facts = {"first": first, "last": last}
-    if before and not at_once:
-        age = (now or moment(connection, uow.clock)) - before.recorded_at
-        news = last >= first and connection.execute(_NEWS, facts | {"type": event.TYPE}).scalar_one()
-        if age < timedelta(seconds=SECONDS if news else IDLE_SECONDS):
-            return False
+    facts = {"first": first, "last": max(first - 1, min(state.settled, first + SPAN - 1))}
     span = _spanned(connection, facts)
     deleted = max(0, state.recorded - state.numbered - state.waiting)
     counted = {"recorded": state.recorded, "numbered": state.numbered, "waiting": state.waiting, "deleted": deleted}
     uow.record(event(**facts, **span, **counted), entity=entity)
     return True
+
+
+def _is_due(connection: Connection, before: Any, kind: str, now: datetime) -> bool:
+    """Say whether it is time; asked often, so only what an index knows is asked, and the counters are not summed up."""
+    age = now - before.recorded_at
+    if age < timedelta(seconds=SECONDS):
+        return False
+    beyond = {"first": before.last + 1, "last": 2**62, "type": kind}
+    return age >= timedelta(seconds=IDLE_SECONDS) or bool(connection.execute(_NEWS, beyond).scalar_one())
 
 
 def _spanned(connection: Connection, facts: dict[str, Any]) -> dict[str, Any]:

@@ -30,15 +30,16 @@ from webhooks_world import (
 
 from services.notifications.domain.webhook import State
 from services.notifications.egress import Egress
+from services.notifications.handlers import resealing
 from services.notifications.handlers.posting import LEASE
 from services.notifications.receiver.tamga_webhooks import Receiver
 from services.notifications.storage import webhooks as storage
-from shared.database import reading
+from shared.database import Context, UnitOfWork, reading, system
 from shared.events.loans.loan import LoanAgreed
 from shared.money import Money
 from shared.testing.stand import Stand
 from shared.testing.web import Browser, person
-from shared.vault import new_key, vault_of
+from shared.vault import Vault, VaultError, lines_of, new_key, vault_of
 
 
 @pytest.fixture
@@ -175,6 +176,32 @@ def test_a_secret_that_can_not_be_opened_stops_its_endpoint_alone(
     assert (bank.came, hooks.messages(made)) == ([], [("referral.submitted", "queued")])
     assert hooks.poster().run() == 1
     assert hooks.messages(made) == [("referral.submitted", "delivered")]
+
+
+def test_a_newer_key_of_the_house_strands_no_secret(hooks: Hooks, bank: BankServer) -> None:
+    """Sealed anew on record, once; then the new key alone signs as the bank knows it, and the old one opens nothing."""
+    made = hooks.registered(bank.url, ("loans.referral.submitted",))
+    second = hooks.call("POST", f"/endpoints/{made['id']}/secrets", {"version": made["version"]})
+    hooks.registered(bank.url, ("loans.loan.agreed",))
+    [old], new = lines_of(hooks.key), new_key()
+    both, newest = Vault([new, old]), Vault([new])
+    with UnitOfWork(hooks.world.engine, "notifications", Context(actor=system("notifications"))) as uow:
+        done = resealing.reseal(uow, both)
+        assert (done.secrets, done.endpoints, done.missing) == (3, 2, {})
+    with UnitOfWork(hooks.world.engine, "notifications", Context(actor=system("notifications"))) as uow:
+        assert resealing.reseal(uow, both).secrets == 0
+        assert resealing.standing(uow.connection) == {newest.newest: 3}
+        left = resealing.reseal(uow, Vault([old]))
+        assert left.missing == {newest.newest: 3}
+        with pytest.raises(VaultError, match=f"3 under {newest.newest}"):
+            resealing.must_be_openable(left)
+        query = "SELECT count(*) FROM outbox WHERE type = 'notifications.endpoint.secrets_resealed'"
+        assert uow.connection.execute(text(query)).scalar_one() == 2
+    hooks.happens(submitted())
+    assert hooks.poster(vault=newest).run() == 1
+    now = hooks.world.clock().timestamp()
+    for secret in (made["secret"], second["secret"]):
+        assert Receiver(secret).verify(*bank.came[0], now=now)["type"] == "loans.referral.submitted"
 
 
 def test_the_guard_holds_at_every_attempt(hooks: Hooks, bank: BankServer) -> None:

@@ -15,9 +15,10 @@ from services.loans.domain.blocks import Plan
 from services.loans.domain.disclosure import content, disclosed, expand, facts_of
 from services.loans.domain.finance import Finance
 from services.loans.domain.matching import floors, hold, match, size_class
-from services.loans.domain.product import KINDS, Condition, Product, ProductTerms, cost
+from services.loans.domain.product import Product, cost
 from services.loans.domain.ratios import ratios
 from shared.errors import IllegalTransitionError, InvalidError
+from shared.events.product_rules import KINDS, Condition, ProductTerms
 
 D = Decimal
 PACK = Path(__file__).parents[2] / "programmes" / "business-ecosystem"
@@ -198,7 +199,7 @@ def test_the_packs_products_can_be_published() -> None:
     plan, fitting = Plan.model_validate(DEMONSTRATED), []
     for item in FINANCE.products:
         found = ProductTerms.model_validate(item.terms)
-        assert found.problems(FINANCE, "EUR") == {}
+        assert found.problems(FINANCE.known(), "EUR") == {}
         fitting.append((item.bank, found.said("en"), match(found, facts_of(plan, [], ratios(plan)), TODAY).failed))
     assert ("bank-two", "Growth loan", 0) in fitting
     assert {bank for bank, _, _ in fitting} == {"bank-one", "bank-two"}

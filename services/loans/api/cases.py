@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.loans.api.proposals import Limit
 from services.loans.domain.advice import How, Side, Step
-from services.loans.domain.blocks import Line, Prose
 from services.loans.handlers import cases
 from services.loans.handlers.cases import Case, Opened
 from shared.database import UnitOfWork
+from shared.events.fields import Line, Prose
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.identity import Identity
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.chain_terms import ChainTerms
 from services.loans.domain.delivery import Delivery, Transfer
 from services.loans.domain.delivery_rows import MOST, Row
@@ -17,6 +16,7 @@ from services.loans.domain.tripartite import Ending, Signature
 from services.loans.handlers.chain_view import TRADE, Opened
 from services.loans.handlers.deliveries import Report
 from services.loans.handlers.tripartite import Due, Wanted
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money
 
 

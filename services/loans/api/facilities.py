@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.loans import storage
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.facility import Change, Facility, FacilityTerms
 from services.loans.handlers import facilities
 from services.loans.handlers.facilities import Utilisation
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 

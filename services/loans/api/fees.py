@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 from services.loans import storage
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line
 from services.loans.domain.fee import Accrual, ClawBack, Fee, Payout, Return
 from services.loans.domain.fee_rules import SuccessFee
 from services.loans.handlers import fees
+from shared.events.fields import Line
 from shared.money import Amount, Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 

@@ -12,12 +12,12 @@ from pydantic import BaseModel, Field
 from services.loans import storage
 from services.loans.api.proposals import Limit
 from services.loans.api.shapes import Given, ProposalOut
-from services.loans.domain.blocks import Prose
 from services.loans.domain.facts import Source, Topic
 from services.loans.domain.firm import Fact
 from services.loans.handlers import access, firms
 from services.loans.handlers.firms import Opened
 from shared.database import UnitOfWork
+from shared.events.fields import Prose
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 
@@ -150,3 +150,23 @@ def fill_in(reference: str, given: Given, who: Who, uow: Uow) -> ProposalOut:
     firms.fill_in(uow, who, reference, version=given.version)
     uow.flush()
     return ProposalOut.of(access.proposal(uow, who, reference, "loans.proposal.read", lock=False))
+
+
+class AdviserOut(BaseModel):
+    """Who reads a firm's profile as its adviser, and how many of its proposals it supports."""
+
+    organisation: str
+    name: str
+    proposals: int
+
+
+@router.get("/firms/{organisation}/advisers", dependencies=[allowed("loans.firm.advisers")])
+def advisers(organisation: str, who: Who, uow: Uow) -> list[AdviserOut]:
+    rows = firms.advisers(uow, who, organisation)
+    return [AdviserOut(organisation=row.id, name=row.name, proposals=row.proposals) for row in rows]
+
+
+@router.post("/firms/{organisation}/advisers/{adviser}/end", dependencies=[allowed("loans.firm.part")])
+def part(organisation: str, adviser: str, who: Who, uow: Uow) -> list[str]:
+    """End an adviser's access; returns the proposals that it supported."""
+    return firms.part(uow, who, organisation, adviser)

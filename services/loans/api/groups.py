@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.group import Facts, Group, Member, MemberConsent
 from services.loans.handlers import groups
 from services.loans.handlers.groups import Opened
 from services.loans.storage import groups as stored
 from shared.database import UnitOfWork
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity

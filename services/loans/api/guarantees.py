@@ -14,13 +14,13 @@ from services.loans import storage
 from services.loans.api.facilities import Because
 from services.loans.api.proposals import store
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line, Percent, Prose
 from services.loans.domain.guarantee import Guarantee
 from services.loans.domain.guarantee_parts import Checked, Claim, Due, GuaranteeTerms, Position, Recovery
 from services.loans.domain.matching import Finding
 from services.loans.domain.permission import Permission
 from services.loans.handlers import access, claims, guarantees
 from services.loans.handlers.guarantees import Opened
+from shared.events.fields import Line, Percent, Prose
 from shared.money import Amount, Money
 from shared.web.dependencies import Reader, Uow, Who, allowed
 

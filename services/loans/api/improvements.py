@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 
 from services.loans import storage
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.scoring import Score
 from services.loans.handlers import improvements
 from services.loans.handlers.improvements import Opened
 from shared.database import UnitOfWork
+from shared.events.fields import Line, Prose
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 

@@ -11,10 +11,10 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from services.loans.domain.blocks import Line
 from services.loans.domain.portfolio import SHARES, SUMS, Sums, par
 from services.loans.handlers import portfolio
 from services.loans.handlers.portfolio import Portfolio
+from shared.events.fields import Line
 from shared.exports.tables import CSV_TYPE, Column, Table, csv_pieces
 from shared.web.dependencies import Uow, Who, allowed
 

@@ -11,13 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.loans import storage
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.matching import Match
-from services.loans.domain.product import KINDS, Product, ProductTerms
+from services.loans.domain.product import Product
 from services.loans.domain.proposal import Proposal
 from services.loans.handlers import access, products, proposals, referrals
 from services.loans.handlers.products import Fit, Standing
 from shared.errors import NotFoundError
+from shared.events.fields import Line, Prose
+from shared.events.product_rules import KINDS, ProductTerms
 from shared.money import Amount
 from shared.web.dependencies import Reader, Uow, Who, allowed
 

@@ -23,10 +23,10 @@ from services.loans.api.shapes import (
     Start,
     SupporterOut,
 )
-from services.loans.domain.blocks import Line
 from services.loans.domain.report import report
 from services.loans.handlers import access, proposals, referrals
 from shared.documents import DocumentStore
+from shared.events.fields import Line
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["proposals"])

@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from services.loans.api.shapes import Agree, Given
-from services.loans.domain.blocks import Line
 from services.loans.domain.sequence import Sequence, Step
 from services.loans.handlers import proposals, sequences
 from shared.errors import NotFoundError
+from shared.events.fields import Line
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.identity import Identity
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.comparison import Compared
 from services.loans.domain.documents import ProposalDocument
 from services.loans.domain.loan import Disbursement, Loan, Restructuring
@@ -18,6 +17,7 @@ from services.loans.domain.referral import legal_moves
 from services.loans.domain.schedule import Instalment
 from services.loans.handlers.proposals import Assessment
 from services.loans.handlers.referrals import Opened
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money
 
 Version = Annotated[

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line
 from services.loans.domain.tape import Counts, Figure, Tape
 from services.loans.domain.tape_rows import COLUMNS
 from services.loans.handlers.loans import Standing
 from services.loans.handlers.tape_reading import MOST
+from shared.events.fields import Line
 
 Cell = Annotated[str, StringConstraints(max_length=200)] | int | bool | None
 

@@ -11,10 +11,10 @@ from services.loans import storage
 from services.loans.api.proposals import store
 from services.loans.api.shapes import Given
 from services.loans.api.tape_shapes import ApplyTape, LineList, LineOut, SendTape, TapeLine, TapeList, TapeOut
-from services.loans.domain.blocks import Line
 from services.loans.handlers import tapes
 from services.loans.handlers.tape_reading import MOST, TapeFile
 from shared.documents import DocumentStore
+from shared.events.fields import Line
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["tapes"])

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from services.loans import storage
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line
 from services.loans.domain.teaser import Face, Teaser
 from services.loans.handlers import access, teasers
 from services.loans.handlers.teasers import Showing
+from shared.events.fields import Line
 from shared.web.dependencies import Reader, Uow, Who, allowed
 
 router = APIRouter(prefix="/api", tags=["teasers"])

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.loans import storage
 from services.loans.api.proposals import Limit
 from services.loans.api.shapes import Given
-from services.loans.domain.blocks import Line, Sum
 from services.loans.domain.diagnostic import Diagnostic
 from services.loans.domain.training import Seat
 from services.loans.handlers import diagnostics, firms, trainings
 from services.loans.handlers.trainings import Opened
 from shared.database import UnitOfWork
+from shared.events.fields import Line, Sum
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity
 

@@ -5,55 +5,19 @@ Amounts are Decimals in the proposal's one currency; shares and rates are percen
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field
 
 from shared.entity import Part
-from shared.money import Amount
+from shared.events.fields import ZERO, Day, Line, Percent, Prose, Signed, Sum, blank_is_none
 
-_CENT = Decimal("0.01")
-_LIMIT = Decimal(10) ** 13
-
-
-def _no_nul(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("holds a character that is no text")
-    return text
-
-
-def _cents(amount: Decimal) -> Decimal:
-    if abs(amount) >= _LIMIT:
-        raise ValueError("is too large an amount")
-    if amount != amount.quantize(_CENT):
-        raise ValueError("has more than two decimals")
-    return amount.quantize(_CENT)
-
-
-def _not_below_zero(amount: Decimal) -> Decimal:
-    if amount < 0:
-        raise ValueError("must not be below zero")
-    return amount
-
-
-def _blank_is_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_no_nul)]
-Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_no_nul)]
-Signed = Annotated[Amount, AfterValidator(_cents)]
-Sum = Annotated[Signed, AfterValidator(_not_below_zero)]
-Percent = Annotated[Signed, Field(ge=0, le=100)]
 Growth = Annotated[Signed, Field(ge=-100, le=1000)]
-Day = Annotated[date | None, BeforeValidator(_blank_is_none)]
-MaybeSum = Annotated[Sum | None, BeforeValidator(_blank_is_none)]
-MaybePercent = Annotated[Percent | None, BeforeValidator(_blank_is_none)]
-Whole = Annotated[Annotated[int, Field(ge=0, le=100_000)] | None, BeforeValidator(_blank_is_none)]
-Term = Annotated[Annotated[int, Field(ge=1, le=360)] | None, BeforeValidator(_blank_is_none)]
-ZERO = Decimal(0)
+MaybeSum = Annotated[Sum | None, BeforeValidator(blank_is_none)]
+MaybePercent = Annotated[Percent | None, BeforeValidator(blank_is_none)]
+Whole = Annotated[Annotated[int, Field(ge=0, le=100_000)] | None, BeforeValidator(blank_is_none)]
+Term = Annotated[Annotated[int, Field(ge=1, le=360)] | None, BeforeValidator(blank_is_none)]
 
 
 class Block(Part):

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.deduction import HUNDRED, Rule
 from shared import errors
 from shared.entity import Part, canonical_hash
+from shared.events.fields import Line, Prose
 from shared.money import Amount, Money, decimals_of
 
 MAX_PRODUCTS = 20

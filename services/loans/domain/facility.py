@@ -8,12 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from services.loans.domain.blocks import ZERO, Day, Line, Percent, Sum
 from services.loans.domain.finance import Finance
-from services.loans.domain.product import MAX_RULES, Codes, Condition, Currency, sha256_of
+from services.loans.domain.product import sha256_of
 from shared.entity import Entity, Part
 from shared.errors import ConflictError, ForbiddenError, IllegalTransitionError, InvalidError, Rule
+from shared.events.fields import ZERO, Day, Line, Percent, Sum
 from shared.events.loans import facility as events
+from shared.events.product_rules import MAX_RULES, Codes, Condition, Currency
 from shared.money import Money, decimals_of
 
 MAX_WHY = 500
@@ -88,7 +89,7 @@ class FacilityTerms(Part):
             if unknown := sorted(set(getattr(self, name)) - codes):
                 wrong[name] = Rule("is not known: %(names)s", names=", ".join(unknown)[:200])
         for index, item in enumerate(self.rules):
-            wrong |= {f"rules.{index}.{name}": why for name, why in item.problems(finance).items()}
+            wrong |= {f"rules.{index}.{name}": why for name, why in item.problems(finance.known()).items()}
             if item.rule in {other.rule for other in self.rules[:index]}:
                 wrong[f"rules.{index}.rule"] = "stands twice"
         return wrong

@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from services.loans.domain.blocks import ZERO, Block, Day, Line, Percent, Signed, Sum, Whole
+from services.loans.domain.blocks import Block, Whole
 from shared.errors import Rule
+from shared.events.fields import ZERO, Day, Line, Percent, Signed, Sum
 
 Topic = Literal["register", "owners", "staff", "accounts"]
 Source = Literal["audited", "tax_return", "management", "self_declared"]

@@ -229,6 +229,18 @@ class Fee(Entity):
         facts = self.facts("partner", "manager")
         self.record(events.FeeClawedBack(**facts, **said, due_back=self.due_back()))
 
+    def restore(self, loan: Loan, now: datetime) -> None:
+        """Undo what a default took that a corrected tape does not know of; what was not paid is approved anew."""
+        taken = self.claw_back
+        if taken is None or loan.early_default_on is not None:
+            return
+        self.claw_back = None
+        said = {"loan_id": loan.id, "as_of": taken.as_of, "amount": taken.amount}
+        self.record(events.FeeRestored(**self.facts("partner", "manager"), **said, to_approve=self.to_approve()))
+        for item in loan.disbursements:
+            if item.confirmed_at is not None:  # it may have been confirmed while nothing could accrue
+                self.accrue(loan, item.number, now)
+
     def give_back(self, amount: Money, on: date, payment: str, today: date, by: str) -> None:
         """Record what the adviser returned; never more than is due back."""
         due = self.due_back()

@@ -11,6 +11,7 @@ from services.loans.domain.course import Course
 from services.loans.domain.diagnostic import Questionnaire
 from services.loans.domain.fee_rules import SuccessFee
 from services.loans.domain.size import SizeRule
+from shared.events.product_rules import Known
 from shared.events.round_rules import SequenceRules, TeaserRules
 
 Rule = Literal[
@@ -128,7 +129,7 @@ class Monitoring(_Strict):
 
 
 class PackProduct(_Strict):
-    """A product that the pack proposes for a bank; it is checked when the programme's manager publishes it."""
+    """A product that the pack proposes for a bank; it is checked when the pack is loaded and when it is published."""
 
     bank: str
     terms: dict[str, Any]
@@ -166,6 +167,10 @@ class Finance(_Strict):
 
     def partner(self, bank: str) -> Partner | None:
         return next((partner for partner in self.partners if partner.bank == bank), None)
+
+    def known(self) -> Known:
+        """Return the codes that products and facilities may name."""
+        return Known(frozenset(item.code for item in self.purposes), frozenset(item.kind for item in self.documents))
 
     def for_guarantors(self) -> ConsentTerms:
         """Return what a firm agrees to when a guarantor is given its data."""

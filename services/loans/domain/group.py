@@ -13,10 +13,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from services.loans.domain.blocks import Line, MaybePercent, MaybeSum, Whole
+from services.loans.domain.blocks import MaybePercent, MaybeSum, Whole
 from services.loans.domain.matching import size_class
 from shared.entity import Entity, Part, canonical_hash
 from shared.errors import ConflictError, IllegalTransitionError, InvalidError, NotFoundError, Rule
+from shared.events.fields import Line
 from shared.events.loans import group as events
 from shared.money import Money, total
 

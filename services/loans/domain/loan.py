@@ -184,14 +184,20 @@ class Loan(Entity):
         notify = self.facts("applicant", "officer")
         self.record(events.LoanRestructured(**notify, as_of=new.on, tape_id=None, **terms))
 
-    def follow(self, found: Position, tape: str, as_of: date, early: EarlyDefault) -> bool:
-        """Take over how the loan stands by a tape; tells whether that changed its state or its class of lateness."""
+    def follow(self, found: Position, tape: str, as_of: date, early: EarlyDefault, *, corrects: bool = False) -> bool:
+        """Take over how the loan stands by a tape; tells whether that changed its state or its class of lateness.
+
+        A tape that `corrects` another of its month undoes the early default that the other one said.
+        """
         now, before = bucket(found.days), (self.standing(), self.bucket)
         if (found.stage, now) == before:
             return False
         self.stage, self.bucket = found.stage, now
         self.settled_on = as_of if found.stage in SETTLED else None
         first = min((item.on for item in self.disbursements), default=as_of)
+        said = self.early_default_on
+        if corrects and said and (said.year, said.month) == (as_of.year, as_of.month):
+            self.early_default_on = None
         if self.early_default_on is None and early.met(found, first, as_of):
             self.early_default_on = as_of
         self._tell(found, tape, as_of, before)

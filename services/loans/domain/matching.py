@@ -12,8 +12,8 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any
 
 from services.loans.domain.finance import Partner
-from services.loans.domain.product import KINDS, SIZES, Condition, ProductTerms
 from services.loans.domain.profile import YOUTH
+from shared.events.product_rules import KINDS, SIZES, Condition, ProductTerms
 
 Facts = Mapping[str, Mapping[str, Any]]
 Words = tuple[str, dict[str, Any]]

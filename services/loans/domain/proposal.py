@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
 from services.loans.domain.blocks import BLOCKS, Block, Plan
@@ -19,6 +19,7 @@ from shared.events.loans.proposal import (
     ProposalSettled,
     ProposalStarted,
     ProposalSubmitted,
+    ProposalSupportEnded,
 )
 from shared.events.loans.teaser import ProposalTeased
 
@@ -50,6 +51,7 @@ class Proposal(Entity):
     organisation_name: str
     supporter: str
     supporter_name: str
+    support_ended_at: datetime | None = None  # from then on its adviser reads nothing
     currency: str
     stage: Literal["draft", "locked"] = "draft"
     profile: int = 0  # the firm's profile that it was filled in from: its newest entry then; 0 for none
@@ -81,6 +83,17 @@ class Proposal(Entity):
     def title(self) -> str:
         """Return what people call it: its title, or the organisation's name before there is one."""
         return self.plan.request.title or self.organisation_name
+
+    def adviser(self) -> str | None:
+        """Return the organisation that may read as the firm's adviser; none once the firm has ended it."""
+        return None if self.support_ended_at else self.supporter
+
+    def end_support(self, now: datetime) -> None:
+        """End what its adviser may read and do; who it was stays on record."""
+        if self.support_ended_at:
+            raise IllegalTransitionError("end the adviser's access", "ended", [])
+        self.support_ended_at = now
+        self.record(ProposalSupportEnded(**self.facts()))
 
     def start(self) -> None:
         """Record that it was begun."""

@@ -76,6 +76,13 @@ def take_back(uow: UnitOfWork, loans: Iterable[Loan]) -> None:
         fee.default(late[fee.proposal], uow.now())
 
 
+def restore(uow: UnitOfWork, loans: Iterable[Loan]) -> None:
+    """Give back the fees of loans whose early default stood in a tape that is corrected now."""
+    sound = {loan.proposal: loan for loan in loans}
+    for fee in storage.fees_of(uow, list(sound)) if sound else ():
+        fee.restore(sound[fee.proposal], uow.now())
+
+
 def open_fee(uow: UnitOfWork, who: Identity, reference: str) -> Fee:
     """Return a fee for reading: the adviser's own, or one of the person's programme."""
     access.scoped(uow, who, "fee", reference, "loans.fee.read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -43,6 +44,25 @@ def place(uow: UnitOfWork, who: Identity, organisation: str, action: str) -> Pla
     role = POLICY.role_for(action, who, own=own or adviser, programme=row.programme)
     side = "firm" if own else "adviser" if role == "applicant" else "office"
     return Place(row.id, row.name, row.programme or _programme(uow, who), side)
+
+
+def advisers(uow: UnitOfWork, who: Identity, organisation: str) -> list[Any]:
+    """Return who advises a firm, for the firm itself and the office: an adviser is not told of others."""
+    if place(uow, who, organisation, "loans.firm.advisers").side == "adviser":
+        raise NotFoundError("There is no such record")
+    return storage.advisers_of(uow.connection, organisation)
+
+
+def part(uow: UnitOfWork, who: Identity, organisation: str, adviser: str) -> list[str]:
+    """End an adviser's access to the firm in all its proposals; returns them. Only the firm itself does that."""
+    if place(uow, who, organisation, "loans.firm.part").side != "firm":
+        raise NotFoundError("There is no such record")
+    found = storage.advised_by(uow.connection, adviser, organisation) if len(adviser) <= access.MAX_REFERENCE else []
+    if not found:
+        raise ConflictError("This organisation does not advise you, or its access has ended already")
+    for reference in found:
+        storage.proposals(uow).get(reference).end_support(uow.now())
+    return found
 
 
 def _programme(uow: UnitOfWork, who: Identity) -> str:

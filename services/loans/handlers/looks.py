@@ -59,7 +59,7 @@ def looked(
     if row is None:
         raise NotFoundError("There is no such record")
     proposal = storage.proposals(uow).get(reference, for_update=False)
-    own = who.organisation is not None and who.organisation in {proposal.organisation, proposal.supporter}
+    own = who.organisation is not None and who.organisation in {proposal.organisation, proposal.adviser()}
     POLICY.role_for(READ, who, own=own, programme=proposal.programme)
     page = storage.look_rows(uow.connection, proposal.id, referral=referral, cursor=cursor, limit=limit)
     return Looked(proposal, page, storage.looks_by_bank(uow.connection, proposal.id))

@@ -13,12 +13,13 @@ from services.loans import storage
 from services.loans.domain.disclosure import facts_of
 from services.loans.domain.finance import Finance, Partner
 from services.loans.domain.matching import Finding, Match, floors, hold, match
-from services.loans.domain.product import Cost, Product, ProductTerms, cost
+from services.loans.domain.product import Cost, Product, cost
 from services.loans.domain.proposal import Proposal
 from services.loans.domain.ratios import Ratios, ratios
 from services.loans.handlers import access
 from shared.database import UnitOfWork
 from shared.errors import InvalidError, NotFoundError, Rule
+from shared.events.product_rules import ProductTerms
 from shared.web.forms import invalid
 from shared.web.identity import Identity
 

@@ -14,7 +14,6 @@ from services.loans.domain.finance import Finance, Partner
 from services.loans.domain.loan import Loan
 from services.loans.domain.matching import Match, match
 from services.loans.domain.offer import Counter, Offer, effective_rate
-from services.loans.domain.product import ProductTerms
 from services.loans.domain.profile import disclosed as disclosed_dimensions
 from services.loans.domain.profile import profile
 from services.loans.domain.readiness import PartnerCheck, partner_checks
@@ -22,6 +21,7 @@ from services.loans.domain.referral import Referral
 from services.loans.handlers import access, groups, improvements, looks, sequences
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
+from shared.events.product_rules import ProductTerms
 from shared.web.identity import Identity
 
 DECIDE = "loans.referral.decide"

@@ -220,13 +220,16 @@ def apply(
 def _follow(uow: UnitOfWork, tape: Tape, finance: Finance) -> int:
     """Bring the loans to the states of the tape; only those that change are read."""
     rules, after, moved = finance.monitoring, "", 0
+    corrects = tape.supersedes is not None
     early = EarlyDefault(rules.early_default_days, rules.early_default_months)
     while rows := storage.changed(uow.connection, tape.id, after, CHUNK // 4):
         found = storage.loans_by(uow, [row.loan for row in rows])
+        said = {loan.id for loan in found.values() if loan.early_default_on}
         for row in rows:
             stands = Position(row.outstanding, row.days, row.owed, row.stage, row.restructured)
-            moved += found[row.loan].follow(stands, tape.id, tape.as_of, early)
+            moved += found[row.loan].follow(stands, tape.id, tape.as_of, early, corrects=corrects)
         fees.take_back(uow, found.values())
+        fees.restore(uow, [loan for loan in found.values() if loan.id in said and not loan.early_default_on])
         claims.follow(uow, found.values())
         after = rows[-1].loan
         uow.go_on(uow.context)

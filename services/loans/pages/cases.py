@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import Field
 
 from services.loans.domain.advice import Step
-from services.loans.domain.blocks import Day, Line, Prose
 from services.loans.handlers import access, cases
 from services.loans.handlers.cases import Case
 from services.loans.pages import fees as fee_pages
@@ -18,6 +17,7 @@ from services.loans.pages import forms, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Day, Line, Prose
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed
 from shared.web.forms import FormModel

@@ -10,7 +10,6 @@ from fastapi import APIRouter, File, Request, UploadFile
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.datastructures import FormData
 
-from services.loans.domain.blocks import Line
 from services.loans.domain.delivery_rows import COLUMNS, MOST
 from services.loans.handlers import access, deliveries
 from services.loans.handlers.deliveries import Report
@@ -20,6 +19,7 @@ from services.loans.pages.tripartite import do, stays
 from services.loans.storage import chain
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line
 from shared.exports.tables import CSV_TYPE, Column, Table, csv_pieces
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed

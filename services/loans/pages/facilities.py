@@ -12,16 +12,16 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import FormData
 
 from services.loans import charts, storage
-from services.loans.domain.blocks import Prose
 from services.loans.domain.facility import Facility, FacilityTerms
 from services.loans.domain.finance import Finance
-from services.loans.domain.product import KINDS
 from services.loans.handlers import access, facilities
 from services.loans.handlers.facilities import Utilisation
 from services.loans.pages import forms, guarantee_words, product_words, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Prose
+from shared.events.product_rules import KINDS
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import invalid

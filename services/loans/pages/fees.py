@@ -9,13 +9,13 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.loans import storage
-from services.loans.domain.blocks import Line
 from services.loans.handlers import access, fees
 from services.loans.pages import forms
 from services.loans.pages.proposals import STAY as PROPOSAL_STAYS
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line
 from shared.money import Amount
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed

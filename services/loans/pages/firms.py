@@ -59,6 +59,13 @@ def read(request: Request, organisation: str, who: Who, uow: Uow) -> HTMLRespons
     return _page(request, uow, who, organisation)
 
 
+@router.post("/firms/{organisation}/advisers/{adviser}/end", dependencies=[allowed("loans.firm.part")])
+def part(organisation: str, adviser: str, who: Who, uow: Uow) -> Response:
+    """Only the firm itself ends it; who does not advise it any more is told so."""
+    firms.part(uow, who, organisation, adviser)
+    return seen(f"/loans/firms/{organisation}#advisers")
+
+
 def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, **more: Any) -> HTMLResponse:
     opened = firms.open_firm(uow, who, organisation)
     firm = opened.firm
@@ -88,6 +95,7 @@ def _page(request: Request, uow: UnitOfWork, who: Identity, organisation: str, *
         labels=sections.ACCOUNT_LABELS,
         charts=_charts(opened, request.app.state.pages.number),
         entries=sorted(firm.entries, key=lambda item: -item.number),
+        advisers=[] if opened.place.side == "adviser" else storage.advisers_of(uow.connection, organisation),
         steps=storage.steps_for(uow, organisation) if opened.place.side != "adviser" else [],
         questionnaires=[(item.code, item.said(request.state.locale)) for item in finance.questionnaires],
         corrected={item.corrects: item.number for item in firm.entries if item.corrects},

@@ -11,8 +11,8 @@ from fastapi import Depends, Request
 from pydantic import Field, ValidationError
 from starlette.datastructures import FormData
 
-from services.loans.domain.blocks import Day, Line, Prose
 from shared.errors import InvalidError
+from shared.events.fields import Day, Line, Prose
 from shared.money import Amount
 from shared.web.forms import FormModel, invalid
 

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 
 from services.loans import chain_chart, storage
 from services.loans.api.groups import SettleIn, seen_by
-from services.loans.domain.blocks import Line, MaybePercent, MaybeSum, Whole
+from services.loans.domain.blocks import MaybePercent, MaybeSum, Whole
 from services.loans.domain.group import FIELDS, Facts
 from services.loans.handlers import access, groups
 from services.loans.pages import forms, group_words, words
@@ -23,6 +23,7 @@ from services.loans.storage import chain
 from services.loans.storage import groups as stored
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.forms import invalid

@@ -13,7 +13,6 @@ from pydantic import Field
 from services.loans import charts, storage
 from services.loans.api.proposals import store
 from services.loans.domain import guarantee_sums as sums
-from services.loans.domain.blocks import Line, Percent, Prose
 from services.loans.domain.disclosure import FIELDS
 from services.loans.domain.guarantee import Guarantee
 from services.loans.domain.loan import Loan
@@ -24,6 +23,7 @@ from services.loans.pages.proposals import seen
 from services.loans.pages.values import Values
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line, Percent, Prose
 from shared.money import Amount, Money
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed

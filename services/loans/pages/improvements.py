@@ -12,7 +12,6 @@ from pydantic import Field
 from starlette.datastructures import FormData
 
 from services.loans import storage
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.improvement import Task
 from services.loans.domain.scoring import FIGURES
 from services.loans.handlers import access, improvements
@@ -21,6 +20,7 @@ from services.loans.pages import forms, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line, Prose
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity

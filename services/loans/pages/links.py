@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
-from services.loans.domain.blocks import Line, Prose
 from services.loans.handlers import links
 from services.loans.pages import forms
 from shared.database import UnitOfWork
 from shared.errors import InvalidError, TamgaError
+from shared.events.fields import Line, Prose
 from shared.pace import Pace
 from shared.web.dependencies import Uow, allowed
 from shared.web.pages import render

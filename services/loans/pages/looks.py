@@ -42,7 +42,7 @@ def read(  # noqa: PLR0917 - what the list is asked for
         banks=found.banks,
         most=max((row.looks for row in found.banks), default=1),
         chosen=next((row.bank_name for row in found.banks if row.referral == referral), referral),
-        reads_proposal=who.organisation != found.proposal.supporter or who.organisation == found.proposal.organisation,
+        reads_proposal=who.organisation != found.proposal.adviser() or who.organisation == found.proposal.organisation,
         shown=said,
         ways=WAYS,
         roles=ROLES,

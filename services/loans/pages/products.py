@@ -10,15 +10,16 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 
 from services.loans import storage
-from services.loans.domain.blocks import Line, Prose
 from services.loans.domain.finance import Finance
-from services.loans.domain.product import KINDS, Product, ProductTerms
+from services.loans.domain.product import Product
 from services.loans.handlers import access, products
 from services.loans.pages import forms, product_words, words
 from services.loans.pages.proposals import seen
 from services.loans.policy import POLICY
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line, Prose
+from shared.events.product_rules import KINDS, ProductTerms
 from shared.money import Amount
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed

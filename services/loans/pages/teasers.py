@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.loans import storage
-from services.loans.domain.blocks import Line
 from services.loans.domain.finance import Finance
 from services.loans.domain.teaser import Band, Face
 from services.loans.handlers import access, teasers
@@ -19,6 +18,7 @@ from services.loans.pages import forms, product_words, words
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line
 from shared.web.conflicts import stay
 from shared.web.dependencies import Reader, Uow, Who, allowed
 from shared.web.identity import Identity

@@ -14,7 +14,6 @@ from pydantic import Field
 from starlette.datastructures import FormData
 
 from services.loans import storage
-from services.loans.domain.blocks import Line
 from services.loans.domain.training import Key, field_of
 from services.loans.handlers import access, firms, trainings
 from services.loans.pages import forms, words
@@ -22,6 +21,7 @@ from services.loans.pages.editor import download
 from services.loans.pages.proposals import seen
 from shared.database import UnitOfWork
 from shared.errors import ConflictError, InvalidError
+from shared.events.fields import Line
 from shared.exports.tables import CSV_TYPE
 from shared.web.conflicts import stay
 from shared.web.dependencies import Uow, Who, allowed

@@ -111,6 +111,7 @@ ACTS: dict[str, str] = {
     "loans.proposal.document_removed": "Document removed",
     "loans.proposal.submitted": "Submitted and locked",
     "loans.proposal.reopened": "Reopened for changes",
+    "loans.proposal.support_ended": "Adviser's access ended",
     "loans.proposal.teased": "Teaser shown to banks",
     "loans.proposal.teaser_replied": "A bank answered to the teaser",
     "loans.sequence.consented": "Consent given for a bank's later turn",

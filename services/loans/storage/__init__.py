@@ -15,7 +15,7 @@ from services.loans.storage.cases import (
     steps_for,
 )
 from services.loans.storage.fees import adviser_names, fee_of, fee_rows, fee_sums, fees_of
-from services.loans.storage.firms import advises, firm_place, firm_rows, firms
+from services.loans.storage.firms import advised_by, advisers_of, advises, firm_place, firm_rows, firms
 from services.loans.storage.guarantees import (
     Held,
     acts_due,
@@ -139,7 +139,9 @@ __all__ = [
     "advice_of",
     "advices",
     "advices_in",
+    "advised_by",
     "adviser_names",
+    "advisers_of",
     "advises",
     "alone",
     "banks",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, literal, select, tuple_
+from sqlalchemy import Connection, Row, Select, and_, exists, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.loans.domain.advice import Advice
@@ -40,7 +40,8 @@ def advice_of(connection: Connection, adviser: str, organisation: str) -> str | 
 def steps_for(uow: UnitOfWork, organisation: str) -> list[Advice]:
     """Return the cases of a firm in which a next step is agreed, the first due in front."""
     c = advice.c
-    return advices(uow).where(c.organisation == organisation, c.next_due.is_not(None), order_by=c.next_due)
+    advised = exists().where(proposal.c.supporter == c.adviser, proposal.c.organisation == c.organisation)
+    return advices(uow).where(c.organisation == organisation, c.next_due.is_not(None), advised, order_by=c.next_due)
 
 
 def case_rows(

@@ -47,6 +47,21 @@ def advises(connection: Connection, adviser: str, reference: str) -> bool:
     return bool(connection.execute(select(asked)).scalar_one())
 
 
+def advisers_of(connection: Connection, reference: str) -> list[Row[Any]]:
+    """Return who reads a firm's profile as its adviser, each once, with how many of its proposals it supports."""
+    c = proposal.c
+    query = select(c.supporter.label("id"), func.min(c.supporter_name).label("name"), func.count().label("proposals"))
+    query = query.where(c.organisation == reference, c.supporter.is_not(None)).group_by(c.supporter)
+    return list(connection.execute(query.order_by("name", c.supporter)))
+
+
+def advised_by(connection: Connection, adviser: str, reference: str) -> list[str]:
+    """Return a firm's proposals that an adviser reads, oldest first."""
+    c = proposal.c
+    query = select(c.id).where(c.supporter == adviser, c.organisation == reference).order_by(c.id)
+    return list(connection.execute(query).scalars())
+
+
 def firm_rows(
     connection: Connection, programmes: Sequence[str], *, q: str = "", cursor: str | None = None, limit: int = 50
 ) -> Page[Row[Any]]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 
-from services.loans.domain.product import Product, ProductTerms, sha256_of
+from services.loans.domain.product import Product, sha256_of
 from services.loans.storage.queries import light_columns, newest_first, says
 from services.loans.storage.tables import product, product_version
 from shared.database import UnitOfWork
 from shared.entity import STORED
+from shared.events.product_rules import ProductTerms
 from shared.web.paging import Page
 
 MOST_OPEN = 400

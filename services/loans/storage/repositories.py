@@ -23,7 +23,8 @@ from shared.database import Repository, UnitOfWork
 
 def _proposal(item: Proposal) -> dict[str, Any]:
     names = ("programme", "organisation", "organisation_name", "supporter_name", "stage", "currency", "number")
-    return {name: getattr(item, name) for name in (*names, "supporter", "accepted_referral")} | {
+    return {name: getattr(item, name) for name in (*names, "accepted_referral")} | {
+        "supporter": item.adviser(),
         "title": item.title(),
         "amount": item.plan.request.amount,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from shared.events.webhooks import (
     EndpointRegistered,
     EndpointSecretMade,
     EndpointSecretRetired,
+    EndpointSecretsResealed,
 )
 
 MOST_ENDPOINTS = 10  # of one organisation
@@ -133,6 +134,18 @@ class Endpoint(Entity):
             raise ConflictError("Only one secret is live: nothing is to be retired")
         self.secrets = live[:1]
         self.record(EndpointSecretRetired(**self._facts(), number=live[1].number))
+
+    def reseal(self, seal: Callable[[int, str], str | None], key: str) -> list[int]:
+        """Keep the secrets under another key of the house; `seal(number, sealed)` gives None for one that stays.
+
+        Returns which were sealed anew. The secrets are the same: nothing changes for the bank.
+        """
+        anew = {one.number: made for one in self.secrets if (made := seal(one.number, one.sealed)) is not None}
+        if anew:
+            kept = (one.model_copy(update={"sealed": anew.get(one.number, one.sealed)}) for one in self.secrets)
+            self.secrets = list(kept)
+            self.record(EndpointSecretsResealed(**self._facts(), key=key, numbers=sorted(anew)))
+        return sorted(anew)
 
     def enable(self) -> None:
         """Send to it again; what was held back waits until somebody has it sent."""

@@ -106,6 +106,17 @@ def endpoints_of(connection: Connection, organisation: str, *, lock: bool = Fals
     return [Endpoint.stored(row.state, row.version) for row in connection.execute(query.order_by(endpoint.c.id))]
 
 
+def all_ids(connection: Connection) -> list[str]:
+    """Return every endpoint of the house; an organisation has at most ten."""
+    return list(connection.execute(select(endpoint.c.id).order_by(endpoint.c.id)).scalars())
+
+
+def sealed_secrets(connection: Connection) -> list[str]:
+    """Return every secret that is kept, as it is sealed."""
+    found = connection.execute(select(endpoint.c.state["secrets"]).order_by(endpoint.c.id)).scalars()
+    return [one["sealed"] for secrets in found for one in secrets]
+
+
 def counts(connection: Connection, ids: Collection[str]) -> dict[str, dict[str, int]]:
     """Return how many messages of each endpoint stand how."""
     c = webhook.c

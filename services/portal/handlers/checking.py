@@ -15,6 +15,7 @@ from shared.events.decision_rules import decision_problems
 from shared.events.diligence_rules import diligence_problems
 from shared.events.partner_rules import partner_problems
 from shared.events.payment_rules import payment_problems
+from shared.events.product_rules import product_problems
 from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
 from shared.events.retention_rules import retention_problems
@@ -35,6 +36,7 @@ _PROBLEMS = (
     partner_problems,
     call_rule_problems,
     round_problems,
+    product_problems,
     retention_problems,
 )
 

@@ -35,6 +35,7 @@ LOANS: dict[str, tuple[str, Any]] = {
     "fee.adviser_name": ("What the adviser is called.", "Chamber of Crafts"),
     "fee.as_of": ("The day by which the loan had defaulted early.", None),
     "fee.disbursement": ("Which disbursement of the loan both sides confirmed, from 1.", 1),
+    "fee.to_approve": ("What is earned and neither approved nor paid.", None),
     "fee.due_back": ("What the adviser still has to give back.", None),
     "fee.earned": ("How much of the fee accrued in all.", None),
     "fee.fee_id": ("The fee's reference.", "FEE-2026-0001"),

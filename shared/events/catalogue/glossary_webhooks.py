@@ -8,6 +8,8 @@ from typing import Any
 WEBHOOKS: dict[str, tuple[str, Any]] = {
     "endpoint.because": ("Why it was disabled: person, gone (it answered 410) or failing (for 120 hours).", "gone"),
     "endpoint.number": ("Which secret of the endpoint, from 1.", 2),
+    "endpoint.key": ("The name of the key of the house under which its secrets are kept now.", "5f0c21ab"),
+    "endpoint.numbers": ("Which secrets of the endpoint, from 1.", [1, 2]),
     "endpoint_id": ("The endpoint: where a bank's system listens.", "01a2051a-6889-75e5-ad94-a326bfa7833a"),
     "event_types": ("Which events it asks for.", ["loans.referral.submitted"]),
     "failing_since": ("When the first failure after the last success was; none when there was none.", None),

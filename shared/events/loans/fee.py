@@ -64,6 +64,16 @@ class FeeClawedBack(_FeeFact):
     due_back: Money
 
 
+class FeeRestored(_FeeFact):
+    """The tape that said the default was corrected: `amount` is earned after all, `to_approve` waits for approval."""
+
+    TYPE = "loans.fee.restored"
+    loan_id: str
+    as_of: date
+    amount: Money
+    to_approve: Money
+
+
 class FeeReturned(_FeeFact):
     """The adviser gave back what was clawed back, or a part of it."""
 

@@ -50,6 +50,13 @@ class ProposalDocumentRemoved(_ProposalFact):
     sha256: str
 
 
+class ProposalSupportEnded(_ProposalFact):
+    """The firm ended what its adviser may read and do; `supporter_id` is the adviser that it had chosen."""
+
+    TYPE = "loans.proposal.support_ended"
+    AUDIENCE = "record"
+
+
 class ProposalSubmitted(_ProposalFact):
     """A proposal was found ready and locked; `content_sha256` is the hash of what is locked."""
 
