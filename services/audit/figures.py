@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from services.audit.storage import keeping, tree, verifications
+from services.audit.storage import comparing, keeping, manifests, tree, verifications
 
 
 def figures(connection: Connection) -> dict[str, Any]:
@@ -14,7 +14,10 @@ def figures(connection: Connection) -> dict[str, Any]:
     newest, whole = verifications.latest(connection, 1), verifications.latest(connection, 1, whole=True)
     signed = tree.latest_checkpoint(connection)
     made, tried = keeping.newest(connection, "created"), keeping.newest(connection, "drilled")
+    compared = comparing.latest(connection, 1)
     return {
+        "disputed": manifests.count_disputed(connection),
+        "outside": compared[0].found if compared else 0,
         "backup": _made(made) if made else None,
         "drill": _tried(tried) if tried else None,
         "verification": _said(newest),

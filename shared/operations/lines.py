@@ -107,6 +107,7 @@ def judge(facts: Facts) -> Iterator[Line]:
     if facts.processes:
         yield _ended(facts, facts.processes)
     yield _verification(facts)
+    yield from _missing(facts)
     yield _retention(facts)
 
 
@@ -282,6 +283,20 @@ def _verification(facts: Facts) -> Line:
     if not all(run["ok"] for run in runs):
         state = "bad"
     return Line("verification", "Last verification", state, says, command, found, href)
+
+
+def _missing(facts: Facts) -> Iterator[Line]:
+    """Yield what is wrong with the record's completeness; nothing as long as nothing is."""
+    told = facts.services.get("audit") or {}
+    disputed, outside = told.get("disputed") or 0, told.get("outside") or 0
+    if disputed:
+        says = Say("What services told of and the log has not: %(count)s.", count=disputed)
+        command, found = ("tamga reconcile",), {"disputed": disputed}
+        yield Line("missing", "Is anything missing?", "bad", (says,), command, found, "/audit/completeness")
+    if outside:
+        says = Say("Records changed past the programs: %(count)s.", count=outside)
+        command, found = ("tamga audit compare-state",), {"outside": outside}
+        yield Line("outside", "Changes past the programs", "bad", (says,), command, found)
 
 
 def _verified(run: Mapping[str, Any]) -> Say:

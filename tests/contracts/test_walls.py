@@ -231,9 +231,13 @@ def last_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return node.end_lineno or node.lineno
 
 
+# Travels alone, to people who have nothing of ours.
+ONE_FILE = {"services/audit/offline/verify.py"}
+
+
 def test_files_and_functions_stay_small() -> None:
     """No file has more than 400 lines, no function more than 40 of its own."""
-    long_files = [name_of(path) for path in PRODUCT if facts(path).lines > 400]
+    long_files = [name_of(path) for path in PRODUCT if facts(path).lines > 400 and name_of(path) not in ONE_FILE]
     long_files += [name_of(path) for path in TESTS if len(path.read_text().splitlines()) > 400]
     long_functions = [
         f"{name_of(path)}:{line} {name}"

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from services.audit import cli
 from services.audit.application import create_app
 from services.audit.cli import common
+from services.audit.figures import figures
 from services.audit.handlers.comparison import Comparing, Comparison
 from services.audit.storage import comparing
 from services.audit.storage.opening import Opener
@@ -76,6 +77,8 @@ def test_t13_an_update_with_sql_is_named_field_by_field(busy: Busy) -> None:
     edit = 'UPDATE application SET state = state || \'{"title": "Another", "applicant": "org:mine"}\' WHERE id = :id'
     busy.house.destroy(edit, id=row.id)
     [found] = new(busy.compare())
+    with busy.house.audit.connect() as connection:
+        assert figures(connection)["outside"] == len(BY_SQL) + 1
     assert (found["entity"], found["nature"], found["version"]) == (f"application:{row.id}", "altered", row.version)
     assert found["fields"]["title"] == [row.state["title"], "Another"]
     assert set(found["fields"]) == {"title", "applicant"}

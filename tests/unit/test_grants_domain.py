@@ -17,6 +17,7 @@ from services.grants.domain.form import check_draft, problems
 from services.grants.domain.mainline import main_line, position
 from services.grants.domain.pack import Checklist, Pack, Sheet, mean
 from services.grants.domain.review import Review, Score, scores_visible
+from shared.entity import canonical_hash
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.money import Money
 
@@ -241,6 +242,16 @@ def test_ones_own_organisation_is_a_conflict_whatever_is_declared() -> None:
     review = review_of("r")
     review.declare(conflict=False, nature="", reviewer_organisation="chamber")
     assert (review.status, review.ground) == ("recused", "derived")
+
+
+def test_declaring_none_says_what_it_changed() -> None:
+    """The event of a declaration carries the opening of the review: no change stands without its event."""
+    review = review_of("r")
+    review.loaded()
+    review.declare(conflict=False, nature="", reviewer_organisation="elsewhere")
+    [declared] = review.collect()
+    assert declared.changes == {"status": ["assigned", "open"]}
+    assert declared.after_hash == canonical_hash(review.state())
 
 
 def test_a_conflict_needs_words() -> None:

@@ -1,6 +1,6 @@
 """The `tamga audit` commands, a module each. Exit codes: 0 sound, 1 not sound, 2 could not tell."""
 
-from services.audit.cli import certifying, comparing, erasing, exporting, proving, searching, verifying
+from services.audit.cli import certifying, comparing, erasing, exporting, proving, sampling, searching, verifying
 from services.audit.cli.common import commands, console
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "erasing",
     "exporting",
     "proving",
+    "sampling",
     "searching",
     "verifying",
 ]

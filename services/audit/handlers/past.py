@@ -11,7 +11,7 @@ from typing import Any
 from services.audit.domain.past import Past, Told, rebuilt
 from services.audit.handlers import reading
 from services.audit.storage import past, search
-from services.audit.storage.opening import Opener
+from services.audit.storage.opening import SEALED, Opener
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
 
@@ -63,4 +63,12 @@ def _thing(rows: list[Any], opener: Opener, names: dict[str, set[str]]) -> Thing
 
 def _told(row: Any, opener: Opener) -> Told:
     body = opener.body(row.body, row.event_id)
-    return Told(row.sequence, body["changes"], body["after_hash"], opaque="sealed" in json.loads(row.body))
+    return Told(row.sequence, body["changes"], body["after_hash"], opaque=_opaque(row.body, body, opener))
+
+
+def _opaque(stored: str, body: dict[str, Any], opener: Opener) -> bool:
+    """Say whether something that was sealed stayed closed: its key is not here, or was destroyed."""
+    if '"sealed":[' not in stored:
+        return False
+    told = json.dumps([body["changes"], body["after_hash"]], ensure_ascii=False)
+    return SEALED in told or opener.erased.partition("%")[0] in told

@@ -19,10 +19,13 @@ SELECT count(DISTINCT position) AS there, count(*) FILTER (WHERE position < befo
   FROM event WHERE source = :source AND position BETWEEN :first AND :last AND leaf_index < :size
 ) AS arrived
 """)
+# A manifest that stands right after what it speaks of tells of its own position by being there.
 _TOLD = text("""
-SELECT count(*) AS manifests, count(*) FILTER (WHERE verdict = 'sound') AS sound,
-       coalesce(max(last) FILTER (WHERE verdict = 'sound'), 0) AS told
-FROM manifest WHERE source = :source AND last >= :first AND first <= :last
+SELECT count(*) AS manifests, count(*) FILTER (WHERE m.verdict = 'sound') AS sound,
+       coalesce(max(CASE WHEN e.position = m.last + 1 THEN e.position ELSE m.last END)
+                FILTER (WHERE m.verdict = 'sound'), 0) AS told
+FROM manifest m JOIN event e USING (leaf_index)
+WHERE m.source = :source AND m.last >= :first AND m.first <= :last
 """)
 
 

@@ -118,15 +118,16 @@ class Review(Entity):
             raise ConflictError("You have declared already")
         if conflict and not nature.strip():
             raise InvalidError({"nature": "is required: say what the conflict is"})
+        own = reviewer_organisation == self.organisation
+        if not (own or derived or conflict):
+            self.status = "open"  # before the event, which says what it changed
         self.record(ConflictDeclared(**self._facts(), conflict=conflict, nature=nature))
-        if reviewer_organisation == self.organisation:
+        if own:
             self.recuse("derived", "The applicant is the reviewer's own organisation")
         elif derived:
             self.recuse("derived", derived)
         elif conflict:
             self.recuse("declared", nature)
-        else:
-            self.status = "open"
 
     def recuse(self, ground: Literal["declared", "derived"], nature: str) -> None:
         """Take the reviewer out because of a conflict of interest."""
