@@ -114,6 +114,7 @@ bench: setup $(BENCH_STAMP) ## Measure beside other systems, 15 minutes; QUICK=1
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.decisions $(if $(QUICK),--quick) $(if $(WRITE),--write)
 	@$(PY) -W ignore -m tests.bench.loans $(if $(QUICK),--quick)
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.portfolio $(if $(QUICK),--loans 5000)
+	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.exporting --rows $(if $(QUICK),2000,100000)
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.inbox $(if $(QUICK),--referrals 1000)
 
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1

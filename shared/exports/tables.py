@@ -26,6 +26,7 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TYPES = {"csv": CSV_TYPE, "xlsx": XLSX_TYPE}
 MOST_ROWS = 1_048_575  # of one XLSX sheet, beside its heading
 MOST_TEXT = 32_767  # characters of one XLSX cell
+_CUT = " […]"  # a longer one; CSV has it whole
 _CHUNK = 256 * 1024
 _LINES = 500
 # What a spreadsheet takes for a formula when a cell begins with it.
@@ -146,7 +147,12 @@ def _put(sheet: Any, cell: tuple[int, int], value: Any, look: Any, zone: ZoneInf
     elif isinstance(value, int | Decimal) and _fits(value):
         sheet.write_number(*cell, float(value), look)
     else:
-        sheet.write_string(*cell, str(value)[:MOST_TEXT], look if isinstance(value, str) else None)
+        sheet.write_string(*cell, _held(str(value)), look if isinstance(value, str) else None)
+
+
+def _held(text: str) -> str:
+    """Return as much of a text as a cell holds; one that is longer says so at its end."""
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - len(_CUT)]}{_CUT}"
 
 
 def _fits(value: int | Decimal) -> bool:

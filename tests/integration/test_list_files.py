@@ -47,6 +47,15 @@ def test_words_stay_text_in_both_formats(text: str) -> None:
     assert cell == (text if text[0] in "h1" else f"'{text}")
 
 
+def test_a_text_longer_than_a_cell_says_so() -> None:
+    """An XLSX cell holds 32,767 characters: of a longer text it has the beginning and says that there is more."""
+    table = Table("Long", [Column("Text")], [["x" * 40_000]])
+    with zipfile.ZipFile(io.BytesIO(b"".join(xlsx_pieces(table)))) as book:
+        cell = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "x […]" in cell
+    assert len(b"".join(csv_pieces(table))) > 40_000
+
+
 def test_numbers_are_numbers_and_days_are_days() -> None:
     """Amounts below nothing are no formulas; a number that a spreadsheet can't hold exactly stays exact as text."""
     huge = Decimal("123456789012345678.91")
