@@ -64,11 +64,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
+STANDS: list[Stand] = []  # the one of this session, once there is one
+
+
 @pytest.fixture(scope="session")
 def stand() -> Iterator[Stand]:
     """Give the throw-away database server and broker of this session."""
     with Stand() as servers:
+        STANDS.append(servers)
         yield servers
+        STANDS.clear()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def rest() -> Iterator[None]:
+    """Give back the connections of a file's tests before the next file begins."""
+    yield
+    for servers in STANDS:
+        servers.rest()
 
 
 @pytest.fixture(scope="session")
