@@ -34,7 +34,7 @@ def upgrade() -> None:
     op.create_table(
         "comparison",
         sa.Column("id", sa.Uuid(), primary_key=True),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, index=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
         sa.Column("by", sa.String(200), nullable=False),
         sa.Column("place", JSONB(), nullable=False),
@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("found", sa.Integer(), nullable=False),
         sa.Column("findings", JSONB(), nullable=False),
     )
+    op.create_index("comparison_started_at_ix", "comparison", ["started_at"])
 
 
 def downgrade() -> None:
