@@ -12,8 +12,6 @@ from collections.abc import Callable
 
 import structlog
 
-from services.comparing import Nightly
-from services.watch import watch_of
 from shared import telemetry
 from shared.database import engine_for
 from shared.heartbeat import heartbeat_file
@@ -65,6 +63,9 @@ def main(services: list[str]) -> int:
     ]
     if not services and settings.amqp_admin_url:
         # One machine: this process has every database anyway. Elsewhere `services.watch` is one of its own.
+        from services.comparing import Nightly  # noqa: PLC0415 - ten megabytes that a relay by itself does not need
+        from services.watch import watch_of  # noqa: PLC0415 - the same
+
         threads.append(threading.Thread(target=watch_of(settings).run, args=(stop,), name="watch", daemon=True))
         threads.append(threading.Thread(target=Nightly(settings).run, args=(stop,), name="nightly", daemon=True))
     settle()

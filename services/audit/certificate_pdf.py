@@ -8,7 +8,6 @@ from typing import Any
 
 from services.audit.domain.certificate import Certificate
 from shared.i18n import LOCALES, translate
-from shared.printing import agreement_document
 
 
 def as_pdf(made: Certificate, note: str) -> bytes:
@@ -16,6 +15,8 @@ def as_pdf(made: Certificate, note: str) -> bytes:
     blocks = [_block(made, note, locale) for locale in LOCALES]
     title = f"{made.origin} {made.since} – {made.until}"
     moment = datetime.fromisoformat(made.made_at)
+    from shared.printing import agreement_document  # noqa: PLC0415 - twelve megabytes for whoever prints
+
     return agreement_document(
         title, made.origin, blocks, made.facts() | {"note": note}, moment, attachment="certificate.json"
     )

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import typst
-
 from services.audit.domain.export import Export
 from services.audit.handlers.export_rows import cells, say
 from services.audit.storage import tree
@@ -49,6 +47,8 @@ def printed(item: Export, rows: Sequence[Any], opener: Opener, zone: ZoneInfo, c
         ],
         "checkpoint": [say("Signed state of the log"), checkpoint.note.strip()],
     }
+    import typst  # noqa: PLC0415 - twelve megabytes for whoever prints
+
     inputs = {"data": json.dumps(data, ensure_ascii=False, sort_keys=True)}
     made: bytes = typst.compile(_template(), sys_inputs=inputs, timestamp=int(item.asked_at.timestamp()), **_COMPILE)
     return made
