@@ -119,9 +119,11 @@ def columns(
         [(name, place) for place, name in enumerate(stages)]
     )
     here = _asked(programme, search, asking).where(c.stage == names.c.name)
-    cards = lateral(here.order_by(c.since, c.id).limit(most), name="cards")
     some = select(literal(1)).where(*here.whereclause.clauses).limit(MOST_COUNTED)  # type: ignore[union-attr]
     counted = lateral(select(func.count().label("count")).select_from(some.correlate(names).subquery()), name="counted")
+    # Where nobody is, nobody is looked for: a stage may have many that are not open, and all of them would be passed.
+    there = here.where(counted.c.count > 0)
+    cards = lateral(there.order_by(c.since, c.id).limit(most), name="cards")
     joined = names.join(counted, true()).outerjoin(cards, true())
     query = select(names.c.name.label("column"), counted.c.count.label("count"), *cards.c).select_from(joined)
     return list(connection.execute(query.order_by(names.c.place, cards.c.since, cards.c.id)).mappings())
