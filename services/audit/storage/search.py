@@ -20,7 +20,7 @@ LETTER = "notifications.delivery."
 BUDGET = 0.06  # seconds
 _FIRST_WINDOW = 4096  # leaves; each next window is as large as the time that is left lets it be
 _GROWTH = 8
-NARROW = 20_000  # a span of time with fewer events is found by its times
+NARROW = 2_000  # a span of time with fewer events is found by its times
 
 _BRIEF = (
     "leaf_index", "event_id", "source", "type", "entity", "occurred_at", "actor_id", "actor_kind", "actor_name",

@@ -228,8 +228,7 @@ def person(number: int) -> tuple[str, str]:
     """Return the id and the name of a person."""
     first = ("Aida", "Bakyt", "Cholpon", "Daniyar", "Elmira", "Farkhad", "Gulnara", "Ilyas", "Jyldyz", "Kanat")
     last = ("Asanov", "Bekova", "Choroev", "Dzhumabaeva", "Ergeshov", "Ganieva", "Ibraimov", "Kasymova", "Mamytov")
-    uuid = UUID(bytes=hashlib.blake2b(f"person {number}".encode(), digest_size=16).digest(), version=4)
-    return f"user:{uuid}", f"{first[number % 10]} {last[number % 9]} {number}"
+    return f"user:{_uuid(f'person {number}')}", f"{first[number % 10]} {last[number % 9]} {number}"
 
 
 def actor(step: Step, case: int, at: int) -> Actor:
@@ -267,13 +266,18 @@ def changes(step: Step, case: int, at: int) -> dict[str, list[Any]]:
     return {step.changed: [None, WORDS[(case + at) % len(WORDS)]]}
 
 
+def reference_of(own: Block, within: int) -> str:
+    """Return under which reference people find a case of a block."""
+    return f"BSO-{2023 + own.number * BLOCK // (A_DAY * 365)}-{own.first_case + within:06d}"
+
+
 def envelope(own: Block, at: int, within: int) -> Envelope:
     """Return the event of the `within`-th case of a block at the `at`-th step of its life."""
     step, case = own.life[at], own.first_case + within
     number = own.number * BLOCK + at * own.cases + within
     source = step.type.partition(".")[0]
     before = _before(own.number % len(LIVES), len(own.life))
-    reference = f"BSO-{2023 + number // (A_DAY * 365)}-{case:06d}"
+    reference = reference_of(own, within)
     kind = step.type
     if chance("rare", number) < 0.0002 and source == "grants":
         kind = RARE[number % 3 if number % 3 != 1 else 0]
@@ -286,7 +290,7 @@ def envelope(own: Block, at: int, within: int) -> Envelope:
         sequence=before[at][1] + 1,
         position=own.positions.get(source, 0) + before[at][0] * own.cases + within + 1,
         time=moment(number),
-        correlation_id=UUID(bytes=hashlib.blake2b(f"c{own.number} {within} {at // 3}".encode(), digest_size=16).digest(), version=4),
+        correlation_id=_uuid(f"c{own.number} {within} {at // 3}"),
         programme=PROGRAMMES[min(int(4 * chance("programme", organisation(case)) ** 1.7), 3)],
         case=reference,
         outcome="refused" if chance("out", number) < 0.012 else "success",
@@ -303,10 +307,19 @@ def envelope(own: Block, at: int, within: int) -> Envelope:
 def _data(step: Step, case: int, at: int, reference: str) -> dict[str, Any]:
     place, words = PLACES[int(10 * chance("place", case) ** 2)], WORDS[int(12 * chance("words", case) ** 2)]
     if step.entity == "delivery":
-        return {"delivery_id": f"{case:08d}-{at:04d}", "rule": "state-changed", "channel": "email", "reference": reference}
+        return {
+            "delivery_id": f"{case:08d}-{at:04d}",
+            "rule": "state-changed",
+            "channel": "email",
+            "reference": reference,
+        }
     if step.entity in ("session", "tape", "webhook"):
         return {"reference": reference, "via": "password" if case % 2 else "key", "rows": case % 400}
     return {"reference": reference, "title": f"{words.capitalize()}, {place} lot {case}", "stage": STATES[at % 8]}
+
+
+def _uuid(what: str) -> UUID:
+    return UUID(bytes=hashlib.blake2b(what.encode(), digest_size=16).digest(), version=4)
 
 
 def _id(number: int, mark: str) -> UUID:
