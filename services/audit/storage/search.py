@@ -11,15 +11,25 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Connection, func, or_, select, text
 
-from services.audit.storage.conditions import Filters, conditions
-from services.audit.storage.tables import events
+from services.audit.storage.conditions import Filters, between, conditions
+from services.audit.storage.tables import STRETCH, events
 
 __all__ = ["Filters", "Looked", "event", "look", "search", "timeline"]
 LETTER = "notifications.delivery."
 # A page looks back for so long and then says how far it came; an export looks through everything.
 BUDGET = 0.06  # seconds
-_FIRST_WINDOW = 4096  # leaves; each next window is as large as the time that is left lets it be
+# Leaves: what is frequent is among the newest few; for the rest, each window is as large as the time left lets it be.
+_FEW, _STRETCH = 1024, 1 << STRETCH
 _GROWTH = 8
+# A walk from leaf to leaf judges every one; a window's bitmaps have of each index only what it has to say.
+_BY_BITMAPS = text("""
+SELECT set_config(name, value, true) FROM (VALUES ('enable_indexscan', 'off'), ('enable_seqscan', 'off'),
+  ('work_mem', '32MB')) AS chosen(name, value)
+""")
+_AS_USUAL = text("""
+SELECT set_config(name, reset_val || coalesce(unit, ''), true) FROM pg_settings
+WHERE name IN ('enable_indexscan', 'enable_seqscan', 'work_mem')
+""")
 NARROW = 2_000  # a span of time with fewer events is found by its times
 
 _BRIEF = (
@@ -64,20 +74,25 @@ def look(
     What one index answers is read from it. Anything else is looked for in windows of leaves, each larger than the
     one before, so that two things that hardly ever meet cost a bounded time and not a walk over the whole log.
     """
-    wanted = conditions(connection, filters)
     top = _end(connection) if before is None else before
     if _direct(connection, filters):
-        return Looked(_newest(connection, columns, [*wanted, events.c.leaf_index < top], limit))
+        own = [*conditions(connection, filters), events.c.leaf_index < top]
+        return Looked(_newest(connection, columns, own, limit))
     bottom, begin = _bottom(connection, filters), _top(connection, filters, top)
-    found: list[Any] = []
-    punctual, top = begin < top, begin
+    wanted, found = conditions(connection, filters, by_leaf=True), list[Any]()
+    punctual, top, bitmaps = begin < top, begin, False
     for low, high in _windows(top, bottom, budget):
-        between = [events.c.leaf_index >= low, events.c.leaf_index < high]
-        found += _newest(connection, columns, [*wanted, *between], limit - len(found))
-        if len(found) >= limit:
-            return Looked(found, punctual=punctual)
+        if high < begin and not bitmaps:
+            connection.execute(_BY_BITMAPS)
+            bitmaps = True
+        found += _newest(connection, columns, [*wanted, *between(filters, low, high)], limit - len(found))
         top = low
-    return Looked(found, top if top > bottom else None, punctual)
+        if len(found) >= limit:
+            break
+    if bitmaps:
+        connection.execute(_AS_USUAL)
+    whole = len(found) >= limit or top <= bottom
+    return Looked(found, None if whole else top, punctual)
 
 
 def _newest(connection: Connection, columns: Sequence[str], wanted: list[ColumnElement[bool]], limit: int) -> list[Any]:
@@ -87,8 +102,10 @@ def _newest(connection: Connection, columns: Sequence[str], wanted: list[ColumnE
 
 def _windows(top: int, bottom: int, budget: float) -> Iterator[tuple[int, int]]:
     """Yield (low, high) from the newest backwards for as long as the next one fits into the time that is left."""
-    size, begun = _FIRST_WINDOW, time.perf_counter()
-    while top > bottom:
+    begun = time.perf_counter()
+    yield (low := max(bottom, top - _FEW)), top
+    size, top = _STRETCH, low
+    while top > bottom and time.perf_counter() - begun < budget:
         started = time.perf_counter()
         low = max(bottom, top - size)
         yield low, top
