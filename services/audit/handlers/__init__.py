@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from services.audit.handlers import manifests
+from services.audit.handlers.announcing import announce
 from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
 from services.audit.handlers.signing import sign_checkpoint
@@ -26,6 +27,6 @@ def sign(uow: UnitOfWork) -> None:
     sign_checkpoint(uow.connection, Keys.of(settings()), clock=uow.clock)
 
 
-TIMERS = ((5.0, sign), (1.0, record_refusals), *manifests.TIMERS, *gaps.TIMERS)
+TIMERS = ((5.0, sign), (1.0, record_refusals), (15.0, announce), *manifests.TIMERS, *gaps.TIMERS)
 
-__all__ = ["TIMERS", "append", "ingest", "record_refusals", "sign"]
+__all__ = ["TIMERS", "announce", "append", "ingest", "record_refusals", "sign"]
