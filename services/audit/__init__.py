@@ -13,6 +13,7 @@ OWNS = (
     "erasure",
     "comparison",
     "change",
+    "signing",
 )
 PUBLISHES = (
     "audit.attempt.refused",
@@ -43,6 +44,8 @@ PUBLISHES = (
     "audit.saved_search.dropped",
     "audit.saved_search.kept",
     "audit.search.performed",
+    "audit.signing.resumed",
+    "audit.signing.stopped",
     "audit.verification.completed",
 )
 CONSUMES = ("#",)
