@@ -24,11 +24,13 @@ def figures(connection: Connection) -> dict[str, Any]:
         "verification": _said(newest),
         "verification_whole": _said(whole),
         "log_size": tree.head(connection).size,
-        "unsigned": {"kind": trouble.kind, "why": trouble.reason, "since": trouble.since.isoformat()}
-        if trouble
-        else None,
+        "unsigned": _unsigned(trouble) if trouble else None,
         "checkpoint": {"size": signed.size, "at": signed.signed_at.isoformat()} if signed else None,
     }
+
+
+def _unsigned(trouble: signing.Trouble) -> dict[str, Any]:
+    return {"kind": trouble.kind, "why": trouble.reason, "since": trouble.since.isoformat()}
 
 
 def _said(runs: list[Any]) -> dict[str, Any] | None:
