@@ -99,9 +99,7 @@ def verify(
         walk = _walk(connection, known, newest, [note for _, note in kept])
         _go(engine, connection, walk, progress, processes)
         first = walk.first
-        _check_rejected(connection, walk)
-        _check_complete(connection, walk, started - GRACE)
-        coverage = [item._asdict() for item in scan.coverage(connection)]
+        coverage = _complete(connection, walk, started - GRACE)
         latest = tree.latest_checkpoint(connection)
     return Report(
         started_at=started,
@@ -195,6 +193,13 @@ def _start(connection: Connection, known: Sequence[Verifier], newest: int | None
     except NoteError:
         return CompactRange()  # the walk from the beginning will name it
     return state if (checkpoint.size, checkpoint.root) == (state.size, state.root()) else CompactRange()
+
+
+def _complete(connection: Connection, walk: Walk, settled: datetime) -> list[dict[str, Any]]:
+    """Look for what is missing beside the rows; return how far the log reaches, by source."""
+    _check_rejected(connection, walk)
+    _check_complete(connection, walk, settled)
+    return [item._asdict() for item in scan.coverage(connection)]
 
 
 def _check_rejected(connection: Connection, walk: Walk) -> None:
