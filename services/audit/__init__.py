@@ -14,6 +14,7 @@ OWNS = (
     "comparison",
     "checkpoint",
     "change",
+    "signing",
 )
 PUBLISHES = (
     "audit.attempt.refused",
@@ -45,6 +46,8 @@ PUBLISHES = (
     "audit.saved_search.dropped",
     "audit.saved_search.kept",
     "audit.search.performed",
+    "audit.signing.resumed",
+    "audit.signing.stopped",
     "audit.verification.completed",
 )
 CONSUMES = ("#",)

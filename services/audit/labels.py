@@ -322,6 +322,8 @@ KINDS: dict[str, str] = {
     "audit.checkpoint.announced": "Announced a signed state of the log",
     "audit.comparison.completed": "Compared live data with the log",
     "audit.change.found": "Found a change outside of the programs",
+    "audit.signing.stopped": "The log is not signed any more",
+    "audit.signing.resumed": "The log is signed again",
     "audit.backup.created": "Made a backup",
     "audit.backup.restored": "Restored a backup",
     "audit.backup.drilled": "Tried out a backup",

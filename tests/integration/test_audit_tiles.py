@@ -61,7 +61,7 @@ def app(engine: Engine, tmp_path: Path) -> FastAPI:
 def checked(app: FastAPI, reader: TilesReader) -> Checkpoint:
     """Return the checkpoint, after the other program found its signature to be the log's key's."""
     checkpoint = reader.get_checkpoint()
-    verifier = Keys.of(app.state.settings).signer().verifier
+    verifier = Keys.of(app.state.settings).verifier
     [found] = signing.VkeySet(signing.Vkey.from_string(verifier.encode())).verify(checkpoint.signatures, checkpoint)
     assert found[0].name == verifier.name
     return checkpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,8 +45,11 @@ class Verdict:
         return self.claim.note is not None
 
 
-def check(connection: Connection, verifier: Verifier, text: str) -> Verdict:
-    """Compare what somebody kept with the log as it stands; raises InvalidError, naming `kept`, for what is none."""
+def check(connection: Connection, verifiers: Sequence[Verifier], text: str) -> Verdict:
+    """Compare what somebody kept with the log as it stands; raises InvalidError, naming `kept`, for what is none.
+
+    `verifiers` are the keys under which the log was ever signed.
+    """
     try:
         claim = claim_in(text)
     except NoteError as error:
@@ -55,7 +59,7 @@ def check(connection: Connection, verifier: Verifier, text: str) -> Verdict:
     state = tree.head(connection)
     try:
         if claim.note is not None:
-            open_checkpoint(claim.note, verifier)
+            open_checkpoint(claim.note, *verifiers)
     except NoteError as error:
         return Verdict("unsigned", claim, state.size, why=str(error))
     if claim.size > state.size:

@@ -10,11 +10,13 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from services.audit.domain.kept import MOST
+from services.audit.domain.note import Verifier
 from services.audit.handlers.checking import Verdict, check
 from services.audit.pages.explorer import keys_of
+from services.audit.signer.client import SignerSilentError
 from services.audit.storage import tree, verifications
 from shared.checkpoints import Kept
-from shared.errors import InvalidError
+from shared.errors import InvalidError, Rule
 from shared.web.dependencies import Reader, allowed
 from shared.web.forms import FormModel
 from shared.web.pages import render
@@ -39,9 +41,11 @@ def checkpoint(request: Request, connection: Reader) -> HTMLResponse:
 @router.post("/checkpoint", dependencies=[allowed("audit.tlog.read")])
 def compare(request: Request, form: Annotated[KeptForm, Form()], connection: Reader) -> HTMLResponse:
     """Say whether the log has grown from what somebody kept. Nothing is stored: not what, and not who asked."""
-    verifier = keys_of(request).signer().verifier
+    verifiers = _verifiers(request)
     try:
-        verdict = check(connection, verifier, form.kept)
+        if not verifiers:
+            raise InvalidError({"kept": Rule("can't be compared now: the signer has not told its key yet")})
+        verdict = check(connection, verifiers, form.kept)
     except InvalidError as error:
         return _page(request, connection, kept=form.kept, errors=error.fields, status=422)
     return _page(request, connection, kept=form.kept, verdict=verdict, picture=_picture(verdict))
@@ -57,10 +61,18 @@ def _page(request: Request, connection: Connection, *, status: int = 200, **more
         status_code=status,
         signed=signed,
         short=Kept(signed.size, signed.root.hex(), signed.note).short() if signed else "",
-        verifier_key=keys_of(request).signer().verifier.encode(),
+        verifier_keys=[key.encode() for key in _verifiers(request)],
         verified=runs[0] if runs else None,
         **given,
     )
+
+
+def _verifiers(request: Request) -> list[Verifier]:
+    """Return the keys under which the log was ever signed; none while that is not known here."""
+    try:
+        return keys_of(request).verifiers
+    except SignerSilentError:
+        return []
 
 
 def _picture(verdict: Verdict) -> dict[str, float]:
