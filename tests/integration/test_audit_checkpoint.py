@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from audit_log import act, take_in
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
@@ -15,6 +16,7 @@ from services.audit.domain.note import Checkpoint, Signer
 from services.audit.handlers.announcing import EVERY, announce
 from services.audit.handlers.signing import sign_checkpoint
 from services.audit.keys import Keys
+from services.audit.signer.book import Book
 from services.audit.storage import tree
 from shared.checkpoints import Kept
 from shared.testing.clock import StandingClock
@@ -106,9 +108,9 @@ def test_a_log_that_was_cut_is_told_in_plain_words(app: FastAPI, kept: Kept, sta
 
 
 @pytest.mark.english
-def test_what_this_log_never_signed_says_nothing_about_it(app: FastAPI, kept: Kept, keys: Keys, tmp_path: Path) -> None:
+def test_what_this_log_never_signed_says_nothing_about_it(app: FastAPI, kept: Kept, keys: Keys) -> None:
     """A changed note, one by another key, and one of another house are told from a log that was rewritten."""
-    stranger = Keys(tmp_path / "other", keys.origin).signer()
+    stranger = Signer(keys.origin, Ed25519PrivateKey.generate())
     forged = stranger.sign(Checkpoint(keys.origin, kept.size, bytes.fromhex(kept.root)).text())
     elsewhere = Signer("other.example/audit", stranger.key).sign(Checkpoint("other.example/audit", 9, bytes(32)).text())
     for form in (kept.note.replace("\n300\n", "\n301\n"), forged, elsewhere):
@@ -230,7 +232,7 @@ def test_a_log_that_was_begun_again_is_announced(
         connection.execute(text("SET session_replication_role = replica"))
         for table in ("event", "tree_head", "checkpoint"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - three names of ours
-    keys.memory_file.unlink()
+    Book(keys.folder, keys.origin).begin_again("restored from the backup of last night")
     take_in(engine, [act(9)])
     clock.now += EVERY
     signed(engine, keys)

@@ -42,9 +42,10 @@ def checkpoint(request: Request, connection: Reader) -> HTMLResponse:
 def compare(request: Request, form: Annotated[KeptForm, Form()], connection: Reader) -> HTMLResponse:
     """Say whether the log has grown from what somebody kept. Nothing is stored: not what, and not who asked."""
     verifiers = _verifiers(request)
+    if not verifiers:
+        untold = {"kept": Rule("can't be compared now: the signer has not told its key yet")}
+        return _page(request, connection, kept=form.kept, errors=untold, status=422)
     try:
-        if not verifiers:
-            raise InvalidError({"kept": Rule("can't be compared now: the signer has not told its key yet")})
         verdict = check(connection, verifiers, form.kept)
     except InvalidError as error:
         return _page(request, connection, kept=form.kept, errors=error.fields, status=422)
