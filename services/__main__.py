@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "topology": ("services.backbone", "topology_commands", "The broker: diff with what is declared, apply."),
     "export": ("services.grants.cli", "commands", "Open data: publish agreements as 360Giving or IATI."),
     "audit": ("services.audit.cli", "commands", "The record: verify it, prove one event."),
+    "signer": ("services.__main__", "signer", "The signer of the log: what it signed and refused."),
     "merkle": ("services.audit.merkle_cli", "merkle", "Merkle trees of RFC 6962: roots and proofs, made and verified."),
     "note": ("services.audit.merkle_cli", "note", "Signed notes, checkpoints among them: verify one."),
     "lists": ("services.grants.exclusion_cli", "commands", "Exclusion lists: import a version, list them."),
@@ -56,6 +57,15 @@ def run(
     from services import launcher  # noqa: PLC0415 - other commands do not need it
 
     raise typer.Exit(launcher.run(home, port))
+
+
+def signer(
+    words: Annotated[list[str] | None, typer.Argument(help="show, or begin-again REASON after a restore.")] = None,
+) -> None:
+    """Ask the signer of the log what it signed last and what it refuses, or have it begin again."""
+    from services.signer import main as act  # noqa: PLC0415 - other commands do not need it
+
+    raise typer.Exit(act(words or ["show"]))
 
 
 def menu() -> None:

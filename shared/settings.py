@@ -55,6 +55,7 @@ class Settings(BaseModel):
     webhook_key_file: Path | None = None  # notifications only: the keys under which webhooks' secrets are sealed
     webhook_networks: str = ""  # inside networks in which banks' systems may be called, such as 10.20.0.0/16
     webhook_plain_http: bool = False  # for development only: endpoints without TLS
+    signer: str = ""  # who signs the log: its socket, or HOST:PORT; without one the audit service does it itself
     documents: Path | None = None
     clamd: str = ""  # a virus scanner that sees each document first: host:port, or the path of its socket
     backups: Path | None = None

@@ -12,7 +12,9 @@ OWNS = (
     "hold",
     "erasure",
     "comparison",
+    "checkpoint",
     "change",
+    "signing",
 )
 PUBLISHES = (
     "audit.attempt.refused",
@@ -21,6 +23,7 @@ PUBLISHES = (
     "audit.backup.drilled",
     "audit.backup.restored",
     "audit.change.found",
+    "audit.checkpoint.announced",
     "audit.comparison.completed",
     "audit.erasure.completed",
     "audit.erasure.requested",
@@ -43,6 +46,8 @@ PUBLISHES = (
     "audit.saved_search.dropped",
     "audit.saved_search.kept",
     "audit.search.performed",
+    "audit.signing.resumed",
+    "audit.signing.stopped",
     "audit.verification.completed",
 )
 CONSUMES = ("#",)

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.audit import labels
 from services.audit.domain.export import Export
 from services.audit.domain.leaf import leaf_from
-from services.audit.handlers import exporting, proofs, reading
-from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
+from services.audit.handlers import exporting, proofs, reading, tiling
+from services.audit.handlers.signing import UnsignedError, signed_at_least
 from services.audit.keys import Keys
 from services.audit.pages.purpose import purpose_of_program
 from services.audit.query import SearchQuery
@@ -77,11 +77,14 @@ def proof(request: Request, event_id: UUID, uow: Uow) -> dict[str, Any]:
 
 @router.get("/checkpoint", dependencies=[allowed("audit.checkpoint.read")])
 def checkpoint(request: Request, uow: Uow) -> dict[str, Any]:
-    """Return a checkpoint of the log as it stands; keep it, and later verifications can't be fooled."""
+    """Return a checkpoint of the log as it stands; keep it, and later verifications can't be fooled.
+
+    While nobody signs it is the newest there is.
+    """
     keys = _keys(request)
     try:
-        signed = sign_checkpoint(uow.connection, keys, clock=uow.clock)
-    except ForkedLogError as error:
+        signed = signed_at_least(uow.connection, keys, 1, clock=uow.clock)
+    except UnsignedError as error:
         raise ConflictError("The log can't be signed: %(why)s", why=str(error)) from error
     if signed is None:
         raise NotFoundError("The log is empty")
@@ -90,7 +93,7 @@ def checkpoint(request: Request, uow: Uow) -> dict[str, Any]:
         "root": signed.root.hex(),
         "note": signed.note,
         "signed_at": signed.signed_at,
-        "verifier_key": keys.signer().verifier.encode(),
+        "verifier_key": keys.verifier.encode(),
     }
 
 
@@ -131,7 +134,8 @@ def export_state(export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> di
 def export_file(request: Request, export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> FileResponse:
     """Return the file of an export."""
     item, path = exporting.fetch(uow, request.app.state.settings, export_id)
-    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=exporting.HEADERS)
+    headers = exporting.HEADERS | tiling.header(uow.connection)
+    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=headers)
 
 
 def _export(item: Export) -> dict[str, Any]:

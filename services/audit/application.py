@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from joserfc.jwk import OKPKey
 from sqlalchemy import Engine
 
-from services.audit import api, pages
+from services.audit import api, pages, tlog
 from services.audit.figures import figures
 from services.audit.policy import POLICY
 from shared.clock import Clock, utc_now
@@ -25,7 +25,7 @@ def create_app(
         service="audit",
         engine=engine or engine_for(settings.database_url("audit"), application_name="tamga-audit-web"),
         policy=POLICY,
-        routers=[api.router, *pages.routers],
+        routers=[api.router, tlog.router, *pages.routers],
         templates=Path(__file__).parent / "templates",
         settings=settings,
         clock=clock,

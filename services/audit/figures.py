@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from services.audit.storage import comparing, keeping, manifests, tree, verifications
+from services.audit.storage import comparing, keeping, manifests, signing, tree, verifications
 
 
 def figures(connection: Connection) -> dict[str, Any]:
@@ -14,6 +14,7 @@ def figures(connection: Connection) -> dict[str, Any]:
     newest, whole = verifications.latest(connection, 1), verifications.latest(connection, 1, whole=True)
     signed = tree.latest_checkpoint(connection)
     made, tried = keeping.newest(connection, "created"), keeping.newest(connection, "drilled")
+    trouble = signing.present(connection)
     compared = comparing.latest(connection, 1)
     return {
         "disputed": manifests.count_disputed(connection),
@@ -23,8 +24,13 @@ def figures(connection: Connection) -> dict[str, Any]:
         "verification": _said(newest),
         "verification_whole": _said(whole),
         "log_size": tree.head(connection).size,
+        "unsigned": _unsigned(trouble) if trouble else None,
         "checkpoint": {"size": signed.size, "at": signed.signed_at.isoformat()} if signed else None,
     }
+
+
+def _unsigned(trouble: signing.Trouble) -> dict[str, Any]:
+    return {"kind": trouble.kind, "why": trouble.reason, "since": trouble.since.isoformat()}
 
 
 def _said(runs: list[Any]) -> dict[str, Any] | None:

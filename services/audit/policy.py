@@ -16,6 +16,9 @@ POLICY = Policy(
         "audit.timeline.read": {"auditor": "all", **_STAFF},
         "audit.referral.read": {"finance_partner": "org"},
         "audit.checkpoint.read": {"auditor": "all", "operator": "all"},
+        # Hashes and sizes alone, which name nobody: whoever was given a checkpoint can check it. Entries: auditors.
+        "audit.tlog.read": {"signed_in": "all"},
+        "audit.tlog.entries": {"auditor": "all"},
         "audit.verification.read": {"auditor": "all", "operator": "all"},
         "audit.changes.read": {"auditor": "all"},
         "audit.certificate.read": {"auditor": "all"},

@@ -197,9 +197,21 @@ def _say_restored(done: Restored) -> None:
             " add the line of your copy below those that are there, before Tamga starts.",
             soft_wrap=True,
         )
+    if done.refuses:
+        _say_refuses(done)
     console.print(
         f"Start Tamga now (`{here('make run')}`); `{here('tamga reconcile')}` says when everything has arrived."
         f" Then make a backup: `{here('tamga backup create')}`.",
+        soft_wrap=True,
+    )
+
+
+def _say_refuses(done: Restored) -> None:
+    console.print(
+        f"[yellow]![/yellow] The signer has signed {done.signed_before:,} entries and the restored log has"
+        f" {done.log_size:,}: it will refuse to sign this log, and an alarm will say so. If a later backup or a standby"
+        " has what is missing, restore that instead and nothing more is to be done. If not, have it begin again:"
+        f" `{here('tamga signer begin-again REASON')}`; reason and place will stand in the log.",
         soft_wrap=True,
     )
 

@@ -10,6 +10,8 @@ import pyrage
 from sqlalchemy import Connection, make_url
 
 from services.audit.keys import Keys
+from services.audit.signer.book import KEY, LAST, PUBLIC
+from services.audit.signer.wire import FOLDER
 from services.audit.storage import receipts, subjects, tree
 from services.backbone import broker
 from shared.infrastructure.names import app_role, owner_role
@@ -23,7 +25,7 @@ from shared.settings import SERVICES, Settings
 from shared.version import release
 
 KEYS, BROKER = "keys/", "broker.json"
-LOG_KEY, LOG_MEMORY = f"{KEYS}audit.pem", f"{KEYS}audit.checkpoint"
+LOG_KEY, LOG_MEMORY, LOG_PUBLIC = f"{KEYS}{KEY}", f"{KEYS}{LAST}", f"{KEYS}{PUBLIC}"
 SIGNING, IDENTITY = f"{KEYS}identity-private.pem", f"{KEYS}identity-public.pem"
 WEBHOOKS = f"{KEYS}webhook.key"  # containers have it as a secret, read-only
 PAYEES, PAYEE_SECRET = f"{KEYS}payee.key", "payee_key"  # the latter where containers have it, read-only
@@ -45,6 +47,24 @@ def ensure_key(known: Settings) -> None:
     """Make the key of this machine's backups unless it is there, or a place of its own was given for it."""
     if known.backup_key_file is None and not key_file(known).exists():
         sealing.make_key(key_file(known))
+
+
+def signer_folder(known: Settings) -> Path:
+    """Return where the signer of the log keeps its key and what it signed last."""
+    return known.home / FOLDER if known.signer else known.home / "keys"
+
+
+def log_key(known: Settings) -> Path:
+    """Return where the key is with which the log is signed: before the signer has taken it over, among the others."""
+    own = signer_folder(known) / LOG_KEY.removeprefix(KEYS)
+    return own if own.exists() else known.home / LOG_KEY
+
+
+def signed_last(known: Settings) -> int:
+    """Return up to which entry the signer signed here; no restore takes that back."""
+    last = signer_folder(known) / LAST
+    note = last.read_text() if last.exists() else Keys.of(known).kept() or ""
+    return int(note.split("\n")[1]) if note else 0
 
 
 def owner_urls(known: Settings) -> dict[str, str]:
@@ -96,12 +116,17 @@ def _keys(known: Settings, log: Connection) -> dict[str, bytes]:
     """Return the keys that are here. What the signer remembers is as old as the log that is kept with it."""
     keys, signed = Keys.of(known), tree.latest_checkpoint(log)
     found = {LOG_MEMORY: signed.note.encode()} if signed else {}
-    if signed and not keys.key_file.exists():
+    if signed and not log_key(known).exists():
         raise SafekeepingError(
-            f"The key with which the log is signed is not at {keys.key_file}: run this where the audit worker's"
-            " keys are (TAMGA_HOME)."
+            f"The key with which the log is signed is not at {log_key(known)}: run this where the signer's folder"
+            " can be read (TAMGA_HOME)."
         )
-    files = {LOG_KEY: keys.key_file, SIGNING: known.signing_key_file, IDENTITY: known.identity_key_file}
+    files = {
+        LOG_KEY: log_key(known),
+        LOG_PUBLIC: keys.folder / PUBLIC,
+        SIGNING: known.signing_key_file,
+        IDENTITY: known.identity_key_file,
+    }
     # Who was erased stays so; the keys of people themselves are kept apart, and not for long: see people_keys.
     files |= {ERASURES: keys.folder / subjects.LEDGER, RECEIPTS: keys.folder / receipts.FILE}
     files |= {PAYEES: known.payee_key_file, WEBHOOKS: known.webhook_key_file}

@@ -49,6 +49,8 @@ class Restored:
     waiting: int
     purged: int
     findings: list[str]
+    signed_before: int  # up to which entry the signer had signed; it does not forget that by a restore
+    refuses: bool  # so it will not sign the restored log before it is told to begin again
     keys_left: list[str]  # which could not be put in their places
     seconds: float
 
@@ -116,7 +118,7 @@ def _must_answer(known: Settings) -> None:
 
 def _settled(known: Settings, found: Revived, backup: Backup, by: Actor, steps: Steps) -> Restored:
     """Have sent again what was on its way, and put the restore on the restored record."""
-    about, before = found.about, _signed_before(known)
+    about, before = found.about, place.signed_last(known)
     people_keys.bring_back(known, backup.key, backup.file.parent)
     ledger = found.keys / Path(place.ERASURES).name
     erased_again = people_keys.erase_again(subjects_of(known), found.engines["portal"], ledger, by)
@@ -148,22 +150,38 @@ def _settled(known: Settings, found: Revived, backup: Backup, by: Actor, steps: 
         waiting=found.waiting,
         purged=0,
         findings=found.problems,
+        signed_before=before,
+        refuses=_will_refuse(known, found),
         keys_left=[],
         seconds=0.0,
     )
 
 
-def _signed_before(known: Settings) -> int:
-    remembered = Keys.of(known).remembered()
-    return int(remembered.splitlines()[1]) if remembered else 0
+def _will_refuse(known: Settings, found: Revived) -> bool:
+    """Say whether a signer that runs by itself has signed more than was restored, or another log."""
+    signed, own = place.signed_last(known), place.log_key(known)
+    if not known.signer or not signed or not own.exists():
+        return False
+    return signed > found.verified.size or not _same(own, found.keys / Path(place.LOG_KEY).name)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
+
+
+def _log_keys(known: Settings, folder: Path) -> list[tuple[Path, Path, bool]]:
+    """Return what of the log's keys goes where. A signer that has this key already keeps what it remembers."""
+    keys, names = Keys.of(known), (place.LOG_KEY, place.LOG_MEMORY, place.LOG_PUBLIC)
+    if known.signer and _same(place.signer_folder(known) / Path(place.LOG_KEY).name, folder / Path(place.LOG_KEY).name):
+        return []
+    return [(folder / Path(name).name, keys.folder / Path(name).name, True) for name in names]
 
 
 def _put_keys(known: Settings, folder: Path) -> list[str]:
     """Put the log's key and memory in their places, others only where there is none; return what could not be put."""
     keys = Keys.of(known)
     wanted = [
-        (folder / Path(place.LOG_KEY).name, keys.key_file, True),
-        (folder / Path(place.LOG_MEMORY).name, keys.memory_file, True),
+        *_log_keys(known, folder),
         (folder / Path(place.RECEIPTS).name, keys.folder / Path(place.RECEIPTS).name, False),
         (folder / Path(place.SIGNING).name, known.signing_key_file, False),
         (folder / Path(place.IDENTITY).name, known.identity_key_file, False),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from services.audit.signer.wire import address_in
 from services.launcher import health, preflight
 from shared.infrastructure import ladder
 from shared.infrastructure.system import InfrastructureError
@@ -55,6 +56,7 @@ def _started(home: Path, stack: ExitStack) -> Settings:
             "identity_key_file": keys / "identity-public.pem",
             "payee_key_file": keys / "payee.key",
             "webhook_key_file": keys / "webhook.key",
+            "signer": address_in(home),
             "documents": home / "documents",
         }
     )

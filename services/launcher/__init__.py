@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from services.audit.signer.wire import address_in
 from services.launcher import health, preflight
 from services.launcher.parts import Part, Preparation
 from services.launcher.screen import Screen
@@ -25,6 +26,7 @@ from shared.operations import processes
 DEFAULT_PORT = 8400
 PEOPLE = "people.json"
 PARTS = ("web", "work", "relay")
+SIGNER = "signer"
 ON_BROKER = {"work", "relay"}
 HEALTHY_SECONDS = 90
 LOOK_SECONDS = 0.25
@@ -134,6 +136,7 @@ class Launcher:
             "identity_key_file": str(keys / "identity-public.pem"),
             "payee_key_file": str(keys / "payee.key"),
             "webhook_key_file": str(keys / "webhook.key"),
+            "signer": address_in(self.home),
             "documents": str(self.home / "documents"),
             "programmes": str(Path("programmes").resolve()),
             "metrics_urls": self._metrics_urls() | ({"broker": broker.metrics_url} if broker.metrics_url else {}),
@@ -146,7 +149,8 @@ class Launcher:
         catcher = {} if self._mail_port is None else {"TAMGA_MAIL_CATCHER": str(self._mail_port)}
         extra = {name: {"TAMGA_METRICS_PORT": str(self._metrics_ports[f"metrics {name}"])} for name in PARTS}
         extra["web"] |= {"TAMGA_PORT": str(self.port)} | catcher
-        return [Part(name, self.home, extra[name]) for name in PARTS]
+        signer = Part(SIGNER, self.home, {"TAMGA_BASE_URL": self.base_url})
+        return [*(Part(name, self.home, extra[name]) for name in PARTS), signer]
 
     def _prepare(self, preparation: Preparation, database: ladder.Part, broker: ladder.Part) -> list[dict[str, Any]]:
         with self.screen.step("Starting the database"):
@@ -188,7 +192,7 @@ class Launcher:
         ladder.remember(self.home, processes.NAME, known.model_dump(mode="json"))
 
     def _wait_healthy(self, parts: list[Part], preparation: Preparation) -> None:
-        with self.screen.step("Web, workers and relays"):
+        with self.screen.step("Web, workers, relays and the signer"):
             deadline = time.monotonic() + HEALTHY_SECONDS
             while wrong := [f"{part} {state}" for part, state in self._states().items() if state != "ok"]:
                 self._refuse_crashed(parts)
@@ -232,6 +236,7 @@ class Launcher:
             "web": partial(health.web_states, self.own_url),
             "work": partial(health.worker_states, self.home),
             "relay": partial(health.relay_states, self.home),
+            SIGNER: partial(health.signer_states, self.home),
         }
         return part.running() is not None and all(state == "ok" for state in states[part.name]().values())
 

@@ -41,7 +41,7 @@ def forget(home: Path) -> None:
 
 def states(home: Path, base_url: str) -> dict[str, str]:
     """Return how every part is at this moment: "ok" or what is wrong."""
-    return worker_states(home) | relay_states(home) | web_states(base_url)
+    return worker_states(home) | relay_states(home) | signer_states(home) | web_states(base_url)
 
 
 def worker_states(home: Path) -> dict[str, str]:
@@ -53,6 +53,11 @@ def worker_states(home: Path) -> dict[str, str]:
 def relay_states(home: Path) -> dict[str, str]:
     """Return how each service's relay is."""
     return {f"relay {service}": _relay_state(home, service) for service in SERVICES}
+
+
+def signer_states(home: Path) -> dict[str, str]:
+    """Return how the signer of the log is."""
+    return {"signer": state_of(home, "signer")}
 
 
 def _relay_state(home: Path, service: str) -> str:

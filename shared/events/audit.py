@@ -85,6 +85,28 @@ class ExportFailed(_Export):
     problem: str
 
 
+class SigningStopped(Event):
+    """The log is not signed any more: its signer refuses, or has been silent for a minute. Entity signing:log."""
+
+    TYPE = "audit.signing.stopped"
+    AUDIENCE = "record"
+    kind: str  # refused | silent
+    problem: str
+    signed: int  # up to which entry
+    size: int  # of the log
+
+
+class SigningResumed(Event):
+    """The log is signed again; `begun_again` has an operator's reason if the signer was told so. Entity signing:log."""
+
+    TYPE = "audit.signing.resumed"
+    AUDIENCE = "record"
+    signed: int
+    stopped_at: datetime
+    begun_again: str | None = None
+    signed_before: int | None = None  # up to which entry the signer had signed before it began again
+
+
 class VerificationCompleted(Event):
     """The log was read again and compared with its proofs. Entity verification:<id>."""
 
@@ -96,6 +118,15 @@ class VerificationCompleted(Event):
     ok: bool
     findings: int
     whole: bool
+
+
+class CheckpointAnnounced(Event):
+    """The log was signed up to here; whoever sends something out lets it travel with it. Entity checkpoint:log."""
+
+    TYPE = "audit.checkpoint.announced"
+    size: int
+    root: str
+    note: str  # as C2SP's signed-note and tlog-checkpoint write it
 
 
 class BackupCreated(Event):

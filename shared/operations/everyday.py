@@ -12,7 +12,7 @@ from shared.operations.backups import Backups
 from shared.operations.lines import Facts, Line, State, of_services
 
 FAILING = 0.02  # share of requests
-LATE_LETTER, LONG, UNSIGNED = 900, 600, 600  # seconds
+LATE_LETTER, LONG, UNSIGNED, SILENT = 900, 600, 600, 60  # seconds
 FULL = 0.8  # share of the connections
 MANY = 1000  # messages in a queue
 BACKUP, DRILL = timedelta(hours=26), timedelta(days=30)
@@ -114,7 +114,10 @@ def _record(facts: Facts) -> Line:
     if "log_size" not in told:
         return Line(key, name, "look", (Say(_UNKNOWN, of="audit"),), commands, {}, href)
     size, signed = told["log_size"], told["checkpoint"]
-    figures = {"size": size, "checkpoint": signed}
+    unsigned = told.get("unsigned")
+    figures = {"size": size, "checkpoint": signed, "unsigned": unsigned}
+    if unsigned and _matters(facts, unsigned):
+        return Line(key, name, "bad", _unsigned(size, signed, unsigned), ("tamga signer show",), figures, href)
     if signed is None:
         says = Say("Entries: %(count)s, none signed yet.", count=size)
         return Line(key, name, "look" if size else "good", (says,), commands, figures, href)
@@ -124,6 +127,20 @@ def _record(facts: Facts) -> Line:
     )
     stopped = size > signed["size"] and (facts.now - at).total_seconds() > UNSIGNED
     return Line(key, name, "bad" if stopped else "good", (says,), commands, figures, href)
+
+
+def _matters(facts: Facts, unsigned: dict[str, Any]) -> bool:
+    """Say whether this is more than a signer that starts anew."""
+    silent = (facts.now - datetime.fromisoformat(unsigned["since"])).total_seconds()
+    return unsigned["kind"] == "refused" or silent > SILENT
+
+
+def _unsigned(size: int, signed: dict[str, Any] | None, unsigned: dict[str, Any]) -> tuple[Say, ...]:
+    since = datetime.fromisoformat(unsigned["since"])
+    refused = Say("The signer has refused to sign since %(since)s: %(why)s.", since=since, why=unsigned["why"])
+    silent = Say("Nobody has signed since %(since)s: %(why)s.", since=since, why=unsigned["why"])
+    counts = Say("Entries: %(count)s, signed: %(signed)s.", count=size, signed=signed["size"] if signed else 0)
+    return (refused if unsigned["kind"] == "refused" else silent), counts
 
 
 def _databases(facts: Facts) -> Line:

@@ -122,6 +122,9 @@ def _record(record: Mapping[str, Any]) -> Iterator[Metric]:
     if signed := record["checkpoint"]:
         yield _one("audit_checkpoint_size", "Entries that the last checkpoint covers", signed["size"])
         yield _one("audit_checkpoint_timestamp_seconds", "When it was signed", _moment(signed["at"]))
+    stopped = (record.get("unsigned") or {}).get("kind")
+    yield _one("audit_signing_refused", "Whether the signer refuses to sign the log", float(stopped == "refused"))
+    yield _one("audit_signing_silent", "Whether the signer does not answer", float(stopped == "silent"))
     at = _gauge("audit_verification_timestamp_seconds", "When the log was verified last", "extent")
     sound = _gauge("audit_verification_sound", "Whether that found nothing wrong", "extent")
     for extent, key in (("newest", "verification"), ("whole", "verification_whole")):

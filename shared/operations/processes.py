@@ -12,7 +12,7 @@ from shared.heartbeat import heartbeat_file, is_alive
 NAME = "processes.json"
 SEEN = "processes-seen"
 # Whose process a sign of life is, by the first word of its name ("worker.grants").
-_PROCESSES = {"worker": "work", "relay": "relay", "web": "web"}
+_PROCESSES = {"worker": "work", "relay": "relay", "web": "web", "signer": "signer"}
 
 
 class Running(BaseModel):

@@ -24,6 +24,7 @@ SCOPES: dict[str, frozenset[str]] = {
     ),
     "guarantees:claim": frozenset({"loans.guarantee.request", "loans.guarantee.claim"}),
     "webhooks:read": frozenset({"notifications.endpoint.list", "notifications.endpoint.read"}),
+    "log:read": frozenset({"audit.tlog.read"}),
 }
 # Gettext ids.
 NAMES = {
@@ -36,6 +37,7 @@ NAMES = {
     "guarantees:read": "Read guarantees and the facilities behind them",
     "guarantees:claim": "Ask for guarantees, claim on them and report recoveries",
     "webhooks:read": "Read endpoints and what was sent to them",
+    "log:read": "Read checkpoints of the audit log and the hashes that prove it",
 }
 
 

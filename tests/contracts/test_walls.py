@@ -20,6 +20,7 @@ GATHERING = {
     "__init__",
     "__main__",
     "watch",
+    "signer",
     "comparing",
     "measures",
     "support",

@@ -192,7 +192,7 @@ def test_a_bundle_is_proven_by_the_program_in_it(engine: Engine, known: Settings
     files = bundle(engine, known, "kind:grants.application.submitted")
     assert kept is not None
     (tmp_path / "kept.txt").write_text(kept.note)
-    key = Keys.of(known).signer().verifier.encode()
+    key = Keys.of(known).verifier.encode()
     code, said = checked(files, tmp_path, "--vkey", key, "--checkpoint", str(tmp_path / "kept.txt"))
     assert (code, said["wrong"]) == (0, [])
     states = {claim["what"]: claim["proven"] for claim in said["claims"]}
@@ -337,8 +337,8 @@ def test_whatever_is_changed_is_found(
 def test_a_log_made_anew_under_another_key_is_found(engine: Engine, known: Settings, tmp_path: Path) -> None:
     """Whoever rewrites a log and signs it with a key of the same name is found by the key that the auditor has."""
     told(engine, known, [ana(n) for n in range(1, 4)])
-    files, own = bundle(engine, known), Keys.of(known).signer()
-    other = Signer(own.name, Keys.of(web_settings(home=tmp_path / "other")).signer().key)
+    files, own = bundle(engine, known), Keys.of(known).own_signer()
+    other = Signer(own.name, Keys.of(web_settings(home=tmp_path / "other")).own_signer().key)
     hashes = [leaf_hash(json.loads(line)["leaf"].encode()) for line in files["leaves.jsonl"].splitlines()]
     note = other.sign(Checkpoint(other.name, len(hashes), root_from(hashes)).text())
     policy = f"log {other.verifier.encode()}\nquorum none\n"

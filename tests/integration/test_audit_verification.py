@@ -339,5 +339,5 @@ def test_a_big_log_is_proven_through_tiles_of_tiles(stand: Stand, tmp_path: Path
 def test_the_key_is_its_owners_alone(log: Log) -> None:
     """The key is made once, readable by its owner only, and stays the same."""
     assert log.keys.key_file.stat().st_mode & 0o777 == 0o600
-    assert log.keys.signer().verifier == log.keys.signer().verifier
+    assert log.keys.own_signer().verifier == log.keys.verifier
     assert log.keys.memory_file.stat().st_mode & 0o777 == 0o600

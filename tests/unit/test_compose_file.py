@@ -55,7 +55,8 @@ def rights(service: dict[str, Any]) -> list[str]:
             "may get new privileges": "no-new-privileges:true" not in (service.get("security_opt") or []),
             "is privileged": bool(service.get("privileged")),
             "runs as root or as whoever the image says": not re.fullmatch(r"[1-9]\d*(:\d+)?", user),
-            "shares the host's network or processes": bool({"network_mode", "pid", "ipc"} & set(service)),
+            "shares the host's network or processes": bool({"pid", "ipc"} & set(service))
+            or service.get("network_mode", "none") != "none",
             "holds the engine": "docker.sock" in str(service.get("volumes", "")),
         }.items()
         if broken

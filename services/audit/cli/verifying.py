@@ -15,10 +15,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit.cli.common import Json, commands, console, log
-from services.audit.domain.note import Checkpoint, NoteError
+from services.audit.domain.note import Checkpoint, NoteError, Verifier
 from services.audit.handlers import verification
 from services.audit.handlers.verification import Report
 from services.audit.keys import Keys
+from services.audit.signer.client import SignerSilentError
 from shared.database import Context, UnitOfWork
 from shared.infrastructure.refusals import worded
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, operator
@@ -31,18 +32,23 @@ def verify(
     as_json: Json = False,
     newest: Annotated[int | None, typer.Option(min=1, help="Read only what follows a signed state.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint that you kept: compare with it too.")] = None,
+    vkey: Annotated[
+        list[str] | None,
+        typer.Option(help="The log's key as you got it in another way; this house's is then not asked."),
+    ] = None,
     record: Annotated[
         bool, typer.Option("--record/--no-record", help="Keep the result for the page, and put it into the log.")
     ] = True,
 ) -> None:
     """Read the log again, from every stored byte up to the signatures, and look for what never arrived."""
     pinned = _kept(checkpoint) if checkpoint else None
+    brought = _brought(vkey or [])
     try:
         with log() as (engine, keys):
-            report = _verified(engine, keys, newest, pinned, quiet=as_json)
+            report = _verified(engine, keys, newest, pinned, brought, quiet=as_json)
             if record:
                 _record(engine, report)
-    except (SettingsError, SQLAlchemyError, OSError, ValueError) as error:
+    except (SettingsError, SignerSilentError, SQLAlchemyError, OSError, ValueError) as error:
         typer.echo(f"The log could not be verified: {worded(error)}", err=True)
         raise typer.Exit(NO_ANSWER) from error
     if as_json:
@@ -69,6 +75,14 @@ def _kept(file: Path) -> str:
     raise typer.Exit(NO_ANSWER)
 
 
+def _brought(given: list[str]) -> list[Verifier]:
+    try:
+        return [Verifier.parse(key) for key in given]
+    except NoteError as error:
+        typer.echo(f"--vkey: {error}: give it as /audit/verification shows it.", err=True)
+        raise typer.Exit(NO_ANSWER) from error
+
+
 def _record(engine: Engine, report: Report) -> None:
     """Keep the result; where that is refused (a copy that may only be read) the verdict stands all the same."""
     try:
@@ -78,14 +92,16 @@ def _record(engine: Engine, report: Report) -> None:
         typer.echo(f"The result could not be kept: {str(error).splitlines()[0]}", err=True)
 
 
-def _verified(engine: Engine, keys: Keys, newest: int | None, pinned: str | None, *, quiet: bool) -> Report:
+def _verified(
+    engine: Engine, keys: Keys, newest: int | None, pinned: str | None, brought: list[Verifier], *, quiet: bool
+) -> Report:
     with _progress(quiet=quiet) as bar:
         task = bar.add_task("Reading", total=None)
 
         def progress(done: int, of: int) -> None:
             bar.update(task, completed=done, total=of)
 
-        return verification.verify(engine, keys, newest=newest, pinned=pinned, progress=progress)
+        return verification.verify(engine, keys, newest=newest, pinned=pinned, brought=brought, progress=progress)
 
 
 def _progress(*, quiet: bool) -> Progress:
@@ -101,6 +117,11 @@ def _print(report: Report) -> None:
     table.add_row("events", read)
     table.add_row("root hash", report.root)
     table.add_row("signed", f"up to {report.signed_size:,} by {report.verifier_key}")
+    table.add_row("rests on", report.trust.sentence())
+    for compared in report.trust.anchors:
+        table.add_row("compared with", compared.sentence())
+    for witness in report.trust.witnesses:
+        table.add_row("witness", witness)
     anchor = "yes" if report.outside else "no: the newest entries could have been cut off unseen"
     table.add_row("compared with a checkpoint kept outside the database", anchor)
     for item in report.coverage:

@@ -68,7 +68,7 @@ class Certificate:
         return signer.sign(f"{TITLE}\n{canonical(self.facts()).decode()}\n")
 
 
-def opened(note: str, signed_by: Verifier, log: Verifier) -> Certificate:
+def opened(note: str, signed_by: Verifier, *log: Verifier) -> Certificate:
     """Return what a signed certificate says; raises CertificateError unless it and its checkpoint are genuine."""
     try:
         text = open_note(note, [signed_by])
@@ -87,7 +87,7 @@ def opened(note: str, signed_by: Verifier, log: Verifier) -> Certificate:
     if verdict != certificate.complete or verdicts != [item.complete for item in certificate.sources]:
         raise CertificateError("the verdict does not follow from the figures")
     try:
-        checkpoint = open_checkpoint(certificate.checkpoint, log)
+        checkpoint = open_checkpoint(certificate.checkpoint, *log)
     except NoteError as error:
         raise CertificateError(f"the checkpoint in it: {error}") from error
     if checkpoint.size != certificate.size:

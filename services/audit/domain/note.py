@@ -168,6 +168,15 @@ class Checkpoint:
         return cls(lines[0], int(lines[1]), root)
 
 
-def open_checkpoint(note: str, verifier: Verifier) -> Checkpoint:
-    """Return the checkpoint that `verifier` signed; raises NoteError."""
-    return Checkpoint.parse(open_note(note, [verifier]))
+def signs(note: str, verifier: Verifier) -> bool:
+    """Say whether the note bears this key's good signature."""
+    try:
+        open_note(note, [verifier])
+    except NoteError:
+        return False
+    return True
+
+
+def open_checkpoint(note: str, *verifiers: Verifier) -> Checkpoint:
+    """Return the checkpoint that one of the keys signed; raises NoteError."""
+    return Checkpoint.parse(open_note(note, verifiers))

@@ -5,7 +5,7 @@ Nothing here reads a database; the caller feeds rows and gives tiles, heads and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from services.audit.domain.inspection import Finding, Stretch
@@ -110,14 +110,14 @@ class Walk:
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifiers: Sequence[Verifier],
         start: CompactRange,
         *,
         heads: Iterator[Any],
         checkpoints: Iterator[Any],
         tiles: Callable[[int], Iterator[Any]],
     ) -> None:
-        self.verifier, self.tree, self.heads, self.checkpoints = verifier, start, heads, checkpoints
+        self.verifiers, self.tree, self.heads, self.checkpoints = verifiers, start, heads, checkpoints
         self.findings = Findings()
         self.first = start.size
         self.level = Level(0, tiles, self.findings) if start.size == 0 else None
@@ -130,7 +130,7 @@ class Walk:
     def pin(self, note: str) -> None:
         """Compare the log also with a checkpoint that was kept outside the database."""
         try:
-            pin = open_checkpoint(note, self.verifier)
+            pin = open_checkpoint(note, *self.verifiers)
         except NoteError as error:
             self.findings.note("signature", "checkpoint", f"the one kept outside the database: {error}")
             return
@@ -219,7 +219,7 @@ class Walk:
     def _judge(self, stored: Any) -> None:
         place = f"the checkpoint of size {stored.size}"
         try:
-            signed = open_checkpoint(stored.note, self.verifier)
+            signed = open_checkpoint(stored.note, *self.verifiers)
         except NoteError as error:
             self.findings.note("signature", "checkpoint", f"{place}: {error}", column="note")
             return

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from services.audit.handlers import manifests
+from services.audit.handlers.announcing import announce
 from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
-from services.audit.handlers.signing import sign_checkpoint
-from services.audit.keys import Keys
+from services.audit.handlers.watching_signer import SIGN_SECONDS, sign
 from services.audit.storage.subjects import subjects_of
-from shared.database import UnitOfWork
 from shared.messaging import gaps
 from shared.messaging.wire import Received
 from shared.settings import settings
@@ -21,11 +20,6 @@ def append(connection: Connection, batch: Sequence[Received]) -> None:
     ingest(connection, batch, subjects=subjects_of(settings()))
 
 
-def sign(uow: UnitOfWork) -> None:
-    """Sign a checkpoint when the log has grown."""
-    sign_checkpoint(uow.connection, Keys.of(settings()), clock=uow.clock)
+TIMERS = ((SIGN_SECONDS, sign), (1.0, record_refusals), (15.0, announce), *manifests.TIMERS, *gaps.TIMERS)
 
-
-TIMERS = ((5.0, sign), (1.0, record_refusals), *manifests.TIMERS, *gaps.TIMERS)
-
-__all__ = ["TIMERS", "append", "ingest", "record_refusals", "sign"]
+__all__ = ["TIMERS", "announce", "append", "ingest", "record_refusals", "sign"]

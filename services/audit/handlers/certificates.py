@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from services.audit.domain.certificate import Certificate, CertificateError, SourceLine, differences, opened
 from services.audit.domain.merkle import ProofError, prove_consistency, verify_consistency
 from services.audit.domain.note import NoteError, Verifier, open_checkpoint
-from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
+from services.audit.handlers.signing import UnsignedError, sign_checkpoint
 from services.audit.keys import Keys
 from services.audit.storage import certificates, tree
 from services.audit.storage.append import BrokenLogError
@@ -51,7 +51,7 @@ def certify(
         raise InvalidError({"until": "is more than ten years after the first day"})
     try:
         signed = sign_checkpoint(connection, keys, clock=clock)
-    except ForkedLogError as error:
+    except UnsignedError as error:
         raise ConflictError("The log can't be signed: %(why)s", why=str(error)) from error
     if signed is None:
         raise NotFoundError("The log is empty")
@@ -93,8 +93,8 @@ def check(connection: Connection, keys: Keys, content: str, pinned: Verifier | N
 
     `pinned` is the certificates' key as somebody kept it; without it that of this installation is believed.
     """
-    log = keys.signer().verifier
-    certificate = opened(note_of(content), pinned or receipt_signer(keys).verifier, log)
+    log = keys.verifiers
+    certificate = opened(note_of(content), pinned or receipt_signer(keys).verifier, *log)
     try:
         _grown(connection, certificate, log)
     except (ProofError, BrokenLogError, NoteError) as error:
@@ -106,9 +106,9 @@ def check(connection: Connection, keys: Keys, content: str, pinned: Verifier | N
     return certificate
 
 
-def _grown(connection: Connection, certificate: Certificate, log: Verifier) -> None:
+def _grown(connection: Connection, certificate: Certificate, log: list[Verifier]) -> None:
     state = tree.head(connection)
-    before = open_checkpoint(certificate.checkpoint, log)
+    before = open_checkpoint(certificate.checkpoint, *log)
     if before.size > state.size:
         raise ProofError(f"the log had {before.size} entries then and has {state.size} now")
     proof = prove_consistency(before.size, state.size, tree.Nodes(connection, state.size))

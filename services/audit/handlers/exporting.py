@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from services.audit.domain.export import Export
 from services.audit.handlers import proof_bundle, reading
 from services.audit.handlers.export_rows import Tick, lines, say, table
 from services.audit.handlers.printed_export import printed
-from services.audit.handlers.signing import sign_checkpoint
+from services.audit.handlers.signing import UnsignedError, signed_at_least
 from services.audit.keys import Keys
 from services.audit.query import filters_of
 from services.audit.storage import exports, scan, tree
@@ -208,9 +208,12 @@ def _written(  # noqa: PLR0917 - what it takes
 
     files.say(item, 0)
     draft = files.path(item).with_suffix(".part")
-    with engine.begin() as connection:
-        keys = Keys.of(settings)
-        checkpoint = sign_checkpoint(connection, keys, clock=clock)
+    try:
+        with engine.begin() as connection:
+            keys = Keys.of(settings)
+            checkpoint = signed_at_least(connection, keys, item.leaves, clock=clock)
+    except UnsignedError as error:
+        raise ConflictError("The log can't be signed at the moment: %(why)s", why=str(error)) from error
     if checkpoint is None:
         raise ConflictError("The log is empty")
     opener, zone = Opener(subjects_of(settings), say("[erased on %(at)s by %(by)s]")), ZoneInfo(settings.time_zone)
@@ -222,7 +225,7 @@ def _written(  # noqa: PLR0917 - what it takes
             return exports.matches(connection, filters, leaves)
 
         if item.format == "bundle":
-            verifier = keys.signer().verifier
+            verifier = keys.verifier
             about: dict[str, Any] = {"rows": rows, "zone": zone, "now": clock(), "tick": tick}
             written = proof_bundle.write(connection, item, checkpoint, verifier, opener, draft, **about)
         else:
@@ -257,7 +260,7 @@ def _plain(  # noqa: PLR0917 - what it takes
         parts = (
             lines(counted(), opener)
             if item.format == "jsonl"
-            else pieces(table(counted(), opener, zone, headings=True), item.format)
+            else pieces(replace(table(counted(), opener, zone, headings=True), about=checkpoint.note), item.format)
         )
         for piece in parts:
             file.write(piece)

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from services.audit.domain.merkle import ProofError, leaf_hash, prove_inclusion, verify_inclusion
-from services.audit.domain.note import NoteError, open_checkpoint
-from services.audit.handlers.signing import ForkedLogError, sign_checkpoint
+from services.audit.domain.note import NoteError, open_checkpoint, signs
+from services.audit.handlers.signing import ForkedLogError, SilentError, sign_checkpoint
 from services.audit.keys import Keys
 from services.audit.storage import append, tree
 from shared.clock import Clock, utc_now
@@ -89,6 +89,8 @@ def prove(connection: Connection, event_id: UUID, keys: Keys, *, clock: Clock = 
         raise NotFoundError("There is no such record")
     try:
         return _prove(connection, event_id, found, keys, clock)
+    except SilentError as error:
+        raise ConflictError("The log can't be signed at the moment: %(why)s", why=str(error)) from error
     except (append.BrokenLogError, ForkedLogError, NoteError, ProofError) as error:
         raise UnprovableError("The log does not prove this event: %(why)s", why=str(error)) from error
 
@@ -99,8 +101,9 @@ def _prove(connection: Connection, event_id: UUID, found: append.Known, keys: Ke
         signed = sign_checkpoint(connection, keys, clock=clock)
     if signed is None or signed.size <= found.leaf_index:
         raise append.BrokenLogError(f"leaf {found.leaf_index} is beyond the head of the tree")
-    verifier = keys.signer().verifier
-    checkpoint = open_checkpoint(signed.note, verifier)
+    known = keys.verifiers
+    checkpoint = open_checkpoint(signed.note, *known)
+    verifier = next(key for key in known if signs(signed.note, key))
     proof = Proof(
         event_id=event_id,
         index=found.leaf_index,

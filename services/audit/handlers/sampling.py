@@ -102,7 +102,7 @@ def _checkpoint(uow: UnitOfWork, keys: Keys, wanted: Wanted) -> Signed:
         raise NotFoundError("There is no such checkpoint")
     try:
         # Of the row itself only the note is believed, which is signed.
-        state, told = tree.head(uow.connection), open_checkpoint(found.note, keys.signer().verifier)
+        state, told = tree.head(uow.connection), open_checkpoint(found.note, *keys.verifiers)
         proof = prove_consistency(told.size, state.size, tree.Nodes(uow.connection, state.size))
         verify_consistency(told.size, state.size, told.root, state.root(), proof)
     except (NoteError, ProofError, BrokenLogError) as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from services.audit.domain.inspection import Finding
 from services.audit.domain.merkle import CompactRange
 from services.audit.domain.note import NoteError, Verifier, open_checkpoint
+from services.audit.domain.trusting import BROUGHT, Anchor, Trust
 from services.audit.domain.walk import Walk
 from services.audit.handlers.rereading import reread
 from services.audit.keys import Keys
@@ -44,6 +46,7 @@ class Report:
     verifier_key: str
     coverage: list[dict[str, Any]]
     findings: list[Finding]
+    trust: Trust = field(default_factory=Trust)
 
     @property
     def ok(self) -> bool:
@@ -59,7 +62,12 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report for machines."""
-        plain = asdict(self) | {"ok": self.ok, "whole": self.whole, "events": self.events}
+        plain = asdict(self) | {
+            "trust": self.trust.as_json(),
+            "ok": self.ok,
+            "whole": self.whole,
+            "events": self.events,
+        }
         plain["findings"] = [
             asdict(item) | {"event_id": str(item.event_id) if item.event_id else None, "sentence": item.sentence()}
             for item in self.findings
@@ -73,6 +81,7 @@ def verify(
     *,
     newest: int | None = None,
     pinned: str | None = None,
+    brought: Sequence[Verifier] = (),
     clock: Clock = utc_now,
     progress: Progress = lambda _done, _of: None,
     processes: int = 0,
@@ -80,18 +89,17 @@ def verify(
     """Read the log again and compare it with its proofs.
 
     `newest` begins at the last signed size that leaves at least so many events to read. `pinned` is a
-    checkpoint that somebody kept; the one that the signer remembers is compared anyway. Long logs are read by
+    checkpoint that somebody kept; the one that the signer remembers is compared anyway. `brought` are keys of the
+    log that somebody got in another way: they are believed, and this installation's are not. Long logs are read by
     as many `processes` as there are processors, unless their number is given.
     """
-    started, verifier = clock(), keys.signer().verifier
-    kept = [note for note in (pinned, keys.remembered()) if note]
+    started, known = clock(), list(brought) or keys.verifiers
+    kept = [*([(BROUGHT, pinned)] if pinned else []), *keys.anchors()]
     with scan.snapshot(engine) as connection:
-        walk = _walk(connection, verifier, newest, kept)
+        walk = _walk(connection, known, newest, [note for _, note in kept])
         _go(engine, connection, walk, progress, processes)
         first = walk.first
-        _check_rejected(connection, walk)
-        _check_complete(connection, walk, started - GRACE)
-        coverage = [item._asdict() for item in scan.coverage(connection)]
+        coverage = _complete(connection, walk, started - GRACE)
         latest = tree.latest_checkpoint(connection)
     return Report(
         started_at=started,
@@ -102,10 +110,19 @@ def verify(
         signatures=walk.signatures,
         signed_size=latest.size if latest else 0,
         outside=bool(kept),
-        verifier_key=verifier.encode(),
+        verifier_key=known[0].encode(),
         coverage=coverage,
         findings=list(walk.findings),
+        trust=_trust(known, kept, brought=bool(brought)),
     )
+
+
+def _trust(known: Sequence[Verifier], kept: list[tuple[str, str]], *, brought: bool) -> Trust:
+    anchors = []
+    for what, note in kept:
+        with suppress(NoteError):  # the walk has named it
+            anchors.append(Anchor(what, open_checkpoint(note, *known).size))
+    return Trust(tuple(key.encode() for key in known), brought, tuple(anchors))
 
 
 def record(uow: UnitOfWork, report: Report) -> UUID:
@@ -124,11 +141,11 @@ def record(uow: UnitOfWork, report: Report) -> UUID:
     return own
 
 
-def _walk(connection: Connection, verifier: Verifier, newest: int | None, kept: list[str]) -> Walk:
+def _walk(connection: Connection, known: Sequence[Verifier], newest: int | None, kept: list[str]) -> Walk:
     """Return a walk that begins where it is asked to, with everything that rows are compared with."""
-    start = _start(connection, verifier, newest)
+    start = _start(connection, known, newest)
     walk = Walk(
-        verifier,
+        known,
         start,
         heads=scan.head_rows(connection, start.size),
         checkpoints=scan.checkpoint_rows(connection, start.size),
@@ -163,7 +180,7 @@ def _name(connection: Connection, walk: Walk) -> None:
     ]
 
 
-def _start(connection: Connection, verifier: Verifier, newest: int | None) -> CompactRange:
+def _start(connection: Connection, known: Sequence[Verifier], newest: int | None) -> CompactRange:
     """Return the state to begin with: a signed one whose signature and head agree, else the empty tree."""
     if newest is None:
         return CompactRange()
@@ -172,10 +189,17 @@ def _start(connection: Connection, verifier: Verifier, newest: int | None) -> Co
     if signed is None or state is None:
         return CompactRange()
     try:
-        checkpoint = open_checkpoint(signed.note, verifier)
+        checkpoint = open_checkpoint(signed.note, *known)
     except NoteError:
         return CompactRange()  # the walk from the beginning will name it
     return state if (checkpoint.size, checkpoint.root) == (state.size, state.root()) else CompactRange()
+
+
+def _complete(connection: Connection, walk: Walk, settled: datetime) -> list[dict[str, Any]]:
+    """Look for what is missing beside the rows; return how far the log reaches, by source."""
+    _check_rejected(connection, walk)
+    _check_complete(connection, walk, settled)
+    return [item._asdict() for item in scan.coverage(connection)]
 
 
 def _check_rejected(connection: Connection, walk: Walk) -> None:

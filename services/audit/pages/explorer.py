@@ -16,7 +16,7 @@ from services.audit.handlers import proofs, reading, saved
 from services.audit.keys import Keys
 from services.audit.pages.purpose import purpose_of
 from services.audit.query import SearchQuery, before
-from services.audit.storage import facets, search, tree, verifications
+from services.audit.storage import facets, search, signing, tree, verifications
 from services.audit.storage.facets import Overview
 from services.audit.storage.opening import Opener
 from services.audit.storage.search import Looked
@@ -62,6 +62,7 @@ def trust(uow: UnitOfWork) -> dict[str, Any]:
     return {
         "size": tree.head(uow.connection).size,
         "checkpoint": tree.latest_checkpoint(uow.connection),
+        "unsigned": signing.present(uow.connection),
         "verification": latest[0] if latest else None,
     }
 

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.audit.handlers.verification import record, verify
 from services.audit.pages.explorer import keys_of, trust
+from services.audit.signer.client import SignerSilentError
 from services.audit.storage import verifications
 from shared.web.dependencies import Uow, allowed
 from shared.web.pages import render
@@ -14,6 +15,14 @@ from shared.web.pages import render
 router = APIRouter()
 # What a request can read in a few seconds; the command line verifies all of it.
 NEWEST = 20_000
+
+
+def _keys_told(request: Request) -> list[str]:
+    """Return the log's key, before former ones; none as long as the signer has never told it."""
+    try:
+        return [key.encode() for key in keys_of(request).verifiers]
+    except SignerSilentError:
+        return []
 
 
 @router.get("/verification", dependencies=[allowed("audit.verification.read")])
@@ -25,7 +34,7 @@ def verification(request: Request, uow: Uow) -> HTMLResponse:
         "verification.html",
         runs=runs,
         trust=trust(uow),
-        verifier_key=keys_of(request).signer().verifier.encode(),
+        verifier_keys=_keys_told(request),
         newest=NEWEST,
     )
 
