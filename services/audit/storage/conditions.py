@@ -96,7 +96,9 @@ def conditions(
         found.append(events.c["case"] == filters.case.upper())
     if filters.person:
         found.append(events.c.actor_id.concat("").in_(actors) if judged else by(*actors))
-    kinds = [events.c.type.concat("") == filters.kind] if judged and filters.kind[-1:] not in {"", "."} else []
+    kinds: list[ColumnElement[bool]] = (
+        [events.c.type.concat("") == filters.kind] if judged and filters.kind[-1:] not in {"", "."} else []
+    )
     found += [*(kinds or _kind(filters.kind)), *_entity(filters.entity), *_changed(filters)]
     if filters.service:
         found.append((events.c.source.concat("") if by_leaf or judged else events.c.source) == filters.service)
@@ -112,7 +114,7 @@ def conditions(
 
 def facets(filters: Filters, actors: tuple[str, ...]) -> list[ColumnElement[bool]]:
     """Return those conditions of which an index tells in a moment how many rows they have, each by itself."""
-    found = [_hashed().in_([_hash(actor) for actor in actors])] if filters.person else []
+    found: list[ColumnElement[bool]] = [_hashed().in_([_hash(actor) for actor in actors])] if filters.person else []
     found += [events.c.organisation == filters.organisation] if filters.organisation else []
     return found + (_kind(filters.kind) if filters.kind[-1:] != "." else [])
 
