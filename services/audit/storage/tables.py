@@ -193,8 +193,15 @@ def guard(table: str) -> str:
 
 STRETCH = 14  # bits: what is indexed by words and by changes is so by stretches of 16,384 leaves, too
 # The planner believes that making a tsvector costs next to nothing, and then makes one for every row it passes.
+WORDS = """
+CREATE OR REPLACE FUNCTION log_words(text) RETURNS tsvector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+BEGIN
+    RETURN to_tsvector('simple', $1);
+END $$
+"""
 # The stretch is a word with a space before it: no text has such words.
-WORDS = f"""
+STRETCHED_WORDS = f"""
 CREATE OR REPLACE FUNCTION log_words(leaf_index bigint, summary text) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
 BEGIN
@@ -217,7 +224,7 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   RETURN NULL;
 END $$
 """
-STRETCHED = f"""
+STRETCHED_CHANGES = f"""
 CREATE OR REPLACE FUNCTION log_changes(leaf_index bigint, body text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE COST 1000 AS $$
 DECLARE
@@ -231,7 +238,7 @@ LOG: tuple[Table, ...] = (events, tiles, heads, checkpoints, rejected, verificat
 
 
 def _guarded() -> None:
-    for function in (WORDS, CHANGES, STRETCHED):
+    for function in (WORDS, CHANGES, STRETCHED_WORDS, STRETCHED_CHANGES):
         event.listen(events, "before_create", DDL(function.replace("%", "%%")))  # type: ignore[no-untyped-call]
     for table in LOG:
         for statement in (REFUSE, guard(table.name)):

@@ -24,20 +24,12 @@ BEGIN
   RETURN changes || jsonb_build_object('', (changes -> '') || to_jsonb(leaf_index >> 14));
 END $$
 """
-ONE_WORD = """
-CREATE OR REPLACE FUNCTION log_words(text) RETURNS tsvector
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
-BEGIN
-    RETURN to_tsvector('simple', $1);
-END $$
-"""
 PENDING = "gin_pending_list_limit = 512"
 
 
 def upgrade() -> None:
     op.execute("DROP INDEX event_words")
     op.execute("DROP INDEX event_changes")
-    op.execute("DROP FUNCTION log_words(text)")
     op.execute(WORDS)
     op.execute(CHANGES)
     op.execute("CREATE INDEX event_words ON event USING gin (log_words(leaf_index, summary))")
@@ -51,6 +43,5 @@ def downgrade() -> None:
     op.execute("DROP INDEX event_changes")
     op.execute("DROP FUNCTION log_words(bigint, text)")
     op.execute("DROP FUNCTION log_changes(bigint, text)")
-    op.execute(ONE_WORD)
     op.execute("CREATE INDEX event_words ON event USING gin (log_words(summary))")
     op.execute(f"CREATE INDEX event_changes ON event USING gin (log_changes(body) jsonb_path_ops) WITH ({PENDING})")
