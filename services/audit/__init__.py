@@ -13,6 +13,7 @@ OWNS = (
     "hold",
     "erasure",
     "comparison",
+    "checkpoint",
     "change",
     "signing",
 )
@@ -23,6 +24,7 @@ PUBLISHES = (
     "audit.backup.drilled",
     "audit.backup.restored",
     "audit.change.found",
+    "audit.checkpoint.announced",
     "audit.comparison.completed",
     "audit.erasure.completed",
     "audit.erasure.requested",
