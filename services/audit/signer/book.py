@@ -200,7 +200,7 @@ class Book:
     def _refuse(self, reason: str) -> None:
         told = json.loads((self.folder / REFUSED).read_text()) if (self.folder / REFUSED).exists() else {}
         if told.get("reason") != reason:  # asked again every few seconds: since when is what matters
-            written(self.folder, REFUSED, json.dumps({"reason": reason, "at": _now()}).encode())
+            written(self.folder, REFUSED, json.dumps({"reason": reason, "at": told.get("at") or _now()}).encode())
 
     def state(self) -> State:
         """Return what others may know."""
