@@ -12,6 +12,7 @@ OWNS = (
     "hold",
     "erasure",
     "comparison",
+    "checkpoint",
     "change",
     "signing",
 )
@@ -22,6 +23,7 @@ PUBLISHES = (
     "audit.backup.drilled",
     "audit.backup.restored",
     "audit.change.found",
+    "audit.checkpoint.announced",
     "audit.comparison.completed",
     "audit.erasure.completed",
     "audit.erasure.requested",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.audit import labels
 from services.audit.domain.export import Export
 from services.audit.domain.leaf import leaf_from
-from services.audit.handlers import exporting, proofs, reading
+from services.audit.handlers import exporting, proofs, reading, tiling
 from services.audit.handlers.signing import UnsignedError, signed_at_least
 from services.audit.keys import Keys
 from services.audit.pages.purpose import purpose_of_program
@@ -134,7 +134,8 @@ def export_state(export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> di
 def export_file(request: Request, export_id: Annotated[str, Path(max_length=80)], uow: Uow) -> FileResponse:
     """Return the file of an export."""
     item, path = exporting.fetch(uow, request.app.state.settings, export_id)
-    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=exporting.HEADERS)
+    headers = exporting.HEADERS | tiling.header(uow.connection)
+    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=headers)
 
 
 def _export(item: Export) -> dict[str, Any]:

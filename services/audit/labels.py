@@ -319,6 +319,7 @@ KINDS: dict[str, str] = {
     "audit.verification.completed": "Verified the log",
     "audit.manifest.disputed": "Found that events are missing",
     "audit.manifest.settled": "Has all that a service told of",
+    "audit.checkpoint.announced": "Announced a signed state of the log",
     "audit.comparison.completed": "Compared live data with the log",
     "audit.change.found": "Found a change outside of the programs",
     "audit.signing.stopped": "The log is not signed any more",

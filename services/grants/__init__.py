@@ -176,5 +176,6 @@ CONSUMES = (
     "portal.organisation.#",
     "portal.programme.#",
     "notifications.delivery.#",
+    "audit.checkpoint.#",
     "*.backfill.#",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.grants.handlers import learning as on
+from shared import checkpoints
 from shared.messaging.projections import Projection
 
 PROJECTIONS: dict[str, Projection] = {
@@ -26,6 +27,7 @@ PROJECTIONS: dict[str, Projection] = {
             for verb in ("queued", "sent", "failed", "suppressed", "read")
         },
     ),
+    "checkpoints": checkpoints.PROJECTION,
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {

@@ -170,5 +170,6 @@ CONSUMES = (
     "grants.application.#",
     "notifications.delivery.#",
     "notifications.link.#",
+    "audit.checkpoint.#",
     "*.backfill.#",
 )

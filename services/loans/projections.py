@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.loans.handlers import learning as on
+from shared import checkpoints
 from shared.messaging.projections import Projection
 
 PROJECTIONS: dict[str, Projection] = {
@@ -28,6 +29,7 @@ PROJECTIONS: dict[str, Projection] = {
             for verb in ("queued", "sent", "failed", "suppressed", "read")
         },
     ),
+    "checkpoints": checkpoints.PROJECTION,
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {

@@ -40,5 +40,6 @@ CONSUMES = (
     "portal.call_draft.#",
     "grants.#",
     "loans.#",
+    "audit.checkpoint.#",
     "*.backfill.#",
 )

@@ -11,18 +11,28 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime, parseaddr
+from textwrap import wrap
 from urllib.parse import unquote, urlsplit
 
 from services.notifications.act_links import address_of
 from services.notifications.domain.delivery import Delivery
 from services.notifications.domain.retry import Answer, Verdict, classify
 from services.notifications.rendering import html_of
+from shared.checkpoints import HEADER, Kept
+from shared.i18n import translate
 
+FOOTER = (
+    "Checkpoint of the record when this was sent: %(checkpoint)s. Whoever keeps it can see at %(page)s that nothing "
+    "recorded until then was changed since."
+)
+_PIECE = 60  # characters of a header between two spaces, at which it may be folded
 TIMEOUT = 20.0  # seconds for each step; a conversation has at most ten
 
 
-def compose(delivery: Delivery, mail_from: str, base_url: str) -> EmailMessage:
+def compose(delivery: Delivery, mail_from: str, base_url: str, checkpoint: Kept | None = None) -> EmailMessage:
     """Return the letter as a message: text and HTML, the same Message-ID at every attempt.
+
+    `checkpoint` is the state of the log that travels along: in a line below the letter, and signed in a header.
 
     Raises ValueError when the address can't stand in a message.
     """
@@ -39,10 +49,20 @@ def compose(delivery: Delivery, mail_from: str, base_url: str) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = delivery.locale
     message["List-Unsubscribe"] = f"<{base_url.rstrip('/')}/notifications/preferences>"
-    message.set_content(delivery.text)
-    html = html_of(delivery.subject, delivery.text, delivery.link, delivery.locale, address_of(base_url, ""))
+    footer = _footer(checkpoint, delivery.locale, base_url) if checkpoint else ""
+    if checkpoint:
+        message[HEADER.title()] = " ".join(wrap(checkpoint.carried(), _PIECE))
+    message.set_content(f"{delivery.text.rstrip()}\n\n{footer}\n" if footer else delivery.text)
+    acts = address_of(base_url, "")
+    html = html_of(delivery.subject, delivery.text, delivery.link, delivery.locale, acts, footer=footer)
     message.add_alternative(html, subtype="html")
     return message
+
+
+def _footer(checkpoint: Kept, locale: str, base_url: str) -> str:
+    """Return the line by which the letter's reader can see later that the log was not rewritten."""
+    facts = {"checkpoint": checkpoint.short(), "page": f"{base_url.rstrip('/')}/audit/checkpoint"}
+    return translate("notifications", FOOTER, facts, locale=locale)
 
 
 def _address(name: str, address: str) -> Address:
@@ -72,11 +92,12 @@ class Mailer:
     mail_from: str
     base_url: str
     timeout: float = TIMEOUT
+    checkpoint: Kept | None = None  # the newest that was announced
 
     def send(self, delivery: Delivery) -> Answer:
         """Try once to hand the letter over, and return what came of it; never raises for what a server does."""
         try:
-            message = compose(delivery, self.mail_from, self.base_url)
+            message = compose(delivery, self.mail_from, self.base_url, self.checkpoint)
         except ValueError as error:
             return Answer(verdict=Verdict.PERMANENT, reply=str(error))
         try:

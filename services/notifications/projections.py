@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from services.notifications.domain.webhook import REVOKED
 from services.notifications.handlers import learning, queueing
+from shared import checkpoints
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.messaging.projections import Projection
@@ -39,6 +40,7 @@ PROJECTIONS: dict[str, Projection] = {
         ("organisation",),
         dict.fromkeys(("portal.organisation.registered", "portal.organisation.changed"), learning.learn_organisation),
     ),
+    "checkpoints": checkpoints.PROJECTION,
 }
 # Tables that are neither a projection nor entities, and why.
 OTHERS: dict[str, str] = {

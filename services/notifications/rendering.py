@@ -154,10 +154,10 @@ def render(text: Text, fields: Mapping[str, Any], locale: str, rules: RuleSet) -
     return (subject if len(subject) <= MAX_SUBJECT else subject[: MAX_SUBJECT - 1] + "…"), signed
 
 
-def html_of(subject: str, text: str, link: str, locale: str, acts: str = "") -> str:
+def html_of(subject: str, text: str, link: str, locale: str, acts: str = "", *, footer: str = "") -> str:
     """Return the HTML part: the text in paragraphs, everything escaped, and only our own links clickable.
 
-    `acts` is how the addresses of acts begin, if the letter has any.
+    `acts` is how the addresses of acts begin, if the letter has any; `footer` stands small below it.
     """
     shown = escape(text.strip())
     if link:
@@ -166,9 +166,11 @@ def html_of(subject: str, text: str, link: str, locale: str, acts: str = "") -> 
         address = re.compile(rf"{re.escape(escape(acts))}[\w-]{{20,100}}")
         shown = address.sub(lambda found: f'<a href="{found[0]}">{found[0]}</a>', shown)
     paragraphs = "".join(f"<p>{part.replace(chr(10), '<br>')}</p>" for part in shown.split("\n\n") if part.strip())
+    look = "font-size:.8em;color:#56635d;border-top:1px solid #d5ddd9;padding-top:.8em;overflow-wrap:anywhere"
+    small = f'<p style="{look}">{escape(footer)}</p>' if footer else ""
     return (
         f'<!doctype html><html lang="{escape(locale)}">'
         f'<head><meta charset="utf-8"><title>{escape(subject)}</title></head>'
         '<body style="font-family:sans-serif;line-height:1.5;max-width:40em;margin:1.5em auto;color:#1c2321">'
-        f"{paragraphs}</body></html>"
+        f"{paragraphs}{small}</body></html>"
     )

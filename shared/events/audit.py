@@ -120,6 +120,15 @@ class VerificationCompleted(Event):
     whole: bool
 
 
+class CheckpointAnnounced(Event):
+    """The log was signed up to here; whoever sends something out lets it travel with it. Entity checkpoint:log."""
+
+    TYPE = "audit.checkpoint.announced"
+    size: int
+    root: str
+    note: str  # as C2SP's signed-note and tlog-checkpoint write it
+
+
 class BackupCreated(Event):
     """Everything was written into a sealed file as it was at one moment. Entity backup:installation."""
 

@@ -50,6 +50,7 @@ class Table:
     columns: Sequence[Column]
     rows: Iterable[Row]
     zone: ZoneInfo | None = None  # of the moments
+    about: str = ""  # what a workbook says of itself among its properties, beside the rows
 
 
 def harmless(value: Any) -> str:
@@ -107,7 +108,8 @@ def _write(table: Table, path: Path, folder: str) -> None:
     plain = {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
     flat = {"constant_memory": True, "tmpdir": folder, "default_date_format": "yyyy-mm-dd"}
     with xlsxwriter.Workbook(str(path), plain | flat) as book:
-        book.set_properties({"created": datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)})
+        born = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+        book.set_properties({"created": born, "comments": table.about})
         bold = book.add_format({"bold": True})
         formats = {
             "money": book.add_format({"num_format": "#,##0.00"}),

@@ -67,6 +67,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
             ("/loans/referrals", "Referrals", ("finance_partner",)),
             ("/loans/teasers", "Teasers", ("finance_partner",)),
             ("/audit/referrals", "Record of referrals", ("finance_partner",)),
+            ("/audit/checkpoint", "Checkpoint of the record", ("finance_partner",)),
             ("/loans/products", "Loan products", ("applicant", "finance_partner", *_OFFICE, "auditor")),
             ("/loans/tapes", "Repayment tapes", ("finance_partner", *_OFFICE, "auditor")),
             ("/loans/guarantees", "Guarantees", ("guarantor", "finance_partner", *_OFFICE, "auditor")),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from services.audit.handlers import manifests
+from services.audit.handlers.announcing import announce
 from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
 from services.audit.handlers.watching_signer import SIGN_SECONDS, sign
@@ -19,6 +20,6 @@ def append(connection: Connection, batch: Sequence[Received]) -> None:
     ingest(connection, batch, subjects=subjects_of(settings()))
 
 
-TIMERS = ((SIGN_SECONDS, sign), (1.0, record_refusals), *manifests.TIMERS, *gaps.TIMERS)
+TIMERS = ((SIGN_SECONDS, sign), (1.0, record_refusals), (15.0, announce), *manifests.TIMERS, *gaps.TIMERS)
 
-__all__ = ["TIMERS", "append", "ingest", "record_refusals", "sign"]
+__all__ = ["TIMERS", "announce", "append", "ingest", "record_refusals", "sign"]

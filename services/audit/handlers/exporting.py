@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -260,7 +260,7 @@ def _plain(  # noqa: PLR0917 - what it takes
         parts = (
             lines(counted(), opener)
             if item.format == "jsonl"
-            else pieces(table(counted(), opener, zone, headings=True), item.format)
+            else pieces(replace(table(counted(), opener, zone, headings=True), about=checkpoint.note), item.format)
         )
         for piece in parts:
             file.write(piece)

@@ -9,6 +9,7 @@ from services.audit.domain.tiles import TileName
 from services.audit.handlers.proofs import UnprovableError
 from services.audit.storage import tiling, tree
 from services.audit.storage.append import BrokenLogError
+from shared.checkpoints import HEADER, Kept
 from shared.errors import NotFoundError
 
 _NONE = "There is no such tile"
@@ -46,3 +47,9 @@ def bundle(connection: Connection, name: TileName) -> bytes:
     if len(leaves) != name.width:
         raise UnprovableError("The log does not prove this: %(why)s", why="rows of this bundle are missing")
     return b"".join(len(leaf).to_bytes(2) + leaf for leaf in leaves)
+
+
+def header(connection: Connection) -> dict[str, str]:
+    """Return the header by which a file that leaves here carries the newest checkpoint."""
+    signed = tree.latest_checkpoint(connection)
+    return {HEADER: Kept(signed.size, signed.root.hex(), signed.note).carried()} if signed else {}

@@ -1,5 +1,6 @@
 """HTML for auditors, operators and staff."""
 
+from services.audit.pages.checkpoint import router as checkpoint
 from services.audit.pages.completeness import router as completeness
 from services.audit.pages.explorer import router as explorer
 from services.audit.pages.exports import router as exports
@@ -11,4 +12,16 @@ from services.audit.pages.retention import router as retention
 from services.audit.pages.saved import router as saved
 from services.audit.pages.verification import router as verification
 
-routers = [explorer, exports, verification, completeness, past, referrals, retention, saved, purpose, fragments]
+routers = [
+    explorer,
+    exports,
+    verification,
+    checkpoint,
+    completeness,
+    past,
+    referrals,
+    retention,
+    saved,
+    purpose,
+    fragments,
+]

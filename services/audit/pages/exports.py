@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from pydantic import Field
 
 from services.audit.domain.export import FORMATS, Export
-from services.audit.handlers import exporting
+from services.audit.handlers import exporting, tiling
 from services.audit.handlers.exporting import Files
 from services.audit.storage import exports
 from shared.asking import MAX_TEXT
@@ -101,4 +101,5 @@ def again(request: Request, export_id: Id, _form: Annotated[FormModel, Form()], 
 def file(request: Request, export_id: Id, uow: Uow) -> FileResponse:
     """Give the file; fetching it is recorded."""
     item, path = exporting.fetch(uow, request.app.state.settings, export_id)
-    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=exporting.HEADERS)
+    headers = exporting.HEADERS | tiling.header(uow.connection)
+    return FileResponse(path, media_type=exporting.MEDIA[item.format], filename=item.file, headers=headers)

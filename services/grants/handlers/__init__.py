@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from services.grants.handlers import bulk, choosing, cofinancing, learning, reporting
+from shared import checkpoints
 from shared.database import UnitOfWork
 from shared.events import Envelope
 from shared.messaging import gaps
@@ -27,7 +28,7 @@ def gather(*maps: dict[str, Handler]) -> dict[str, Handler]:
     return {name: partial(_all_of, tuple(one[name] for one in maps if name in one)) for name in sorted(types)}
 
 
-ON: dict[str, Handler] = gather(learning.ON, cofinancing.ON, gaps.ON)
+ON: dict[str, Handler] = gather(learning.ON, cofinancing.ON, gaps.ON, checkpoints.ON)
 
 # Acts that this service does by the clock: (seconds between, act).
 TIMERS: tuple[tuple[float, Callable[[UnitOfWork], object]], ...] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from services.grants.handlers import listing
 from services.grants.handlers.base import owns
 from services.grants.policy import POLICY
 from services.grants.storage import files as stored
+from shared import checkpoints
 from shared.database import reading
 from shared.exports.tables import TYPES, Column, Kind, Row, Table, pieces
 from shared.i18n import translate
@@ -146,9 +147,12 @@ LISTS: dict[str, Listed] = {
 }
 
 
-def answer(table: Table, kind: FileKind, name: str) -> StreamingResponse:
-    """Return a table as a download."""
+def answer(connection: Connection, table: Table, kind: FileKind, name: str) -> StreamingResponse:
+    """Return a table as a download; the newest checkpoint of the log travels with it."""
+    kept = checkpoints.newest(connection)
     headers = {"content-disposition": f'attachment; filename="{name}.{kind}"', "cache-control": "private, no-store"}
+    if kept:
+        headers[checkpoints.HEADER], table = kept.carried(), replace(table, about=kept.note)
     return StreamingResponse(pieces(table, kind), media_type=TYPES[kind], headers=headers)
 
 
@@ -176,7 +180,7 @@ def _route(name: str, listed: Listed) -> Callable[..., StreamingResponse]:
                 yield from listed.rows(snapshot, who, chosen)
 
         table = Table(name, columns(listed.headings, request.state.locale), rows(), zone)
-        return answer(table, kind, name)
+        return answer(connection, table, kind, name)
 
     file.__doc__ = f"Give every row of the list of {name} as CSV or XLSX."
     return file

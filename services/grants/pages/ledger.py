@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from services.grants.domain.ledger import COFINANCING, SIDES, Ledger
 from services.grants.handlers import ledger_views as views
 from services.grants.handlers import listing
 from services.grants.pages.common import CasePage, show
 from services.grants.pages.table import harmless
-from shared import i18n
+from shared import checkpoints, i18n
 from shared.database import reading
 from shared.i18n import translate
 from shared.money import Money
@@ -143,7 +143,7 @@ def case_ledger(request: Request, reference: str, who: Who, uow: Uow) -> HTMLRes
 def case_csv(request: Request, reference: str, who: Who, uow: Uow) -> StreamingResponse:
     """Give the lines of a case as CSV."""
     found = views.of_case(uow, who, reference)
-    return _file(f"ledger-{found.award.id}", _lines(request, [list(found.lines)]))
+    return _file(uow.connection, f"ledger-{found.award.id}", _lines(request, [list(found.lines)]))
 
 
 @router.get("/cofinancing/{reference}/ledger", dependencies=READ, include_in_schema=False)
@@ -160,7 +160,7 @@ def match_ledger(request: Request, reference: str, who: Who, connection: Reader)
 def match_csv(request: Request, reference: str, who: Who, connection: Reader) -> StreamingResponse:
     """Give the lines of a co-financing as CSV."""
     found = views.of_cofinancing(connection, who, reference)
-    return _file(f"ledger-{found.case.id}", _lines(request, [list(found.lines)]))
+    return _file(connection, f"ledger-{found.case.id}", _lines(request, [list(found.lines)]))
 
 
 @router.get("/ledger", dependencies=READ)
@@ -191,7 +191,7 @@ def funds_csv(request: Request, who: Who, connection: Reader, programme: str = "
         with reading(engine) as again:
             yield from _lines(request, views.every_line(again, chosen, call))
 
-    return _file(f"ledger-{chosen}", pieces())
+    return _file(connection, f"ledger-{chosen}", pieces())
 
 
 def _lines(request: Request, pages: Iterable[list[RowMapping]]) -> Iterator[str]:
@@ -227,6 +227,6 @@ def _cells(row: RowMapping, said: Any) -> list[Any]:
     return [*numbers, harmless(said(row["about"])), harmless(row["by_name"])]
 
 
-def _file(name: str, pieces: Iterator[str]) -> StreamingResponse:
-    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+def _file(connection: Connection, name: str, pieces: Iterator[str]) -> StreamingResponse:
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'} | checkpoints.header(connection)
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)

@@ -127,9 +127,8 @@ def file(
 ) -> StreamingResponse:
     """Give every row of the list as CSV or XLSX, without a limit."""
     asked = queue.understood(queue.asked(connection, who, query, request.app.state.clock))
-    return answer(
-        table.table_of(request, request.app.state.engine, who, query, asked.asking.zone), kind, "applications"
-    )
+    listed = table.table_of(request, request.app.state.engine, who, query, asked.asking.zone)
+    return answer(connection, listed, kind, "applications")
 
 
 @router.post("/views", dependencies=[allowed(views.KEEP)])

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from services.loans.domain.portfolio import SHARES, SUMS, Sums, par
 from services.loans.handlers import portfolio
 from services.loans.handlers.portfolio import Portfolio
+from shared import checkpoints
 from shared.events.fields import Line
 from shared.exports.tables import CSV_TYPE, Column, Table, csv_pieces
 from shared.web.dependencies import Uow, Who, allowed
@@ -165,7 +166,8 @@ def funnel(who: Who, uow: Uow, programme: Line = "") -> FunnelOut:
 @router.get("/portfolio.csv", dependencies=READ)
 def as_csv(who: Who, uow: Uow, programme: Line = "", as_of: date | None = None, known: Line = "") -> StreamingResponse:
     found = portfolio.portfolio(uow, who, programme=programme, as_of=as_of, known=known)
-    return StreamingResponse(csv_pieces(table(found)), media_type=CSV_TYPE, headers=attachment(found))
+    headers = attachment(found) | checkpoints.header(uow.connection)
+    return StreamingResponse(csv_pieces(table(found)), media_type=CSV_TYPE, headers=headers)
 
 
 def attachment(found: Portfolio) -> dict[str, str]:

@@ -6,9 +6,10 @@ from services.loans.handlers.portfolio import recount
 from services.loans.handlers.referrals import escalate_overdue, expire_offers
 from services.loans.handlers.sequences import advance_sequences
 from services.loans.handlers.tripartite import end_agreements
+from shared import checkpoints
 from shared.messaging import gaps
 
-ON = learning.ON | gaps.ON
+ON = learning.ON | gaps.ON | checkpoints.ON
 
 # (seconds between two runs, what is done)
 TIMERS = (

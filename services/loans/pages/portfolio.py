@@ -13,6 +13,7 @@ from services.loans.api.portfolio import attachment, table
 from services.loans.domain.portfolio import Sums
 from services.loans.handlers import access, portfolio
 from services.loans.pages import words
+from shared import checkpoints
 from shared.errors import InvalidError
 from shared.exports.tables import CSV_TYPE, csv_pieces
 from shared.web.dependencies import Uow, Who, allowed
@@ -93,4 +94,5 @@ def _groups(found: portfolio.Portfolio) -> list[tuple[str, list[tuple[str, str, 
 @router.get("/portfolio.csv", dependencies=READ)
 def as_csv(who: Who, uow: Uow, programme: Text = "", as_of: Text = "", known: Text = "") -> StreamingResponse:
     found = portfolio.portfolio(uow, who, programme=programme, as_of=_day(as_of), known=known)
-    return StreamingResponse(csv_pieces(table(found)), media_type=CSV_TYPE, headers=attachment(found))
+    headers = attachment(found) | checkpoints.header(uow.connection)
+    return StreamingResponse(csv_pieces(table(found)), media_type=CSV_TYPE, headers=headers)

@@ -20,9 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shared.checkpoints import checkpoint_table
 from shared.database import entity_table, service_metadata
 
 metadata = service_metadata()
+checkpoint_table(metadata)
 
 proposal = entity_table(
     "proposal",

@@ -22,7 +22,7 @@ from services.notifications.egress import Egress
 from services.notifications.handlers.owners import tell_owner
 from services.notifications.handlers.sending import SERVICE, _jitter
 from services.notifications.storage import webhooks as storage
-from shared import telemetry
+from shared import checkpoints, telemetry
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.settings import settings
@@ -112,6 +112,7 @@ class Poster:
             for one in endpoint.live_secrets(uow.now())
         ]
         plain = {"content-type": "application/json; charset=utf-8", "user-agent": USER_AGENT}
+        plain |= checkpoints.header(uow.connection)
         return plain | signing.headers(secrets, item.message_id, uow.now(), body)
 
     def conclude(self, sent: Webhook, reply: Reply) -> None:

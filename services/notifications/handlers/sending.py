@@ -23,7 +23,7 @@ from services.notifications.domain.delivery import Delivery, Status
 from services.notifications.domain.retry import Answer, Jitter, Verdict
 from services.notifications.handlers.deciding import tell
 from services.notifications.mail import Mailer
-from shared import telemetry
+from shared import checkpoints, telemetry
 from shared.clock import Clock, utc_now
 from shared.database import Context, UnitOfWork, system
 from shared.events import Envelope
@@ -142,7 +142,8 @@ def send_due(uow: UnitOfWork) -> None:
     """
     known, engine = settings(), uow.engine
     if known.smtp_url:
-        mailer = Mailer(known.smtp_url, known.mail_from, known.base_url)
+        kept = checkpoints.newest(uow.connection)
+        mailer = Mailer(known.smtp_url, known.mail_from, known.base_url, checkpoint=kept)
         uow.after_commit.append(lambda: _send(engine, mailer))
 
 

@@ -177,6 +177,15 @@ OWN: dict[str, tuple[str, Any]] = {
     "change.fields": ("The fields that are not as the last act left them, by name.", ["amount"]),
     "change.nature": ("altered, appeared (no act made it) or vanished (no act ended it).", "altered"),
     "change.of": ("The service whose row it is.", "grants"),
+    "checkpoint.note": (
+        "The signed statement, as C2SP's tlog-checkpoint writes it.",
+        "log.example/audit\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n\n— log.example/audit PUyd…=\n",
+    ),
+    "checkpoint.root": (
+        "The root hash over that many entries, in hexadecimal.",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    ),
+    "checkpoint.size": ("How many entries the log had.", 8),
     "comparison.comparison_id": ("The comparison.", "01a20221-a3b4-743c-8b8e-62531f951473"),
     "comparison.found": ("How many rows are not as their last act left them.", 1),
     "comparison.ok": ("Whether every row is as its last act left it.", False),
