@@ -13,10 +13,9 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit.cli.common import Json, commands, console, known, log
-from services.audit.domain.dossier import MISSING, WAITING
+from services.audit.domain.dossier import MISSING, WAITING, Dossier
 from services.audit.domain.export import DOSSIER
 from services.audit.handlers import dossier, exporting
-from services.audit.handlers.dossier import Dossier
 from services.audit.handlers.exporting import Files
 from services.audit.storage import tree
 from shared.asking import quoted

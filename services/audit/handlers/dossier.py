@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,54 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from services.audit.domain.checklists import rules_for
-from services.audit.domain.dossier import MISSING, NEVER, THERE, WAITING, Act, Document, Line, documents, judge
+from services.audit.domain.dossier import MISSING, NEVER, PARTS, THERE, WAITING, Act, Dossier, Line, documents, judge
 from services.audit.domain.export import Export
 from services.audit.handlers.printed_dossier import as_pdf
 from services.audit.storage import dossier, tree
 from services.audit.storage.opening import Opener
 from shared.errors import ConflictError, NotFoundError
-
-# Part → beginnings of the kinds of act that belong to it.
-PARTS = {
-    "Reviews": ("grants.review.", "grants.moderation.", "grants.panel."),
-    "Conflicts of interest": ("grants.review.declared", "grants.review.recused", "grants.recusal.", "grants.assessor."),
-    "Approvals and decisions": (
-        "grants.application.moved", "grants.application.approval", "grants.application.recommended",
-        "grants.application.awarded", "grants.appeal.", "grants.award.offered", "grants.award.concluded",
-        "grants.amendment.", "loans.referral.offered", "loans.referral.declined", "loans.referral.accepted",
-        "loans.guarantee.approved", "loans.guarantee.issued", "loans.guarantee.declined",
-    ),
-    "Payments": (
-        "grants.award.tranche_", "grants.award.payment_", "grants.award.refund_", "grants.award.costs_",
-        "grants.cofinancing.released", "loans.loan.", "loans.delivery.transferred", "loans.fee.paid",
-    ),
-    "Messages": ("notifications.",),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Dossier:
-    """What the record has of a case: its acts, what each rule finds, its documents."""
-
-    case: str
-    programme: str
-    rows: list[Any]
-    lines: list[Line]
-    documents: list[Document]
-    of: dict[Any, Any] = field(default_factory=dict)  # event id → row
-
-    def count(self, state: str) -> int:
-        """Return how many lines came to a state."""
-        return sum(line.state == state for line in self.lines)
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is missing."""
-        return not self.count(MISSING)
-
-    def part(self, name: str) -> list[Any]:
-        """Return the acts that belong to a part."""
-        return [row for row in self.rows if row.type.startswith(PARTS[name])]
 
 
 def gather(connection: Connection, case: str, today: date, leaves: int | None = None) -> Dossier:

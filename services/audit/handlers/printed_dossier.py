@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.audit import labels
-from services.audit.domain.dossier import Document, Line
+from services.audit.domain.dossier import PARTS, Document, Dossier, Line
 from services.audit.domain.export import Export
 from services.audit.handlers.export_rows import say
 from services.audit.storage.opening import Opener
@@ -16,20 +16,7 @@ STATES = {"there": "there", "waiting": "not yet due", "missing": "missing", "nev
 _HASH = 16  # characters of a hash that a table shows; the attached file has all of it
 
 
-class Gathered(Protocol):
-    """What is printed."""
-
-    case: str
-    programme: str
-    rows: list[Any]
-    lines: list[Line]
-    documents: list[Document]
-
-    def count(self, state: str, /) -> int: ...
-    def part(self, name: str, /) -> list[Any]: ...
-
-
-def as_pdf(made: Gathered, facts: dict[str, Any], opener: Opener, zone: ZoneInfo, about: Export) -> bytes:
+def as_pdf(made: Dossier, facts: dict[str, Any], opener: Opener, zone: ZoneInfo, about: Export) -> bytes:
     """Return the dossier as PDF in the reader's language, with its facts attached for machines."""
     block = {
         "lang": about.locale,
@@ -78,9 +65,8 @@ def _documents(found: Sequence[Document], zone: ZoneInfo) -> dict[str, Any]:
     return {"title": say("Documents"), "head": [say(name) for name in head], "rows": rows, "align": list("llll")}
 
 
-def _parts(made: Gathered, opener: Opener, zone: ZoneInfo) -> list[dict[str, Any]]:
-    names = ("Reviews", "Conflicts of interest", "Approvals and decisions", "Payments", "Messages")
-    return [*(_acts(name, made.part(name), opener, zone) for name in names), _acts("Timeline", made.rows, opener, zone)]
+def _parts(made: Dossier, opener: Opener, zone: ZoneInfo) -> list[dict[str, Any]]:
+    return [*(_acts(name, made.part(name), opener, zone) for name in PARTS), _acts("Timeline", made.rows, opener, zone)]
 
 
 def _acts(title: str, found: Sequence[Any], opener: Opener, zone: ZoneInfo) -> dict[str, Any]:

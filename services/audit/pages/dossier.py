@@ -10,10 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import Field
 
 from services.audit import labels, views
-from services.audit.domain.dossier import MISSING, NEVER, THERE, WAITING
+from services.audit.domain.dossier import MISSING, NEVER, PARTS, THERE, WAITING, Dossier
 from services.audit.domain.export import DOSSIER
 from services.audit.handlers import dossier, exporting, reading
-from services.audit.handlers.dossier import PARTS, Dossier
 from services.audit.pages.explorer import teller
 from shared.asking import quoted
 from shared.database import UnitOfWork
