@@ -9,6 +9,7 @@ KINDS: dict[str, str] = {
     "audit.export.completed": "Exported a search of the log",
     "audit.export.failed": "An export of the log failed",
     "audit.export.requested": "Asked for an export of the log",
+    "audit.sample.drawn": "Drew an audit sample",
     "audit.hold.placed": "Placed a legal hold",
     "audit.hold.released": "Released a legal hold",
     "grants.application.started": "Started an application",

@@ -9,6 +9,7 @@ from services.audit.pages.past import router as past
 from services.audit.pages.purpose import router as purpose
 from services.audit.pages.referrals import router as referrals
 from services.audit.pages.retention import router as retention
+from services.audit.pages.sampling import router as sampling
 from services.audit.pages.saved import router as saved
 from services.audit.pages.verification import router as verification
 
@@ -23,5 +24,6 @@ routers = [
     retention,
     saved,
     purpose,
+    sampling,
     fragments,
 ]
