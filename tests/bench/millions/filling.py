@@ -11,7 +11,8 @@ from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, text
+from sqlalchemy import Connection, Engine, create_engine, insert, text
+from sqlalchemy.pool import NullPool
 
 from services.audit.domain.leaf import row_of
 from services.audit.domain.merkle import SIZE, CompactRange
@@ -53,7 +54,8 @@ def server(folder: Path) -> Iterator[Postgres]:
                 connection.execute(text("ALTER SYSTEM SET track_commit_timestamp = on"))
             postgres.stop()
         ensure_database(postgres.admin_url, DATABASE, "audit")
-        with engine_for(at(postgres.admin_url, database=DATABASE, user=owner_role("audit"))).begin() as owner:
+        url = at(postgres.admin_url, database=DATABASE, user=owner_role("audit"))
+        with create_engine(url, poolclass=NullPool).begin() as owner:  # without a limit: it may make indexes anew
             migrations.upgrade("audit", owner)
         yield postgres
     finally:
