@@ -15,6 +15,7 @@ OWNS = (
     "checkpoint",
     "change",
     "signing",
+    "hit",
 )
 PUBLISHES = (
     "audit.attempt.refused",
@@ -34,6 +35,10 @@ PUBLISHES = (
     "audit.export.requested",
     "audit.gap.alarmed",
     "audit.gap.closed",
+    "audit.hit.confirmed",
+    "audit.hit.explained",
+    "audit.hit.found",
+    "audit.hit.reopened",
     "audit.hold.placed",
     "audit.hold.released",
     "audit.manifest.disputed",

@@ -12,5 +12,6 @@ OTHERS: dict[str, str] = {
     "verification": "what each verification of the log found",
     "manifest": "what sources told of how far they have written, with the verdicts",
     "signing_trouble": "since when the log was not signed, and why",
+    "watch_place": "how far the watch has read the log",
     "comparison": "what each comparison of live rows with the log found",
 }

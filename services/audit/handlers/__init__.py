@@ -8,6 +8,7 @@ from services.audit.handlers import manifests
 from services.audit.handlers.announcing import announce
 from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
+from services.audit.handlers.watching import SECONDS, watch
 from services.audit.handlers.watching_signer import SIGN_SECONDS, sign
 from services.audit.storage.subjects import subjects_of
 from shared.messaging import gaps
@@ -20,6 +21,7 @@ def append(connection: Connection, batch: Sequence[Received]) -> None:
     ingest(connection, batch, subjects=subjects_of(settings()))
 
 
-TIMERS = ((SIGN_SECONDS, sign), (1.0, record_refusals), (15.0, announce), *manifests.TIMERS, *gaps.TIMERS)
+_OWN = ((SIGN_SECONDS, sign), (1.0, record_refusals), (15.0, announce), (SECONDS, watch))
+TIMERS = (*_OWN, *manifests.TIMERS, *gaps.TIMERS)
 
 __all__ = ["TIMERS", "announce", "append", "ingest", "record_refusals", "sign"]

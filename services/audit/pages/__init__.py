@@ -11,6 +11,7 @@ from services.audit.pages.referrals import router as referrals
 from services.audit.pages.retention import router as retention
 from services.audit.pages.saved import router as saved
 from services.audit.pages.verification import router as verification
+from services.audit.pages.watching import router as watching
 
 routers = [
     explorer,
@@ -24,4 +25,5 @@ routers = [
     saved,
     purpose,
     fragments,
+    watching,
 ]
