@@ -115,6 +115,7 @@ bench: setup $(BENCH_STAMP) ## Measure beside other systems, 15 minutes; QUICK=1
 	@$(PY) -W ignore -m tests.bench.loans $(if $(QUICK),--quick)
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.portfolio $(if $(QUICK),--loans 5000)
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.exporting --rows $(if $(QUICK),2000,100000)
+	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.millions --events $(if $(HUGE),10000000,200000) $(if $(QUICK),--only search,) $(if $(WRITE),--write)
 	@PYTHONPATH=.:tests/integration $(PY) -W ignore -m tests.bench.inbox $(if $(QUICK),--referrals 1000)
 
 chaos: setup ## Kill, cut and fill everything and account for each event; SEED=, MINUTES=30, SCALE=, WRITE=1

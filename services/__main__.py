@@ -60,7 +60,7 @@ def run(
 
 
 def signer(
-    words: Annotated[list[str] | None, typer.Argument(help="show, or begin-again REASON after a restore.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(help="show, begin-again REASON, or give-back.")] = None,
 ) -> None:
     """Ask the signer of the log what it signed last and what it refuses, or have it begin again."""
     from services.signer import main as act  # noqa: PLC0415 - other commands do not need it

@@ -3,6 +3,7 @@
     python -m services.signer                        serve until SIGTERM
     python -m services.signer show                   what was signed last, and what was refused
     python -m services.signer begin-again REASON     sign on after a restore; asks nobody, is written down and signed
+    python -m services.signer give-back              for an hour, lay the key where releases before the signer look
 
 The folders are TAMGA_HOME/signer, which nobody else needs to see, and TAMGA_HOME/keys, in which others find its
 public key and its socket. TAMGA_SIGNER_LISTEN is another socket or HOST:PORT.
@@ -86,6 +87,9 @@ def main(words: list[str]) -> int:
             return serve()
         if words == ["show"]:
             return show()
+        if words == ["give-back"]:
+            book_in(home()).give_back()
+            return 0
         if words[0] == "begin-again":
             return begin_again(" ".join(words[1:]))
     except (LockedError, OSError) as error:

@@ -11,6 +11,7 @@ POLICY = Policy(
         "audit.log.search": {"auditor": "all"},
         "audit.search.save": {"auditor": "own"},
         "audit.export.make": {"auditor": "all"},
+        "audit.sample.draw": {"auditor": "all"},
         "audit.event.read": {"auditor": "all"},
         "audit.proof.read": {"auditor": "all"},
         "audit.timeline.read": {"auditor": "all", **_STAFF},

@@ -29,6 +29,7 @@ THINGS = {
     "referral": "Referral",
     "report": "Report",
     "review": "Review",
+    "sample": "Sample",
     "search": "Search",
     "session": "Session",
     "tranche": "Tranche",

@@ -167,7 +167,10 @@ def html_of(subject: str, text: str, link: str, locale: str, acts: str = "", *, 
         shown = address.sub(lambda found: f'<a href="{found[0]}">{found[0]}</a>', shown)
     paragraphs = "".join(f"<p>{part.replace(chr(10), '<br>')}</p>" for part in shown.split("\n\n") if part.strip())
     look = "font-size:.8em;color:#56635d;border-top:1px solid #d5ddd9;padding-top:.8em;overflow-wrap:anywhere"
-    small = f'<p style="{look}">{escape(footer)}</p>' if footer else ""
+    said = re.sub(
+        r"https?://\S+/audit/checkpoint", lambda found: f'<a href="{found[0]}">{found[0]}</a>', escape(footer)
+    )
+    small = f'<p style="{look}">{said}</p>' if footer else ""
     return (
         f'<!doctype html><html lang="{escape(locale)}">'
         f'<head><meta charset="utf-8"><title>{escape(subject)}</title></head>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from shared.events.base import Event, attempt_and_view
 
@@ -83,6 +83,24 @@ class ExportFailed(_Export):
 
     TYPE = "audit.export.failed"
     problem: str
+
+
+class SampleDrawn(Event):
+    """Somebody drew an audit sample under a checkpoint of the log. Entity sample:<id>."""
+
+    TYPE = "audit.sample.drawn"
+    AUDIENCE = "record"
+    since: date  # the first day
+    until: date  # the last day
+    of: str  # the kind of events; nothing for cases
+    method: str  # chance | amount
+    strata: str  # programme | month | none
+    wanted: int
+    drawn: int
+    items: int  # from how many
+    checkpoint: int  # how many entries the checkpoint is over
+    named: bool  # somebody named the checkpoint instead of taking the rule's
+    through: str  # page | file | cli
 
 
 class SigningStopped(Event):

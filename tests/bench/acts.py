@@ -72,6 +72,22 @@ def act(engine: Engine, number: int) -> UUID:
     return event_id
 
 
+def acts(engine: Engine, number: int, together: int) -> list[UUID]:
+    """Commit so many acts at once, as an act on many cases does; returns the ids of their events."""
+    made: list[UUID] = []
+
+    def next_id() -> UUID:
+        made.append(new_id())
+        return made[-1]
+
+    actor = Actor(id="user:bulk", name="Person Bulk", role="officer", organisation="office")
+    with UnitOfWork(engine, SOURCE, Context(actor=actor), ids=next_id) as uow:
+        cases = Repository(uow, TABLE, Case)
+        for one in range(number * together, (number + 1) * together):
+            cases.get(reference_of(one)).assign(one)
+    return made
+
+
 def make_cases(owner: Connection) -> None:
     """Make the table of cases, as its owner, with its rows, and one for the moments at which acts were committed."""
     TABLE.create(owner)

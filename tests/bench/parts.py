@@ -23,18 +23,26 @@ from shared.database import UnitOfWork, engine_for
 from shared.events import Envelope
 from shared.process import settle
 from tests.bench.acts import SOURCE
-from tests.bench.peers.pace import in_threads, wait_for_go
+from tests.bench.peers.pace import FACTS, in_threads, wait_for_go
 
 
 def act() -> None:
     """Commit acts, and write down at last when each of them was committed."""
-    from tests.bench.acts import act as commit  # noqa: PLC0415 - the others do not need it
+    from tests.bench.acts import act as one  # noqa: PLC0415 - the others do not need it
+    from tests.bench.acts import acts as several  # noqa: PLC0415
 
     url = os.environ["TAMGA_GRANTS_DATABASE_URL"]
     engine = engine_for(url)
     committed: list[tuple[UUID, float]] = []
+    together = FACTS.get("together", 1)
+
+    def commit(number: int) -> None:
+        made = [one(engine, number)] if together == 1 else several(engine, number, together)
+        now = time.time()
+        committed.extend((event_id, now) for event_id in made)
+
     settle()  # as the web process does
-    in_threads(lambda: lambda number: committed.append((commit(engine, number), time.time())))
+    in_threads(lambda: commit)
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain) as database, database.cursor() as cursor:
         cursor.executemany("INSERT INTO bench_committed VALUES (%s, to_timestamp(%s))", committed)

@@ -133,7 +133,7 @@ def test_currencies_are_not_added(log: Log) -> None:
 @pytest.mark.parametrize(
     ("command", "code", "said"),
     [
-        ([*PERIOD, "--size", "0"], 2, "size is from 1 to 10,000"),
+        ([*PERIOD, "--size", "0"], 2, "size is from 1 to 10000"),
         (["--from", "2026-11-03", "--to", "2026-11-02", "--size", "1"], 2, "to is before the first day"),
         (["--from", "2020-01-01", "--to", "2020-01-02", "--size", "1"], 1, "0 of 0"),
     ],
@@ -157,11 +157,31 @@ def test_a_forged_checkpoint_gives_no_sample(log: Log, stand: Stand) -> None:
 
 
 def test_drawing_is_recorded(log: Log) -> None:
-    """Who drew a sample under which checkpoint stands in the record."""
+    """Who drew a sample, of what and under which checkpoint, stands in the record: also who draws until one suits."""
     size = log.sign(1)
     drawn("--size", "1")
+    drawn("--size", "2", "--strata", "none", "--programme", "large")
     with log.engine.connect() as connection:
-        [data] = connection.execute(
-            text("SELECT body -> 'data' FROM outbox WHERE type = 'audit.record.viewed'")
-        ).scalars()
-    assert data == {"record": f"sample:{size}", "what": "sample"}
+        events = list(connection.execute(text("SELECT body -> 'data' FROM outbox ORDER BY \"row\"")).scalars())
+    assert events[0] == {
+        "since": "2026-11-02", "until": "2026-11-02", "of": "", "method": "chance", "strata": "programme",
+        "wanted": 1, "drawn": 1, "items": 20, "checkpoint": size, "named": False, "through": "cli",
+    }  # fmt: skip
+    assert (events[1]["strata"], events[1]["wanted"], events[1]["items"]) == ("none", 2, 15)
+
+
+def test_it_can_be_divided_by_months_or_not_at_all(log: Log) -> None:
+    """A month gives its part as a programme does; undivided, the smallest numbers of all are drawn."""
+    take_in(log.engine, [act(40, time=MORNING + timedelta(days=30))])
+    log.sign(60)
+    period = ["--from", "2026-11-01", "--to", "2026-12-31"]
+    answer = RUNNER.invoke(cli.commands, ["sample", *period, "--size", "21", "--strata", "month", "--json"])
+    told = json.loads(answer.stdout)
+    parts = [{"name": "2026-11", "items": 20, "drawn": 20}, {"name": "2026-12", "items": 1, "drawn": 1}]
+    assert told["by_stratum"] == parts
+    whole = drawn("--size", "4", "--strata", "none")
+    numbers = [row["number"] for row in whole["drawn"]]
+    assert numbers == sorted(numbers)
+    assert {row["programme"] for row in drawn("--size", "20", "--strata", "none")["drawn"]} == {"large", "small"}
+    refused = RUNNER.invoke(cli.commands, ["sample", *PERIOD, "--size", "1", "--strata", "moon"])
+    assert (refused.exit_code, refused.stderr.strip()) == (2, "strata is none of programme, month, none")

@@ -100,7 +100,7 @@ STRANGERS = {
 
 
 @pytest.mark.parametrize("role", STRANGERS)
-def test_nobody_gets_more_than_their_scope(app: FastAPI, role: str) -> None:
+def test_t20_nobody_gets_more_than_their_scope(app: FastAPI, role: str) -> None:
     """Every address of the log, asked by every role: what is not theirs is 403 or 404, and says nothing of it."""
     browser = Browser(app, person(role))
     opened = set()
@@ -118,7 +118,7 @@ def test_nobody_gets_more_than_their_scope(app: FastAPI, role: str) -> None:
 
 
 @pytest.mark.english
-def test_a_bank_sees_its_referrals_and_no_field_of_a_firm(app: FastAPI) -> None:
+def test_t20_a_bank_sees_its_referrals_and_no_field_of_a_firm(app: FastAPI) -> None:
     """List, counts and timeline of a bank have acts that name it, and say who acted only of its own people."""
     listed = bank(app).get("/referrals").text
     assert "REF-2026-0001" in listed
@@ -135,7 +135,7 @@ def test_a_bank_sees_its_referrals_and_no_field_of_a_firm(app: FastAPI) -> None:
 
 @pytest.mark.english
 @pytest.mark.parametrize("reference", ["REF-2026-0002", "REF-2026-0003", "REF-1999-0001", "%25", "REF-2026-0001%27"])
-def test_another_banks_referral_is_not_there(app: FastAPI, reference: str) -> None:
+def test_t20_another_banks_referral_is_not_there(app: FastAPI, reference: str) -> None:
     """A referral to another bank, one that never came and one that never was get the same answer."""
     answers = [
         bank(app).get(f"/referrals/{reference}"),

@@ -69,7 +69,7 @@ def test_other_content_under_a_known_id_is_refused(engine: Engine) -> None:
     ]
 
 
-def test_a_service_cant_speak_for_another(engine: Engine) -> None:
+def test_t14_a_service_cant_speak_for_another(engine: Engine) -> None:
     """T14: an event of grants that the broker says notifications sent is refused, provably, and only once."""
     forged = act(1)
     assert take_in(engine, [forged], user_id="notifications") == 1

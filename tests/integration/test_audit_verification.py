@@ -139,7 +139,7 @@ def test_every_column_is_tried() -> None:
 
 
 @pytest.mark.parametrize("column", EDITS)
-def test_an_edit_of_any_column_is_named(log: Log, column: str) -> None:
+def test_t2_an_edit_of_any_column_is_named(log: Log, column: str) -> None:
     """One changed value in one column of one row is found and named by leaf, event and column."""
     log.tamper(f'UPDATE event SET "{column}" = {EDITS[column]} WHERE leaf_index = {VICTIM}')
     report = log.verify()
@@ -160,7 +160,7 @@ def stored(log: Log, leaf_index: int) -> Row:
 
 
 @pytest.mark.parametrize("column", [name for name in EDITS if name != "marks"])
-def test_an_edit_of_a_row_with_its_leaf_is_named(log: Log, column: str) -> None:
+def test_t2_an_edit_of_a_row_with_its_leaf_is_named(log: Log, column: str) -> None:
     """A row that a former release stored with its leaf and without marks verifies, and its edits are named as well."""
     leaf = leaf_from(stored(log, VICTIM))
     log.tamper(f"UPDATE event SET marks = NULL, leaf = '\\x{leaf.hex()}' WHERE leaf_index = {VICTIM}")

@@ -213,7 +213,7 @@ def test_a_tampered_log_is_shown_as_such(stand: Stand, engine: Engine, auditor: 
 
 @pytest.mark.english
 @pytest.mark.parametrize("role", ["officer", "programme_manager", "finance_officer"])
-def test_staff_see_cases_of_their_programmes_alone(app: FastAPI, role: str) -> None:
+def test_t20_staff_see_cases_of_their_programmes_alone(app: FastAPI, role: str) -> None:
     """Staff get the timeline of their programmes' cases; of others, and of cases that are not, the same 404."""
     browser = Browser(app, person(role))
     part = browser.get(f"/timeline/{CASE}")

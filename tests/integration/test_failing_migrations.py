@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +12,7 @@ from shared import migrations
 from shared.infrastructure.databases import admin_engine, at, drop_database, ensure_database, run
 from shared.infrastructure.names import owner_role
 from shared.settings import SERVICES, Settings
+from shared.testing.disk import small_disk
 from shared.testing.stand import Stand
 
 pytestmark = pytest.mark.slow  # whole databases, made and brought forward
@@ -127,28 +123,11 @@ def test_of_several_databases_those_before_the_failing_one_are_ahead_and_the_nex
     assert migrations.upgrade_all(settings, ("portal", "grants")) == {"portal": [], "grants": ["0001"]}
 
 
-@contextmanager
-def small_disk(megabytes: int) -> Iterator[Path]:
-    """Give a disk of that size that the database server can write to."""
-    folder = Path(tempfile.mkdtemp(prefix="tamga-disk-"))
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tamga-test", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        shutil.rmtree(folder)
-        pytest.skip("only who may mount a disk can fill one without harm")
-    try:
-        (folder / "data").mkdir()
-        shutil.chown(folder / "data", "postgres", "postgres")
-        yield folder / "data"
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        folder.rmdir()
-
-
 def test_a_full_disk_under_a_migration_is_named_and_nothing_is_changed(stand: Stand, versions: Path) -> None:
     """On a disk of 24 MB a version that needs more fails with the cure; the rows are those of before."""
     name = f"test_{stand.token}_small"
     with small_disk(24) as disk, admin_engine(stand.admin_url).connect() as admin:
-        run(admin, "CREATE TABLESPACE {name} LOCATION {where_text}", name=name, where_text=str(disk))
+        run(admin, "CREATE TABLESPACE {name} LOCATION {where_text}", name=name, where_text=str(disk.folder))
         try:
             ensure_database(stand.admin_url, name, "grants")
             run(admin, "ALTER DATABASE {name} SET TABLESPACE {name}", name=name)

@@ -163,11 +163,11 @@ def test_a_second_start_in_the_same_folder_is_refused(run: Run) -> None:
 def test_parts_that_end_come_back(run: Run) -> None:
     """Killed processes are started again, and so is the worker that ends with its queue, which is there again."""
     broker = json.loads((run.home / "runtime.json").read_text())["amqp_admin_url"]
-    parts = ("web", "work", "relay")
+    parts = ("web", "work", "relay", "signer")
     before = {part: run.pid_of(part) for part in parts}
     with channel_of(broker) as channel:
         channel.queue_delete("loans")
-    for part in ("web", "relay"):
+    for part in ("web", "relay", "signer"):
         os.kill(before[part], signal.SIGKILL)
     wait_for(lambda: all(f"{part} works again after" in run.said() for part in parts))
     assert "web was ended by SIGKILL: starting it again" in run.said()
@@ -200,7 +200,7 @@ def test_ctrl_c_ends_everything_and_the_next_start_finds_the_data(run: Run) -> N
     """SIGINT leaves no process and no runtime file; a second start finds everybody and makes nobody new."""
     assert run.stop(signal.SIGINT) == 0
     ended = [line.split()[1] for line in run.said().splitlines() if " has ended " in line]
-    assert ended == ["web", "work", "relay", "broker", "database"]
+    assert ended == ["web", "work", "relay", "signer", "broker", "database"]
     assert run.processes() == {}
     assert not (run.home / "runtime.json").exists()
     people = (run.home / "people.json").read_text()

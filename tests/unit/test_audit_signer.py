@@ -126,6 +126,9 @@ def test_a_key_that_lay_elsewhere_is_taken_over_with_its_name_and_memory(tmp_pat
     os.utime(book.folder / KEY, (long_ago, long_ago))
     book.tidy()
     assert not (keys / KEY).exists()
+    book.give_back()
+    book.tidy()
+    assert (former.state().note, former.state().key) == (note, book.state().key)
     with pytest.raises(RefusedError, match="had 8 entries"):
         book.add(Asked(0, (), Checkpoint("old.example/audit", 5, root_from(LEAVES[:5])).text()))
 

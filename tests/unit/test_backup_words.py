@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,7 +18,8 @@ from shared.settings import Settings
 
 AT = datetime(2026, 11, 22, 11, 46, 45, 316438, tzinfo=UTC)
 DRILLED = Drilled("x.backup", AT.isoformat(), 1, 1, 0, 2.0, 5, 1, 5, "ab" * 32, 0, [])
-RESTORED = Restored("x.backup", "0.1.0", AT.isoformat(), 5, 1, 5, 0, 0, 0, 0, 0, [], [], 1.0)
+WHAT: dict[str, Any] = {"findings": [], "signed_before": 5, "refuses": False, "keys_left": [], "seconds": 1.0}
+RESTORED = Restored("x.backup", "0.1.0", AT.isoformat(), 5, 1, 5, 0, 0, 0, 0, 0, **WHAT)
 
 
 @pytest.mark.parametrize("width", [20, 50, 80, 200])

@@ -19,6 +19,7 @@ from services.notifications.domain.ruleset import Letter, RuleSet, Text
 from services.notifications.mail import compose
 from services.notifications.rendering import choose, html_of, in_words, render, version_of
 from services.notifications.views import masked, page_path
+from shared.checkpoints import Kept
 from shared.errors import ConflictError
 from shared.money import Money
 
@@ -318,3 +319,16 @@ def _run(coroutine: object) -> None:
 def test_catcher_gives_only_its_own_letters(tmp_path: Path, name: str) -> None:
     """Names that the catcher did not give lead nowhere."""
     assert read(tmp_path, name) is None
+
+
+def test_the_last_line_of_a_letter_leads_to_the_page_of_checkpoints() -> None:
+    """Text and HTML end with the state of the log; in HTML its address is a link, and nothing of it is markup."""
+    kept = Kept(1234, "00" * 32, "log.example/audit\n1234\n…\n")
+    message = compose(letter(), "Tamga <no-reply@tamga.example>", "https://tamga.example/", kept)
+    plain, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert kept.short() in plain.get_content().strip().splitlines()[-1]
+    assert '<a href="https://tamga.example/audit/checkpoint">' in html.get_content()
+    assert all(len(line) < 100 for line in message.as_bytes().split(b"\r\n\r\n")[0].split(b"\r\n"))
+    assert "Audit-Checkpoint" not in compose(letter(), "Tamga <no-reply@tamga.example>", "https://tamga.example/")

@@ -3,13 +3,20 @@
 from services.audit.cli import (
     certifying,
     comparing,
+<<<<<<< HEAD
+=======
+    dossier,
+>>>>>>> origin/main
     erasing,
     exporting,
     proving,
     sampling,
     searching,
     verifying,
+<<<<<<< HEAD
     watching,
+=======
+>>>>>>> origin/main
 )
 from services.audit.cli.common import commands, console
 
@@ -18,6 +25,7 @@ __all__ = [
     "commands",
     "comparing",
     "console",
+    "dossier",
     "erasing",
     "exporting",
     "proving",

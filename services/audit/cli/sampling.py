@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from datetime import date
 from pathlib import Path
@@ -15,17 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit.cli.certifying import _day
 from services.audit.cli.common import Json, commands, console, known, log
-from services.audit.domain.sampling import HEADER, SamplingError
+from services.audit.domain.sampling import SamplingError
 from services.audit.handlers import sampling
 from services.audit.handlers.certificates import Asked
-from services.audit.handlers.sampling import Sample, Wanted
+from services.audit.handlers.sampling import Wanted
+from services.audit.storage.sampling import STRATA
+from services.audit.working_paper import facts as facts_of
+from services.audit.working_paper import working_paper
 from shared.database import Context, UnitOfWork
 from shared.errors import InvalidError, TamgaError
 from shared.infrastructure.refusals import worded
 from shared.messaging.printing import BAD_NEWS, NO_ANSWER, operator
 from shared.settings import SettingsError
-
-COLUMNS = ("name", "programme", "leaf", "amount", "hits", "number")
 
 
 @commands.command("sample")
@@ -38,17 +38,18 @@ def sample(
     kind: Annotated[str, typer.Option(help="Draw events of this kind, not cases: grants.award.offered")] = "",
     mus: Annotated[bool, typer.Option("--mus", help="By monetary units: confirmed payments unless --kind.")] = False,
     checkpoint: Annotated[int | None, typer.Option(help="Draw again under the checkpoint of this size.")] = None,
+    strata: Annotated[str, typer.Option(help=f"Divide it first by: {', '.join(STRATA)}.")] = "programme",
     paper: Annotated[Path | None, typer.Option("--csv", help="Write the working paper into this file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Draw a random sample that nobody can choose: the seed is the root of the first checkpoint after the period."""
     try:
-        wanted = Wanted(Asked(programme, since, until, known().time_zone), size, kind, mus, checkpoint)
+        wanted = Wanted(Asked(programme, since, until, known().time_zone), size, kind, mus, checkpoint, strata)
         with log() as (engine, keys), UnitOfWork(engine, "audit", Context(actor=operator())) as uow:
-            drawn = sampling.draw(uow, keys, wanted)
-        facts = _facts(wanted, drawn)
+            drawn = sampling.draw(uow, keys, wanted, through="cli")
+        facts = facts_of(wanted, drawn)
         if paper:
-            _write(paper, facts["drawn"])
+            paper.write_text(working_paper(facts), encoding="utf-8", newline="")
     except InvalidError as error:
         typer.echo("; ".join(f"{field} {rule}" for field, rule in error.fields.items()), err=True)
         raise typer.Exit(NO_ANSWER) from error
@@ -63,55 +64,6 @@ def sample(
     else:
         _print(facts)
     raise typer.Exit(0 if drawn.drawn else BAD_NEWS)
-
-
-def _facts(wanted: Wanted, made: Sample) -> dict[str, Any]:
-    return {
-        "algorithm": HEADER,
-        "method": "monetary units" if wanted.by_amount else "smallest numbers by programme",
-        "programme": wanted.asked.programme,
-        "from": wanted.asked.since.isoformat(),
-        "to": wanted.asked.until.isoformat(),
-        "zone": wanted.asked.zone,
-        "kind": made.kind,
-        "checkpoint": {
-            "size": made.checkpoint.size,
-            "root": made.checkpoint.root.hex(),
-            "note": made.checkpoint.note,
-            "named": made.chosen,
-            "after_the_period": made.after_end,
-        },
-        "items": made.items,
-        "late": made.late,
-        "whole": None if made.whole is None else str(made.whole),
-        "currency": made.currency,
-        "size": wanted.size,
-        "drawn": [
-            {
-                "name": one.item.name,
-                "programme": one.item.stratum,
-                "leaf": one.item.leaf,
-                "amount": None if one.item.amount is None else str(one.item.amount),
-                "hits": one.hits,
-                "number": one.number,
-            }
-            for one in made.drawn
-        ],
-    }
-
-
-def _write(paper: Path, rows: list[dict[str, Any]]) -> None:
-    with paper.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow((*COLUMNS, "looked at by", "on", "finding"))
-        for row in rows:
-            lines.writerow((*(_cell(row[name]) for name in COLUMNS), "", "", ""))
-
-
-def _cell(value: Any) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    said = "" if value is None else str(value)
-    return f"'{said}" if said.startswith(("=", "+", "-", "@", "\t", "\r")) else said
 
 
 def _print(facts: dict[str, Any]) -> None:

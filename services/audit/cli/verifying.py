@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit.cli.common import Json, commands, console, log
-from services.audit.domain.note import Checkpoint, NoteError, Verifier
+from services.audit.domain.kept import claim_in
+from services.audit.domain.note import NoteError, Verifier
 from services.audit.handlers import verification
 from services.audit.handlers.verification import Report
 from services.audit.keys import Keys
@@ -61,8 +62,7 @@ def verify(
 def _kept(file: Path) -> str:
     """Return the checkpoint that somebody kept; one that is none must not pass for one that was compared."""
     try:
-        note = file.read_text(encoding="utf-8")
-        Checkpoint.parse(note.rpartition("\n\n")[0] + "\n")
+        note = claim_in(file.read_text(encoding="utf-8")).note
     except OSError as error:
         why = f"can't be read ({error.strerror})"
     except UnicodeDecodeError:
@@ -70,7 +70,9 @@ def _kept(file: Path) -> str:
     except NoteError as error:
         why = f"holds no checkpoint ({error})"
     else:
-        return note.rstrip("\n") + "\n"  # copied from the page it may have lost its last line's end
+        if note is not None:
+            return note
+        why = "has a checkpoint's figures without its signature (/audit/checkpoint compares those)"
     typer.echo(f"{file} {why}: give the file in which you kept a checkpoint of /audit/verification, whole.", err=True)
     raise typer.Exit(NO_ANSWER)
 

@@ -23,12 +23,17 @@ class SamplingError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """What may be drawn: a case by its number or an event by its id; `leaf` is its first entry in the log."""
+    """What may be drawn: a case by its number or an event by its id; `leaf` is its first entry in the log.
+
+    `programme` and `case` ("" for none) decide nothing: they are for whoever reads the sample.
+    """
 
     name: str
     stratum: str
     leaf: int
     amount: Decimal | None = None
+    programme: str = ""
+    case: str = ""
 
     @property
     def units(self) -> int:
@@ -41,11 +46,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Drawn:
-    """An item of the sample: the number of chance that chose it, and how often it was hit (by amount, perhaps more)."""
+    """An item of the sample: the number of chance that chose it, and how often it was hit (by amount, perhaps more).
+
+    `before` is how many thousandths of money lie before it, by amount.
+    """
 
     item: Item
     number: str
     hits: int = 1
+    before: int = 0
 
 
 def number(root: bytes, name: str) -> bytes:
@@ -95,8 +104,7 @@ def by_amount(items: Sequence[Item], root: bytes, size: int) -> list[Drawn]:
     _positive(size)
     line = sorted((item for item in items if item.units > 0), key=lambda item: (item.stratum, item.leaf, item.name))
     whole = sum(item.units for item in line)
-    chance = number(root, START)
-    start = int.from_bytes(chance) * whole // _WHOLE
+    chance, start = number(root, START), beginning(root, whole)
     drawn, end, hit = [], 0, 0
     for item in line:
         end += item.units
@@ -104,8 +112,13 @@ def by_amount(items: Sequence[Item], root: bytes, size: int) -> list[Drawn]:
         while hit < size and start + hit * whole < end * size:
             hit += 1
         if hit > before:
-            drawn.append(Drawn(item, chance.hex(), hit - before))
+            drawn.append(Drawn(item, chance.hex(), hit - before, end - item.units))
     return drawn
+
+
+def beginning(root: bytes, whole: int) -> int:
+    """Return S, in thousandths, of amounts of `whole` thousandths together: where a sample by amount begins."""
+    return int.from_bytes(number(root, START)) * whole // _WHOLE
 
 
 def _positive(size: int) -> None:

@@ -125,6 +125,14 @@ class Book:
                 if former.read_bytes() == own.read_bytes():
                     former.unlink()
 
+    def give_back(self) -> None:
+        """Lay key and last state where a release before looked for them; after an hour they are tidied away again."""
+        if self.shared:
+            with self.alone():
+                written(self.shared, LAST, (self._last_text() or "").encode())
+                written(self.shared, KEY, (self.folder / KEY).read_bytes())
+                (self.folder / KEY).touch()
+
     def _publish(self) -> None:
         """Tell others the key, before those under which the log was signed earlier."""
         if self.shared:
@@ -200,7 +208,7 @@ class Book:
     def _refuse(self, reason: str) -> None:
         told = json.loads((self.folder / REFUSED).read_text()) if (self.folder / REFUSED).exists() else {}
         if told.get("reason") != reason:  # asked again every few seconds: since when is what matters
-            written(self.folder, REFUSED, json.dumps({"reason": reason, "at": _now()}).encode())
+            written(self.folder, REFUSED, json.dumps({"reason": reason, "at": told.get("at") or _now()}).encode())
 
     def state(self) -> State:
         """Return what others may know."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.audit.signer.wire import ADD, STATE, Asked, State, WireError, address_of
 
-PATIENCE = 5.0  # seconds
+PATIENCE = 3.0  # seconds
 _FITS = 100  # bytes of the path of a Unix socket
 
 

@@ -60,6 +60,7 @@ class Door:
     holder: Holder
     living: Callable[[], None] = lambda: None
     _listening: socket.socket = field(init=False)
+    _said: str = field(init=False, default="")
 
     def __enter__(self) -> Self:
         place = address_of(self.address)
@@ -109,12 +110,17 @@ class Door:
         except LockedError as error:
             return Answer(503, f"{error}\n".encode())
         except RefusedError as error:
-            say(f"refused: {error}")
+            self._refused(str(error))
             stale = error.status == STALE
             return Answer(STALE, f"{error.size}\n".encode(), SIZE_TYPE) if stale else _refusal(error)
         except OSError as error:  # a full disk: nothing was signed
             say(f"not signed: {error}")
             return Answer(503, f"the signer can't write down what it signs: {error.strerror}\n".encode())
+
+    def _refused(self, reason: str) -> None:
+        if reason != self._said:  # the same is asked every few seconds
+            self._said = reason
+            say(f"refused: {reason}")
 
     def _told(self, method: str, path: str, body: bytes) -> Answer:
         if (method, path) == ("POST", ADD):

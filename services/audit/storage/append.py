@@ -77,16 +77,16 @@ def _leaf(row: Any) -> bytes:
 def append(connection: Connection, tree: CompactRange, rows: Iterable[Row]) -> int:
     """Add rows to the log: their columns, the tiles that they complete, and the new head; returns how many."""
     first = tree.size
-    hashes = _copy(connection, first, rows)
+    hashes = store(connection, first, rows)
     for item in hashes:
         tree.append(item)
     if hashes:
-        _complete_tiles(connection, first, hashes)
+        complete_tiles(connection, first, hashes)
         connection.execute(_ADD_HEAD, {"size": tree.size, "root": tree.root(), "compact": tree.pack()})
     return len(hashes)
 
 
-def _copy(connection: Connection, first: int, rows: Iterable[Row]) -> list[bytes]:
+def store(connection: Connection, first: int, rows: Iterable[Row]) -> list[bytes]:
     """Store rows while they are being made; returns their leaves' hashes."""
     driver: Any = connection.connection.driver_connection
     statement = f"COPY event ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
@@ -103,7 +103,7 @@ def _copy(connection: Connection, first: int, rows: Iterable[Row]) -> list[bytes
     return hashes
 
 
-def _complete_tiles(connection: Connection, first: int, hashes: Sequence[bytes]) -> None:
+def complete_tiles(connection: Connection, first: int, hashes: Sequence[bytes]) -> None:
     """Write the tiles that became complete; a tile's root is an entry of the level above."""
     level, entries = 0, list(hashes)
     while entries:

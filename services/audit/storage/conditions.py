@@ -12,13 +12,16 @@ from functools import reduce
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, literal, text
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, TSQUERY
 
-from services.audit.storage.tables import events
+from services.audit.storage.tables import STRETCH, events
 from shared.settings import SERVICES
 
 MAX_PEOPLE = 50
 _FOLLOWS = ("actors", "meant")
+# As their indexes have them.
+_FOUND = func.log_words(events.c.leaf_index, events.c.summary)
+_CHANGES = func.log_changes(events.c.leaf_index, events.c.body, type_=JSONB)
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 
 
@@ -65,11 +68,25 @@ class Filters:
         }
 
 
-def conditions(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
-    """Return the conditions on a row that these filters are."""
-    names = {"organisation": "organisation", "role": "role", "programme": "programme", "service": "source"}
+def acting(connection: Connection, filters: Filters) -> tuple[str, ...]:
+    """Return the ids of those whom these filters look for as persons."""
+    return (*people(connection, filters.person), *filters.actors) if filters.person else ()
+
+
+def conditions(
+    filters: Filters, actors: tuple[str, ...], *, by_leaf: bool = False, judged: bool = False
+) -> list[ColumnElement[bool]]:
+    """Return the conditions on a row that these filters are; `actors` are those who are `acting` by them.
+
+    `by_leaf`: whoever asks goes through stretches of leaves, and no index that is in another order shall tempt the
+    planner: it would read a year of it for a page. `judged`: rows are found by something else, no index but those of
+    words and changes shall be asked.
+    """
+    names = {"organisation": "organisation", "role": "role", "programme": "programme"}
     found: list[ColumnElement[bool]] = [
-        events.c[column] == value for name, column in names.items() if (value := getattr(filters, name))
+        (events.c[column].concat("") if judged else events.c[column]) == value
+        for name, column in names.items()
+        if (value := getattr(filters, name))
     ]
     if filters.outcome:
         # As the partial index of what was refused says it.
@@ -78,16 +95,43 @@ def conditions(connection: Connection, filters: Filters) -> list[ColumnElement[b
     if filters.case:
         found.append(events.c["case"] == filters.case.upper())
     if filters.person:
-        found.append(by(*people(connection, filters.person), *filters.actors))
-    found += [*_kind(filters.kind), *_entity(filters.entity), *_changed(filters)]
-    if filters.since:
-        found.append(events.c.occurred_at >= filters.since)
-    if filters.until:
-        found.append(events.c.occurred_at < filters.until)
+        found.append(events.c.actor_id.concat("").in_(actors) if judged else by(*actors))
+    kinds: list[ColumnElement[bool]] = (
+        [events.c.type.concat("") == filters.kind] if judged and filters.kind[-1:] not in {"", "."} else []
+    )
+    found += [*(kinds or _kind(filters.kind)), *_entity(filters.entity), *_changed(filters)]
+    if filters.service:
+        found.append((events.c.source.concat("") if by_leaf or judged else events.c.source) == filters.service)
+    occurred = events.c.occurred_at.op("+")(text("interval '0'")) if by_leaf or judged else events.c.occurred_at
+    found += [occurred >= filters.since] if filters.since else []
+    found += [occurred < filters.until] if filters.until else []
     if filters.q:
-        found.append(func.log_words(events.c.summary).bool_op("@@")(_words(filters)))
+        found.append(_FOUND.bool_op("@@")(_words(filters)))
     if filters.size is not None:
         found.append(events.c.leaf_index < filters.size)
+    return found
+
+
+def facets(filters: Filters, actors: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    """Return those conditions of which an index tells in a moment how many rows they have, each by itself."""
+    found: list[ColumnElement[bool]] = [_hashed().in_([_hash(actor) for actor in actors])] if filters.person else []
+    found += [events.c.organisation == filters.organisation] if filters.organisation else []
+    return found + (_kind(filters.kind) if filters.kind[-1:] != "." else [])
+
+
+def between(filters: Filters, low: int, high: int) -> list[ColumnElement[bool]]:
+    """Return the conditions for leaves [low, high), said to each index that these filters ask."""
+    if not filters.q and not filters.changed:
+        return [events.c.leaf_index >= low, events.c.leaf_index < high]
+    # As a sum, so that the primary key is not asked for the same again.
+    found = [events.c.leaf_index + 0 >= low, events.c.leaf_index + 0 < high]
+    stretches = range(low >> STRETCH, ((high - 1) >> STRETCH) + 1)
+    if filters.q:
+        wanted = " | ".join(f"' {stretch}'" for stretch in stretches)
+        found.append(_FOUND.bool_op("@@")(cast(literal(wanted, Text), TSQUERY)))
+    if filters.changed:
+        tests = " || ".join(f"@ == {stretch}" for stretch in stretches)
+        found.append(_CHANGES.path_exists(cast(literal(f'$."" ? ({tests})', Text), JSONPATH)))
     return found
 
 
@@ -110,11 +154,17 @@ def _plain(words: str) -> ColumnElement[Any]:
 
 def by(*actors: str) -> ColumnElement[bool]:
     """Return the condition that one of these acted, as the index of actors has it: by the hash of the id."""
-    marks = [func.hashtextextended(actor, text("0")) for actor in actors]
-    own = func.hashtextextended(events.c.actor_id, text("0"))
     if len(actors) == 1:
-        return and_(own == marks[0], events.c.actor_id == actors[0])
-    return and_(own.in_(marks), events.c.actor_id.in_(actors))
+        return and_(_hashed() == _hash(actors[0]), events.c.actor_id == actors[0])
+    return and_(_hashed().in_([_hash(actor) for actor in actors]), events.c.actor_id.in_(actors))
+
+
+def _hashed() -> ColumnElement[int]:
+    return _hash(events.c.actor_id)
+
+
+def _hash(actor: Any) -> ColumnElement[int]:
+    return func.hashtextextended(actor, text("0"))
 
 
 def _kind(kind: str) -> list[ColumnElement[bool]]:
@@ -133,7 +183,7 @@ def _changed(filters: Filters) -> list[ColumnElement[bool]]:
     """Return what the index of changes answers: the field, and what it was or became as a JSON path."""
     if not filters.changed:
         return []
-    changes, field = func.log_changes(events.c.body, type_=JSONB), filters.changed
+    changes, field = _CHANGES, filters.changed
     sides = [(side, value) for side, value in enumerate((filters.old, filters.new)) if value]
     if not sides:
         return [changes.contains({"": [field]})]
@@ -182,9 +232,8 @@ WITH RECURSIVE actor AS (
 SELECT actor_id FROM actor WHERE strpos(lower(actor_name), lower(CAST(:given AS text))) > 0 LIMIT :limit
 """)
 _ACTED = text("""
-SELECT id FROM (VALUES (CAST(:given AS text)), ('user:' || CAST(:given AS text))) AS given(id)
-WHERE EXISTS (SELECT FROM event
-  WHERE hashtextextended(actor_id, 0) = hashtextextended(given.id, 0) AND actor_id = given.id)
+SELECT id FROM (VALUES (CAST(:given AS text)), ('user:' || CAST(:given AS text))) AS given(id), LATERAL (
+  SELECT FROM event WHERE hashtextextended(actor_id, 0) = hashtextextended(given.id, 0) LIMIT 1) AS acted
 """)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from services.audit.domain.export import Export
 from services.audit.domain.leaf import Row
-from services.audit.storage.conditions import Filters, conditions
+from services.audit.storage.conditions import Filters, acting, conditions
 from services.audit.storage.tables import checkpoints, events, exports
 from shared.database import Repository, UnitOfWork
 
@@ -33,7 +33,7 @@ def matches(connection: Connection, filters: Filters, leaves: int) -> Iterator[A
 
     The conditions are those of the page, so that an export has what a search shows, all of it.
     """
-    query = select(*_COLUMNS).where(*conditions(connection, filters), events.c.leaf_index < leaves)
+    query = select(*_COLUMNS).where(*conditions(filters, acting(connection, filters)), events.c.leaf_index < leaves)
     streaming = {"stream_results": True, "max_row_buffer": CHUNK}
     with connection.execute(query.order_by(events.c.leaf_index), execution_options=streaming) as found:
         for part in found.partitions(CHUNK):

@@ -17,7 +17,7 @@ MOST = 500
 # The search's own index finds a person's entries by their opaque id.
 # What was done about keeping and erasing them names them by that id too, and is no entry of theirs.
 _OWN = """
-log_words(summary) @@ to_tsquery('simple', :subject)
+log_words(leaf_index, summary) @@ to_tsquery('simple', :subject)
 AND (source <> 'audit' OR coalesce(role, 'applicant') = 'applicant')
 """
 _ENTRIES = text(f"SELECT event_id FROM event WHERE {_OWN} ORDER BY leaf_index DESC LIMIT :most")  # noqa: S608 - ours

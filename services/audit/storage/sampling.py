@@ -13,15 +13,22 @@ from services.audit.storage.tables import checkpoints
 from services.audit.storage.tree import Signed
 
 _CASES = text("""
-SELECT "case" AS name, min(programme) AS stratum, min(leaf_index) AS leaf FROM event
+SELECT "case" AS name, coalesce(min(programme), '') AS programme, min(leaf_index) AS leaf,
+  CASE :strata WHEN 'programme' THEN coalesce(min(programme), '')
+    WHEN 'month' THEN to_char(min(occurred_at) AT TIME ZONE :zone, 'YYYY-MM') ELSE '' END AS stratum
+FROM event
 WHERE occurred_at >= :since AND occurred_at < :until AND leaf_index < :size AND "case" IS NOT NULL
   AND (:programme = '' OR programme = :programme)
 GROUP BY "case" ORDER BY leaf
 """)
 # A tranche's events say the amount of the tranche beside that of the award. Jsonb has no NUL character.
 _EVENTS = text(r"""
-SELECT event_id, stratum, leaf, money ->> 'amount' AS amount, money ->> 'currency' AS currency FROM (
-  SELECT event_id, programme AS stratum, leaf_index AS leaf,
+SELECT event_id, programme, "case", leaf, money ->> 'amount' AS amount, money ->> 'currency' AS currency,
+  CASE :strata WHEN 'programme' THEN programme
+    WHEN 'month' THEN to_char(occurred_at AT TIME ZONE :zone, 'YYYY-MM') ELSE '' END AS stratum
+FROM (
+  SELECT event_id, occurred_at, leaf_index AS leaf, coalesce(programme, '') AS programme,
+         coalesce("case", '') AS "case",
          coalesce(said #> '{data,tranche_amount}', said #> '{data,amount}') AS money
   FROM event, LATERAL (SELECT CAST(replace(body, '\u0000', '\ufffd') AS jsonb) AS said) AS parsed
   WHERE type = :kind AND occurred_at >= :since AND occurred_at < :until AND leaf_index < :size
@@ -34,14 +41,22 @@ SELECT count(*) FROM event WHERE occurred_at >= :since AND occurred_at < :until 
 """)
 
 
+STRATA = ("programme", "month", "none")
+
+
 class Frame(NamedTuple):
-    """Which entries may be drawn: a programme ("" for all), from `since` to before `until`, among the first `size`."""
+    """Which entries may be drawn: a programme ("" for all), from `since` to before `until`, among the first `size`.
+
+    `strata` is one of STRATA; months are those of `zone`.
+    """
 
     programme: str
     since: datetime
     until: datetime
     size: int
     kind: str  # "": cases
+    strata: str
+    zone: str
 
 
 def first_checkpoint(connection: Connection, since: datetime) -> Signed | None:
@@ -55,7 +70,7 @@ def first_checkpoint(connection: Connection, since: datetime) -> Signed | None:
 def cases(connection: Connection, frame: Frame) -> list[Item]:
     """Return the cases of which something happened, the oldest first."""
     rows = connection.execute(_CASES, frame._asdict())
-    return [Item(row.name, row.stratum or "", row.leaf) for row in rows]
+    return [Item(row.name, row.stratum, row.leaf, None, row.programme, row.name) for row in rows]
 
 
 def events(connection: Connection, frame: Frame) -> tuple[list[Item], set[str]]:
@@ -65,7 +80,7 @@ def events(connection: Connection, frame: Frame) -> tuple[list[Item], set[str]]:
         if row.currency is not None:
             currencies.add(row.currency)
         amount = None if row.amount is None else Decimal(row.amount)
-        items.append(Item(str(row.event_id), row.stratum or "", row.leaf, amount))
+        items.append(Item(str(row.event_id), row.stratum, row.leaf, amount, row.programme, row.case))
     return items, currencies
 
 

@@ -11,16 +11,21 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Connection, func, or_, select, text
 
-from services.audit.storage.conditions import Filters, conditions
-from services.audit.storage.tables import events
+from services.audit.storage.conditions import Filters, acting, between, conditions, facets
+from services.audit.storage.tables import STRETCH, events
 
 __all__ = ["Filters", "Looked", "event", "look", "search", "timeline"]
 LETTER = "notifications.delivery."
 # A page looks back for so long and then says how far it came; an export looks through everything.
 BUDGET = 0.06  # seconds
 _FIRST_WINDOW = 4096  # leaves; each next window is as large as the time that is left lets it be
-_GROWTH = 8
-NARROW = 20_000  # a span of time with fewer events is found by its times
+_GROWTH, _CAUTION = 8, 0.6
+# Words and changes are judged leaf by leaf among the newest few, where what is frequent is found; then by their index.
+_NEWEST, _STRETCH = 1024, 1 << STRETCH
+_FEW = 500  # of entries that something has: each of them is looked at
+_BY_INDEX = text("SELECT set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'off', true)")
+_AS_USUAL = text("SELECT set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'on', true)")
+NARROW = 2_000  # a span of time with fewer events is found by its times
 
 _BRIEF = (
     "leaf_index", "event_id", "source", "type", "entity", "occurred_at", "actor_id", "actor_kind", "actor_name",
@@ -44,7 +49,7 @@ class Looked:
 
 def search(connection: Connection, filters: Filters, *, before: int | None, limit: int) -> Rows:
     """Return up to `limit` + 1 matches with leaf indexes below `before`, the newest first, however long it takes."""
-    wanted = conditions(connection, filters)
+    wanted = conditions(filters, acting(connection, filters))
     if before is not None:
         wanted.append(events.c.leaf_index < before)
     return _newest(connection, _BRIEF, wanted, limit + 1)
@@ -64,20 +69,43 @@ def look(
     What one index answers is read from it. Anything else is looked for in windows of leaves, each larger than the
     one before, so that two things that hardly ever meet cost a bounded time and not a walk over the whole log.
     """
-    wanted = conditions(connection, filters)
     top = _end(connection) if before is None else before
+    actors = acting(connection, filters)
     if _direct(connection, filters):
-        return Looked(_newest(connection, columns, [*wanted, events.c.leaf_index < top], limit))
+        own = [*conditions(filters, actors), events.c.leaf_index < top]
+        return Looked(_newest(connection, columns, own, limit))
+    if (few := _few_entries(connection, filters, actors, top)) is not None:
+        own = [*conditions(filters, actors, judged=True), events.c.leaf_index.in_(few)]
+        return Looked(_newest(connection, columns, own, limit))
     bottom, begin = _bottom(connection, filters), _top(connection, filters, top)
-    found: list[Any] = []
-    punctual, top = begin < top, begin
-    for low, high in _windows(top, bottom, budget):
-        between = [events.c.leaf_index >= low, events.c.leaf_index < high]
-        found += _newest(connection, columns, [*wanted, *between], limit - len(found))
-        if len(found) >= limit:
-            return Looked(found, punctual=punctual)
+    inside = bool(filters.q or filters.changed)
+    wanted, found = conditions(filters, actors, by_leaf=True, judged=inside), list[Any]()
+    punctual, top, asked = begin < top, begin, False
+    for low, high in _windows(top, bottom, budget, *((_NEWEST, _STRETCH) if inside else (_FIRST_WINDOW, 0))):
+        if inside and high < begin and not asked:
+            connection.execute(_BY_INDEX)
+            asked = True
+        found += _newest(connection, columns, [*wanted, *between(filters, low, high)], limit - len(found))
         top = low
-    return Looked(found, top if top > bottom else None, punctual)
+        if len(found) >= limit:
+            break
+    if asked:
+        connection.execute(_AS_USUAL)
+    whole = len(found) >= limit or top <= bottom
+    return Looked(found, None if whole else top, punctual)
+
+
+def _few_entries(connection: Connection, filters: Filters, actors: tuple[str, ...], top: int) -> list[int] | None:
+    """Return the leaves below `top` of what hardly ever occurs and is looked for with something else, or None."""
+    if len(filters.given().keys() - {"size"}) < 2:
+        return None
+    for facet in facets(filters, actors):
+        # In no order: asked for the newest, the planner might walk the log for them.
+        query = select(events.c.leaf_index).where(facet).limit(_FEW + 1)
+        found = list(connection.execute(query).scalars())
+        if len(found) <= _FEW:
+            return [index for index in found if index < top]
+    return None
 
 
 def _newest(connection: Connection, columns: Sequence[str], wanted: list[ColumnElement[bool]], limit: int) -> list[Any]:
@@ -85,10 +113,16 @@ def _newest(connection: Connection, columns: Sequence[str], wanted: list[ColumnE
     return list(connection.execute(query.order_by(events.c.leaf_index.desc()).limit(limit)).all())
 
 
-def _windows(top: int, bottom: int, budget: float) -> Iterator[tuple[int, int]]:
-    """Yield (low, high) from the newest backwards for as long as the next one fits into the time that is left."""
-    size, begun = _FIRST_WINDOW, time.perf_counter()
-    while top > bottom:
+def _windows(top: int, bottom: int, budget: float, size: int, then: int) -> Iterator[tuple[int, int]]:
+    """Yield (low, high) from the newest backwards for as long as the next one fits into the time that is left.
+
+    The first has `size` leaves, the second `then`; 0: as many as the first one's time tells.
+    """
+    begun = time.perf_counter()
+    if then and top > bottom:
+        yield (low := max(bottom, top - size)), top
+        size, top = then, low
+    while top > bottom and (not then or time.perf_counter() - begun < budget):
         started = time.perf_counter()
         low = max(bottom, top - size)
         yield low, top
@@ -96,7 +130,7 @@ def _windows(top: int, bottom: int, budget: float) -> Iterator[tuple[int, int]]:
         took, left = now - started, budget - (now - begun)
         if left < took:
             return
-        size, top = int(size * min(_GROWTH, left / max(took, 1e-6))), low
+        size, top = int(size * min(_GROWTH, max(1.0, _CAUTION * left / max(took, 1e-6)))), low
 
 
 def _direct(connection: Connection, filters: Filters) -> bool:

@@ -77,10 +77,11 @@ Index("event_occurred", events.c.occurred_at)
 Index("event_position", events.c.source, events.c.position)
 Index("event_entity", events.c.source, events.c.entity, events.c.sequence)
 # An expression, not a stored column: what is not stored can't be altered.
-Index("event_words", func.log_words(events.c.summary), postgresql_using="gin")
+# With the stretch of the log in which a row is, so that what is frequent can be looked for stretch by stretch.
+Index("event_words", func.log_words(events.c.leaf_index, events.c.summary), postgresql_using="gin")
 Index(
     "event_changes",
-    func.log_changes(events.c.body).label("changes"),
+    func.log_changes(events.c.leaf_index, events.c.body).label("changes"),
     postgresql_using="gin",
     postgresql_ops={"changes": "jsonb_path_ops"},
     # What waits to be sorted in leaves its room behind: of this index it would be more than the index itself.
@@ -190,12 +191,21 @@ def guard(table: str) -> str:
     )
 
 
+STRETCH = 14  # bits: what is indexed by words and by changes is so by stretches of 16,384 leaves, too
 # The planner believes that making a tsvector costs next to nothing, and then makes one for every row it passes.
 WORDS = """
 CREATE OR REPLACE FUNCTION log_words(text) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
 BEGIN
     RETURN to_tsvector('simple', $1);
+END $$
+"""
+# The stretch is a word with a space before it: no text has such words.
+STRETCHED_WORDS = f"""
+CREATE OR REPLACE FUNCTION log_words(leaf_index bigint, summary text) RETURNS tsvector
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+BEGIN
+    RETURN to_tsvector('simple', summary) || array_to_tsvector(ARRAY[' ' || (leaf_index >> {STRETCH})]);
 END $$
 """
 # What an event changed, {field: [before, after]}, and under "" the fields' names: the index keeps values with their
@@ -209,16 +219,26 @@ BEGIN
   RETURN changes || jsonb_build_object('', jsonb_path_query_array(changes, '$.keyvalue().key'));
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   IF strpos(body, '\u0000') > 0 THEN
-    RETURN log_changes(replace(body, '\u0000', '\ufffd'));
+    RETURN public.log_changes(replace(body, '\u0000', '\ufffd'));
   END IF;
   RETURN NULL;
+END $$
+"""
+STRETCHED_CHANGES = f"""
+CREATE OR REPLACE FUNCTION log_changes(leaf_index bigint, body text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE COST 1000 AS $$
+DECLARE
+  changes jsonb;
+BEGIN
+  changes := public.log_changes(body);
+  RETURN changes || jsonb_build_object('', (changes -> '') || to_jsonb(leaf_index >> {STRETCH}));
 END $$
 """
 LOG: tuple[Table, ...] = (events, tiles, heads, checkpoints, rejected, verifications)
 
 
 def _guarded() -> None:
-    for function in (WORDS, CHANGES):
+    for function in (WORDS, CHANGES, STRETCHED_WORDS, STRETCHED_CHANGES):
         event.listen(events, "before_create", DDL(function.replace("%", "%%")))  # type: ignore[no-untyped-call]
     for table in LOG:
         for statement in (REFUSE, guard(table.name)):
