@@ -9,14 +9,11 @@ KINDS: dict[str, str] = {
     "audit.export.completed": "Exported a search of the log",
     "audit.export.failed": "An export of the log failed",
     "audit.export.requested": "Asked for an export of the log",
-<<<<<<< HEAD
     "audit.hit.confirmed": "Confirmed what the watch found",
     "audit.hit.explained": "Explained what the watch found",
     "audit.hit.found": "The watch found something",
     "audit.hit.reopened": "Looks again at what the watch found",
-=======
     "audit.sample.drawn": "Drew an audit sample",
->>>>>>> origin/main
     "audit.hold.placed": "Placed a legal hold",
     "audit.hold.released": "Released a legal hold",
     "grants.application.started": "Started an application",

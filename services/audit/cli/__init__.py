@@ -3,20 +3,14 @@
 from services.audit.cli import (
     certifying,
     comparing,
-<<<<<<< HEAD
-=======
     dossier,
->>>>>>> origin/main
     erasing,
     exporting,
     proving,
     sampling,
     searching,
     verifying,
-<<<<<<< HEAD
     watching,
-=======
->>>>>>> origin/main
 )
 from services.audit.cli.common import commands, console
 
