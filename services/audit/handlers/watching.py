@@ -19,7 +19,7 @@ from shared.errors import NotFoundError
 from shared.observability import gauge
 from shared.settings import settings
 
-SECONDS = 5.0
+WATCH_SECONDS = 5.0
 BATCH = 2_000
 BUDGET = 1.0  # seconds of reading at a time: what is behind is caught up with, and others get their turn
 SKEW = timedelta(hours=1)
