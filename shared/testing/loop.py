@@ -33,4 +33,5 @@ def run(call: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
     """Return what a coroutine function returns."""
     if not _OPEN or threading.current_thread() is not threading.main_thread():
         return asyncio.run(call())
-    return _OPEN[-1].call(call)
+    answer: Answer = _OPEN[-1].call(call)
+    return answer
