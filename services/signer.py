@@ -3,6 +3,7 @@
     python -m services.signer                        serve until SIGTERM
     python -m services.signer show                   what was signed last, and what was refused
     python -m services.signer begin-again REASON     sign on after a restore; asks nobody, is written down and signed
+    python -m services.signer witness NAME LOG-KEY   be another's witness: cosign what does nothing but grow
     python -m services.signer give-back              for an hour, lay the key where releases before the signer look
 
 The folders are TAMGA_HOME/signer, which nobody else needs to see, and TAMGA_HOME/keys, in which others find its
@@ -15,15 +16,18 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 # Python's own SHA-256 does: OpenSSL's would be another 4 MB.
 sys.modules.setdefault("_hashlib", None)  # type: ignore[arg-type]
 
+from services.audit.domain.note import NoteError, Verifier  # noqa: E402
 from services.audit.signer.book import Book, LockedError  # noqa: E402
-from services.audit.signer.server import Door, say  # noqa: E402
+from services.audit.signer.server import Door, Holder, say  # noqa: E402
 from services.audit.signer.wire import FOLDER, address_in, origin_of  # noqa: E402
+from services.audit.signer.witness import WitnessBook  # noqa: E402
 
 
 def home() -> Path:
@@ -39,6 +43,24 @@ def book_in(folder: Path) -> Book:
 
 def serve() -> int:
     """Serve until SIGTERM or Ctrl-C."""
+    book = book_in(home())
+    book.open()
+    if locked := book.state().locked:
+        say(f"locked: {locked}")
+    return attend(os.environ.get("TAMGA_SIGNER_LISTEN") or address_in(home()), book, "signer", book.tidy)
+
+
+def witness(name: str, log: str) -> int:
+    """Serve as a witness of the log with this key."""
+    book = WitnessBook(home() / "witness", name, Verifier.parse(log))
+    book.open()
+    say(f"witness {name} {book.state().key}", sys.stdout)
+    address = os.environ.get("TAMGA_SIGNER_LISTEN") or str(home() / "witness" / "witness.socket")
+    return attend(address, book, "witness", lambda: None)
+
+
+def attend(address: str, holder: Holder, name: str, meanwhile: Callable[[], None]) -> int:
+    """Answer at an address and give signs of life until SIGTERM or Ctrl-C."""
     asked: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -46,17 +68,14 @@ def serve() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    book, beat = book_in(home()), home() / "heartbeats" / "signer"
-    book.open()
+    beat = home() / "heartbeats" / name
 
     def living() -> None:
         beat.parent.mkdir(parents=True, exist_ok=True)
         beat.touch()
-        book.tidy()
+        meanwhile()
 
-    with Door(os.environ.get("TAMGA_SIGNER_LISTEN") or address_in(home()), book, living) as door:
-        if locked := book.state().locked:
-            say(f"locked: {locked}")
+    with Door(address, holder, living) as door:
         door.serve(lambda: bool(asked))
     return 0
 
@@ -66,6 +85,12 @@ def show() -> int:
     state = book_in(home()).state()
     say(json.dumps(json.loads(state.encode()), indent=2, ensure_ascii=False), sys.stdout)
     return 1 if state.locked or state.refused else 0
+
+
+def give_back() -> int:
+    """Lay the key where releases before the signer look for it."""
+    book_in(home()).give_back()
+    return 0
 
 
 def begin_again(reason: str) -> int:
@@ -85,14 +110,13 @@ def main(words: list[str]) -> int:
     try:
         if not words:
             return serve()
-        if words == ["show"]:
-            return show()
-        if words == ["give-back"]:
-            book_in(home()).give_back()
-            return 0
+        if len(words) == 3 and words[0] == "witness":
+            return witness(words[1], words[2])
+        if words in (["show"], ["give-back"]):
+            return show() if words == ["show"] else give_back()
         if words[0] == "begin-again":
             return begin_again(" ".join(words[1:]))
-    except (LockedError, OSError) as error:
+    except (LockedError, NoteError, OSError) as error:
         say(f"The signer: {error}")
         return 1
     say((__doc__ or "").split("\n\n")[1])

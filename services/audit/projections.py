@@ -11,6 +11,7 @@ OTHERS: dict[str, str] = {
     **dict.fromkeys(("event", "tile", "tree_head", "checkpoint", "rejected"), _LOG),
     "verification": "what each verification of the log found",
     "manifest": "what sources told of how far they have written, with the verdicts",
+    "cosignature": "what witnesses signed of the checkpoints",
     "signing_trouble": "since when the log was not signed, and why",
     "comparison": "what each comparison of live rows with the log found",
 }

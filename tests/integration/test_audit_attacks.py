@@ -162,9 +162,16 @@ def test_t1_a_flipped_byte_of_a_leafs_hash_names_the_leaf(log: Log, place: int) 
 
 @pytest.mark.parametrize("leaf", [0, 10, 555])
 def test_t3_a_row_deleted_in_the_middle_is_named(log: Log, leaf: int) -> None:
-    """T3: an entry that was taken out is missed at its place, whether its tile is complete or still grows."""
+    """T3: an entry that was taken out is missed at its place, whether its tile is complete or still grows.
+
+    The hole in the positions of its source is named beside it.
+    """
     log.attack(f"DELETE FROM event WHERE leaf_index = {leaf}")
-    assert leaf in at(log.verify())
+    report = log.verify()
+    assert leaf in at(report)
+    assert [item.what for item in report.findings if item.kind == "gap"] == [
+        f"grants: position {leaf + 1} never arrived"
+    ]
 
 
 def test_t3_a_row_taken_out_and_the_rest_moved_up_is_found(log: Log) -> None:
@@ -215,6 +222,12 @@ def without_memory(log: Log) -> None:
         latest = tree.latest_checkpoint(connection)
     assert latest is not None
     log.keys.memory_file.write_text(latest.note)
+
+
+def test_t4_rows_that_were_cut_alone_are_missed_by_the_head(log: Log) -> None:
+    """T4: who cuts rows and leaves the rest is found by what stands beside them."""
+    log.attack("DELETE FROM event WHERE leaf_index >= 599")
+    assert 599 in at(log.verify())
 
 
 def test_t4_a_log_that_was_cut_fails_against_the_signers_memory(log: Log) -> None:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
 from services.audit.application import create_app
+from services.audit.domain.kept import claim_in
 from services.audit.handlers import exporting
 from shared.testing.stand import Stand
 from shared.testing.web import KEY, Browser, person, web_settings
@@ -63,7 +64,9 @@ def test_an_export_is_asked_for_made_and_fetched(engine: Engine, app: FastAPI) -
     """The page shows how far it is and then the file; purpose, search, count and hash are in the log."""
     vera = auditor(app)
     address = asked(vera, format="bundle", q="service:grants")
-    content = vera.get(f"{address}/file").content
+    fetched = vera.get(f"{address}/file")
+    content = fetched.content
+    assert claim_in(fetched.headers["audit-checkpoint"]).size == 29, "the state of the log travels with the file"
     with ZipFile(BytesIO(content)) as bundle:
         assert {"events.csv", "leaves.jsonl", "verify.py", "verify.html", "manifest.json"} <= set(bundle.namelist())
     [request], [done] = told(engine, "audit.export.requested"), told(engine, "audit.export.completed")

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from loans_world import World as LoansWorld
 from notifications_world import World, ready
 from sqlalchemy import Engine
 from webhooks_world import BankServer, bank_server, consented, ready_hooks, submitted
@@ -137,6 +138,18 @@ def test_a_list_carries_the_newest_checkpoint(stand: Stand, service: str, on: Ha
         assert claim_in(checkpoints.header(connection)[checkpoints.HEADER]).note == note(1234)
         table = Table("Payments", [Column("Name")], [["Ana"]])
         assert claim_in(answer(connection, table, "csv", "payments").headers["audit-checkpoint"]).size == 1234
+
+
+def test_a_banks_portfolio_carries_it_over_http(stand: Stand, tmp_path: Path) -> None:
+    """The file of a page and that of the API have the same header, and the rows that they always had."""
+    world = LoansWorld(stand.database("loans"), tmp_path)
+    before = world.bank_one.get("/loans/portfolio.csv")
+    assert (before.status_code, "audit-checkpoint" in before.headers) == (200, False)
+    world.hear(announced(1234), "checkpoint:log")
+    for path in ("/loans/portfolio.csv", "/loans/api/portfolio.csv"):
+        answered = world.bank_one.get(path)
+        assert claim_in(answered.headers["audit-checkpoint"]).note == note(1234)
+        assert answered.content == before.content
 
 
 def test_a_workbook_says_it_of_itself_and_a_csv_stays_a_table() -> None:

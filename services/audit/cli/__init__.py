@@ -1,6 +1,16 @@
 """The `tamga audit` commands, a module each. Exit codes: 0 sound, 1 not sound, 2 could not tell."""
 
-from services.audit.cli import certifying, comparing, erasing, exporting, proving, sampling, searching, verifying
+from services.audit.cli import (
+    certifying,
+    comparing,
+    dossier,
+    erasing,
+    exporting,
+    proving,
+    sampling,
+    searching,
+    verifying,
+)
 from services.audit.cli.common import commands, console
 
 __all__ = [
@@ -8,6 +18,7 @@ __all__ = [
     "commands",
     "comparing",
     "console",
+    "dossier",
     "erasing",
     "exporting",
     "proving",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,8 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.audit.cli.common import Json, commands, console, log
 from services.audit.domain.kept import claim_in
 from services.audit.domain.note import NoteError, Verifier
+from services.audit.domain.policy import Policy, PolicyError
 from services.audit.handlers import verification
 from services.audit.handlers.verification import Report
+from services.audit.handlers.witnessing import policy_of
 from services.audit.keys import Keys
 from services.audit.signer.client import SignerSilentError
 from shared.database import Context, UnitOfWork
@@ -37,16 +39,18 @@ def verify(
         list[str] | None,
         typer.Option(help="The log's key as you got it in another way; this house's is then not asked."),
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Whose keys count, and who has to have witnessed; by default keys/policy.txt.")
+    ] = None,
     record: Annotated[
         bool, typer.Option("--record/--no-record", help="Keep the result for the page, and put it into the log.")
     ] = True,
 ) -> None:
     """Read the log again, from every stored byte up to the signatures, and look for what never arrived."""
-    pinned = _kept(checkpoint) if checkpoint else None
-    brought = _brought(vkey or [])
+    given = _given(checkpoint, vkey or [], policy)
     try:
         with log() as (engine, keys):
-            report = _verified(engine, keys, newest, pinned, brought, quiet=as_json)
+            report = _verified(engine, keys, newest, given, quiet=as_json)
             if record:
                 _record(engine, report)
     except (SettingsError, SignerSilentError, SQLAlchemyError, OSError, ValueError) as error:
@@ -77,11 +81,26 @@ def _kept(file: Path) -> str:
     raise typer.Exit(NO_ANSWER)
 
 
+def _given(checkpoint: Path | None, vkeys: list[str], policy: Path | None) -> dict[str, Any]:
+    """Return what who verifies has brought along."""
+    told = _policy(policy) if policy else None
+    brought = _brought(vkeys) or (told.logs if told else [])
+    return {"pinned": _kept(checkpoint) if checkpoint else None, "brought": brought, "policy": told}
+
+
 def _brought(given: list[str]) -> list[Verifier]:
     try:
         return [Verifier.parse(key) for key in given]
     except NoteError as error:
         typer.echo(f"--vkey: {error}: give it as /audit/verification shows it.", err=True)
+        raise typer.Exit(NO_ANSWER) from error
+
+
+def _policy(file: Path) -> Policy:
+    try:
+        return Policy.parse(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, PolicyError) as error:
+        typer.echo(f"--policy {file}: {error}", err=True)
         raise typer.Exit(NO_ANSWER) from error
 
 
@@ -94,16 +113,15 @@ def _record(engine: Engine, report: Report) -> None:
         typer.echo(f"The result could not be kept: {str(error).splitlines()[0]}", err=True)
 
 
-def _verified(
-    engine: Engine, keys: Keys, newest: int | None, pinned: str | None, brought: list[Verifier], *, quiet: bool
-) -> Report:
+def _verified(engine: Engine, keys: Keys, newest: int | None, given: dict[str, Any], *, quiet: bool) -> Report:
     with _progress(quiet=quiet) as bar:
         task = bar.add_task("Reading", total=None)
 
         def progress(done: int, of: int) -> None:
             bar.update(task, completed=done, total=of)
 
-        return verification.verify(engine, keys, newest=newest, pinned=pinned, brought=brought, progress=progress)
+        known = given | {"policy": given["policy"] or policy_of(keys)}
+        return verification.verify(engine, keys, newest=newest, progress=progress, **known)
 
 
 def _progress(*, quiet: bool) -> Progress:
@@ -123,7 +141,9 @@ def _print(report: Report) -> None:
     for compared in report.trust.anchors:
         table.add_row("compared with", compared.sentence())
     for witness in report.trust.witnesses:
-        table.add_row("witness", witness)
+        table.add_row("witness", escape(witness))
+    if report.trust.witnesses:
+        table.add_row("witnessed", f"up to {report.trust.witnessed:,} entries, as the policy asks")
     anchor = "yes" if report.outside else "no: the newest entries could have been cut off unseen"
     table.add_row("compared with a checkpoint kept outside the database", anchor)
     for item in report.coverage:

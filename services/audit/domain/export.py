@@ -10,7 +10,8 @@ from shared.errors import InvalidError, Rule
 from shared.events.audit import ExportCompleted, ExportFailed, ExportRequested
 
 FORMATS = ("csv", "xlsx", "jsonl", "pdf", "bundle")
-SUFFIX = {"bundle": "zip"}
+DOSSIER = "dossier"  # of one case: its proof bundle with the checklist of what is missing
+SUFFIX = {"bundle": "zip", DOSSIER: "zip"}
 MAX_PURPOSE = 500
 
 
@@ -40,8 +41,10 @@ class Export(Entity):
     def ask(cls, **facts: Any) -> Export:
         """Return a new one; raises InvalidError that names the field and its rule."""
         purpose = str(facts["purpose"]).strip()
-        if facts["format"] not in FORMATS:
+        if facts["format"] not in {*FORMATS, DOSSIER}:
             raise InvalidError({"format": Rule("must be one of: %(names)s", names=", ".join(FORMATS))})
+        if facts["format"] == DOSSIER and facts["filters"].keys() != {"case"}:
+            raise InvalidError({"format": "a dossier is of one case: search for it alone, as case:REFERENCE"})
         if not purpose:
             raise InvalidError({"purpose": "is required"})
         if len(purpose) > MAX_PURPOSE:

@@ -86,6 +86,17 @@ class Signer:
     def verifier(self) -> Verifier:
         return Verifier(self.name, self.key.public_key().public_bytes_raw())
 
+    @property
+    def cosigner(self) -> Verifier:
+        """Return the key as that of a witness."""
+        return Verifier(self.name, self.verifier.public, COSIGNATURE)
+
+    def cosign(self, text: str, at: int) -> str:
+        """Return the signature line of a witness who saw a checkpoint's text at a moment, in seconds since 1970."""
+        signature = self.key.sign(f"cosignature/v1\ntime {at}\n{text}".encode())
+        raw = base64.b64encode(self.cosigner.id + at.to_bytes(8) + signature).decode()
+        return f"{DASH} {self.name} {raw}\n"
+
     def sign(self, text: str) -> str:
         """Return the note: `text` (ending in a newline) with this key's signature line."""
         if not text.endswith("\n") or _controlled(text):
@@ -175,6 +186,17 @@ def signs(note: str, verifier: Verifier) -> bool:
     except NoteError:
         return False
     return True
+
+
+def cosigned(note: str, witness: Verifier) -> int | None:
+    """Return when a witness cosigned a note, in seconds since 1970; None if it did not. Raises NoteError."""
+    text, _, lines = note.rpartition("\n\n")
+    for line in lines.rstrip("\n").split("\n"):
+        name, raw = _signature(line)
+        if (name, raw[:4]) == (witness.name, witness.id):
+            witness.check(raw[4:], f"{text}\n".encode())
+            return int.from_bytes(raw[4:12])
+    return None
 
 
 def open_checkpoint(note: str, *verifiers: Verifier) -> Checkpoint:

@@ -17,12 +17,12 @@ _ANCHORS = {
 class Anchor:
     """A signed state from outside the database, with which the log was compared."""
 
-    what: str  # brought | signer | beside
+    what: str  # brought | signer | beside, or the name of a witness
     size: int
 
     def sentence(self) -> str:
         """Return it in words."""
-        return f"{_ANCHORS[self.what]}, of {self.size:,} entries"
+        return f"{_ANCHORS.get(self.what, f'what the witness {self.what} saw')}, of {self.size:,} entries"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Trust:
     keys: tuple[str, ...] = ()
     brought: bool = False  # whether the keys were brought along by who verifies
     anchors: tuple[Anchor, ...] = ()
-    witnesses: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] = ()  # how far each has signed, in words
+    witnessed: int = 0  # up to which entry as many have signed as the policy asks for
 
     @property
     def mode(self) -> str:

@@ -9,6 +9,7 @@ from services.audit.handlers.announcing import announce
 from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
 from services.audit.handlers.watching_signer import SIGN_SECONDS, sign
+from services.audit.handlers.witnessing import SECONDS, witness
 from services.audit.storage.subjects import subjects_of
 from shared.messaging import gaps
 from shared.messaging.wire import Received
@@ -20,6 +21,13 @@ def append(connection: Connection, batch: Sequence[Received]) -> None:
     ingest(connection, batch, subjects=subjects_of(settings()))
 
 
-TIMERS = ((SIGN_SECONDS, sign), (1.0, record_refusals), (15.0, announce), *manifests.TIMERS, *gaps.TIMERS)
+TIMERS = (
+    (SIGN_SECONDS, sign),
+    (SECONDS, witness),
+    (1.0, record_refusals),
+    (15.0, announce),
+    *manifests.TIMERS,
+    *gaps.TIMERS,
+)
 
 __all__ = ["TIMERS", "announce", "append", "ingest", "record_refusals", "sign"]

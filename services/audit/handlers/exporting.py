@@ -21,8 +21,8 @@ import structlog
 from sqlalchemy import Engine
 
 from services.audit.asking import parse
-from services.audit.domain.export import Export
-from services.audit.handlers import proof_bundle, reading
+from services.audit.domain.export import DOSSIER, Export
+from services.audit.handlers import dossier, proof_bundle, reading
 from services.audit.handlers.export_rows import Tick, lines, say, table
 from services.audit.handlers.printed_export import printed
 from services.audit.handlers.signing import UnsignedError, signed_at_least
@@ -42,7 +42,8 @@ log = structlog.get_logger(__name__)
 KEPT = timedelta(days=7)
 STALE = 60.0  # seconds without a sign of life after which an export is taken for dead
 PRINTED = 2_000  # rows of a PDF; more would be a book that nobody reads
-MEDIA = TYPES | {"jsonl": "application/x-ndjson", "pdf": "application/pdf", "bundle": "application/zip"}
+ZIP = "application/zip"
+MEDIA = TYPES | {"jsonl": "application/x-ndjson", "pdf": "application/pdf", "bundle": ZIP, DOSSIER: ZIP}
 HEADERS = {"cache-control": "private, no-store"}
 _EVERY = 500  # rows from one sign of life to the next
 _PATIENCE = 10.0  # seconds for the request that asked to be committed
@@ -168,7 +169,7 @@ def make(
     try:
         rows = _written(engine, settings, item, files, clock, progress)
         problem = ""
-    except (ConflictError, InvalidError) as error:
+    except (ConflictError, InvalidError, NotFoundError) as error:
         rows, problem = 0, str(next(iter(error.fields.values()))) if isinstance(error, InvalidError) else str(error)
     finally:
         current_locale.reset(locale)
@@ -224,9 +225,12 @@ def _written(  # noqa: PLR0917 - what it takes
         def rows() -> Iterator[Any]:
             return exports.matches(connection, filters, leaves)
 
-        if item.format == "bundle":
+        if item.format in {"bundle", DOSSIER}:
             verifier = keys.verifier
             about: dict[str, Any] = {"rows": rows, "zone": zone, "now": clock(), "tick": tick}
+            if item.format == DOSSIER:
+                made = dossier.gather(connection, filters.case, item.asked_at.astimezone(zone).date(), leaves)
+                about["more"] = dossier.archived(made, checkpoint, opener, zone, item)
             written = proof_bundle.write(connection, item, checkpoint, verifier, opener, draft, **about)
         else:
             written = _plain(item, rows(), opener, zone, checkpoint, draft, tick)

@@ -71,9 +71,12 @@ class Writer:
 
 def write(  # noqa: PLR0917 - what a bundle is made of
     connection: Connection, item: Export, checkpoint: tree.Signed, verifier: Verifier, opener: Opener, file: Path, *,
-    rows: Any, zone: ZoneInfo, now: datetime, tick: Tick,
+    rows: Any, zone: ZoneInfo, now: datetime, tick: Tick, more: Iterable[tuple[str, bytes]] = (),
 ) -> int:  # fmt: skip
-    """Write the bundle and return its rows; `rows()` gives them anew each time, in the order of the log."""
+    """Write the bundle and return its rows; `rows()` gives them anew each time, in the order of the log.
+
+    `more` are further files, by name.
+    """
     out, indexes, kinds = Writer(file), array("q"), set()
 
     def leaves() -> Iterator[bytes]:
@@ -96,6 +99,8 @@ def write(  # noqa: PLR0917 - what a bundle is made of
         out.add("policy.txt", [f"log {verifier.encode()}\nquorum none\n".encode()])
         for name in _ALONG:
             out.add(name, [(_HERE / name).read_bytes()])
+        for name, text in more:
+            out.add(name, [text])
         facts = {
             "format": FORMAT,
             "made_at": now.isoformat(timespec="seconds"),

@@ -16,9 +16,11 @@ from sqlalchemy import Connection, Engine
 from services.audit.domain.inspection import Finding
 from services.audit.domain.merkle import CompactRange
 from services.audit.domain.note import NoteError, Verifier, open_checkpoint
+from services.audit.domain.policy import Policy
 from services.audit.domain.trusting import BROUGHT, Anchor, Trust
 from services.audit.domain.walk import Walk
 from services.audit.handlers.rereading import reread
+from services.audit.handlers.witnessing import Witnessed, seen_by, witnessed
 from services.audit.keys import Keys
 from services.audit.storage import scan, tree, verifications
 from shared.clock import Clock, utc_now
@@ -82,6 +84,7 @@ def verify(
     newest: int | None = None,
     pinned: str | None = None,
     brought: Sequence[Verifier] = (),
+    policy: Policy | None = None,
     clock: Clock = utc_now,
     progress: Progress = lambda _done, _of: None,
     processes: int = 0,
@@ -90,39 +93,46 @@ def verify(
 
     `newest` begins at the last signed size that leaves at least so many events to read. `pinned` is a
     checkpoint that somebody kept; the one that the signer remembers is compared anyway. `brought` are keys of the
-    log that somebody got in another way: they are believed, and this installation's are not. Long logs are read by
-    as many `processes` as there are processors, unless their number is given.
+    log that somebody got in another way: they are believed, and this installation's are not; a `policy` says who
+    has to have witnessed, and what those saw is compared too. Long logs are read by as many `processes` as there
+    are processors, unless their number is given.
     """
     started, known = clock(), list(brought) or keys.verifiers
-    kept = [*([(BROUGHT, pinned)] if pinned else []), *keys.anchors()]
+    kept = [*([(BROUGHT, pinned)] if pinned else []), *keys.anchors(), *seen_by(policy)]
     with scan.snapshot(engine) as connection:
         walk = _walk(connection, known, newest, [note for _, note in kept])
         _go(engine, connection, walk, progress, processes)
-        first = walk.first
         coverage = _complete(connection, walk, started - GRACE)
+        trust = _trust(known, kept, _witnessed(connection, walk, policy), brought=bool(brought))
         latest = tree.latest_checkpoint(connection)
     return Report(
         started_at=started,
         finished_at=clock(),
-        first=first,
-        size=walk.tree.size,
-        root=walk.tree.root().hex(),
-        signatures=walk.signatures,
         signed_size=latest.size if latest else 0,
         outside=bool(kept),
         verifier_key=known[0].encode(),
         coverage=coverage,
-        findings=list(walk.findings),
-        trust=_trust(known, kept, brought=bool(brought)),
+        trust=trust,
+        **_walked(walk),
     )
 
 
-def _trust(known: Sequence[Verifier], kept: list[tuple[str, str]], *, brought: bool) -> Trust:
+def _walked(walk: Walk) -> dict[str, Any]:
+    return {
+        "first": walk.first,
+        "size": walk.tree.size,
+        "root": walk.tree.root().hex(),
+        "signatures": walk.signatures,
+        "findings": list(walk.findings),
+    }
+
+
+def _trust(known: Sequence[Verifier], kept: list[tuple[str, str]], seen: Witnessed, *, brought: bool) -> Trust:
     anchors = []
     for what, note in kept:
         with suppress(NoteError):  # the walk has named it
             anchors.append(Anchor(what, open_checkpoint(note, *known).size))
-    return Trust(tuple(key.encode() for key in known), brought, tuple(anchors))
+    return Trust(tuple(key.encode() for key in known), brought, tuple(anchors), seen.says, seen.size)
 
 
 def record(uow: UnitOfWork, report: Report) -> UUID:
@@ -193,6 +203,13 @@ def _start(connection: Connection, known: Sequence[Verifier], newest: int | None
     except NoteError:
         return CompactRange()  # the walk from the beginning will name it
     return state if (checkpoint.size, checkpoint.root) == (state.size, state.root()) else CompactRange()
+
+
+def _witnessed(connection: Connection, walk: Walk, policy: Policy | None) -> Witnessed:
+    seen = witnessed(connection, policy)
+    if not seen.enough:
+        walk.findings.note("signature", "checkpoint", "none is signed by as many witnesses as the policy asks for")
+    return seen
 
 
 def _complete(connection: Connection, walk: Walk, settled: datetime) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from services.audit.pages.checkpoint import router as checkpoint
 from services.audit.pages.completeness import router as completeness
+from services.audit.pages.dossier import router as dossier
 from services.audit.pages.explorer import router as explorer
 from services.audit.pages.exports import router as exports
 from services.audit.pages.fragments import router as fragments
@@ -20,6 +21,7 @@ routers = [
     checkpoint,
     completeness,
     past,
+    dossier,
     referrals,
     retention,
     saved,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from pydantic import Field
 
-from services.audit.domain.export import FORMATS, Export
+from services.audit.domain.export import DOSSIER, FORMATS, Export
 from services.audit.handlers import exporting, tiling
 from services.audit.handlers.exporting import Files
 from services.audit.storage import exports
@@ -24,6 +24,7 @@ from shared.web.pages import render
 router = APIRouter(prefix="/exports", include_in_schema=False)
 MAKE = allowed("audit.export.make")
 NAMES = {
+    DOSSIER: "Dossier of a case (zip): what it must show, what is missing, and the proof bundle of its acts",
     "bundle": "Proof bundle (zip): a table that anybody can check without us",
     "csv": "CSV table",
     "xlsx": "XLSX workbook",

@@ -87,10 +87,23 @@ def key_in(file: Path) -> Ed25519PrivateKey:
 
 
 @dataclass(frozen=True)
-class Book:
-    """One signer's folder. `shared` is the one in which others see its public key; `origin` names a new log."""
+class Kept:
+    """A folder that one at a time writes."""
 
     folder: Path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold it; an operator's command and the running process never write at once."""
+        with (self.folder / LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+@dataclass(frozen=True)
+class Book(Kept):
+    """One signer's folder. `shared` is the one in which others see its public key; `origin` names a new log."""
+
     origin: str
     shared: Path | None = field(default=None)
 
@@ -157,13 +170,6 @@ class Book:
             return beginning.note.split("\n", 1)[0]
         return known.name if known else self.origin
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the book; an operator's command and the running signer never write at once."""
-        with (self.folder / LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
     def _last_text(self) -> str | None:
         """Return the last page: a note, empty when nothing was signed yet, None when it is gone."""
         file = self.folder / LAST
@@ -194,7 +200,7 @@ class Book:
             signer, last = self.signer(), self.last()
             new = _checkpoint(asked, signer.name)
             try:
-                _must_continue(asked, new, last)
+                must_continue(asked, new, last)
             except RefusedError as refusal:
                 if refusal.status != STALE or _shrinks(new, last):
                     self._refuse(str(refusal))
@@ -295,7 +301,7 @@ def _shrinks(new: Checkpoint, last: Checkpoint | None) -> bool:
     return last is not None and (new.size < last.size or (new.size == last.size and new.root != last.root))
 
 
-def _must_continue(asked: Asked, new: Checkpoint, last: Checkpoint | None) -> None:
+def must_continue(asked: Asked, new: Checkpoint, last: Checkpoint | None) -> None:
     """Raise RefusedError unless `new` is what was signed last, continued."""
     size = last.size if last else 0
     if new.size < size:

@@ -219,7 +219,7 @@ BEGIN
   RETURN changes || jsonb_build_object('', jsonb_path_query_array(changes, '$.keyvalue().key'));
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
   IF strpos(body, '\u0000') > 0 THEN
-    RETURN log_changes(replace(body, '\u0000', '\ufffd'));
+    RETURN public.log_changes(replace(body, '\u0000', '\ufffd'));
   END IF;
   RETURN NULL;
 END $$
@@ -230,7 +230,7 @@ LANGUAGE plpgsql IMMUTABLE COST 1000 AS $$
 DECLARE
   changes jsonb;
 BEGIN
-  changes := log_changes(body);
+  changes := public.log_changes(body);
   RETURN changes || jsonb_build_object('', (changes -> '') || to_jsonb(leaf_index >> {STRETCH}));
 END $$
 """
