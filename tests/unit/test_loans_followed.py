@@ -230,6 +230,16 @@ def test_an_early_default_is_known_by_its_day() -> None:
     assert late.early_default_on is None
 
 
+def test_an_early_default_within_a_class_of_lateness_is_noticed_and_undone() -> None:
+    """A programme's 45 days lie within a class: 40 days are none, 50 are one, and a corrected 44 undoes it."""
+    item, rule, day = loan(), EarlyDefault(days=45, months=12), date(2026, 3, 31)
+    for days, corrects, told, early in ((40, False, ["overdue"], None), (50, False, ["overdue"], day),
+                                        (52, False, [], day), (44, True, ["less_overdue"], None)):  # fmt: skip
+        found = Position(D(900), days, D(99), "overdue", restructured=False)
+        assert item.follow(found, "TAP-1", day, rule, corrects=corrects) == bool(told)
+        assert (states(item), item.early_default_on) == (told, early)
+
+
 def test_new_terms_count_from_their_day() -> None:
     """After a restructuring the days count by the new schedule; wrong terms are named by their fields."""
     item = loan()

@@ -12,7 +12,7 @@ from services.audit.domain.export import Export
 from services.audit.handlers.export_rows import say
 from services.audit.storage.opening import Opener
 
-STATES = {"there": "there", "waiting": "not yet due", "missing": "missing", "never": "not asked for"}
+STATES = {"there": "there", "waiting": "not yet due", "missing": "missing", "never": "nothing due"}
 _HASH = 16  # characters of a hash that a table shows; the attached file has all of it
 
 

@@ -28,7 +28,7 @@ STATES = {
     MISSING: ("missing", "bad"),
     WAITING: ("not yet due", "warn"),
     THERE: ("there", "good"),
-    NEVER: ("not asked for", ""),
+    NEVER: ("nothing due", ""),
 }
 SHOWN = 50  # acts of a part on the page; the archive has all
 

@@ -185,31 +185,31 @@ class Loan(Entity):
         self.record(events.LoanRestructured(**notify, as_of=new.on, tape_id=None, **terms))
 
     def follow(self, found: Position, tape: str, as_of: date, early: EarlyDefault, *, corrects: bool = False) -> bool:
-        """Take over how the loan stands by a tape; tells whether that changed its state or its class of lateness.
+        """Take over how the loan stands by a tape; tells whether state, class of lateness or early default changed.
 
         A tape that `corrects` another of its month undoes the early default that the other one said.
         """
         now, before = bucket(found.days), (self.standing(), self.bucket)
-        if (found.stage, now) == before:
+        first, said = min((item.on for item in self.disbursements), default=as_of), self.early_default_on
+        undone = corrects and said is not None and (said.year, said.month) == (as_of.year, as_of.month)
+        default_on = None if undone else said
+        if default_on is None and early.met(found, first, as_of):
+            default_on = as_of
+        # The programme's days of an early default need not be those at which a class begins.
+        if (found.stage, now) == before and (default_on is None) == (said is None):
             return False
-        self.stage, self.bucket = found.stage, now
+        self.stage, self.bucket, self.early_default_on = found.stage, now, default_on
         self.settled_on = as_of if found.stage in SETTLED else None
-        first = min((item.on for item in self.disbursements), default=as_of)
-        said = self.early_default_on
-        if corrects and said and (said.year, said.month) == (as_of.year, as_of.month):
-            self.early_default_on = None
-        if self.early_default_on is None and early.met(found, first, as_of):
-            self.early_default_on = as_of
-        self._tell(found, tape, as_of, before)
+        self._tell(found, tape, as_of, before, defaulted=said is None and default_on is not None)
         return True
 
-    def _tell(self, found: Position, tape: str, as_of: date, before: tuple[str, int]) -> None:
+    def _tell(self, found: Position, tape: str, as_of: date, before: tuple[str, int], *, defaulted: bool) -> None:
         """Record what became of it; a letter goes out when it gets later or is settled, not for each day less."""
         currency = self.amount.currency
         said = {"as_of": as_of, "tape_id": tape, "outstanding": Money.of(found.outstanding, currency)}
         facts = self.facts("applicant", "partner", "officer") | said
         if found.stage == "overdue":
-            worse = before[0] != "overdue" or self.bucket > before[1]
+            worse = before[0] != "overdue" or self.bucket > before[1] or defaulted
             kind = events.LoanOverdue if worse else events.LoanLessOverdue
             owed = Money.of(found.owed, currency)
             self.record(kind(**facts, days=found.days, owed=owed, early=self.early_default_on is not None))
