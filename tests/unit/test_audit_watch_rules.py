@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,14 @@ def pair(name: str, last: Act, *past: Act, terms: Terms = SKOPJE) -> Found | Non
     things = set(rule.needs(last))
     seen = [item for item in past if (item.source, item.entity) in things and item.type in rule.past]
     return rule.judge(last, seen, terms)
+
+
+def test_an_applicant_who_accepts_decides_about_nobody() -> None:
+    """An award that begins because the applicant accepted is the applicant's act, and nobody's decision."""
+    rule = next(rule for rule in PAIRS if rule.name == "related_approver")
+    accepted = act(9, "grants.application.awarded", organisation="crafts", data={"organisation_id": "crafts"})
+    assert rule.asked(accepted)
+    assert not rule.asked(replace(accepted, role="applicant"))
 
 
 def burst(name: str, acts: list[Act], terms: Terms = SKOPJE) -> Found | None:

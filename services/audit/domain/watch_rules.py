@@ -145,7 +145,7 @@ def _ties_of(act: Act) -> Iterable[Thing]:
 
 
 def _related(act: Act, past: Sequence[Act], terms: Terms) -> Found | None:
-    """Somebody decides about an organisation to which they belong, or to which they declared a tie."""
+    """Judge who decides about an organisation to which they belong, or to which they declared a tie."""
     applicants = {str(who).removeprefix("org:") for who in act.parties.get("applicant") or ()}
     applicants |= {str(act.data["organisation_id"])} if act.data.get("organisation_id") else set()
     if act.organisation in applicants:
@@ -157,6 +157,11 @@ def _related(act: Act, past: Sequence[Act], terms: Terms) -> Found | None:
         if item.type == RECUSED and _last_word(past, item):
             return _pair("related_approver", item, act, terms, ground="declared conflict")
     return None
+
+
+def _decides(act: Act) -> bool:
+    """Say whether somebody decides: what follows when an applicant accepts is recorded as the applicant's act."""
+    return act.role != "applicant"
 
 
 def _last_word(past: Sequence[Act], item: Act) -> bool:
@@ -212,7 +217,7 @@ PAIRS: tuple[Pair, ...] = (
         _maker_checker,
         frozenset(maker for maker, _, _ in TWO_PEOPLE),
     ),
-    Pair("related_approver", DECIDING, _ties_of, _related, frozenset({INTEREST, RECUSED, UNRECUSED})),
+    Pair("related_approver", DECIDING, _ties_of, _related, frozenset({INTEREST, RECUSED, UNRECUSED}), _decides),
     Pair("paid_soon_after_change", PAID, _payee, _paid_soon, frozenset({ENTERED, LIFTED})),
     Pair("score_after_deadline", frozenset({REVISED}), _own_thing, _score_late, frozenset({ASSIGNED})),
     Pair("award_above_recommended", AWARDED, _application, _more_than_recommended, frozenset({RECOMMENDED})),
