@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from services.audit.domain.cases import named
 from services.audit.policy import POLICY
 from services.audit.storage import facets, search, searches
 from services.audit.storage import spread as spreads
@@ -98,7 +99,7 @@ def open_event(uow: UnitOfWork, event_id: UUID) -> Any:
 
 def open_case(uow: UnitOfWork, who: Identity, case: str, *, before: int | None, limit: int = LIMIT) -> Page[Any]:
     """Return a page of a case's acts over all services, as far as this person may see them."""
-    reference = case.upper()
+    reference = named(case)
     rows = _timeline(uow, who, reference, before, limit)
     if "auditor" in who.roles:
         viewed(uow, f"case:{reference}", "timeline", case=reference)
