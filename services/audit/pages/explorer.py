@@ -98,7 +98,7 @@ def explorer(request: Request, query: Search, who: Who, uow: Uow) -> HTMLRespons
         acts=[views.act(row, teller(request)) for row in found.page.items],
         overview=overview,
         facets=search_views.facets(overview, asked),
-        histogram=search_views.histogram(overview, asked, zone),
+        histogram=search_views.histogram(overview, found.spread, asked, zone),
         **context,
     )
 
