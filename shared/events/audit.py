@@ -298,7 +298,6 @@ class ErasureCompleted(Event):
 
 
 class _Hit(Event):
-    AUDIENCE = "record"
     hit_id: str
     rule: str  # which rule of the watch
     of: str | None  # the programme under whose terms the rule spoke; nothing: the house's
@@ -320,6 +319,7 @@ class HitExplained(_Hit):
     """An auditor found a good reason for a hit: it goes to the register of false alarms. Entity hit:<id>."""
 
     TYPE = "audit.hit.explained"
+    AUDIENCE = "record"
     why: str
 
 
@@ -327,6 +327,7 @@ class HitConfirmed(_Hit):
     """An auditor confirmed what a rule found. Entity hit:<id>."""
 
     TYPE = "audit.hit.confirmed"
+    AUDIENCE = "record"
     why: str
 
 
@@ -334,5 +335,6 @@ class HitReopened(_Hit):
     """What was decided about a hit is looked at again. Entity hit:<id>."""
 
     TYPE = "audit.hit.reopened"
+    AUDIENCE = "record"
     why: str
     before: str  # explained | confirmed
