@@ -18,7 +18,9 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared import telemetry
@@ -66,7 +68,14 @@ def mounted(settings: Settings, services: Sequence[str] = SERVICES) -> ASGIApp:
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
-    return answering_heads(Starlette(routes=mounts, lifespan=lifespan))
+    rooms = [Route(f"/{service}", _to_its_home) for service in paths if service != "portal"]
+    return answering_heads(Starlette(routes=[*rooms, *mounts], lifespan=lifespan))
+
+
+def _to_its_home(request: Request) -> RedirectResponse:
+    """Send who typed /loans to /loans/, with the question they asked: a mount begins after its slash."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{request.url.path}/{query}", 308)
 
 
 def answering_heads(app: ASGIApp) -> ASGIApp:

@@ -25,7 +25,7 @@ from deploy.compose.terminal import painted, refuse, say
 
 BACKUP_PATIENCE, MIGRATION_PATIENCE = 4 * 3600, 2 * 3600
 BARE = ("docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp")  # noqa: S108 - inside the container
-PROXY = "proxy"
+PROXY, SIGNER = "proxy", "signer"
 UNTOUCHED = "Nothing was changed."
 SERVER = re.compile(r"PostgreSQL\) (\d+)")
 
@@ -146,11 +146,18 @@ def waves(services: Sequence[str], *, back: bool = False) -> list[tuple[str, lis
     workers = [one for one in services if one.endswith("-worker")]
     relays = [one for one in services if one.endswith("-relay")]
     pages = [[one] for one in services if one.endswith("-api")]
-    named = {*servers, *workers, *relays, *(one for group in pages for one in group), PREPARING}
+    # First: new workers and pages ask it, and its key lies where the release before finds it too.
+    signer = [one for one in services if one == SIGNER]
+    named = {*servers, *signer, *workers, *relays, *(one for group in pages for one in group), PREPARING}
     rest = [one for one in services if one not in {*named, PROXY}]
     door = [one for one in services if one == PROXY]
     order = [("Workers", [workers]), ("Relays", [relays]), ("Pages", pages)]
-    ordered = [("Servers", [servers]), *(reversed(order) if back else order), ("The rest", [rest, door])]
+    ordered = [
+        ("Servers", [servers]),
+        ("Signer", [signer]),
+        *(reversed(order) if back else order),
+        ("The rest", [rest, door]),
+    ]
     return [(name, [group for group in groups if group]) for name, groups in ordered if any(groups)]
 
 

@@ -16,6 +16,7 @@ OWNS = (
     "checkpoint",
     "change",
     "signing",
+    "hit",
 )
 PUBLISHES = (
     "audit.attempt.refused",
@@ -35,6 +36,10 @@ PUBLISHES = (
     "audit.export.requested",
     "audit.gap.alarmed",
     "audit.gap.closed",
+    "audit.hit.confirmed",
+    "audit.hit.explained",
+    "audit.hit.found",
+    "audit.hit.reopened",
     "audit.hold.placed",
     "audit.hold.released",
     "audit.manifest.disputed",

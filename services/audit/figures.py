@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from services.audit.storage import comparing, keeping, manifests, signing, tree, verifications
+from services.audit.storage import comparing, hits, keeping, manifests, signing, tree, verifications
 
 
 def figures(connection: Connection) -> dict[str, Any]:
@@ -17,6 +17,7 @@ def figures(connection: Connection) -> dict[str, Any]:
     trouble = signing.present(connection)
     compared = comparing.latest(connection, 1)
     return {
+        "watched": hits.open_ones(connection),
         "disputed": manifests.count_disputed(connection),
         "outside": compared[0].found if compared else 0,
         "backup": _made(made) if made else None,

@@ -95,7 +95,7 @@ class Keys:
         if told.exists():
             return [Verifier.parse(line) for line in told.read_text().split()]
         if self.address:
-            raise SignerSilentError("the signer has not told its key yet")
+            raise SignerSilentError("The signer has not told its key yet: try again in a minute.")
         return [self.own_signer().verifier]
 
     @property

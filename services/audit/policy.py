@@ -22,6 +22,8 @@ POLICY = Policy(
         "audit.tlog.entries": {"auditor": "all"},
         "audit.verification.read": {"auditor": "all", "operator": "all"},
         "audit.changes.read": {"auditor": "all"},
+        "audit.watch.read": {"auditor": "all"},
+        "audit.watch.decide": {"auditor": "all"},
         "audit.certificate.read": {"auditor": "all"},
         "audit.completeness.read": {"auditor": "all", "operator": "all"},
         "audit.verification.run": {"auditor": "all", "operator": "all"},

@@ -13,5 +13,6 @@ OTHERS: dict[str, str] = {
     "manifest": "what sources told of how far they have written, with the verdicts",
     "cosignature": "what witnesses signed of the checkpoints",
     "signing_trouble": "since when the log was not signed, and why",
+    "watch_place": "how far the watch has read the log",
     "comparison": "what each comparison of live rows with the log found",
 }

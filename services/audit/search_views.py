@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -10,11 +12,13 @@ from services.audit import labels
 from services.audit.asking import FIELDS, NAMES, Mistake, Search, Term, asked
 from services.audit.query import SearchQuery
 from services.audit.storage.facets import Overview
+from services.audit.storage.spread import Spread
 from services.audit.telling import label, say
 from shared.asking import WORDS
 from shared.i18n import said
 
 HEIGHT, WIDTH, GAP = 52, 10, 3
+_SURE = 0.005  # an estimate that is off by less is told as a number
 THINGS = {
     "application": "Application",
     "appeal": "Appeal",
@@ -131,9 +135,13 @@ def facets(overview: Overview, search: Search) -> list[tuple[str, list[tuple[str
     return found
 
 
-def histogram(overview: Overview, search: Search, zone: ZoneInfo) -> dict[str, Any]:
-    """Return the bars of the histogram as numbers of an SVG, each with the address of its own time."""
-    most = max((bar.count for bar in overview.bars), default=0)
+def histogram(overview: Overview, spread: Spread | None, search: Search, zone: ZoneInfo) -> dict[str, Any]:
+    """Return the bars of the histogram as numbers of an SVG, each with the address of its own time.
+
+    They are of all matches where that is known, else of the newest; `told` says which.
+    """
+    shown = spread.bars if spread else overview.bars
+    most = max((bar.count for bar in shown), default=0)
     bars = [
         {
             "x": number * (WIDTH + GAP),
@@ -144,10 +152,39 @@ def histogram(overview: Overview, search: Search, zone: ZoneInfo) -> dict[str, A
             "at": bar.start,
             "href": address(_narrowed(search, bar.start.astimezone(zone), bar.end.astimezone(zone))),
         }
-        for number, bar in enumerate(overview.bars)
+        for number, bar in enumerate(shown)
     ]
     step = WIDTH + GAP
-    return {"bars": bars, "width": max(step * len(bars), step * 20), "height": HEIGHT, "step": step}
+    size = {"width": max(step * len(bars), step * 20), "height": HEIGHT, "step": step}
+    return size | {"bars": bars, "about": bool(spread and not spread.exact), "told": _told_of(overview, spread)}
+
+
+def _told_of(overview: Overview, spread: Spread | None) -> str:
+    """Return in words what the bars count."""
+    if spread is None and overview.more:
+        return say("the newest %(n)s matches", n=Decimal(overview.counted))
+    if spread is None or spread.exact:
+        return (
+            say("%(n)s matches", n=Decimal(spread.total if spread else overview.counted))
+            + ". "
+            + say("All are counted")
+        )
+    read = {"read": Decimal(spread.read), "leaves": Decimal(spread.leaves)}
+    if spread.margin < _SURE:
+        told = say("%(n)s matches", n=Decimal(spread.total))
+    else:
+        told = say(
+            "about %(n)s matches, within %(p)s %%",
+            n=Decimal(_rounded(spread.total)),
+            p=Decimal(ceil(100 * spread.margin)),
+        )
+    return told + ". " + say("Estimated from %(read)s of %(leaves)s entries, read evenly over the whole time", **read)
+
+
+def _rounded(count: int) -> int:
+    """Return an estimate with two digits that count."""
+    unit = int(10 ** max(0, len(str(count)) - 2))
+    return round(count / unit) * unit
 
 
 def _narrowed(search: Search, start: Any, end: Any) -> str:

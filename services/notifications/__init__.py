@@ -41,5 +41,6 @@ CONSUMES = (
     "grants.#",
     "loans.#",
     "audit.checkpoint.#",
+    "audit.hit.found",
     "*.backfill.#",
 )

@@ -295,3 +295,46 @@ class ErasureCompleted(Event):
     entries: int
     proven: int  # of how many of them the proof was made again afterwards
     receipt_sha256: str
+
+
+class _Hit(Event):
+    hit_id: str
+    rule: str  # which rule of the watch
+    of: str | None  # the programme under whose terms the rule spoke; nothing: the house's
+
+
+class HitFound(_Hit):
+    """A rule of the watch found acts that somebody should look at. Entity hit:<id>."""
+
+    TYPE = "audit.hit.found"
+    person: str | None  # whom it is about, by the opaque id
+    about: str  # the case or thing, where it is about one
+    facts: dict[str, str]  # what the rule compared
+    evidence: list[str]  # ids of the events that it rests on, the first ones of a burst
+    leaf: int  # of the last of them, with which it was complete
+    happened_at: datetime
+
+
+class HitExplained(_Hit):
+    """An auditor found a good reason for a hit: it goes to the register of false alarms. Entity hit:<id>."""
+
+    TYPE = "audit.hit.explained"
+    AUDIENCE = "record"
+    why: str
+
+
+class HitConfirmed(_Hit):
+    """An auditor confirmed what a rule found. Entity hit:<id>."""
+
+    TYPE = "audit.hit.confirmed"
+    AUDIENCE = "record"
+    why: str
+
+
+class HitReopened(_Hit):
+    """What was decided about a hit is looked at again. Entity hit:<id>."""
+
+    TYPE = "audit.hit.reopened"
+    AUDIENCE = "record"
+    why: str
+    before: str  # explained | confirmed

@@ -293,6 +293,11 @@ def _missing(facts: Facts) -> Iterator[Line]:
         says = Say("What services told of and the log has not: %(count)s.", count=disputed)
         command, found = ("tamga reconcile",), {"disputed": disputed}
         yield Line("missing", "Is anything missing?", "bad", (says,), command, found, "/audit/completeness")
+    watched = told.get("watched") or 0
+    if watched:
+        says = Say("Hits of the watch that nobody has decided about: %(count)s.", count=watched)
+        command, found = ("tamga audit watch",), {"watched": watched}
+        yield Line("watch", "Watch", "look", (says,), command, found)
     if outside:
         says = Say("Records changed past the programs: %(count)s.", count=outside)
         command, found = ("tamga audit compare-state",), {"outside": outside}

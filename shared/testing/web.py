@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ from joserfc.jwk import OKPKey
 from starlette.types import ASGIApp
 
 from shared.settings import Settings
+from shared.testing import loop
 from shared.testing.language import also_opens, language, reader
 from shared.web.identity import HEADER, Identity, sign
 
@@ -58,7 +58,7 @@ class Browser:
                 self.cookies = client.cookies
                 return response
 
-        return asyncio.run(call())
+        return loop.run(call)
 
     def _headers(self, extra: dict[str, str] | None) -> dict[str, str]:
         headers = {"accept": "text/html", "sec-fetch-site": "same-origin", "origin": self.origin}

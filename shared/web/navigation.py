@@ -19,6 +19,7 @@ SECTIONS: list[tuple[str, list[Place]]] = [
         [
             ("/grants/day", "My day", _STAFF),
             ("/audit/", "Audit log", ("auditor",)),
+            ("/audit/watch", "Watch", ("auditor",)),
             ("/audit/sample", "Audit sample", ("auditor",)),
             ("/audit/completeness", "Is anything missing?", ("auditor", "operator")),
             ("/operations", "Operations", ("operator",)),

@@ -27,6 +27,7 @@ from shared.events import Actor, Envelope
 from shared.events.envelope import Body
 from shared.events.portal import OrganisationRegistered, ProgrammeLoaded, UserRegistered
 from shared.settings import Settings
+from shared.testing import loop
 from shared.testing.clock import MONDAY, StandingClock
 from shared.testing.language import also_opens, language, reader
 from shared.web.app import create_service_app
@@ -89,11 +90,21 @@ class Person:
     def __init__(self, world: World, identity: Identity) -> None:
         self.world, self.identity, self.confirmed_at = world, identity, 0
         self.client = TestClient(world.outer, base_url=world.settings.base_url, raise_server_exceptions=False)
+        self.cookies = httpx.Cookies()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request to /grants…; never follows redirects."""
         headers = self.headers(script=path.startswith("/api")) | options.pop("headers", {})
-        return self.client.request(method, f"/grants{path}", headers=headers, follow_redirects=False, **options)
+
+        async def call() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.world.outer, raise_app_exceptions=False)
+            origin = self.world.settings.base_url
+            async with httpx.AsyncClient(transport=transport, base_url=origin, cookies=self.cookies) as client:
+                answer = await client.request(method, f"/grants{path}", headers=headers, **options)
+                self.cookies = client.cookies
+                return answer
+
+        return loop.run(call)
 
     def headers(self, *, script: bool = False) -> dict[str, str]:
         """Return the headers of a request: scripts come with a key, whose statement has no form token."""

@@ -222,3 +222,9 @@ def test_a_signer_with_another_key_is_not_believed(house: House, stand: Stand, t
     (house.book.folder / "audit.pem").write_bytes(key)
     with pytest.raises(SilentError, match="not the one under which the log is known"):
         house.sign()
+
+
+def test_before_the_signer_has_told_its_key_pages_say_so(tmp_path: Path) -> None:
+    """In the first seconds of a new house nobody knows the log's key: that is a sentence, not a failure."""
+    with pytest.raises(ConflictError, match="not told its key yet"):
+        _ = Keys(tmp_path / "keys", NAME, address_in(tmp_path)).verifier

@@ -157,3 +157,15 @@ def test_the_page_shows_it_and_gives_the_files(house: House, tmp_path: Path) -> 
     assert (refused.status_code, "is before the first day" in refused.text) == (422, True)
     assert Browser(app, person("officer")).get(f"/certificate{query}").status_code == 403
     assert date.fromisoformat("2026-01-01") < TODAY
+
+
+@pytest.mark.parametrize(("name", "other"), [("since", "until"), ("until", "since")])
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_at_the_end_of_time_is_refused_at_its_field(
+    house: House, tmp_path: Path, name: str, other: str, day: str
+) -> None:
+    """The calendar's first and last days, which have no neighbour, come back as typed with the rule, not as a fault."""
+    app = create_app(web_settings(home=tmp_path), engine=house.audit, key=KEY)
+    answer = Browser(app, person("auditor")).get(f"/certificate?{name}={day}&{other}={TODAY.isoformat()}")
+    assert answer.status_code == 422
+    assert f'value="{day}"' in answer.text

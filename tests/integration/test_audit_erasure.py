@@ -273,6 +273,13 @@ def test_two_people_erase_on_the_pages(engine: Engine, house: House) -> None:
     assert Browser(app, person("officer")).get(place).status_code == 403
 
 
+def test_a_hold_stands_on_a_case_without_a_number(engine: Engine, house: House) -> None:
+    """A hold on what is kept under a firm's id, in small letters, is placed on that very case and not on another."""
+    with uow(engine, MILA) as one:
+        assert erasure.place_hold(one, house, "case", "lead-firm", "Court case 12/26").which == "lead-firm"
+        assert erasure.place_hold(one, house, "case", "bso-2026-0001", "Court case 12/26").which == "BSO-2026-0001"
+
+
 def test_holds_on_the_pages(engine: Engine, house: House) -> None:
     """A hold is placed by an auditor and released by another; the refused form names its field and keeps its words."""
     told(engine, house, story())

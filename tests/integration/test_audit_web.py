@@ -308,3 +308,12 @@ def test_home_is_told_how_the_log_stands(auditor: Browser) -> None:
     part = auditor.get("/fragments/home").text
     assert "4 entries" in part
     assert "not been verified" in part
+
+
+def test_a_case_without_a_number_opens_too(engine: Engine, auditor: Browser) -> None:
+    """Acts that stand under a firm's id, in small letters, are found by timeline, search, dossier and as-of page."""
+    take_in(engine, [act(9, source="loans", type="loans.contact.kept", entity="contact:1", case="lead-firm")])
+    for page in ("/cases/lead-firm", "/cases/lead-firm/dossier", "/cases/lead-firm/as-of", "/timeline/lead-firm"):
+        assert auditor.get(page).status_code == 200, page
+    assert len(found(auditor, "case=lead-firm")) == 1
+    assert auditor.get("/cases/LEAD-FIRM").status_code == 404

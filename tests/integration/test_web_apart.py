@@ -75,3 +75,11 @@ def test_one_service_is_served_under_its_own_path_alone(monkeypatch: pytest.Monk
     assert {browser.get(path).status_code for path in ("/", "/health", "/grants/health", "/sign-in")} == {404}
     statement = {HEADER: sign(person("officer"), KEY)}
     assert browser.send("HEAD", "/loans/api/openapi.json", headers=statement).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "?case=LN-2026-0001"])
+def test_a_service_is_found_without_the_slash(query: str) -> None:
+    """Who types /loans comes to /loans/, with the question as it was asked, and to no other host."""
+    nowhere = {"loans": "postgresql+psycopg://127.0.0.1:1/nowhere"}
+    answer = Browser(mounted(web_settings(database_urls=nowhere), ["loans"])).send("GET", f"/loans{query}")
+    assert (answer.status_code, answer.headers["location"]) == (308, f"/loans/{query}")

@@ -66,6 +66,13 @@ def test_who_reads_is_replaced_before_who_writes_and_back_in_the_other_order() -
     assert upgrade.waves(["audit-api"]) == [("Pages", [["audit-api"]])]
 
 
+@pytest.mark.parametrize("back", [False, True])
+def test_the_signer_is_there_before_those_who_ask_it(back: bool) -> None:
+    """New workers and pages find the log's signer, in either direction."""
+    order = [name for name, _ in upgrade.waves([*SERVICES, "signer"], back=back)]
+    assert order[:2] == ["Servers", "Signer"]
+
+
 def test_releases_between_can_be_left_out_unless_they_stop_using_something() -> None:
     """What is taken away must be unused by what runs; of several steps the furthest is named."""
     contracts = [

@@ -10,6 +10,7 @@ from services.audit.cli import (
     sampling,
     searching,
     verifying,
+    watching,
 )
 from services.audit.cli.common import commands, console
 
@@ -25,4 +26,5 @@ __all__ = [
     "sampling",
     "searching",
     "verifying",
+    "watching",
 ]

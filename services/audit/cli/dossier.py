@@ -13,6 +13,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit.cli.common import Json, commands, console, known, log
+from services.audit.domain.cases import named
 from services.audit.domain.dossier import MISSING, WAITING, Dossier
 from services.audit.domain.export import DOSSIER
 from services.audit.handlers import dossier, exporting
@@ -62,7 +63,7 @@ def made(
 def _write(case: str, out: Path, purpose: str) -> None:
     with log() as (engine, _):
         context, settings = Context(actor=operator()), known()
-        about = {"search": f"case:{quoted(case.upper())}", "format_": DOSSIER, "purpose": purpose, "locale": "en"}
+        about = {"search": f"case:{quoted(named(case))}", "format_": DOSSIER, "purpose": purpose, "locale": "en"}
         with UnitOfWork(engine, "audit", context) as uow:
             asked = exporting.ask(uow, settings, **about)
         item = exporting.make(engine, settings, asked.id, context)

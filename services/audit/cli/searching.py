@@ -18,6 +18,7 @@ from services.audit import labels
 from services.audit.asking import parse
 from services.audit.cli import common
 from services.audit.cli.common import Json, commands, console, log
+from services.audit.domain.cases import named
 from services.audit.handlers import reading
 from services.audit.query import filters_of
 from services.audit.storage import search
@@ -71,14 +72,14 @@ def timeline(
 ) -> None:
     """Tell a case over all services, the oldest first; looking is recorded. Exit code 1: there is no such case."""
     with _reading() as (uow, known):
-        rows = list(search.timeline(uow.connection, case.upper(), before=None, limit=limit))
+        rows = list(search.timeline(uow.connection, named(case), before=None, limit=limit))
         if not rows:
-            raise NotFoundError(f"There is no case {case.upper()} in the log")
-        reading.viewed(uow, f"case:{case.upper()}", "timeline", case=case.upper())
+            raise NotFoundError(f"There is no case {named(case)} in the log")
+        reading.viewed(uow, f"case:{named(case)}", "timeline", case=named(case))
         more = len(rows) > limit
         told = _told(reversed(rows[:limit]), known)
     if as_json:
-        typer.echo(json.dumps({"case": case.upper(), "items": told, "more": more}, ensure_ascii=False, default=str))
+        typer.echo(json.dumps({"case": named(case), "items": told, "more": more}, ensure_ascii=False, default=str))
         return
     _print(told, known, cases=False)
     if more:

@@ -99,9 +99,14 @@ def _brought(given: list[str]) -> list[Verifier]:
 def _policy(file: Path) -> Policy:
     try:
         return Policy.parse(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, PolicyError) as error:
-        typer.echo(f"--policy {file}: {error}", err=True)
-        raise typer.Exit(NO_ANSWER) from error
+    except OSError as error:
+        why = f"can't be read ({error.strerror})"
+    except UnicodeDecodeError:
+        why = "is not text"
+    except PolicyError as error:
+        why = f"can't be followed: {error}"
+    typer.echo(f"{file} {why}.", err=True)
+    raise typer.Exit(NO_ANSWER)
 
 
 def _record(engine: Engine, report: Report) -> None:
@@ -143,7 +148,8 @@ def _print(report: Report) -> None:
     for witness in report.trust.witnesses:
         table.add_row("witness", escape(witness))
     if report.trust.witnesses:
-        table.add_row("witnessed", f"up to {report.trust.witnessed:,} entries, as the policy asks")
+        far = f"up to {report.trust.witnessed:,} entries" if report.trust.witnessed else "not yet"
+        table.add_row("witnessed by as many as the policy asks", far)
     anchor = "yes" if report.outside else "no: the newest entries could have been cut off unseen"
     table.add_row("compared with a checkpoint kept outside the database", anchor)
     for item in report.coverage:

@@ -8,6 +8,7 @@ from services.audit.handlers import manifests
 from services.audit.handlers.announcing import announce
 from services.audit.handlers.ingest import ingest
 from services.audit.handlers.refusals import record_refusals
+from services.audit.handlers.watching import WATCH_SECONDS, watch
 from services.audit.handlers.watching_signer import SIGN_SECONDS, sign
 from services.audit.handlers.witnessing import SECONDS, witness
 from services.audit.storage.subjects import subjects_of
@@ -26,6 +27,7 @@ TIMERS = (
     (SECONDS, witness),
     (1.0, record_refusals),
     (15.0, announce),
+    (WATCH_SECONDS, watch),
     *manifests.TIMERS,
     *gaps.TIMERS,
 )

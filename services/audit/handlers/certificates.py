@@ -45,6 +45,10 @@ def certify(
     connection: Connection, keys: Keys, asked: Asked, by: Actor, *, clock: Clock = utc_now
 ) -> tuple[Certificate, str]:
     """Return the certificate and its signed note; raises InvalidError, NotFoundError or ConflictError."""
+    # The first and last years have no neighbour in UTC.
+    for name, day in (("since", asked.since), ("until", asked.until)):
+        if not 1900 <= day.year <= 9000:
+            raise InvalidError({name: "is not a date: write year-month-day"})
     if asked.until < asked.since:
         raise InvalidError({"until": "is before the first day"})
     if asked.until - asked.since > LONGEST:

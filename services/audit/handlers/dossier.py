@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from services.audit.domain.cases import named
 from services.audit.domain.checklists import rules_for
 from services.audit.domain.dossier import MISSING, NEVER, PARTS, THERE, WAITING, Act, Dossier, Line, documents, judge
 from services.audit.domain.export import Export
@@ -24,7 +25,7 @@ def gather(connection: Connection, case: str, today: date, leaves: int | None = 
 
     Raises NotFoundError for a case without acts, ConflictError for one that has too many.
     """
-    reference = case.upper()
+    reference = named(case)
     rows = dossier.acts(connection, reference, leaves)
     if not rows:
         raise NotFoundError("There is no such record")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
+from services.audit.domain.cases import named
 from services.audit.domain.note import Signer
 from services.audit.domain.retention import Erasure, Hold, Judged, RetainedError, judge, refusal
 from services.audit.handlers.proofs import UnprovableError, prove
@@ -109,7 +110,7 @@ def place_hold(uow: UnitOfWork, house: House, scope: str, which: str, why: str) 
     if scope == "person" and which:
         which = find(house, which).id
     elif scope == "case":
-        which = which.upper()
+        which = named(which)
     facts = {"scope": scope, "which": which, "why": why.strip()}
     hold = Hold.place(id=str(uow.ids()), by=_who(uow), at=uow.now(), **facts)
     append.lock(uow.connection)  # no erasure is under way when it begins to stand

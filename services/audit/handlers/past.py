@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from services.audit.domain.cases import named
 from services.audit.domain.past import Past, Told, rebuilt
 from services.audit.handlers import reading
 from services.audit.storage import past, search
@@ -35,7 +36,7 @@ def case_as_of(uow: UnitOfWork, opener: Opener, case: str, at: datetime) -> tupl
 
     Raises NotFoundError for a case that is not in the log.
     """
-    reference = case.upper()
+    reference = named(case)
     owners = past.entities_of(uow.connection, reference)
     if not owners:
         raise NotFoundError("There is no such record")

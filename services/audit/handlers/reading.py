@@ -7,10 +7,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from services.audit.domain.cases import named
 from services.audit.policy import POLICY
 from services.audit.storage import facets, search, searches
+from services.audit.storage import spread as spreads
 from services.audit.storage.facets import Overview
 from services.audit.storage.search import Filters
+from services.audit.storage.spread import Spread
 from shared.database import UnitOfWork
 from shared.errors import NotFoundError
 from shared.events.audit import RecordViewed, SearchPerformed
@@ -26,13 +29,15 @@ ROLLED_UP = timedelta(minutes=1)
 class Found:
     """A page of matches; `reached` is the leaf down to which was looked when the time was up before the page was full.
 
-    `overview` counts the newest matches by facet and over time. `punctual` is said in `storage.search.Looked`.
+    `overview` counts the newest matches by facet and over time; `spread` is how all spread over the time, where there
+    are more and enough were met to tell. `punctual` is said in `storage.search.Looked`.
     """
 
     page: Page[Any]
     reached: int | None
     punctual: bool
     overview: Overview | None = None
+    spread: Spread | None = None
 
 
 def find(
@@ -61,10 +66,11 @@ def _counted(uow: UnitOfWork, filters: Filters, before: int | None, limit: int) 
     """Count the newest matches, and take the first page from what was counted: it is looked for once."""
     sample = search.look(uow.connection, filters, before=None, limit=facets.SAMPLE + 1, columns=search.FACETS)
     overview = facets.counted(sample)
+    spread = spreads.spread(uow.connection, filters) if overview.more else None
     if before is not None:
-        return replace(_looked(uow, filters, before, limit), overview=overview)
+        return replace(_looked(uow, filters, before, limit), overview=overview, spread=spread)
     shown = search.brief(uow.connection, [row.leaf_index for row in sample.rows[: limit + 1]])
-    return replace(_found(sample, shown, limit), overview=overview)
+    return replace(_found(sample, shown, limit), overview=overview, spread=spread)
 
 
 def _found(looked: search.Looked, rows: list[Any], limit: int) -> Found:
@@ -93,7 +99,7 @@ def open_event(uow: UnitOfWork, event_id: UUID) -> Any:
 
 def open_case(uow: UnitOfWork, who: Identity, case: str, *, before: int | None, limit: int = LIMIT) -> Page[Any]:
     """Return a page of a case's acts over all services, as far as this person may see them."""
-    reference = case.upper()
+    reference = named(case)
     rows = _timeline(uow, who, reference, before, limit)
     if "auditor" in who.roles:
         viewed(uow, f"case:{reference}", "timeline", case=reference)

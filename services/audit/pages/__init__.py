@@ -13,6 +13,7 @@ from services.audit.pages.retention import router as retention
 from services.audit.pages.sampling import router as sampling
 from services.audit.pages.saved import router as saved
 from services.audit.pages.verification import router as verification
+from services.audit.pages.watching import router as watching
 
 routers = [
     explorer,
@@ -28,4 +29,5 @@ routers = [
     purpose,
     sampling,
     fragments,
+    watching,
 ]

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import Field
 
 from services.audit import labels, views
+from services.audit.domain.cases import named
 from services.audit.domain.dossier import MISSING, NEVER, PARTS, THERE, WAITING, Dossier
 from services.audit.domain.export import DOSSIER
 from services.audit.handlers import dossier, exporting, reading
@@ -80,14 +81,14 @@ def _acts(request: Request, rows: list[Any]) -> tuple[list[dict[str, Any]], int]
 def one(request: Request, case: Case, uow: Uow) -> HTMLResponse:
     """Show the dossier of a case; that it was looked at is recorded."""
     answer = _page(request, uow, case, {}, "")
-    reading.viewed(uow, f"case:{case.upper()}", "dossier", case=case.upper())
+    reading.viewed(uow, f"case:{named(case)}", "dossier", case=named(case))
     return answer
 
 
 @router.post("/cases/{case}/dossier", dependencies=[allowed("audit.export.make")])
 def ask(request: Request, case: Case, form: Annotated[AskForm, Form()], uow: Uow) -> Response:
     """Ask for the dossier as an archive; it is made beside this request."""
-    about = {"search": f"case:{quoted(case.upper())}", "format_": DOSSIER, "purpose": form.purpose}
+    about = {"search": f"case:{quoted(named(case))}", "format_": DOSSIER, "purpose": form.purpose}
     try:
         item = exporting.begun(uow, request.app.state, **about, locale=request.state.locale)
     except InvalidError as error:

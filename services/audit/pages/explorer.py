@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from services.audit import labels, search_views, views
+from services.audit.domain.cases import named
 from services.audit.handlers import proofs, reading, saved
 from services.audit.keys import Keys
 from services.audit.pages.purpose import purpose_of
@@ -98,7 +99,7 @@ def explorer(request: Request, query: Search, who: Who, uow: Uow) -> HTMLRespons
         acts=[views.act(row, teller(request)) for row in found.page.items],
         overview=overview,
         facets=search_views.facets(overview, asked),
-        histogram=search_views.histogram(overview, asked, zone),
+        histogram=search_views.histogram(overview, found.spread, asked, zone),
         **context,
     )
 
@@ -141,12 +142,12 @@ def case_page(request: Request, case: str, who: Who, uow: Uow, cursor: Cursor = 
     """Show a case over all services."""
     page = reading.open_case(uow, who, case, before=before(decode_cursor(cursor, 1)))
     acts = _acts(request, uow, case, page)
-    return render(request, "case.html", case=case.upper(), page=page, acts=acts, auditor="auditor" in who.roles)
+    return render(request, "case.html", case=named(case), page=page, acts=acts, auditor="auditor" in who.roles)
 
 
 def _acts(request: Request, uow: UnitOfWork, case: str, page: Page[Any]) -> list[dict[str, Any]]:
     runs = {row.correlation_id for row in page.items if not views.is_letter(row)}
-    return views.with_letters(page.items, search.letters(uow.connection, case.upper(), runs), teller(request))
+    return views.with_letters(page.items, search.letters(uow.connection, named(case), runs), teller(request))
 
 
 @router.get("/timeline/{case}", dependencies=[allowed("audit.timeline.read")])
@@ -154,6 +155,4 @@ def timeline(request: Request, case: str, who: Who, uow: Uow) -> HTMLResponse:
     """Give the newest acts of a case to another service's page."""
     page = reading.open_case(uow, who, case, before=None, limit=20)
     acts = _acts(request, uow, case, page)
-    return render(
-        request, "timeline_part.html", case=case.upper(), page=page, acts=acts, auditor="auditor" in who.roles
-    )
+    return render(request, "timeline_part.html", case=named(case), page=page, acts=acts, auditor="auditor" in who.roles)

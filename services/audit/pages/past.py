@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
+from services.audit.domain.cases import named
 from services.audit.handlers import past
 from services.audit.pages.explorer import called, teller
 from services.audit.search_views import THINGS
@@ -69,7 +70,7 @@ def as_of(
     return render(
         request,
         "past.html",
-        case=case.upper(),
+        case=named(case),
         at=f"{moment.astimezone(zone):%Y-%m-%dT%H:%M}",
         things=[_shown(thing, say) for thing in things],
         verdicts=VERDICTS,

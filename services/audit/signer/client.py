@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.audit.signer.wire import ADD, STATE, Asked, State, WireError, address_of
+from shared.errors import ConflictError
 
 PATIENCE = 3.0  # seconds
 _FITS = 100  # bytes of the path of a Unix socket
 
 
-class SignerSilentError(RuntimeError):
+class SignerSilentError(ConflictError):
     """The signer does not answer, or can't sign at all; what it would say of the log is not known."""
 
 

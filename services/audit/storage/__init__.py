@@ -1,6 +1,6 @@
 """The only place with SQL of the audit service."""
 
-from services.audit.storage import completeness_tables, cosignatures, signing
+from services.audit.storage import completeness_tables, cosignatures, signing, watch_tables
 from services.audit.storage.tables import metadata
 
-__all__ = ["completeness_tables", "cosignatures", "metadata", "signing"]
+__all__ = ["completeness_tables", "cosignatures", "metadata", "signing", "watch_tables"]

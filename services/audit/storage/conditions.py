@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, and_, cast, func, literal, text
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, TSQUERY
 
+from services.audit.domain.cases import named
 from services.audit.storage.tables import STRETCH, events
 from shared.settings import SERVICES
 
@@ -93,7 +94,7 @@ def conditions(
         found.append(events.c.outcome == filters.outcome)
         found += [events.c.outcome != "success"] if filters.outcome != "success" else []
     if filters.case:
-        found.append(events.c["case"] == filters.case.upper())
+        found.append(events.c["case"] == named(filters.case))
     if filters.person:
         found.append(events.c.actor_id.concat("").in_(actors) if judged else by(*actors))
     kinds: list[ColumnElement[bool]] = (

@@ -175,6 +175,12 @@ SELECT low FROM half WHERE low >= high
 """)
 
 
+def reach(connection: Connection, filters: Filters) -> tuple[int, int]:
+    """Return the leaves [low, high) among which a search looks: all, or those recorded around the asked time."""
+    end = _end(connection) if filters.size is None else min(filters.size, _end(connection))
+    return _bottom(connection, filters), _top(connection, filters, end)
+
+
 def _bottom(connection: Connection, filters: Filters) -> int:
     """Return the first leaf that can be as new as is asked for: leaves are in the order of recording."""
     return _recorded(connection, filters.since - SKEW) if filters.since else 0

@@ -193,6 +193,17 @@ ACTS: dict[str, str] = {
     "loans.guarantee.closed": "Closed a guarantee after its claim",
 }
 ACTS |= {
+    "loans.fee.assigned": "Adviser assigned for a success fee",
+    "loans.fee.accrued": "A part of the adviser's fee was earned",
+    "loans.fee.approved": "Adviser's fee approved",
+    "loans.fee.paid": "Adviser's fee paid",
+    "loans.fee.restored": "A corrected tape gave the adviser's fee back",
+    "loans.fee.clawed_back": "An early default took the adviser's fee back",
+    "loans.fee.returned": "The adviser returned the fee",
+    "loans.teaser.shown": "Teaser shown to a bank",
+    "loans.teaser.answered": "A bank answered to its teaser",
+    "loans.teaser.ended": "Teaser shown no more",
+    "loans.proposal.settled": "Settled with one bank",
     "loans.tripartite.drafted": "Agreement drafted",
     "loans.tripartite.revised": "Next version written: all sign anew",
     "loans.tripartite.proposed": "Proposed to lead firm and bank",

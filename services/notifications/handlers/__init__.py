@@ -16,6 +16,7 @@ from services.notifications.handlers.learning import (
 from services.notifications.handlers.posting import post_due
 from services.notifications.handlers.queueing import CONSENT, announce, learn_consent
 from services.notifications.handlers.sending import send_due
+from services.notifications.handlers.watch_letters import tell_auditors
 from shared import checkpoints
 from shared.database import UnitOfWork
 from shared.events import Envelope, event_types
@@ -38,6 +39,7 @@ _PORTAL: dict[str, Handler] = {
 }
 ON: dict[str, Handler] = _PORTAL | {name: tell for name, _ in sorted(event_types()) if name.split(".")[0] in _TOLD_OF}
 
+ON |= {"audit.hit.found": tell_auditors}
 ON |= dict.fromkeys(known_types(), announce) | {CONSENT: learn_consent}
 ON |= {"grants.delegation.made": learn_standin, "grants.delegation.ended": learn_standin} | gaps.ON | checkpoints.ON
 

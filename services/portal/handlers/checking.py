@@ -20,6 +20,7 @@ from shared.events.publishing_facts import publishing_problems
 from shared.events.reporting_rules import reporting_problems
 from shared.events.retention_rules import retention_problems
 from shared.events.round_rules import round_problems
+from shared.events.watch_rules import watch_problems
 from shared.forms import call_problems, judging_problems
 from shared.web.forms import field_errors
 from shared.workflow import Workflow, WorkflowError
@@ -38,6 +39,7 @@ _PROBLEMS = (
     round_problems,
     product_problems,
     retention_problems,
+    watch_problems,
 )
 
 

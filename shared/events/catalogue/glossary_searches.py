@@ -1,4 +1,4 @@
-"""What the fields of events about saved searches, exports and samples of the log mean; see glossary.py."""
+"""What the fields of events about searches, exports, samples and the watch of the log mean; see glossary.py."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ SEARCHES: dict[str, tuple[str, Any]] = {
     "export.purpose": ("What it is for, as the person said.", "Annual audit 2026"),
     "export.rows": ("Entries in the file.", 750),
     "export.sha256": ("SHA-256 of the file, hexadecimal.", "ab" * 32),
+    "hit.about": ("The reference of the case, or the thing, that it is about.", "BSO-2026-0001"),
+    "hit.before": ("What had been decided about it: explained or confirmed.", "explained"),
+    "hit.evidence": (
+        "Ids of the events that it rests on, the first ones of a burst.",
+        ["0192f3a1-7c4e-7000-8000-000000000023"],
+    ),
+    "hit.facts": ("What the rule compared, by name.", {"hours": "31.5", "limit": "48"}),
+    "hit.happened_at": ("When the act happened with which it was complete.", None),
+    "hit.hit_id": ("The hit's id: a hash of the rule and of what it is about.", "5f0c" * 8),
+    "hit.leaf": ("The entry of the log with which it was complete.", 1200),
+    "hit.of": ("The programme under whose terms the rule spoke; nothing: the house's.", "business-ecosystem"),
+    "hit.person": ("Whom it is about, by the opaque id.", "user:0192f3a1-7c4e-7000-8000-000000000001"),
+    "hit.rule": ("Which rule of the watch.", "paid_soon_after_change"),
+    "hit.why": (
+        "What the auditor found, in a sentence without names of people.",
+        "The bank had merged; letter of 2 March.",
+    ),
     "sample.checkpoint": ("How many entries the checkpoint is over whose root is the seed.", 1200),
     "sample.drawn": ("How many were drawn.", 25),
     "sample.items": ("From how many.", 340),
