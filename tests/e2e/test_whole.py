@@ -18,6 +18,8 @@ from whole import Running, sign_in
 from services.demo.story import ACTS
 from shared.testing.backbone import eventually
 
+pytestmark = pytest.mark.slow  # a whole house started, and its story told
+
 Pages = dict[tuple[str, bool], Page]
 WIDE, NARROW = ViewportSize(width=1280, height=720), ViewportSize(width=320, height=640)
 
@@ -34,7 +36,10 @@ PAGES = {
     "manager": ["/", "/grants/", "/programmes", "/programmes/business-ecosystem"],
     "finance": ["/", "/grants/payments"],
     "bank_two": ["/", "/loans/referrals", "/loans/products", "/loans/products/new"],
-    "auditor": ["/", "/audit/", "/audit/cases/{grant}", "/audit/verification"],
+    "auditor": [
+        *("/", "/audit/", "/audit/cases/{grant}", "/audit/cases/{grant}/dossier", "/audit/cases/{loan}/dossier"),
+        *("/audit/verification", "/audit/checkpoint", "/audit/watch", "/audit/sample"),
+    ],
     "operator": [
         "/",
         "/operations",

@@ -144,6 +144,7 @@ def test_row_01_two_runners_share_the_rows(world: World) -> None:
         assert connection.execute(text(query), {"entity": f"bulk:{plan['id']}"}).scalar_one() == 1
 
 
+@pytest.mark.english  # what the loser is told is read in words
 def test_row_02_accept_and_reject_at_once_have_one_winner(world: World) -> None:
     """A bulk rejection and another officer's move of the same case at once: one event, the loser is told by whom."""
     names = copied(world, "WIN", 1)
