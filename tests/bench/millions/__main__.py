@@ -40,6 +40,11 @@ AUDITOR = Actor(id="user:mila", name="Mila Stojan", role="auditor")
 MINUTE = 60 * 1_000  # events of a minute of heavy traffic
 SEARCH, TIMELINE, PROOF = 100, 20, 5  # milliseconds
 Row = tuple[str, str, str, str]
+WORDS = """
+Rows are written by the product's own code, each with its leaf; indexes are made when all are there, so an added event
+takes more room at first, while their full pages are split. A page looks back for 60 ms at most: one that is not whole
+says to which leaf it looked and goes on from there.
+"""
 
 
 def say(line: str) -> None:
@@ -182,9 +187,8 @@ def main() -> int:
     finally:
         if not given.folder:
             shutil.rmtree(folder, ignore_errors=True)
-    part = Part(
-        "millions", f"The log of {run.events:,} events", on, [Section("Goals", GOALS, run.goals), *run.sections]
-    )
+    sections = [Section("Goals", GOALS, run.goals), *run.sections]
+    part = Part(f"log-{run.events}", f"The log of {run.events:,} events", on, sections, WORDS)
     show(part)
     if given.write:
         write(part)
